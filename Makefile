@@ -1,0 +1,38 @@
+# Two commands: `make run` opens the live mesh, `make test` runs the tests. Each sets up what it needs.
+# Every line is a command a person could type; PY=/path/to/python uses an environment of your own.
+ifeq ($(origin PY), undefined)
+PY := .venv/bin/python
+READY := .venv/.ready
+endif
+
+.PHONY: run test check lint format e2e bench services clean help
+
+help:            ## list the targets
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+run: $(READY)    ## open the terminal UI on a live mesh
+	$(PY) main.py
+
+test: $(READY)   ## the whole test suite, the real mesh included
+	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m marskit services test
+
+check: $(READY)  ## format, lint, types, import contracts, spelling
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m importlinter.cli lint
+	$(PY) -m codespell_lib
+	$(PY) -m yamllint --strict k8s service-mesh
+
+format: $(READY) ## rewrite the code in the house format
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+.venv/.ready: pyproject.toml
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:           ## remove the environment and everything built
+	rm -rf .venv build dist *.egg-info src/node_modules

@@ -1,0 +1,1 @@
+"""The vocabulary of marskit: frozen records, standard library only."""

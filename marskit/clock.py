@@ -1,0 +1,32 @@
+"""Time as a parameter: the run's clock, real here, virtual in tests and in the twin."""
+
+import asyncio
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Seconds since the run began, and a way to wait for them to pass."""
+
+    def now(self) -> float:
+        """Seconds since the run began."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long on this clock."""
+        ...
+
+
+class LoopClock:
+    """The event loop's own clock, counted from construction; virtual when the loop's time is."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start_s = self._loop.time()
+
+    def now(self) -> float:
+        """Seconds since construction."""
+        return self._loop.time() - self._start_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,50 @@
+"""What a person may break, to see the loop mend it."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class KillReplica:
+    """End one replica of a workload at once, as `kill -9` or a lost node would."""
+
+    workload: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDown:
+    """Multiply the service time of every replica of a workload, those to come included."""
+
+    workload: str
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class InjectErrors:
+    """Let a share of a workload's answers fail, from replicas to come as well."""
+
+    workload: str
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClearFaults:
+    """Take back every slow-down and injected error."""
+
+
+Fault = KillReplica | SlowDown | InjectErrors | ClearFaults
+
+
+def describe_fault(fault: Fault) -> str:
+    """The fault in a few words, for logs and screens."""
+    match fault:
+        case KillReplica(workload):
+            return f"kill a replica of {workload}"
+        case SlowDown(workload, factor):
+            return f"slow {workload} down {factor:g}×"
+        case InjectErrors(workload, percent):
+            return f"fail {percent:g}% of {workload}"
+        case ClearFaults():
+            return "clear all faults"
+        case _:
+            assert_never(fault)

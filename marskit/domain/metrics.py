@@ -1,0 +1,123 @@
+"""Numbers read off a mesh over one stretch of time, with the sample count beside every quantile."""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import ceil
+
+from marskit.domain.topology import EdgeId
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Latencies in bins, as Envoy keeps them; bins subtract and add exactly."""
+
+    bins: tuple[tuple[float, float, int], ...] = ()
+    """`(lower_ms, width_ms, count)`, by rising `lower_ms`, without empty bins."""
+
+    @property
+    def n(self) -> int:
+        """How many latencies it holds."""
+        return sum(count for _, _, count in self.bins)
+
+    def quantile_ms(self, q: float) -> float | None:
+        """The q-quantile (nearest rank, linear inside its bin) in ms, or None when there is no sample."""
+        cumulative = list(accumulate(count for _, _, count in self.bins))
+        if not cumulative:
+            return None
+        rank = max(1, ceil(q * cumulative[-1]))
+        index = bisect_left(cumulative, rank)
+        lower, width, count = self.bins[index]
+        before = cumulative[index] - count
+        return lower + width * (rank - before - 0.5) / count
+
+    def mean_ms(self) -> float | None:
+        """The mean in ms, each sample taken at its bin's middle, or None when there is no sample."""
+        n = self.n
+        return sum((lower + width / 2) * count for lower, width, count in self.bins) / n if n else None
+
+    def minus(self, earlier: "Histogram") -> "Histogram":
+        """What came since `earlier`, a previous reading of the same growing histogram.
+
+        A reading that is smaller than the earlier one anywhere means the counter restarted: then all of
+        this reading is new.
+        """
+        old = {(lower, width): count for lower, width, count in earlier.bins}
+        new = {(lower, width): count for lower, width, count in self.bins}
+        if any(new.get(key, 0) < count for key, count in old.items()):
+            return self
+        return Histogram(
+            tuple(
+                (lower, width, count - old.get((lower, width), 0))
+                for lower, width, count in self.bins
+                if count > old.get((lower, width), 0)
+            )
+        )
+
+
+def merge(histograms: Iterable[Histogram]) -> Histogram:
+    """One histogram holding the samples of all of them."""
+    counts: dict[tuple[float, float], int] = {}
+    for histogram in histograms:
+        for lower, width, count in histogram.bins:
+            counts[lower, width] = counts.get((lower, width), 0) + count
+    return Histogram(tuple((lower, width, count) for (lower, width), count in sorted(counts.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSample:
+    """What passed one edge during a sample; counts are of that stretch alone."""
+
+    edge: EdgeId
+    requests: int = 0
+    failures: int = 0
+    """Answers of 500 and above, and requests that got none."""
+    successes_ms: Histogram = field(default_factory=Histogram)
+    """Latency of the requests that did not fail, as the caller saw it, retries and delay included."""
+    in_flight: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    ejected: int = 0
+    """Replicas that outlier detection holds out at the end of the sample."""
+    response_flags: tuple[tuple[str, int], ...] = ()
+    """Envoy's reasons for failures (UH, UO, UT, FI ...) and how often each was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSample:
+    """The state of one workload's replicas at the end of a sample."""
+
+    workload: str
+    replicas_desired: int
+    replicas_ready: int
+    utilisation: float | None = None
+    """Mean share of the ready replicas' workers that were busy, 0 to 1; None if unmeasured."""
+    queued: float | None = None
+    """Requests waiting in the replicas' queues at the end of the sample; None if unmeasured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigGeneration:
+    """How far the newest configuration has come; three numbers because three things can lag.
+
+    Accepted: validated and written. Pushed: acknowledged by the proxy. Effective: seen to serve requests.
+    """
+
+    accepted: int = 0
+    pushed: int = 0
+    effective: int = 0
+    rejected_reason: str | None = None
+    """Why the proxy refused the newest configuration, in its own words; None when it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSample:
+    """One reading of the whole mesh."""
+
+    at_s: float
+    """Seconds on the run's clock at the end of the sample."""
+    duration_s: float
+    edges: tuple[EdgeSample, ...]
+    workloads: tuple[WorkloadSample, ...]
+    generation: ConfigGeneration = ConfigGeneration()

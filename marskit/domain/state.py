@@ -1,0 +1,179 @@
+"""The whole state of a run as a fold of its events: live, in replay and in tests alike."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar, assert_never
+
+from marskit.domain.config import Configuration
+from marskit.domain.events import (
+    Analysed,
+    ApprovalAwaited,
+    CycleCompleted,
+    Event,
+    Executed,
+    FaultInjected,
+    MeshReady,
+    ModeChanged,
+    Monitored,
+    Noticed,
+    Observed,
+    PhaseStarted,
+    Planned,
+    PlannerChanged,
+    Progressed,
+    RunEnded,
+    RunningChanged,
+    RunStarted,
+    ScenarioChanged,
+)
+from marskit.domain.faults import ClearFaults, Fault, KillReplica
+from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan
+
+HISTORY = 600
+"""How many observations are kept: ten minutes at one a second."""
+RECENT = 50
+"""How many cycles, notices and progress steps are kept."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CycleInProgress:
+    """The cycle under way, filled phase by phase."""
+
+    id: int
+    phase: Phase
+    """The phase under way, or the last one done while the loop is paused between two."""
+    phase_done: bool = False
+    observation: Observation | None = None
+    diagnosis: Diagnosis | None = None
+    plan: Plan | None = None
+    awaiting_approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the screens show."""
+
+    started: RunStarted | None = None
+    configuration: Configuration | None = None
+    mode: Mode = Mode.AUTO
+    planner: str = ""
+    running: bool = False
+    now_s: float = 0.0
+    """The latest time that any event told."""
+    gateway_url: str | None = None
+    progress: tuple[Progressed, ...] = ()
+    observation: Observation | None = None
+    history: tuple[Observation, ...] = ()
+    cycle: CycleInProgress | None = None
+    cycles: tuple[Cycle, ...] = ()
+    cycles_done: int = 0
+    executions: tuple[Execution, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """The faults in force; killed replicas are not, they come back."""
+    fault_log: tuple[FaultInjected, ...] = ()
+    notices: tuple[Noticed, ...] = ()
+    ended: RunEnded | None = None
+
+
+def fold(events: Iterable[Event], state: State | None = None) -> State:
+    """The state after all of `events`, starting from `state` or from nothing."""
+    state = state or State()
+    for event in events:
+        state = apply(state, event)
+    return state
+
+
+def _keep(items: tuple[T, ...], item: T, limit: int) -> tuple[T, ...]:
+    return (*items[-limit + 1 :], item)
+
+
+def apply(state: State, event: Event) -> State:
+    """The state after one more event. Total: every event has its place, in any order."""
+    match event:
+        case RunStarted():
+            return State(
+                started=event, configuration=event.configuration, mode=event.mode, planner=event.planner
+            )
+        case Progressed():
+            return replace(state, now_s=event.at_s, progress=_keep(state.progress, event, RECENT))
+        case MeshReady():
+            return replace(state, now_s=event.at_s, gateway_url=event.gateway_url)
+        case Observed(observation):
+            return replace(
+                state,
+                now_s=observation.at_s,
+                observation=observation,
+                history=_keep(state.history, observation, HISTORY),
+            )
+        case PhaseStarted(at_s, cycle, phase):
+            return replace(
+                state, now_s=at_s, cycle=replace(_cycle(state, cycle), phase=phase, phase_done=False)
+            )
+        case Monitored(at_s, cycle, observation):
+            current = replace(_cycle(state, cycle), observation=observation, phase_done=True)
+            return replace(state, now_s=at_s, cycle=current)
+        case Analysed(at_s, cycle, diagnosis):
+            current = replace(_cycle(state, cycle), diagnosis=diagnosis, phase_done=True)
+            return replace(state, now_s=at_s, cycle=current)
+        case Planned(at_s, cycle, plan):
+            return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), plan=plan, phase_done=True))
+        case ApprovalAwaited(at_s, cycle):
+            return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), awaiting_approval=True))
+        case Executed(execution, configuration):
+            others = tuple(e for e in state.executions if e.id != execution.id)
+            return replace(
+                state,
+                now_s=max(state.now_s, execution.at_s),
+                configuration=configuration,
+                executions=tuple(sorted((*others, execution), key=lambda e: e.id))[-HISTORY:],
+            )
+        case CycleCompleted(cycle):
+            current = replace(_cycle(state, cycle.id), awaiting_approval=False, phase_done=True)
+            return replace(
+                state,
+                now_s=max(state.now_s, cycle.ended_at_s),
+                cycle=current,
+                cycles=_keep(state.cycles, cycle, RECENT),
+                cycles_done=state.cycles_done + 1,
+            )
+        case RunningChanged(at_s, running):
+            return replace(state, now_s=at_s, running=running)
+        case ModeChanged(at_s, mode):
+            return replace(state, now_s=at_s, mode=mode)
+        case PlannerChanged(at_s, planner):
+            return replace(state, now_s=at_s, planner=planner)
+        case ScenarioChanged(at_s, scenario):
+            started = replace(state.started, scenario=scenario) if state.started else None
+            return replace(state, now_s=at_s, started=started)
+        case FaultInjected(at_s, fault):
+            log = _keep(state.fault_log, event, RECENT)
+            return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
+        case Noticed():
+            return replace(state, now_s=event.at_s, notices=_keep(state.notices, event, RECENT))
+        case RunEnded():
+            return replace(state, now_s=event.at_s, running=False, ended=event)
+        case _:
+            assert_never(event)
+
+
+def _cycle(state: State, cycle: int) -> CycleInProgress:
+    if state.cycle is not None and state.cycle.id == cycle:
+        return state.cycle
+    return CycleInProgress(id=cycle, phase=Phase.MONITOR)
+
+
+def _faults(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:
+    match fault:
+        case ClearFaults():
+            return ()
+        case KillReplica():
+            return faults
+        case _:
+            others = tuple(
+                f
+                for f in faults
+                if type(f) is not type(fault) or getattr(f, "workload", None) != fault.workload
+            )
+            return (*others, fault)

@@ -1,0 +1,1 @@
+"""The mesh port and its adapters; only `marskit.bootstrap` chooses between them."""

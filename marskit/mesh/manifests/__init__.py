@@ -1,0 +1,1 @@
+"""Kubernetes and Istio manifests: YAML in, a typed mesh configuration out, and edits back to YAML."""

@@ -1,0 +1,44 @@
+"""The whole mesh configuration as the manifests give it: typed, with the documents it was read from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
+from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+
+
+class ManifestError(ValueError):
+    """A manifest that is wrong or not supported: file, line, field, what was found, what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document, kept as written so that an action is an edit of it."""
+
+    file: Path
+    line: int
+    """Where it begins in the file, counted from 1."""
+    kind: str
+    name: str
+    namespace: str
+    body: Any
+    """The parsed YAML. Never changed in place: an edit makes a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshConfig:
+    """All manifests of one mesh, cross-checked."""
+
+    namespace: str
+    """The namespace of the application, which is that of its Deployments."""
+    root: Path
+    """The folder that local commands are relative to."""
+    documents: tuple[Document, ...]
+    deployments: tuple[Deployment, ...]
+    services: tuple[KubernetesService, ...]
+    gateways: tuple[Gateway, ...]
+    virtual_services: tuple[VirtualService, ...]
+    destination_rules: tuple[DestinationRule, ...]
+    notices: tuple[str, ...]
+    """What is understood but has no meaning here (an OpenShift Route), one sentence each."""

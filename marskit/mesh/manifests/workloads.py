@@ -1,0 +1,68 @@
+"""Kubernetes Deployments and Services, as far as marskit uses them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An httpGet readiness probe."""
+
+    path: str
+    period_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LocalProcess:
+    """How a replica runs as a process on this machine, without its container."""
+
+    command: tuple[str, ...]
+    """`node` as the first word means the Node.js that comes with marskit; `{port}` stands for the port."""
+    port_env: str | None
+    """The variable that tells the process its port; None when the command has `{port}`."""
+    env: tuple[tuple[str, str], ...]
+    """Set on top of the container's own variables."""
+    directory: str | None
+    """Working directory; None is the folder that the manifests belong to."""
+    chaos_path: str | None
+    """Where the replica takes faults, if it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A Deployment with one application container."""
+
+    name: str
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    """Of its pods."""
+    replicas: int
+    image: str
+    container_port: int | None
+    env: tuple[tuple[str, str], ...]
+    readiness: Probe | None
+    metrics_path: str | None
+    """Where Prometheus is told to scrape; None when it is not."""
+    cpu_request_millis: int | None
+    termination_grace_s: float
+    min_replicas: int
+    max_replicas: int
+    local: LocalProcess | None
+    """None: the manifests do not say how to run it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesService:
+    """A Service that selects pods by label."""
+
+    name: str
+    namespace: str
+    selector: tuple[tuple[str, str], ...]
+    ports: tuple[tuple[int, int | str], ...]
+    """`(port, targetPort)`."""
+    slo_latency_p95_ms: float | None
+    slo_availability_percent: float | None
+
+    @property
+    def host(self) -> str:
+        """The fully qualified host name."""
+        return f"{self.name}.{self.namespace}.svc.cluster.local"

@@ -1,0 +1,50 @@
+"""What a planner is: the contract that students, baselines and learned policies all meet."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.records import Cycle, Diagnosis, Observation, Plan
+from marskit.domain.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningView:
+    """Everything a planner may look at besides the diagnosis; nothing here can be changed by it."""
+
+    now_s: float
+    """Real seconds on the run's clock."""
+    speed: float
+    """Scenario seconds per real second: Kubernetes' 15 s are `15 / speed` real seconds here."""
+    topology: Topology
+    configuration: Configuration
+    goals: Goals
+    observation: Observation
+    """What Monitor saw in this cycle."""
+    recent: tuple[Observation, ...]
+    """Earlier observations, oldest first, about one a second."""
+    cycles: tuple[Cycle, ...]
+    """Earlier cycles, oldest first."""
+
+
+class Planner(Protocol):
+    """Decides what to do about a diagnosis."""
+
+    @property
+    def name(self) -> str:
+        """The name it is chosen by."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """One sentence on how it decides."""
+        ...
+
+    def reset(self, seed: int) -> None:
+        """Forget everything; the same seed and views give the same plans."""
+        ...
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """A plan, whose `actions` and `shield` the shield fills in later."""
+        ...

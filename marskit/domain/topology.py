@@ -14,7 +14,7 @@ class EdgeId:
     """
 
     source: str
-    """`GATEWAY`, or the name of the calling workload's service."""
+    """`GATEWAY`, or the name of the calling Deployment."""
     service: str
     workload: str
     """The Deployment that answers; `unknown` for requests that failed before one was chosen."""
@@ -68,9 +68,9 @@ class Topology:
                 return workload
         raise KeyError(name)
 
-    def callees(self, service: str) -> tuple[str, ...]:
-        """The services that `service` (or `GATEWAY`) calls, in the order of the edges."""
-        return tuple(dict.fromkeys(edge.service for edge in self.edges if edge.source == service))
+    def callees(self, source: str) -> tuple[str, ...]:
+        """The services that the workload `source` (or `GATEWAY`) calls, in the order of the edges."""
+        return tuple(dict.fromkeys(edge.service for edge in self.edges if edge.source == source))
 
     def edges_into(self, service: str) -> tuple[EdgeId, ...]:
         """The edges over which `service` is called."""

@@ -5,6 +5,8 @@ PY := .venv/bin/python
 READY := .venv/.ready
 endif
 
+MANIFESTS := $(wildcard k8s service-mesh)
+
 .PHONY: run test check lint format e2e bench services clean help
 
 help:            ## list the targets
@@ -23,7 +25,7 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m mypy
 	$(PY) -m importlinter.cli lint
 	$(PY) -m codespell_lib
-	$(PY) -m yamllint --strict k8s service-mesh
+	$(if $(MANIFESTS),$(PY) -m yamllint --strict $(MANIFESTS))
 
 format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff format .

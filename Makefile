@@ -17,7 +17,7 @@ run: $(READY)    ## open the terminal UI on a live mesh
 
 test: $(READY)   ## the whole test suite, the real mesh included
 	$(PY) -m pytest -n 2 --dist loadgroup
-	$(PY) -m marskit services test
+	$(PY) -m marskit.services test
 
 check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m ruff format --check .

@@ -1,0 +1,8 @@
+export { ConfigError, readConfig, readDependencies } from './config.js'
+export { outgoingHeaders } from './tracing.js'
+export { Dependency } from './client.js'
+export { HttpError } from './errors.js'
+export { RecentRecords } from './recent.js'
+export { hashText } from './random.js'
+export { runService } from './lifecycle.js'
+export { buildService } from './server.js'

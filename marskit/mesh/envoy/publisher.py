@@ -1,0 +1,186 @@
+"""Brings configuration to Envoy and says how far it came: accepted, pushed, effective."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from marskit.domain.metrics import ConfigGeneration
+from marskit.mesh.envoy.proxy import Proxy
+from marskit.mesh.port import Applied, Outcome, Rejected, Unknown
+
+TIMEOUT_S = 5.0
+PAUSES_S = (0.0, 0.001, 0.002, 0.005)
+"""Between two looks at how far Envoy is; the last for as long as it takes."""
+
+GENERATION_HEADER = "x-marskit-generation"
+"""On every answer of the proxy: which configuration served it."""
+
+Resources = Mapping[str, Sequence[Mapping[str, Any]]]
+"""File name to the resources in it."""
+
+
+class Publisher:
+    """Writes generations of xDS files; a file's version is the generation that last changed it.
+
+    Not for concurrent use: the caller holds a lock around `publish`, since a refusal puts the files back.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        proxy: Proxy,
+        http: httpx.AsyncClient,
+        *,
+        probes: Mapping[str, str],
+        probe_headers: Mapping[str, str],
+    ) -> None:
+        """`probes`: for each routes file, the URL that answers which generation of it serves."""
+        self.generation = ConfigGeneration()
+        self._folder = folder
+        self._proxy = proxy
+        self._http = http
+        self._probes = probes
+        self._probe_headers = probe_headers
+        self._files: dict[str, tuple[int, Sequence[Mapping[str, Any]]]] = {}
+
+    def write(self, resources: Resources) -> tuple[str, ...]:
+        """Accept a configuration: write the files that changed, in Envoy's order, and name them."""
+        changed = tuple(
+            file
+            for file in sorted(resources, key=_order)
+            if file not in self._files or self._files[file][1] != resources[file]
+        )
+        if changed:
+            now = self.generation
+            accepted = now.accepted + 1
+            self.generation = ConfigGeneration(accepted, now.pushed, now.effective)
+            for file in changed:
+                self._put(file, accepted, resources[file])
+        return changed
+
+    async def publish(self, resources: Resources) -> Outcome:
+        """Write a configuration and wait until requests are served by it.
+
+        A refused one is taken back: Envoy goes on with the former configuration, and so do the files.
+        """
+        clock = asyncio.get_running_loop()
+        former = dict(self._files)
+        refusals = await self._refusals()
+        start_s = clock.time()
+        changed = self.write(resources)
+        generation = self.generation.accepted
+        if not changed:
+            return Applied(generation, 0.0, 0.0)
+        acknowledged = await self._acknowledged(changed, generation, refusals, start_s + TIMEOUT_S)
+        if acknowledged is None:
+            return Unknown(f"Envoy has not answered for generation {generation} within {TIMEOUT_S:g} s")
+        if not acknowledged:
+            return self._take_back(former, changed)
+        pushed_s = clock.time()
+        self.generation = ConfigGeneration(generation, generation, self.generation.effective)
+        pushed_after_ms = (pushed_s - start_s) * 1000
+        if not await self._effective(changed, generation, start_s + TIMEOUT_S):
+            return Applied(generation, pushed_after_ms, None)
+        self.generation = ConfigGeneration(generation, generation, generation)
+        return Applied(generation, pushed_after_ms, (clock.time() - start_s) * 1000)
+
+    def _put(self, file: str, version: int, resources: Sequence[Mapping[str, Any]]) -> None:
+        self._files[file] = (version, resources)
+        if file.startswith("rds-"):
+            resources = [{**resource, **_stamp(version)} for resource in resources]
+        # Envoy sees only a rename into place, and never half a file.
+        temporary = self._folder / f".{file}"
+        temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
+        temporary.replace(self._folder / file)
+
+    def _take_back(
+        self, former: Mapping[str, tuple[int, Sequence[Mapping[str, Any]]]], changed: Sequence[str]
+    ) -> Rejected:
+        for file in changed:
+            if file in former:
+                self._put(file, *former[file])
+        reason = self._proxy.complaint() or "Envoy refused the configuration without a reason"
+        now = self.generation
+        self.generation = ConfigGeneration(now.accepted, now.pushed, now.effective, reason)
+        return Rejected(reason)
+
+    async def _acknowledged(
+        self, changed: Sequence[str], generation: int, refusals: Mapping[str, int], deadline_s: float
+    ) -> bool | None:
+        """True once Envoy has taken all files, False if it refused one, None if it said nothing in time."""
+        for pause_s in _pauses(deadline_s):
+            await asyncio.sleep(pause_s)
+            state = await self._subscriptions()
+            if all(state.get(f"{_subscription(file)}.version_text") == str(generation) for file in changed):
+                return True
+            now = {name: value for name, value in state.items() if isinstance(value, int)}
+            if any(value > refusals.get(name, 0) for name, value in now.items()):
+                return False
+        return None
+
+    async def _effective(self, changed: Sequence[str], generation: int, deadline_s: float) -> bool:
+        """Whether an answer showed the generation: of each listener whose routes changed, or of any other.
+
+        Where no route changed, any answer will do: Envoy's worker takes its updates in order, and those it
+        acknowledged were handed to it before the probe arrived.
+        """
+        routes = [file for file in changed if file in self._probes]
+        files = routes or list(self._probes)[:1]
+        wanted = generation if routes else 0
+        for pause_s in _pauses(deadline_s):
+            await asyncio.sleep(pause_s)
+            if all([await self._serving(file) >= wanted for file in files]):
+                return True
+        return False
+
+    async def _serving(self, file: str) -> int:
+        try:
+            answer = await self._http.get(self._probes[file], headers=dict(self._probe_headers))
+            return int(answer.headers[GENERATION_HEADER])
+        except (httpx.HTTPError, KeyError, ValueError):
+            return -1
+
+    async def _subscriptions(self) -> dict[str, str | int]:
+        try:
+            stats = await self._proxy.stats(r"\.(version_text|update_rejected|update_failure)$")
+        except httpx.HTTPError:
+            return {}
+        return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
+
+    async def _refusals(self) -> dict[str, int]:
+        return {
+            name: value for name, value in (await self._subscriptions()).items() if isinstance(value, int)
+        }
+
+
+def _stamp(generation: int) -> dict[str, Any]:
+    header = {"key": GENERATION_HEADER, "value": str(generation)}
+    return {"response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+
+
+def _order(file: str) -> tuple[int, str]:
+    # What names a thing comes after the thing: endpoints, clusters, listeners, routes.
+    return ("eds-", "cds.", "lds.", "rds-").index(file[:4]), file
+
+
+def _subscription(file: str) -> str:
+    """The prefix of Envoy's statistics about the subscription that reads a file."""
+    if file == "cds.json":
+        return "cluster_manager.cds"
+    if file == "lds.json":
+        return "listener_manager.lds"
+    name = file[4:].removesuffix(".json").replace("~", "|")
+    return f"cluster.{name}" if file.startswith("eds-") else f"http.{name}.rds.{name}"
+
+
+def _pauses(deadline_s: float) -> Iterator[float]:
+    """The pauses between looks until the deadline on the event loop's clock."""
+    clock = asyncio.get_running_loop()
+    attempt = 0
+    while clock.time() < deadline_s:
+        yield PAUSES_S[min(attempt, len(PAUSES_S) - 1)]
+        attempt += 1

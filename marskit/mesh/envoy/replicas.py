@@ -1,0 +1,244 @@
+"""Keeps as many replicas of a Deployment running as were asked for."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from signal import SIGKILL
+
+import httpx
+
+from marskit.domain.records import Severity
+from marskit.mesh.envoy.launch import Launch
+from marskit.mesh.manifests.workloads import Deployment
+from marskit.ports import LOOPBACK, PortPicker
+from marskit.processes import Child, Children
+
+READY_POLL_S = 0.02
+READY_TIMEOUT_S = 20.0
+PROBE_TIMEOUT_S = 1.0
+PROBE_FAILURES = 3
+"""Kubernetes' default failureThreshold."""
+BACK_OFF_S = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
+"""The wait before the first start, the first restart and each one after that."""
+SETTLED_S = 10.0
+"""A replica that was ready for that long is not ending again and again."""
+
+Report = Callable[[Severity, str, str], None]
+
+
+class Replica:
+    """One replica; a restart gives it a new process and port but it keeps its name, as a pod does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = 0
+        self.child: Child | None = None
+        self.ready = False
+        self.leaving = False
+        self.ready_since_s = 0.0
+        """On the event loop's clock."""
+        self.crashes = 0
+        """How often in a row it ended without having settled."""
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def serving(self) -> bool:
+        """Whether requests may be sent to it."""
+        return self.ready and not self.leaving
+
+
+class ReplicaSet:
+    """The replicas of one Deployment.
+
+    `published` is awaited after every change of who serves and returns once the proxy sends accordingly: a
+    replica is told to end only when nothing is sent to it any more.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        launch: Launch,
+        seed: int,
+        children: Children,
+        ports: PortPicker,
+        http: httpx.AsyncClient,
+        logs: Path,
+        published: Callable[[], Awaitable[None]],
+        prepared: Callable[[Replica], Awaitable[None]],
+        report: Report,
+    ) -> None:
+        """`prepared` is awaited for a replica that answers, before it counts as ready."""
+        self.deployment = deployment
+        self.replicas: list[Replica] = []
+        self._launch = launch
+        self._seed = seed
+        self._children = children
+        self._ports = ports
+        self._http = http
+        self._logs = logs
+        self._published = published
+        self._prepared = prepared
+        self._report = report
+        self._number = 0
+        self._changed = asyncio.Event()
+        self._drains: set[asyncio.Task[None]] = set()
+
+    @property
+    def serving(self) -> tuple[Replica, ...]:
+        """The replicas that requests may be sent to."""
+        return tuple(replica for replica in self.replicas if replica.serving)
+
+    async def scale(self, count: int) -> None:
+        """Start or end replicas; returns when those that leave get no more requests, start-ups go on."""
+        staying = [replica for replica in self.replicas if not replica.leaving]
+        for _ in range(count - len(staying)):
+            self._add()
+        # As Kubernetes does: those that are not ready go first, then the youngest.
+        leaving = sorted(staying, key=lambda r: (r.ready, -self.replicas.index(r)))[
+            : max(0, len(staying) - count)
+        ]
+        for replica in leaving:
+            replica.leaving = True
+        if leaving:
+            await self._published()
+            for replica in leaving:
+                drain = asyncio.create_task(self._drain(replica))
+                self._drains.add(drain)
+                drain.add_done_callback(self._drains.discard)
+
+    async def wait_ready(self, timeout_s: float) -> bool:
+        """Whether every replica asked for became ready within the time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while any(not replica.ready for replica in self.replicas if not replica.leaving):
+                    self._changed.clear()
+                    await self._changed.wait()
+                return True
+        return False
+
+    def kill_one(self) -> str | None:
+        """End the oldest serving replica at once; its name, or None when there is none."""
+        for replica in self.serving:
+            if replica.child is not None:
+                replica.child.signal(SIGKILL)
+                return replica.name
+        return None
+
+    async def stop(self) -> None:
+        """Forget all replicas; their processes are ended by whoever owns the children."""
+        tasks = [replica.task for replica in self.replicas if replica.task] + list(self._drains)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.replicas.clear()
+
+    def log_of(self, replica: Replica) -> Path:
+        """The file that a replica's output goes to."""
+        return self._logs / f"{replica.name}.log"
+
+    def _add(self) -> None:
+        self._number += 1
+        replica = Replica(f"{self.deployment.name}-{self._number}")
+        self.replicas.append(replica)
+        replica.task = asyncio.create_task(self._keep_running(replica), name=replica.name)
+
+    async def _drain(self, replica: Replica) -> None:
+        if replica.task is not None:
+            replica.task.cancel()
+            await asyncio.gather(replica.task, return_exceptions=True)
+        if replica.child is not None:
+            await self._children.stop(replica.child, grace_s=self.deployment.termination_grace_s)
+        self.replicas.remove(replica)
+        self.log_of(replica).unlink(missing_ok=True)
+
+    async def _keep_running(self, replica: Replica) -> None:
+        while True:
+            await asyncio.sleep(BACK_OFF_S[min(replica.crashes, len(BACK_OFF_S) - 1)])
+            replica.port = self._ports.pick()
+            try:
+                child = await self._children.spawn(
+                    replica.name,
+                    self._launch.arguments(replica.port),
+                    env=self._launch.environment(name=replica.name, port=replica.port, seed=self._seed),
+                    cwd=self._launch.directory,
+                    log=self.log_of(replica),
+                )
+            except OSError as error:
+                await self._ended(replica, f"cannot be started ({error.strerror})")
+                continue
+            replica.child = child
+            serving = asyncio.create_task(self._serve(replica, child))
+            try:
+                code = await child.wait()
+            finally:
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+            await self._ended(
+                replica, f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            )
+
+    async def _ended(self, replica: Replica, how: str) -> None:
+        was_ready = replica.ready
+        settled = was_ready and asyncio.get_running_loop().time() - replica.ready_since_s > SETTLED_S
+        replica.ready = False
+        replica.crashes = 1 if settled else replica.crashes + 1
+        sentence = f"{replica.name} {how} and is started again"
+        if not was_ready and (last := last_line(self.log_of(replica))):
+            sentence += f"; its last words: {last}"
+        self._report(Severity.WARNING, self.deployment.name, sentence)
+        self._changed.set()
+        if was_ready:
+            await self._published()
+
+    async def _serve(self, replica: Replica, child: Child) -> None:
+        """Take the replica in once it answers, and out while it does not."""
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while not await self._answers(replica):  # noqa: ASYNC110 - another process can only be polled
+                    await asyncio.sleep(READY_POLL_S)
+        except TimeoutError:
+            sentence = f"{replica.name} did not become ready within {READY_TIMEOUT_S:g} s"
+            self._report(Severity.WARNING, self.deployment.name, sentence)
+            child.kill_group()
+            return
+        await self._prepared(replica)
+        failures = 0
+        while True:
+            ready = failures < PROBE_FAILURES
+            if ready != replica.ready:
+                replica.ready = ready
+                replica.ready_since_s = asyncio.get_running_loop().time()
+                self._changed.set()
+                if not ready:
+                    sentence = f"{replica.name} does not answer its readiness probe and gets no more requests"
+                    self._report(Severity.WARNING, self.deployment.name, sentence)
+                await self._published()
+            probe = self.deployment.readiness
+            await asyncio.sleep(probe.period_ms / 1000 if probe else 1.0)
+            failures = 0 if await self._answers(replica) else failures + 1
+
+    async def _answers(self, replica: Replica) -> bool:
+        probe = self.deployment.readiness
+        try:
+            if probe is None:
+                _, writer = await asyncio.open_connection(LOOPBACK, replica.port)
+                writer.close()
+                return True
+            answer = await self._http.get(
+                f"http://{LOOPBACK}:{replica.port}{probe.path}", timeout=PROBE_TIMEOUT_S
+            )
+        except (OSError, httpx.HTTPError):
+            return False
+        return answer.is_success
+
+
+def last_line(log: Path) -> str:
+    """The last line that is not empty of a log, or nothing; only the end of the file is read."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - 4096))
+        lines = file.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return ""

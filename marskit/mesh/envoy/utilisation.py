@@ -1,0 +1,106 @@
+"""How busy each replica is: by its own metrics where it offers them, by its processor time where not."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+import psutil
+
+from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.manifests.workloads import Deployment
+from marskit.ports import LOOPBACK
+
+SCRAPE_TIMEOUT_S = 0.5
+_SAMPLE = re.compile(
+    rb"^(service_(?:busy_seconds_total|workers|queue_length))(?:\{[^}]*\})? (\S+)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a replica."""
+
+    pid: int
+    at_s: float
+    busy_s: float
+    """Worker-seconds, or processor-seconds, spent since the process began."""
+    capacity: float
+    """Workers, or cores requested."""
+    queued: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """How busy a Deployment's replicas were between two looks."""
+
+    utilisation: float | None = None
+    queued: float | None = None
+
+
+class OccupancyMeter:
+    """Keeps the last reading of every replica, since only differences tell how busy it is now."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._last: dict[str, Reading] = {}
+
+    async def read(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
+        """How busy each set was since the last call, in order; replicas that do not answer are left out."""
+        replicas = [
+            (replica_set.deployment, replica) for replica_set in sets for replica in replica_set.serving
+        ]
+        readings = await asyncio.gather(
+            *(self._look(deployment, replica) for deployment, replica in replicas)
+        )
+        found = {
+            replica.name: reading for (_, replica), reading in zip(replicas, readings, strict=True) if reading
+        }
+        occupancies = tuple(
+            self._occupancy([found[replica.name] for replica in replica_set.serving if replica.name in found])
+            for replica_set in sets
+        )
+        self._last = found
+        return occupancies
+
+    def _occupancy(self, readings: Sequence[Reading]) -> Occupancy:
+        by_pid = {reading.pid: reading for reading in self._last.values()}
+        shares = [
+            min(
+                1.0,
+                max(0.0, (reading.busy_s - last.busy_s) / ((reading.at_s - last.at_s) * reading.capacity)),
+            )
+            for reading in readings
+            if (last := by_pid.get(reading.pid)) and reading.at_s > last.at_s
+        ]
+        queues = [reading.queued for reading in readings if reading.queued is not None]
+        return Occupancy(sum(shares) / len(shares) if shares else None, sum(queues) if queues else None)
+
+    async def _look(self, deployment: Deployment, replica: Replica) -> Reading | None:
+        if replica.child is None:
+            return None
+        pid = replica.child.pid
+        try:
+            if deployment.metrics_path and (
+                reading := await self._scrape(deployment.metrics_path, replica, pid)
+            ):
+                return reading
+            times = psutil.Process(pid).cpu_times()
+        except (httpx.HTTPError, psutil.Error):
+            return None
+        cores = (deployment.cpu_request_millis or 1000) / 1000
+        return Reading(pid, asyncio.get_running_loop().time(), times.user + times.system, cores, None)
+
+    async def _scrape(self, path: str, replica: Replica, pid: int) -> Reading | None:
+        answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout=SCRAPE_TIMEOUT_S)
+        at_s = asyncio.get_running_loop().time()
+        totals: dict[bytes, float] = {}
+        for name, value in _SAMPLE.findall(answer.content):
+            totals[name] = totals.get(name, 0.0) + float(value)
+        workers = totals.get(b"service_workers", 0.0)
+        if workers <= 0 or b"service_busy_seconds_total" not in totals:
+            return None
+        return Reading(
+            pid, at_s, totals[b"service_busy_seconds_total"], workers, totals.get(b"service_queue_length")
+        )

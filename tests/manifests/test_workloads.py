@@ -127,7 +127,6 @@ def test_the_local_run_is_described(deployment: Document) -> None:
     assert annotations["marskit.dev/chaos-path"] == "/chaos"
 
 
-@pytest.mark.skipif(not (ROOT / "src").is_dir(), reason="the services are not in this checkout")
 @by_label
 def test_the_local_command_can_be_found(deployment: Document) -> None:
     _, script = json.loads(_pod(deployment)["metadata"]["annotations"]["marskit.dev/command"])

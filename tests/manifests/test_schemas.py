@@ -36,7 +36,7 @@ _CONTAINER = ("spec", "template", "spec", "containers", 0)
 @pytest.mark.parametrize(
     ("kind", "name", "path", "value", "complaint"),
     [
-        ("VirtualService", "recommendations", ("spec", "http", 2, "route", 0, "wieght"), 50, "wieght"),
+        ("VirtualService", "recommendations", ("spec", "http", 2, "route", 0, "weightt"), 50, "weightt"),
         ("VirtualService", "recommendations", ("spec", "http", 2, "route", 0, "weight"), "50", "'50'"),
         ("VirtualService", "recommendations", ("spec", "http", 2, "route", 0, "weight"), 101, "101"),
         (
@@ -78,7 +78,7 @@ _CONTAINER = ("spec", "template", "spec", "containers", 0)
         ("Service", "orders", ("spec", "ports", 0, "port"), True, "True"),
         ("Role", "marskit-controller", ("rules", 0, "verbs"), ["*"], "*"),
         ("Route", "marskit", ("spec", "to", "name"), "Not A Name", "Not A Name"),
-        ("ServiceMeshMember", "default", ("spec", "controlPlaneRef", "nmae"), "basic", "nmae"),
+        ("ServiceMeshMember", "default", ("spec", "controlPlaneRef", "nameOf"), "basic", "nameOf"),
         ("Namespace", "marskit-demo", ("metadata", "annotations"), {"a b": "c"}, "a b"),
         ("Namespace", "marskit-demo", ("apiVersion",), "v2/beta", "no schema for v2/beta Namespace"),
     ],

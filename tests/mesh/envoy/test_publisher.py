@@ -1,0 +1,137 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from marskit.domain.records import Severity
+from marskit.mesh.envoy.binaries import envoy_binary
+from marskit.mesh.envoy.proxy import Proxy
+from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
+from marskit.mesh.port import Applied, Rejected
+from marskit.ports import PortPicker
+from marskit.processes import Children
+
+pytestmark = pytest.mark.mesh
+TYPES = "type.googleapis.com/envoy."
+
+
+@dataclass
+class Bench:
+    folder: Path
+    port: int
+    proxy: Proxy
+    http: httpx.AsyncClient
+    publisher: Publisher
+    sentences: list[str]
+
+    def resources(self, *, status: int = 200, body: str = "one") -> Resources:
+        """A listener that answers by itself, its routes in a file of their own."""
+        answer = {"status": status, "body": {"inline_string": body}}
+        route = {"name": "edge", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": []}]}
+        route["virtual_hosts"][0]["routes"] = [{"match": {"prefix": "/"}, "direct_response": answer}]  # type: ignore[index]
+        source = {
+            "resource_api_version": "V3",
+            "path_config_source": {"path": str(self.folder / "rds-edge.json")},
+        }
+        manager = {
+            "@type": TYPES + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "edge",
+            "rds": {"route_config_name": "edge", "config_source": source},
+            "http_filters": [
+                {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": {"@type": TYPES + "extensions.filters.http.router.v3.Router"},
+                }
+            ],
+        }
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.port}}
+        listener = {
+            "name": "edge",
+            "address": address,
+            "enable_reuse_port": False,
+            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        }
+        return {
+            "cds.json": [],
+            "lds.json": [{"@type": TYPES + "config.listener.v3.Listener", **listener}],
+            "rds-edge.json": [{"@type": TYPES + "config.route.v3.RouteConfiguration", **route}],
+        }
+
+    async def get(self) -> httpx.Response:
+        return await self.http.get(f"http://127.0.0.1:{self.port}/")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    ports, children, sentences = PortPicker(), Children(), list[str]()
+    port = ports.pick()
+
+    def report(severity: Severity, subject: str, sentence: str) -> None:
+        sentences.append(sentence)
+
+    async with httpx.AsyncClient(trust_env=False) as http:
+        proxy = Proxy(
+            envoy_binary(),
+            xds=tmp_path,
+            log=tmp_path / "envoy.log",
+            children=children,
+            ports=ports,
+            http=http,
+            report=report,
+        )
+        probes = {"rds-edge.json": f"http://127.0.0.1:{port}/"}
+        publisher = Publisher(tmp_path, proxy, http, probes=probes, probe_headers={})
+        made = Bench(tmp_path, port, proxy, http, publisher, sentences)
+        publisher.write(made.resources())
+        await proxy.start()
+        yield made
+        await proxy.stop()
+    await children.close(grace_s=1)
+
+
+async def test_a_change_is_acknowledged_and_then_seen_in_answers(bench: Bench) -> None:
+    outcome = await bench.publisher.publish(bench.resources(body="two"))
+    assert isinstance(outcome, Applied)
+    assert outcome.effective_after_ms is not None
+    assert 0 < outcome.pushed_after_ms <= outcome.effective_after_ms
+    answer = await bench.get()
+    assert (answer.text, answer.headers[GENERATION_HEADER]) == ("two", str(outcome.generation))
+    generation = bench.publisher.generation
+    assert generation.accepted == generation.pushed == generation.effective == outcome.generation == 2
+
+
+async def test_what_does_not_change_is_not_written(bench: Bench) -> None:
+    before = {file.name: file.stat().st_mtime_ns for file in bench.folder.glob("*.json")}
+    await bench.publisher.publish(bench.resources(body="two"))
+    after = {file.name: file.stat().st_mtime_ns for file in bench.folder.glob("*.json")}
+    assert {name for name in before if before[name] != after[name]} == {"rds-edge.json"}
+    assert await bench.publisher.publish(bench.resources(body="two")) == Applied(2, 0.0, 0.0)
+
+
+async def test_a_refused_change_gives_envoys_reason_and_is_taken_back(bench: Bench) -> None:
+    outcome = await bench.publisher.publish(bench.resources(status=99))
+    assert isinstance(outcome, Rejected)
+    assert "DirectResponseActionValidationError.Status" in outcome.reason
+    assert bench.publisher.generation.rejected_reason == outcome.reason
+    assert (await bench.get()).text == "one"
+    # The files are as they were, so that an Envoy that starts again starts with what it ran.
+    assert isinstance(await bench.publisher.publish(bench.resources(body="three")), Applied)
+    assert (await bench.get()).text == "three"
+
+
+async def test_envoy_comes_back_with_the_configuration_it_had(bench: Bench) -> None:
+    await bench.publisher.publish(bench.resources(body="two"))
+    pid = bench.proxy.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while "Envoy is back" not in bench.sentences:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert (await bench.get()).text == "two"
+    assert bench.proxy.pid != pid
+    assert bench.sentences[0] == "Envoy ended by signal 9 and is started again"

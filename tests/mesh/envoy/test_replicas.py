@@ -1,0 +1,168 @@
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from marskit.domain.records import Severity
+from marskit.mesh.envoy.launch import launch
+from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
+from marskit.mesh.port import MeshError
+from marskit.ports import PortPicker
+from marskit.processes import Children
+
+pytestmark = pytest.mark.mesh
+HERE = Path(__file__).parent
+
+
+def deployment(*, env: dict[str, str] | None = None, readiness: Probe | None = None) -> Deployment:
+    command = (sys.executable, "-S", "replica.py", "{port}")
+    return Deployment(
+        name="payments",
+        namespace="demo",
+        labels=(("app", "payments"),),
+        replicas=1,
+        image="payments",
+        container_port=8080,
+        env=(),
+        readiness=readiness,
+        metrics_path=None,
+        cpu_request_millis=None,
+        termination_grace_s=2.0,
+        min_replicas=1,
+        max_replicas=5,
+        local=LocalProcess(command, None, tuple((env or {}).items()), None, None),
+    )
+
+
+@dataclass
+class Bench:
+    """A replica set with everything it tells the outside written down."""
+
+    children: Children
+    http: httpx.AsyncClient
+    logs: Path
+    sentences: list[str] = field(default_factory=list)
+    published: list[tuple[str, ...]] = field(default_factory=list)
+    prepared: list[str] = field(default_factory=list)
+
+    def make(self, subject: Deployment) -> ReplicaSet:
+        async def publish() -> None:
+            self.published.append(tuple(replica.name for replica in made.serving))
+
+        async def prepare(replica: Replica) -> None:
+            self.prepared.append(replica.name)
+
+        def report(severity: Severity, subject: str, sentence: str) -> None:
+            self.sentences.append(sentence)
+
+        local = subject.local
+        assert local is not None
+        made = ReplicaSet(
+            subject,
+            launch=launch(subject, dict(local.env), HERE),
+            seed=7,
+            children=self.children,
+            ports=PortPicker(),
+            http=self.http,
+            logs=self.logs,
+            published=publish,
+            prepared=prepare,
+            report=report,
+        )
+        return made
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    children = Children()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        yield Bench(children, http, tmp_path)
+    await children.close(grace_s=0.2)
+
+
+async def test_replicas_become_ready_and_answer_under_their_names(bench: Bench) -> None:
+    payments = bench.make(deployment(env={"GREETING": "hello"}, readiness=Probe("/ready", 200)))
+    await payments.scale(2)
+    assert await payments.wait_ready(10)
+    answers = {(await bench.http.get(f"http://127.0.0.1:{r.port}/")).text for r in payments.serving}
+    assert answers == {"payments-1 7 hello", "payments-2 7 hello"}
+    assert sorted(bench.prepared) == ["payments-1", "payments-2"]
+    assert set(bench.published[-1]) == {"payments-1", "payments-2"}
+    await payments.stop()
+
+
+async def test_a_killed_replica_leaves_at_once_and_comes_back(bench: Bench) -> None:
+    payments = bench.make(deployment(readiness=Probe("/ready", 200)))
+    await payments.scale(2)
+    await payments.wait_ready(10)
+    bench.published.clear()
+    name = payments.kill_one()
+    await eventually(lambda: bool(bench.published))
+    assert name == "payments-1"
+    assert bench.published[0] == ("payments-2",)
+    assert await payments.wait_ready(10)
+    assert {replica.name for replica in payments.serving} == {"payments-1", "payments-2"}
+    assert bench.sentences == ["payments-1 ended by signal 9 and is started again"]
+    await payments.stop()
+
+
+async def test_scaling_down_drains_the_youngest_after_it_left_the_proxy(bench: Bench) -> None:
+    payments = bench.make(deployment(readiness=Probe("/ready", 200)))
+    await payments.scale(3)
+    await payments.wait_ready(10)
+    youngest = payments.replicas[-1]
+    assert youngest.child is not None
+    await payments.scale(2)
+    assert bench.published[-1] == ("payments-1", "payments-2")
+    await eventually(lambda: len(payments.replicas) == 2)
+    assert youngest.child.returncode is not None
+    await payments.stop()
+
+
+async def test_a_replica_that_hangs_gets_no_more_requests_until_it_answers_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marskit.mesh.envoy.replicas.PROBE_TIMEOUT_S", 0.1)
+    payments = bench.make(deployment(readiness=Probe("/ready", 20)))
+    await payments.scale(1)
+    await payments.wait_ready(10)
+    child = payments.replicas[0].child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    await eventually(lambda: bench.published[-1] == ())
+    os.kill(child.pid, signal.SIGCONT)
+    await eventually(lambda: bench.published[-1] == ("payments-1",))
+    assert bench.sentences == ["payments-1 does not answer its readiness probe and gets no more requests"]
+    await payments.stop()
+
+
+async def test_a_replica_that_cannot_start_is_tried_again_and_its_last_words_are_told(bench: Bench) -> None:
+    payments = bench.make(deployment(env={"FAIL": "no database"}))
+    await payments.scale(1)
+    await eventually(lambda: len(bench.sentences) >= 3)
+    assert (
+        bench.sentences[0]
+        == "payments-1 ended with exit code 1 and is started again; its last words: no database"
+    )
+    assert not await payments.wait_ready(0.0)
+    await payments.stop()
+
+
+def test_a_deployment_without_a_local_command_is_refused() -> None:
+    foreign = deployment()
+    without = Deployment(**{name: getattr(foreign, name) for name in foreign.__slots__} | {"local": None})
+    with pytest.raises(MeshError, match="Deployment payments does not say how it runs as a local process"):
+        launch(without, {}, HERE)

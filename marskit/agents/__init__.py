@@ -1,0 +1,1 @@
+"""The planners: honest baselines that decide what to do about a diagnosis."""

@@ -1,0 +1,120 @@
+"""The Kubernetes HorizontalPodAutoscaler, as faithfully as the observation allows.
+
+Follows "Horizontal Pod Autoscaling" of the Kubernetes documentation (Concepts, Workloads, Autoscaling), its
+sections "Algorithm details" and "Default behavior", with the controller's defaults; all times are on the
+scenario's clock. It knows each workload's utilisation and nothing else: no objective, no call graph.
+"""
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+from marskit.agents.hpa_behaviour import Behaviour, ScalingHistory
+from marskit.domain.actions import Scale
+from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
+from marskit.domain.topology import Workload
+from marskit.planning import PlanningView
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """How many replicas the metric asks for, and the arithmetic in words."""
+
+    replicas: int
+    sentence: str
+
+
+def propose(
+    current: int, observed: WorkloadObservation, target_percent: int, tolerance: float
+) -> Proposal | None:
+    """The replicas that bring utilisation to its target: `ceil(ready * utilisation / target)`.
+
+    Utilisation is taken in whole percents, as the controller does. Replicas that are not ready yet have no
+    metric of their own: when scaling up they count as idle, when scaling down they do not count.
+
+    Returns:
+        None when there is no metric at all, which makes the controller leave the workload alone.
+    """
+    ready = observed.replicas_ready
+    if observed.utilisation is None or ready == 0:
+        return None
+    busy = observed.utilisation * ready
+    counted, usage_percent = ready, _whole_percent(busy, ready)
+    starting = max(0, current - ready)
+    if starting and usage_percent > target_percent:
+        counted, usage_percent = ready + starting, _whole_percent(busy, ready + starting)
+        if usage_percent < target_percent:
+            return Proposal(current, f"{starting} more are starting, which will be enough")
+    ratio = usage_percent / target_percent
+    if 1 - tolerance <= ratio <= 1 + tolerance:
+        return Proposal(current, f"{usage_percent} % is within {tolerance:.0%} of {target_percent} %")
+    replicas = ceil(ratio * counted)
+    return Proposal(replicas, f"ceil({counted} × {usage_percent} % / {target_percent} %) = {replicas}")
+
+
+def _whole_percent(busy: float, replicas: int) -> int:
+    """Rounded down as the controller does, though not because 0.57 * 100 is a little under 57."""
+    return floor(100 * busy / replicas + 1e-9)
+
+
+class Hpa:
+    """Scales every workload by itself to a target utilisation, at most once per sync period."""
+
+    name = "hpa"
+    summary = (
+        "Kubernetes' HorizontalPodAutoscaler on utilisation: target 70 %, every 15 s, 10 % tolerance, "
+        "scale-down after 300 s."
+    )
+
+    def __init__(self, behaviour: Behaviour | None = None) -> None:
+        self._behaviour = behaviour or Behaviour()
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Forget all recommendations and scalings; the seed is not needed, nothing here is random."""
+        self._histories: dict[str, ScalingHistory] = {}
+        self._next_sync_s = float("-inf")
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """One `Scale` for every workload whose number of replicas should change."""
+        wait_s = (self._next_sync_s - view.now_s) * view.speed
+        if wait_s > 1e-6:
+            reason = (
+                f"The autoscaler looks again in {wait_s:.0f} s (every {self._behaviour.sync_period_s:g} s)."
+            )
+            return Plan(self.name, (Candidate((), reason),), (), reason)
+        self._next_sync_s = view.now_s + self._behaviour.sync_period_s / view.speed
+        candidates = tuple(self._candidate(workload, view) for workload in view.topology.workloads)
+        proposed = tuple(action for candidate in candidates for action in candidate.actions)
+        acting = [candidate.reason for candidate in candidates if candidate.actions]
+        return Plan(
+            self.name, candidates, proposed, " ".join(acting) or "No workload is far enough from its target."
+        )
+
+    def _candidate(self, workload: Workload, view: PlanningView) -> Candidate:
+        name = workload.name
+        current = view.configuration.replicas_of(name)
+        now_s = view.now_s * view.speed
+        history = self._histories.setdefault(name, ScalingHistory(current, now_s))
+        history.settle(current)
+        if current == 0:
+            return Candidate((), f"{name}: no replicas, so autoscaling is off.")
+        if not workload.min_replicas <= current <= workload.max_replicas:
+            replicas = max(workload.min_replicas, min(workload.max_replicas, current))
+            why = f"outside {workload.min_replicas} to {workload.max_replicas}"
+        else:
+            observed = next((w for w in view.observation.workloads if w.workload == name), None)
+            proposal = observed and propose(
+                current, observed, self._behaviour.target_percent, self._behaviour.tolerance
+            )
+            if not proposal:
+                return Candidate((), f"{name}: no metrics, so it keeps its {current}.")
+            replicas, why = (
+                history.normalise(proposal.replicas, current, workload, now_s, self._behaviour),
+                proposal.sentence,
+            )
+            if replicas != proposal.replicas:
+                why += f", held to {replicas} by the scaling behaviour"
+        if replicas == current:
+            return Candidate((), f"{name} keeps its {current}: {why}.")
+        history.propose(current, replicas, now_s)
+        return Candidate((Scale(name, replicas),), f"{name} goes from {current} to {replicas}: {why}.")

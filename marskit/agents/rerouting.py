@@ -1,0 +1,181 @@
+"""Moving traffic away from a subset that fails or drags, and carefully back again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from marskit.domain.actions import ShiftTraffic
+from marskit.domain.config import Destination, RouteSetting
+from marskit.domain.records import Candidate, Diagnosis, EdgeObservation, Observation
+from marskit.mapek.slo import MIN_FAILURES, MIN_REQUESTS, seen
+from marskit.mapek.symptoms import is_saturated
+from marskit.mapek.weights import apportion, percents, subset_key, towards
+from marskit.planning import PlanningView
+
+AWAY_PERCENT = 25
+"""How much weight a bad subset loses per step."""
+BACK_PERCENT = 10
+"""How much it is given back per step; the first such step is the probe that shows whether it is well."""
+FAILING_PERCENT = 5.0
+HEALTHY_PERCENT = 1.0
+DRAGGING_FACTOR = 2.0
+"""A subset whose p95 is so many times that of its siblings drags."""
+REST_S = 60.0
+"""On the scenario's clock: how long a bad subset is left alone, doubled by every relapse."""
+STEP_REST_S = 15.0
+"""On the scenario's clock: how long each step back is watched."""
+
+
+@dataclass(slots=True)
+class _Detour:
+    """A route whose weights we moved and mean to move back."""
+
+    home: Mapping[str, int]
+    """The weights it had before."""
+    known: Sequence[Mapping[str, int]]
+    """What its weights may be now if nobody else moved them: before and after our last step."""
+    back_at_s: float
+    rest_s: float = REST_S
+    is_returning: bool = False
+
+
+class Rerouting:
+    """Remembers which routes it moved, and from where."""
+
+    def __init__(self) -> None:
+        self._detours: dict[str, _Detour] = {}
+
+    def away(self, diagnosis: Diagnosis, view: PlanningView) -> dict[str, Candidate]:
+        """For every route with a bad workload one step away from it, by the name of that workload."""
+        found: dict[str, Candidate] = {}
+        for route in _splits(view):
+            well = [d for d in route.destinations if _is_well(d, view.observation)]
+            for bad in route.destinations:
+                why = _trouble(bad, well, diagnosis, view)
+                if bad.workload is not None and bad.weight_percent > 0 and why is not None:
+                    found[bad.workload] = self._step_away(route, bad, well, why, view)
+                    break
+        return found
+
+    def back(self, view: PlanningView) -> list[Candidate]:
+        """For every route that we moved one step back, once it has rested and what it gains is well."""
+        found = []
+        for route in _splits(view):
+            detour = self._detour(route)
+            if detour is None:
+                continue
+            step = towards(percents(route), detour.home, BACK_PERCENT)
+            wait_s = (detour.back_at_s - view.now_s) * view.speed
+            gaining = [d for d in route.destinations if step[subset_key(d)] > percents(route)[subset_key(d)]]
+            unproven = [d.workload for d in gaining if not _is_proven(d, view.observation)]
+            if wait_s > 0:
+                reason = (
+                    f"{route.label} gets a step back to its old weights in {wait_s:.0f} s at the earliest."
+                )
+                found.append(Candidate((), reason))
+            elif unproven:
+                found.append(Candidate((), f"{unproven[0]} has not shown yet that it is well again."))
+            else:
+                detour.known = (percents(route), step)
+                detour.back_at_s = view.now_s + STEP_REST_S / view.speed
+                detour.is_returning = True
+                reason = f"{route.label} has rested: {BACK_PERCENT} points back to its old weights."
+                found.append(Candidate((_shift(route, step),), reason))
+        return found
+
+    def _detour(self, route: RouteSetting) -> _Detour | None:
+        """Our detour of that route, unless it is home again or somebody else has moved it since."""
+        detour, weights = self._detours.get(route.label), percents(route)
+        if detour is not None and (weights == detour.home or weights not in detour.known):
+            del self._detours[route.label]
+            return None
+        return detour
+
+    def _step_away(
+        self,
+        route: RouteSetting,
+        bad: Destination,
+        well: Sequence[Destination],
+        why: str,
+        view: PlanningView,
+    ) -> Candidate:
+        takers = {subset_key(d): d.weight_percent for d in well if d is not bad}
+        if not takers:
+            return Candidate((), f"{bad.workload} {why}, but no other subset can take its traffic.")
+        weights = percents(route)
+        moved = min(AWAY_PERCENT, weights[subset_key(bad)])
+        step = {**weights, subset_key(bad): weights[subset_key(bad)] - moved}
+        for name, gain in apportion(moved, takers).items():
+            step[name] += gain
+        detour = self._detour(route) or _Detour(home=weights, known=(), back_at_s=0.0)
+        if detour.is_returning:
+            detour.rest_s *= 2
+            detour.is_returning = False
+        detour.known = (weights, step)
+        detour.back_at_s = view.now_s + detour.rest_s / view.speed
+        self._detours[route.label] = detour
+        return Candidate(
+            (_shift(route, step),), f"{bad.workload} {why}: {moved} points of its traffic go elsewhere."
+        )
+
+
+def _splits(view: PlanningView) -> list[RouteSetting]:
+    return [route for route in view.configuration.routes if len(route.destinations) > 1]
+
+
+def _shift(route: RouteSetting, weights: Mapping[str, int]) -> ShiftTraffic:
+    return ShiftTraffic(route.virtual_service, route.index, tuple(weights.items()))
+
+
+def _edges_to(destination: Destination, observation: Observation) -> list[EdgeObservation]:
+    return [edge for edge in observation.edges if edge.edge.workload == destination.workload]
+
+
+def _failures(destination: Destination, observation: Observation) -> tuple[int, int] | None:
+    """`(failures, requests)` over the window, or None while too few requests were seen to judge."""
+    edges = _edges_to(destination, observation)
+    requests = sum(seen(edge.requests_per_s, observation.window_s) for edge in edges)
+    failures = sum(seen(edge.failures_per_s, observation.window_s) for edge in edges)
+    return (failures, requests) if requests >= MIN_REQUESTS else None
+
+
+def _p95_ms(destination: Destination, observation: Observation) -> float | None:
+    """The slowest caller's p95, or None while too few were seen to trust one."""
+    trusted = [e.latency.p95_ms for e in _edges_to(destination, observation) if e.latency.p95_is_trusted]
+    return max((p95 for p95 in trusted if p95 is not None), default=None)
+
+
+def _is_well(destination: Destination, observation: Observation) -> bool:
+    """Whether it could take more traffic: ready, not saturated, and not known to fail."""
+    workload = next((w for w in observation.workloads if w.workload == destination.workload), None)
+    if workload is None or workload.replicas_ready == 0 or is_saturated(workload):
+        return False
+    failures, requests = _failures(destination, observation) or (0, 1)
+    return 100.0 * failures / requests <= HEALTHY_PERCENT
+
+
+def _is_proven(destination: Destination, observation: Observation) -> bool:
+    """Whether the traffic it has shows it to be well; without any, only a probe can show it."""
+    return _is_well(destination, observation) and (
+        destination.weight_percent == 0 or _failures(destination, observation) is not None
+    )
+
+
+def _trouble(
+    destination: Destination, well: Sequence[Destination], diagnosis: Diagnosis, view: PlanningView
+) -> str | None:
+    """What is wrong with it that fewer requests would spare the users; None when nothing is."""
+    observation = view.observation
+    workload = next((w for w in observation.workloads if w.workload == destination.workload), None)
+    if workload is None:
+        return None
+    most = view.topology.workload(workload.workload).max_replicas
+    if is_saturated(workload) and view.configuration.replicas_of(workload.workload) < most:
+        return None  # Overload is mended by replicas, not by overloading the next one.
+    failures, requests = _failures(destination, observation) or (0, 1)
+    if failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT:
+        return f"fails {failures} of {requests} requests"
+    siblings = [_p95_ms(d, observation) for d in well if d is not destination]
+    own, other = _p95_ms(destination, observation), max((p for p in siblings if p is not None), default=None)
+    if diagnosis.slo_met is False and own is not None and other is not None and own > DRAGGING_FACTOR * other:
+        return f"answers in {own:.0f} ms where its siblings take {other:.0f} ms (p95)"
+    return None

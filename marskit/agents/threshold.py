@@ -1,0 +1,119 @@
+"""An operator's rule of thumb: scale the bottleneck, leave a failing subset, give back what idles."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from marskit.agents.rerouting import Rerouting
+from marskit.domain.actions import Scale
+from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
+from marskit.planning import PlanningView
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What the rule holds its numbers against."""
+
+    aim: float = 0.6
+    """The utilisation that scaling up aims for."""
+    idle: float = 0.3
+    """Below this a workload may be given one replica less ..."""
+    idle_cycles: int = 5
+    """... after so many cycles in a row."""
+
+
+class Threshold:
+    """Reacts to the diagnosis alone: no model, no prediction, no memory beyond a few counters."""
+
+    name = "threshold"
+    summary = (
+        "Scales the bottleneck of a violated objective in proportion to its utilisation, moves traffic away "
+        "from a failing subset, and takes replicas away that stay idle."
+    )
+
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
+        self._thresholds = thresholds or Thresholds()
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Forget all counters; the seed is not needed, nothing here is random."""
+        self._idle_cycles: dict[str, int] = {}
+        self._rerouting = Rerouting()
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """What mends a violation is done at once; only when nothing does, one thing is given back."""
+        self._count_idle(diagnosis, view)
+        away = self._rerouting.away(diagnosis, view)
+        urgent = [*away.values(), *self._scale_up(diagnosis, view, {w for w, c in away.items() if c.actions})]
+        chosen = [candidate for candidate in urgent if candidate.actions]
+        calm = [] if chosen else [*self._rerouting.back(view), *self._scale_down(view)]
+        nothing = Candidate((), _why_nothing(diagnosis))
+        chosen = chosen or [candidate for candidate in calm if candidate.actions][:1] or [nothing]
+        proposed = tuple(action for candidate in chosen for action in candidate.actions)
+        for action in proposed:
+            if isinstance(action, Scale):
+                self._idle_cycles[action.workload] = 0
+        reason = " ".join(candidate.reason for candidate in chosen)
+        return Plan(self.name, (*urgent, *calm, nothing), proposed, reason)
+
+    def _count_idle(self, diagnosis: Diagnosis, view: PlanningView) -> None:
+        for workload in view.observation.workloads:
+            idle = workload.utilisation is not None and workload.utilisation < self._thresholds.idle
+            calm = diagnosis.slo_met is True
+            self._idle_cycles[workload.workload] = (
+                self._idle_cycles.get(workload.workload, 0) + 1 if idle and calm else 0
+            )
+
+    def _scale_up(self, diagnosis: Diagnosis, view: PlanningView, relieved: set[str]) -> list[Candidate]:
+        name = diagnosis.bottleneck
+        if name is None or name in relieved:
+            return []
+        workload = view.observation.workload(name)
+        now, most = view.configuration.replicas_of(name), view.topology.workload(name).max_replicas
+        if now >= most:
+            return [Candidate((), f"{name} is the bottleneck but has all of its {most} replicas.")]
+        wanted, why = self._wanted(workload, now)
+        if wanted <= now:
+            return [Candidate((), f"{name} is the bottleneck, but {why}.")]
+        wanted = min(wanted, most)
+        return [
+            Candidate((Scale(name, wanted),), f"{name} is the bottleneck: {why}, so from {now} to {wanted}.")
+        ]
+
+    def _wanted(self, workload: WorkloadObservation, now: int) -> tuple[int, str]:
+        """How many replicas bring the workload to the utilisation aimed for, at least one more than now."""
+        if workload.replicas_ready < now:
+            return now, f"{now - workload.replicas_ready} of its {now} replicas are still starting"
+        if workload.utilisation is None:
+            return now + 1, "how busy it is is not measured, so one more"
+        if workload.utilisation < self._thresholds.idle:
+            return now, f"it is only {workload.utilisation:.0%} busy: more replicas would not help"
+        aimed = ceil(workload.replicas_ready * workload.utilisation / self._thresholds.aim)
+        return max(aimed, now + 1), f"{workload.utilisation:.0%} busy, {self._thresholds.aim:.0%} is the aim"
+
+    def _scale_down(self, view: PlanningView) -> list[Candidate]:
+        """One replica less of the workload that has been idle for longest."""
+        limit = self._thresholds.idle_cycles
+        idle = [
+            w.name
+            for w in view.topology.workloads
+            if self._idle_cycles.get(w.name, 0) >= limit
+            and view.configuration.replicas_of(w.name) > w.min_replicas
+        ]
+        return [
+            Candidate(
+                (Scale(name, view.configuration.replicas_of(name) - 1),),
+                f"{name} was under {self._thresholds.idle:.0%} busy for {self._idle_cycles[name]} cycles: "
+                "one replica less.",
+            )
+            for name in sorted(idle, key=lambda name: -self._idle_cycles[name])
+        ]
+
+
+def _why_nothing(diagnosis: Diagnosis) -> str:
+    match diagnosis.slo_met:
+        case True:
+            return "Do nothing: all objectives hold and nothing has been idle for long."
+        case False:
+            return "Do nothing: no rule helps against this violation."
+        case None:
+            return "Do nothing: too few requests to judge."

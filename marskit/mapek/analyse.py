@@ -1,0 +1,111 @@
+"""Analyse: what one observation means, held against the objectives."""
+
+from collections.abc import Sequence
+
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.records import (
+    Diagnosis,
+    Evidence,
+    Observation,
+    Severity,
+    SloStatus,
+    Symptom,
+    SymptomKind,
+)
+from marskit.domain.topology import Topology
+from marskit.mapek.bottleneck import Blame, find_bottleneck
+from marskit.mapek.slo import slo_status
+from marskit.mapek.symptoms import edge_symptoms, slo_symptoms, workload_symptoms
+from marskit.mapek.utility import utility
+
+_GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+def analyse(
+    observation: Observation,
+    *,
+    topology: Topology,
+    goals: Goals,
+    configuration: Configuration,
+    actions: int,
+    period_s: float,
+) -> Diagnosis:
+    """The diagnosis of one observation.
+
+    Args:
+        observation: What Monitor saw.
+        topology: The call graph that a violation is traced along.
+        goals: The objectives and the prices.
+        configuration: What is in force, for the replicas that are paid for.
+        actions: How many actions were executed in the period, for the churn term of utility.
+        period_s: Real seconds from one cycle to the next.
+    """
+    slos = tuple(slo_status(slo, observation) for slo in goals.slos)
+    violated = sorted((slo for slo in slos if slo.met is False), key=_excess, reverse=True)
+    blames = [find_bottleneck(slo, observation, topology) for slo in violated]
+    found = (
+        *slo_symptoms(slos, observation, goals),
+        *_bottleneck_symptoms(blames, observation),
+        *workload_symptoms(observation, topology, configuration),
+        *edge_symptoms(observation, goals),
+    )
+    symptoms = tuple(sorted(found, key=lambda symptom: _GRAVEST_FIRST.index(symptom.severity)))
+    return Diagnosis(
+        slos=slos,
+        symptoms=symptoms,
+        bottleneck=blames[0].workload if blames else None,
+        utility=utility(
+            observation,
+            topology=topology,
+            goals=goals,
+            configuration=configuration,
+            actions=actions,
+            period_s=period_s,
+        ),
+        sentence=_sentence(slos, blames, symptoms),
+    )
+
+
+def _excess(status: SloStatus) -> float:
+    """How far beyond its limits the service is, to say which violation to trace first."""
+    latency = (status.latency_p95_ms or 0.0) / status.latency_ms if status.latency_met is False else 0.0
+    failed = 100.0 - (status.availability_percent or 0.0) if status.availability_met is False else 0.0
+    return latency + failed
+
+
+def _bottleneck_symptoms(blames: Sequence[Blame], observation: Observation) -> list[Symptom]:
+    found: dict[str, Symptom] = {}
+    for blame in blames:
+        workload = observation.workload(blame.workload)
+        evidence = (
+            [
+                Evidence(
+                    "utilisation", workload.utilisation, 1.0, workload.replicas_ready, observation.window_s
+                )
+            ]
+            if workload.utilisation is not None
+            else []
+        )
+        found.setdefault(
+            blame.workload,
+            Symptom(
+                SymptomKind.BOTTLENECK, Severity.CRITICAL, blame.workload, tuple(evidence), blame.sentence
+            ),
+        )
+    return list(found.values())
+
+
+def _sentence(slos: Sequence[SloStatus], blames: Sequence[Blame], symptoms: Sequence[Symptom]) -> str:
+    if blames:
+        services = ", ".join(dict.fromkeys(blame.service for blame in blames))
+        return f"{services}: objective violated. {blames[0].sentence}"
+    warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
+    judged = [slo for slo in slos if slo.met is not None]
+    if not judged:
+        verdict = "Too few requests to judge any objective" if slos else "No objective is set"
+    elif len(judged) < len(slos):
+        verdict = f"{len(judged)} of {len(slos)} objectives can be judged and hold"
+    else:
+        verdict = "All objectives hold" if len(slos) > 1 else "The objective holds"
+    return f"{verdict}; {warnings[0].sentence}" if warnings else f"{verdict}."

@@ -1,0 +1,119 @@
+"""What earlier executions turned out to have done, read only after they became effective."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from marskit.domain.actions import (
+    Action,
+    Scale,
+    SetOutlierDetection,
+    SetRetries,
+    SetTimeout,
+    ShiftTraffic,
+    describe,
+)
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.records import Effect, Execution, Observation, Outcome, ServiceObservation
+from marskit.domain.topology import Topology
+from marskit.mapek.utility import entry_services
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEffect:
+    """An applied execution whose effect is still to be read."""
+
+    execution: Execution
+    before: Observation
+    """The observation that it was decided on."""
+
+    @property
+    def effective_at_s(self) -> float:
+        """From when on samples show it: read `Monitor.observe(..., since_s=effective_at_s)`."""
+        after_ms = self.execution.effective_after_ms or self.execution.pushed_after_ms or 0.0
+        return self.execution.at_s + after_ms / 1000.0
+
+
+def pending_effect(execution: Execution, before: Observation) -> PendingEffect | None:
+    """What is to be read later of this execution; None when nothing was written."""
+    return PendingEffect(execution, before) if execution.outcome is Outcome.APPLIED else None
+
+
+def effect(
+    pending: PendingEffect,
+    after: Observation,
+    *,
+    topology: Topology,
+    goals: Goals,
+    configuration: Configuration,
+) -> Effect:
+    """The p95 and the errors of the users' service before and after one execution.
+
+    Args:
+        pending: The execution and what was seen before it.
+        after: What was seen since it became effective, from `Monitor.observe(..., since_s=...)`.
+        topology: Tells which of the users' services depends on what was changed.
+        goals: Tells which services users call.
+        configuration: Tells which service a route or a DestinationRule belongs to.
+    """
+    execution = pending.execution
+    name = _facing_service(_changed_service(execution.action, topology, configuration), topology, goals)
+    before, now = pending.before.service(name), after.service(name)
+    return Effect(
+        execution=execution.id,
+        service=name,
+        latency_p95_before_ms=before.latency.p95_ms,
+        latency_p95_after_ms=now.latency.p95_ms,
+        error_percent_before=before.error_percent,
+        error_percent_after=now.error_percent,
+        sentence=_sentence(name, execution.action, before, now),
+    )
+
+
+def _changed_service(action: Action, topology: Topology, configuration: Configuration) -> str:
+    match action:
+        case Scale(workload):
+            return topology.workload(workload).service
+        case ShiftTraffic() | SetTimeout() | SetRetries():
+            return configuration.route(action.virtual_service, action.route).destinations[0].service
+        case SetOutlierDetection(destination_rule):
+            return next(o.service for o in configuration.outliers if o.destination_rule == destination_rule)
+        case _:
+            assert_never(action)
+
+
+def _facing_service(changed: str, topology: Topology, goals: Goals) -> str:
+    """The first service users call that depends on the changed one; the changed one if none does."""
+    return next((s for s in entry_services(topology, goals) if changed in _reach(s, topology)), changed)
+
+
+def _reach(service: str, topology: Topology) -> set[str]:
+    """The service and all that it calls, directly or not."""
+    reached: set[str] = set()
+    todo = [service]
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += [c for w in topology.service(name).workloads for c in topology.callees(w)]
+    return reached
+
+
+def _sentence(name: str, action: Action, before: ServiceObservation, after: ServiceObservation) -> str:
+    when = f"after “{describe(action)}”"
+    old, new = before.latency.p95_ms, after.latency.p95_ms
+    if old is None or new is None or after.requests_per_s == 0:
+        return f"Too few requests to {name} {when} to tell what it did."
+    if not after.latency.p95_is_trusted:
+        n = after.latency.n
+        return f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on {n} requests only."
+    verb = "fell" if new < 0.9 * old else "rose" if new > 1.1 * old else "stayed about the same, "
+    moved = f"{verb} from {old:.0f} ms to {new:.0f} ms"
+    errors = _errors(before.error_percent or 0.0, after.error_percent or 0.0)
+    return f"p95 of {name} {moved} {when}{errors}."
+
+
+def _errors(before: float, after: float) -> str:
+    if max(before, after) < 0.1:
+        return ""
+    return f", errors went from {before:.1f} % to {after:.1f} %"

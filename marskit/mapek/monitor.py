@@ -1,0 +1,212 @@
+"""Monitor: many short samples in, one observation of the recent window out."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.load import LoadSample
+from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample, merge
+from marskit.domain.records import (
+    EdgeObservation,
+    Latency,
+    Observation,
+    ServiceObservation,
+    WorkloadObservation,
+)
+from marskit.domain.topology import EdgeId, Topology, Workload
+
+# A sample that ends where another begins must not count as overlapping it by a rounding error.
+_EPSILON_S = 1e-6
+
+
+class Monitor:
+    """Keeps the samples of the last `window_s` real seconds and reads them as one."""
+
+    def __init__(self, topology: Topology, goals: Goals, window_s: float) -> None:
+        self._topology = topology
+        self._goals = goals
+        self._window_s = window_s
+        self._samples: deque[MeshSample] = deque()
+
+    def add(self, sample: MeshSample) -> None:
+        """Take in a sample and let go of those that ended before the window."""
+        self._samples.append(sample)
+        while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
+            self._samples.popleft()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._samples.clear()
+
+    def observe(
+        self, configuration: Configuration, load: LoadSample | None, *, since_s: float | None = None
+    ) -> Observation:
+        """What the samples of the window say together.
+
+        Args:
+            configuration: The configuration in force, for the weights.
+            load: The newest reading of the load generator.
+            since_s: Leave out every sample that began before this time, so that an effect is read
+                without what came before it. Nothing to read gives zeros over a window of 0 s.
+        """
+        samples = [
+            s for s in self._samples if since_s is None or s.at_s - s.duration_s >= since_s - _EPSILON_S
+        ]
+        newest = self._samples[-1] if self._samples else None
+        window_s = sum(s.duration_s for s in samples)
+        edges = _sums(self._topology.edges, samples)
+        names = dict.fromkeys([s.name for s in self._topology.services] + [e.edge.service for e in edges])
+        return Observation(
+            at_s=newest.at_s if newest else 0.0,
+            window_s=window_s,
+            services=tuple(_service(name, edges, self._goals, window_s) for name in names),
+            workloads=tuple(
+                _workload(w, samples, newest, edges, configuration, window_s)
+                for w in self._topology.workloads
+            ),
+            edges=tuple(_edge(e, edges, configuration, window_s) for e in edges),
+            load=load,
+            generation=newest.generation if newest else ConfigGeneration(),
+        )
+
+
+def _sums(known: Sequence[EdgeId], samples: Sequence[MeshSample]) -> tuple[EdgeSample, ...]:
+    """One sample per edge over all of `samples`: the `known` edges first, then those that only they name."""
+    parts: dict[EdgeId, list[EdgeSample]] = {edge: [] for edge in known}
+    unknown: dict[EdgeId, list[EdgeSample]] = {}
+    for mesh in samples:
+        for part in mesh.edges:
+            (parts if part.edge in parts else unknown).setdefault(part.edge, []).append(part)
+    newest = {part.edge: part for mesh in samples[-1:] for part in mesh.edges}
+    return tuple(
+        _sum(edge, of_edge, newest.get(edge)) for edge, of_edge in [*parts.items(), *sorted(unknown.items())]
+    )
+
+
+def _sum(edge: EdgeId, parts: Sequence[EdgeSample], newest: EdgeSample | None) -> EdgeSample:
+    """Counts are added, levels are the newest."""
+    flags: Counter[str] = Counter()
+    for part in parts:
+        flags.update(dict(part.response_flags))
+    return EdgeSample(
+        edge=edge,
+        requests=sum(part.requests for part in parts),
+        failures=sum(part.failures for part in parts),
+        successes_ms=merge(part.successes_ms for part in parts),
+        in_flight=newest.in_flight if newest else 0,
+        retries=sum(part.retries for part in parts),
+        timeouts=sum(part.timeouts for part in parts),
+        ejected=newest.ejected if newest else 0,
+        response_flags=tuple(sorted(flags.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def _per_s(count: int, window_s: float) -> float:
+    return count / window_s if window_s > 0 else 0.0
+
+
+def _latency(histogram: Histogram) -> Latency:
+    return Latency(
+        n=histogram.n,
+        p50_ms=histogram.quantile_ms(0.50),
+        p95_ms=histogram.quantile_ms(0.95),
+        p99_ms=histogram.quantile_ms(0.99),
+    )
+
+
+def _edge(
+    sample: EdgeSample, all_edges: Sequence[EdgeSample], configuration: Configuration, window_s: float
+) -> EdgeObservation:
+    edge = sample.edge
+    of_source = sum(
+        e.requests for e in all_edges if (e.edge.source, e.edge.service) == (edge.source, edge.service)
+    )
+    return EdgeObservation(
+        edge=edge,
+        requests_per_s=_per_s(sample.requests, window_s),
+        failures_per_s=_per_s(sample.failures, window_s),
+        latency=_latency(sample.successes_ms),
+        in_flight=sample.in_flight,
+        retries_per_s=_per_s(sample.retries, window_s),
+        timeouts_per_s=_per_s(sample.timeouts, window_s),
+        ejected=sample.ejected,
+        weight_percent=_weight_percent(edge, configuration),
+        share_percent=100.0 * sample.requests / of_source if of_source else None,
+        response_flags=sample.response_flags,
+    )
+
+
+def _weight_percent(edge: EdgeId, configuration: Configuration) -> int | None:
+    """The weight of the edge in the first route that really splits traffic and names its workload."""
+    for route in configuration.routes_to(edge.service):
+        if len(route.destinations) > 1:
+            for destination in route.destinations:
+                if destination.workload == edge.workload:
+                    return destination.weight_percent
+    return None
+
+
+def _service(name: str, edges: Sequence[EdgeSample], goals: Goals, window_s: float) -> ServiceObservation:
+    into = [edge for edge in edges if edge.edge.service == name]
+    successes = merge(edge.successes_ms for edge in into)
+    slo = goals.slo(name)
+    return ServiceObservation(
+        service=name,
+        requests_per_s=_per_s(sum(edge.requests for edge in into), window_s),
+        failures_per_s=_per_s(sum(edge.failures for edge in into), window_s),
+        latency=_latency(successes),
+        slow_percent=_above_percent(successes, slo.latency_ms) if slo else None,
+    )
+
+
+def _above_percent(histogram: Histogram, limit_ms: float) -> float | None:
+    """The share of samples above the limit, a bin that straddles it being taken as evenly filled."""
+    if not histogram.n:
+        return None
+    above = 0.0
+    for lower, width, count in histogram.bins:
+        if lower >= limit_ms:
+            above += count
+        elif lower + width > limit_ms:
+            above += count * (lower + width - limit_ms) / width
+    return 100.0 * above / histogram.n
+
+
+def _workload(
+    workload: Workload,
+    samples: Sequence[MeshSample],
+    newest: MeshSample | None,
+    edges: Sequence[EdgeSample],
+    configuration: Configuration,
+    window_s: float,
+) -> WorkloadObservation:
+    name = workload.name
+    state = next((w for w in newest.workloads if w.workload == name), None) if newest else None
+    return WorkloadObservation(
+        workload=name,
+        service=workload.service,
+        replicas_desired=state.replicas_desired if state else configuration.replicas_of(name),
+        replicas_ready=state.replicas_ready if state else 0,
+        requests_per_s=_per_s(sum(e.requests for e in edges if e.edge.workload == name), window_s),
+        utilisation=_utilisation(
+            [(s.duration_s, w) for s in samples for w in s.workloads if w.workload == name]
+        ),
+        queued=state.queued if state else None,
+    )
+
+
+def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> float | None:
+    """The mean since the number of ready replicas last changed, weighted by duration.
+
+    How busy two replicas were says nothing about the three that are there now.
+    """
+    ready = states[-1][1].replicas_ready if states else 0
+    busy_s = measured_s = 0.0
+    for duration_s, state in reversed(states):
+        if state.replicas_ready != ready:
+            break
+        if state.utilisation is not None:
+            busy_s += state.utilisation * duration_s
+            measured_s += duration_s
+    return busy_s / measured_s if measured_s > 0 else None

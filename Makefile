@@ -23,7 +23,7 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m importlinter.cli lint
+	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(PY) -m codespell_lib
 	$(if $(MANIFESTS),$(PY) -m yamllint --strict $(MANIFESTS))
 

@@ -17,7 +17,7 @@ from marskit.domain.topology import Topology
 from marskit.mapek.bottleneck import Blame, find_bottleneck
 from marskit.mapek.slo import slo_status
 from marskit.mapek.symptoms import edge_symptoms, slo_symptoms, workload_symptoms
-from marskit.mapek.utility import utility
+from marskit.mapek.utility import entry_services, utility
 
 _GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
@@ -42,7 +42,11 @@ def analyse(
         period_s: Real seconds from one cycle to the next.
     """
     slos = tuple(slo_status(slo, observation) for slo in goals.slos)
-    violated = sorted((slo for slo in slos if slo.met is False), key=_excess, reverse=True)
+    # What users feel first: a slow inner service is usually why, and the walk will find it.
+    entries = entry_services(topology, goals)
+    violated = sorted(
+        (slo for slo in slos if slo.met is False), key=lambda slo: (slo.service not in entries, -_excess(slo))
+    )
     blames = [find_bottleneck(slo, observation, topology) for slo in violated]
     found = (
         *slo_symptoms(slos, observation, goals),
@@ -98,8 +102,9 @@ def _bottleneck_symptoms(blames: Sequence[Blame], observation: Observation) -> l
 
 def _sentence(slos: Sequence[SloStatus], blames: Sequence[Blame], symptoms: Sequence[Symptom]) -> str:
     if blames:
-        services = ", ".join(dict.fromkeys(blame.service for blame in blames))
-        return f"{services}: objective violated. {blames[0].sentence}"
+        services = " and ".join(blame.service for blame in blames)
+        miss = "misses its objective" if len(blames) == 1 else "miss their objectives"
+        return f"{services} {miss}: {blames[0].sentence[0].lower()}{blames[0].sentence[1:]}"
     warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
     judged = [slo for slo in slos if slo.met is not None]
     if not judged:

@@ -114,6 +114,14 @@ class ApprovalAwaited:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecuteEnded:
+    """Execute ended: every action of the plan was carried out, refused or withheld."""
+
+    at_s: float
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
 class Executed:
     """One action was carried out or refused; a later one with the same id replaces it."""
 
@@ -199,6 +207,7 @@ Event = (
     | Planned
     | ApprovalAwaited
     | Executed
+    | ExecuteEnded
     | CycleCompleted
     | RunningChanged
     | ModeChanged

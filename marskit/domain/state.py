@@ -11,6 +11,7 @@ from marskit.domain.events import (
     CycleCompleted,
     Event,
     Executed,
+    ExecuteEnded,
     FaultInjected,
     MeshReady,
     ModeChanged,
@@ -121,6 +122,9 @@ def apply(state: State, event: Event) -> State:
             return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), plan=plan, phase_done=True))
         case ApprovalAwaited(at_s, cycle):
             return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), awaiting_approval=True))
+        case ExecuteEnded(at_s, cycle):
+            current = replace(_cycle(state, cycle), awaiting_approval=False, phase_done=True)
+            return replace(state, now_s=at_s, cycle=current)
         case Executed(execution, configuration):
             others = tuple(e for e in state.executions if e.id != execution.id)
             return replace(

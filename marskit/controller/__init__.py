@@ -1,0 +1,1 @@
+"""The one controller: commands in, events out, and the loop between."""

@@ -1,0 +1,53 @@
+"""A plan that waits for a person, and the verdict on it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from marskit.domain.commands import CommandError
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a plan that waited."""
+
+    approved: bool
+    reason: str
+    """Why it was dropped; empty when it was approved."""
+
+
+class Approval:
+    """At most one plan waits at a time, because no cycle begins before the one before it ended."""
+
+    def __init__(self) -> None:
+        self._verdict: asyncio.Future[Verdict] | None = None
+        self._cycle = 0
+
+    @property
+    def awaited(self) -> int | None:
+        """The cycle whose plan waits, or None."""
+        return self._cycle if self._verdict is not None and not self._verdict.done() else None
+
+    async def wait(self, cycle: int) -> Verdict:
+        """Return once the plan of `cycle` is approved, rejected or dropped."""
+        self._cycle = cycle
+        self._verdict = asyncio.get_running_loop().create_future()
+        try:
+            return await self._verdict
+        finally:
+            self._verdict = None
+
+    def decide(self, verdict: Verdict) -> None:
+        """Give a person's verdict.
+
+        Raises:
+            CommandError: No plan waits.
+        """
+        if not self.drop(verdict):
+            raise CommandError("No plan waits for approval.")
+
+    def drop(self, verdict: Verdict) -> bool:
+        """Give a verdict if a plan waits, and tell whether one did."""
+        if self._verdict is None or self._verdict.done():
+            return False
+        self._verdict.set_result(verdict)
+        return True

@@ -1,0 +1,173 @@
+"""What each command does; a command may fail loudly, and then nothing has changed."""
+
+from typing import assert_never
+
+from marskit.clock import Clock
+from marskit.controller.approval import Approval, Verdict
+from marskit.controller.bus import Bus
+from marskit.controller.gate import Gate, Permit
+from marskit.controller.loop import Loop
+from marskit.controller.notices import Notices, describe
+from marskit.controller.parameters import Parameters
+from marskit.controller.writer import Writer
+from marskit.domain import commands
+from marskit.domain.actions import Action
+from marskit.domain.actions import describe as describe_action
+from marskit.domain.commands import Command, CommandError
+from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
+from marskit.domain.faults import Fault
+from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity
+from marskit.domain.state import State
+from marskit.load.port import Load, LoadError
+from marskit.mapek.shield import Shield
+from marskit.mesh.port import ActionError, Mesh, MeshError
+
+
+class Commands:
+    """Carries out the commands of one run."""
+
+    def __init__(
+        self,
+        *,
+        mesh: Mesh,
+        load: Load,
+        parameters: Parameters,
+        shield: Shield,
+        bus: Bus,
+        clock: Clock,
+        gate: Gate,
+        approval: Approval,
+        loop: Loop,
+        writer: Writer,
+        notices: Notices,
+    ) -> None:
+        self._mesh = mesh
+        self._load = load
+        self._parameters = parameters
+        self._shield = shield
+        self._bus = bus
+        self._clock = clock
+        self._gate = gate
+        self._approval = approval
+        self._loop = loop
+        self._writer = writer
+        self._notices = notices
+
+    async def handle(self, command: Command) -> None:
+        """Carry out a command; returns when it took effect, or for a step when it may begin.
+
+        Raises:
+            CommandError: It cannot be carried out; one sentence says why.
+        """
+        match command:
+            case commands.StepPhase():
+                self._step(Permit.PHASE)
+            case commands.StepCycle():
+                self._step(Permit.CYCLE)
+            case commands.Run():
+                self._allow(Permit.RUN)
+            case commands.Pause():
+                self._allow(Permit.NONE)
+            case commands.SetMode(mode):
+                self._set_mode(mode)
+            case commands.SetPlanner(planner):
+                self._set_planner(planner)
+            case commands.Approve():
+                self._approval.decide(Verdict(approved=True, reason=""))
+            case commands.Reject():
+                self._approval.decide(Verdict(approved=False, reason="a person rejected it"))
+            case commands.Undo(execution):
+                await self._undo(execution)
+            case commands.Act(action):
+                await self._act(action)
+            case commands.Inject(fault):
+                await self._inject(fault)
+            case commands.SetLoadFactor(factor):
+                await self._set_load_factor(factor)
+            case commands.SetScenario(scenario):
+                await self._set_scenario(scenario)
+            case _:
+                assert_never(command)
+
+    @property
+    def _state(self) -> State:
+        return self._bus.state
+
+    def _allow(self, permit: Permit) -> None:
+        was_running = self._gate.running
+        self._gate.allow(permit)
+        if self._gate.running != was_running:
+            self._bus.publish(RunningChanged(self._clock.now(), self._gate.running))
+
+    def _step(self, permit: Permit) -> None:
+        if self._approval.awaited is not None:
+            waiting = f"The plan of cycle {self._approval.awaited} waits for approval"
+            raise CommandError(f"{waiting}: approve or reject it first.")
+        self._allow(permit)
+
+    def _set_mode(self, mode: Mode) -> None:
+        if mode is not self._state.mode:
+            self._bus.publish(ModeChanged(self._clock.now(), mode))
+            self._approval.drop(Verdict(approved=False, reason=f"the mode changed to {mode} before approval"))
+
+    def _set_planner(self, name: str) -> None:
+        if name == self._state.planner:
+            return
+        if name not in self._parameters.planners:
+            allowed = ", ".join(self._parameters.planners)
+            raise CommandError(f"There is no planner {name!r}; choose one of {allowed}.")
+        planner = self._parameters.make_planner(name)
+        planner.reset(self._parameters.seed)
+        self._loop.planner = planner
+        self._bus.publish(PlannerChanged(self._clock.now(), name))
+        self._approval.drop(Verdict(approved=False, reason=f"the planner changed to {name} before approval"))
+
+    async def _undo(self, execution: int | None) -> None:
+        self._require_writable()
+        self._require_success(await self._writer.undo(execution))
+
+    async def _act(self, action: Action) -> None:
+        self._require_writable()
+        allowed, changes = self._shield.check((action,), self._loop.view(), self._state.executions)
+        if not allowed:
+            raise CommandError(changes[-1].sentence)
+        for change in changes:
+            self._notices.tell("shield", change.sentence, Severity.INFO)
+        for action in allowed:
+            self._require_success(await self._writer.write(action, Origin.PERSON))
+
+    def _require_success(self, execution: Execution) -> None:
+        if execution.outcome is not Outcome.APPLIED:
+            raise CommandError(f"{describe_action(execution.action).capitalize()}: {execution.reason}.")
+
+    async def _inject(self, fault: Fault) -> None:
+        self._require_mesh()
+        try:
+            await self._mesh.inject(fault)
+        except (ActionError, MeshError) as error:
+            raise CommandError(describe(error)) from error
+        self._bus.publish(FaultInjected(self._clock.now(), fault))
+
+    async def _set_load_factor(self, factor: float) -> None:
+        self._require_mesh()
+        try:
+            await self._load.set_factor(factor)
+        except LoadError as error:
+            raise CommandError(describe(error)) from error
+
+    async def _set_scenario(self, scenario: str) -> None:
+        self._require_mesh()
+        try:
+            await self._load.set_scenario(scenario)
+        except LoadError as error:
+            raise CommandError(describe(error)) from error
+        self._bus.publish(ScenarioChanged(self._clock.now(), self._load.scenario))
+
+    def _require_mesh(self) -> None:
+        if self._state.gateway_url is None:
+            raise CommandError("The mesh is not up yet.")
+
+    def _require_writable(self) -> None:
+        self._require_mesh()
+        if self._state.mode is Mode.FREEZE:
+            raise CommandError("The mode is freeze: nothing is written until it changes.")

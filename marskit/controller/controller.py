@@ -1,0 +1,208 @@
+"""The controller: commands in, events out, one run from start to end."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from marskit.clock import Clock
+from marskit.controller.approval import Approval
+from marskit.controller.bus import Bus
+from marskit.controller.commands import Commands
+from marskit.controller.effects import Effects
+from marskit.controller.gate import Gate
+from marskit.controller.loop import Loop
+from marskit.controller.notices import Notices, describe
+from marskit.controller.parameters import Parameters
+from marskit.controller.telemetry import Telemetry
+from marskit.controller.writer import Writer
+from marskit.domain.commands import Command, CommandError
+from marskit.domain.events import MeshReady, RunEnded, RunStarted
+from marskit.domain.state import State
+from marskit.knowledge.port import Knowledge
+from marskit.load.port import Load, LoadError
+from marskit.mapek.monitor import Monitor
+from marskit.mapek.shield import Shield
+from marskit.mesh.port import Mesh, MeshError, MeshEvent
+
+_log = logging.getLogger(__name__)
+
+
+class Controller:
+    """Runs one mesh under one load with one loop, from start to end, on one event loop and in no thread.
+
+    `run` may be called once. Commands may come at any time; what happens comes out of the bus.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        load: Load,
+        knowledge: Knowledge,
+        parameters: Parameters,
+        *,
+        shield: Shield,
+        clock: Clock,
+    ) -> None:
+        self.bus = Bus()
+        self._mesh = mesh
+        self._load = load
+        self._knowledge = knowledge
+        self._parameters = parameters
+        self._shield = shield
+        self._clock = clock
+        self._ending = False
+        self._opening: asyncio.Task[None] | None = None
+        self._notices = Notices(self.bus, clock)
+        self._gate = Gate(clock, parameters.period_s)
+        self._approval = Approval()
+        monitor = Monitor(mesh.topology, parameters.goals, parameters.window_s)
+        self._telemetry = Telemetry(
+            mesh=mesh,
+            load=load,
+            monitor=monitor,
+            bus=self.bus,
+            notices=self._notices,
+            clock=clock,
+            period_s=parameters.sample_period_s,
+        )
+        self._writer = Writer(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
+        self._loop = Loop(
+            mesh=mesh,
+            load=load,
+            knowledge=knowledge,
+            planner=parameters.make_planner(parameters.planner),
+            shield=shield,
+            parameters=parameters,
+            bus=self.bus,
+            clock=clock,
+            gate=self._gate,
+            approval=self._approval,
+            telemetry=self._telemetry,
+            writer=self._writer,
+            effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
+            notices=self._notices,
+        )
+        self._commands = Commands(
+            mesh=mesh,
+            load=load,
+            parameters=parameters,
+            shield=shield,
+            bus=self.bus,
+            clock=clock,
+            gate=self._gate,
+            approval=self._approval,
+            loop=self._loop,
+            writer=self._writer,
+            notices=self._notices,
+        )
+
+    @property
+    def state(self) -> State:
+        """The state after the last event; immutable, so any thread may read it."""
+        return self.bus.state
+
+    async def run(self) -> None:
+        """Start everything, turn the loop until cancelled or until the mesh fails, and stop everything.
+
+        It always ends with `RunEnded`, after which nothing that was started is left.
+        """
+        reason: str | None = None
+        try:
+            await self._live()
+        except (MeshError, LoadError) as error:
+            reason = describe(error)
+        except Exception as error:
+            _log.exception("the controller failed")
+            reason = f"Internal error: {type(_first(error)).__name__}: {describe(_first(error))}"
+        finally:
+            await _to_the_end(self._shut_down(reason))
+
+    async def handle(self, command: Command) -> None:
+        """Carry out a command; returns when it took effect, or for a step when it may begin.
+
+        Raises:
+            CommandError: It cannot be carried out; one sentence says why.
+        """
+        if self.state.started is None:
+            raise CommandError("The run has not begun.")
+        if self._ending:
+            raise CommandError("The run is over.")
+        await self._commands.handle(command)
+
+    async def _live(self) -> None:
+        self._loop.planner.reset(self._parameters.seed)
+        started = self._started()
+        self.bus.publish(started)
+        # Not waited for: the mesh need not wait for the disk, and cycles are stored after it in any case.
+        self._opening = asyncio.create_task(self._open_knowledge(started))
+        gateway_url = await self._mesh.start(self._report)
+        if self.state.gateway_url is None:
+            self.bus.publish(MeshReady(self._clock.now(), gateway_url))
+        await self._load.start(gateway_url)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._telemetry.run())
+            tasks.create_task(self._loop.run())
+
+    def _started(self) -> RunStarted:
+        parameters = self._parameters
+        return RunStarted(
+            run=parameters.run,
+            mesh=self._mesh.name,
+            seed=parameters.seed,
+            planner=self._loop.planner.name,
+            planners=parameters.planners,
+            mode=parameters.mode,
+            period_s=parameters.period_s,
+            topology=self._mesh.topology,
+            configuration=self._mesh.configuration,
+            goals=parameters.goals,
+            scenario=self._load.scenario,
+            scenarios=self._load.scenarios,
+        )
+
+    def _report(self, event: MeshEvent) -> None:
+        self.bus.publish(event)
+
+    async def _open_knowledge(self, started: RunStarted) -> None:
+        try:
+            await self._knowledge.open(started)
+        except Exception as error:
+            self._notices.failed("knowledge", "The run's record could not be opened", error)
+
+    async def _shut_down(self, reason: str | None) -> None:
+        """The loop is gone already; end what it used, in the reverse order of its start."""
+        self._ending = True
+        await self._ended("load", self._load.stop())
+        await self._ended("mesh", self._mesh.stop())
+        if self._opening is not None:
+            await self._opening
+        await self._ended("knowledge", self._knowledge.close())
+        self.bus.publish(RunEnded(self._clock.now(), reason))
+
+    async def _ended(self, subject: str, stopping: Coroutine[Any, Any, None]) -> None:
+        try:
+            await stopping
+        except Exception as error:
+            self._notices.failed(subject, f"The {subject} did not stop cleanly", error)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even if this task is cancelled meanwhile, then be cancelled."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error itself, or the first one of a group of them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,218 @@
+"""The MAPE-K loop itself: one turn is one coroutine, and the gate stands before every phase."""
+
+import itertools
+import time
+
+from marskit.clock import Clock
+from marskit.controller.approval import Approval, Verdict
+from marskit.controller.bus import Bus
+from marskit.controller.effects import Effects
+from marskit.controller.gate import Gate
+from marskit.controller.notices import Notices, describe
+from marskit.controller.parameters import Parameters
+from marskit.controller.telemetry import Telemetry
+from marskit.controller.writer import Writer
+from marskit.domain.events import (
+    Analysed,
+    ApprovalAwaited,
+    CycleCompleted,
+    ExecuteEnded,
+    Monitored,
+    PhaseStarted,
+    Planned,
+)
+from marskit.domain.records import (
+    Cycle,
+    Diagnosis,
+    Execution,
+    Mode,
+    Observation,
+    Origin,
+    Outcome,
+    Phase,
+    Plan,
+)
+from marskit.knowledge.port import Knowledge
+from marskit.load.port import Load
+from marskit.mapek.analyse import analyse
+from marskit.mapek.plan import decide
+from marskit.mapek.shield import Shield
+from marskit.mesh.port import Mesh
+from marskit.planning import Planner, PlanningView
+
+_APPROVED = Verdict(approved=True, reason="")
+
+
+class Loop:
+    """Turns Monitor, Analyse, Plan, Execute and Knowledge as far as the gate allows.
+
+    It only awaits, never blocks: while it waits for the gate or for a person, telemetry and commands go on.
+    """
+
+    planner: Planner
+    """Decides from the next Plan phase on when it is replaced."""
+
+    def __init__(
+        self,
+        *,
+        mesh: Mesh,
+        load: Load,
+        knowledge: Knowledge,
+        planner: Planner,
+        shield: Shield,
+        parameters: Parameters,
+        bus: Bus,
+        clock: Clock,
+        gate: Gate,
+        approval: Approval,
+        telemetry: Telemetry,
+        writer: Writer,
+        effects: Effects,
+        notices: Notices,
+    ) -> None:
+        self.planner = planner
+        self._mesh = mesh
+        self._load = load
+        self._knowledge = knowledge
+        self._shield = shield
+        self._parameters = parameters
+        self._bus = bus
+        self._clock = clock
+        self._gate = gate
+        self._approval = approval
+        self._telemetry = telemetry
+        self._writer = writer
+        self._effects = effects
+        self._notices = notices
+        self._between: list[Execution] = []
+        self._cpu_s = 0.0
+
+    def note(self, execution: Execution) -> None:
+        """Take an execution, whoever asked for it, into the record of the next cycle that completes."""
+        self._between.append(execution)
+        observation = self._bus.state.observation
+        if observation is not None:
+            self._effects.watch(execution, observation)
+
+    def view(self, observation: Observation | None = None) -> PlanningView:
+        """What planner and shield may look at now; `observation` is the newest one unless given."""
+        return PlanningView(
+            now_s=self._clock.now(),
+            speed=self._load.scenario.speed,
+            topology=self._mesh.topology,
+            configuration=self._mesh.configuration,
+            goals=self._parameters.goals,
+            observation=observation or self._telemetry.observe(),
+            recent=self._telemetry.recent,
+            cycles=self._bus.state.cycles,
+        )
+
+    async def run(self) -> None:
+        """Turn until cancelled."""
+        await self._telemetry.begun()
+        self._cpu_s = time.thread_time()
+        for number in itertools.count(1):
+            await self._turn(number)
+
+    async def _turn(self, number: int) -> None:
+        await self._enter(number, Phase.MONITOR)
+        started_at_s = self._clock.now()
+        observation = self._telemetry.observe()
+        effects = self._effects.due(
+            started_at_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
+        )
+        self._bus.publish(Monitored(self._clock.now(), number, observation))
+
+        await self._enter(number, Phase.ANALYSE)
+        diagnosis = self._analyse(observation)
+        self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
+
+        await self._enter(number, Phase.PLAN)
+        planner = self.planner
+        plan = self._plan(planner, diagnosis, observation)
+        self._bus.publish(Planned(self._clock.now(), number, plan))
+
+        await self._enter(number, Phase.EXECUTE)
+        mode = self._bus.state.mode
+        await self._execute(number, mode, plan)
+        self._bus.publish(ExecuteEnded(self._clock.now(), number))
+
+        await self._enter(number, Phase.KNOWLEDGE)
+        executions, self._between = tuple(self._between), []
+        cycle = Cycle(
+            id=number,
+            started_at_s=started_at_s,
+            ended_at_s=self._clock.now(),
+            mode=mode,
+            planner=planner.name,
+            observation=observation,
+            diagnosis=diagnosis,
+            plan=plan,
+            executions=executions,
+            effects=effects,
+            cpu_ms=self._cpu_ms(),
+        )
+        await self._remember(cycle)
+        self._bus.publish(CycleCompleted(cycle))
+
+    def _cpu_ms(self) -> float:
+        """This thread's processor time since the previous call: the loop, telemetry and commands."""
+        before_s, self._cpu_s = self._cpu_s, time.thread_time()
+        return 1000.0 * (self._cpu_s - before_s)
+
+    async def _enter(self, number: int, phase: Phase) -> None:
+        await self._gate.wait_for(phase)
+        self._bus.publish(PhaseStarted(self._clock.now(), number, phase))
+
+    def _analyse(self, observation: Observation) -> Diagnosis:
+        last = self._bus.state.cycles[-1].executions if self._bus.state.cycles else ()
+        return analyse(
+            observation,
+            topology=self._mesh.topology,
+            goals=self._parameters.goals,
+            configuration=self._mesh.configuration,
+            actions=sum(e.outcome is Outcome.APPLIED for e in (*last, *self._between)),
+            period_s=self._parameters.period_s,
+        )
+
+    def _plan(self, planner: Planner, diagnosis: Diagnosis, observation: Observation) -> Plan:
+        """The planner's plan, or an empty one when the planner fails: planners are written by students."""
+        view = self.view(observation)
+        try:
+            plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
+        except Exception as error:
+            reason = f"The planner {planner.name} failed with {type(error).__name__}: {describe(error)}"
+            self._notices.failed("planner", f"The planner {planner.name} failed", error)
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
+        self._notices.worked("planner")
+        return plan
+
+    async def _execute(self, number: int, mode: Mode, plan: Plan) -> None:
+        verdict = await self._verdict(number, mode, plan)
+        for action in plan.actions:
+            # The mode may change between two actions; freezing must hold from then on.
+            if verdict.approved and self._bus.state.mode is not Mode.FREEZE:
+                await self._writer.write(action, Origin.PLANNER)
+            else:
+                reason = verdict.reason or "the mode changed to freeze"
+                await self._writer.withhold(action, Origin.PLANNER, reason)
+
+    async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
+        match mode:
+            case Mode.AUTO:
+                return _APPROVED
+            case Mode.RECOMMEND | Mode.FREEZE:
+                return Verdict(approved=False, reason=f"mode {mode}")
+            case Mode.APPROVE:
+                if not plan.actions:
+                    return _APPROVED
+                self._bus.publish(ApprovalAwaited(self._clock.now(), number))
+                return await self._approval.wait(number)
+
+    async def _remember(self, cycle: Cycle) -> None:
+        try:
+            await self._knowledge.append(cycle)
+        except Exception as error:
+            self._notices.failed("knowledge", "A cycle could not be stored", error)
+        else:
+            self._notices.worked("knowledge")

@@ -1,0 +1,36 @@
+"""Failures that must not stop the loop, told once each."""
+
+from marskit.clock import Clock
+from marskit.controller.bus import Bus
+from marskit.domain.events import Noticed
+from marskit.domain.records import Severity
+
+
+class Notices:
+    """Turns failures into notices; one that repeats itself is told again only after it worked in between."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._told: dict[str, str] = {}
+
+    def tell(self, subject: str, sentence: str, severity: Severity = Severity.WARNING) -> None:
+        """Publish a notice."""
+        self._bus.publish(Noticed(self._clock.now(), severity, subject, sentence))
+
+    def failed(self, subject: str, what: str, error: BaseException) -> None:
+        """Tell that something failed, unless that is what was told of the subject last."""
+        sentence = f"{what}: {describe(error)}"
+        if self._told.get(subject) != sentence:
+            self._told[subject] = sentence
+            self.tell(subject, sentence)
+
+    def worked(self, subject: str) -> None:
+        """Note that it works, so that its next failure is news."""
+        self._told.pop(subject, None)
+
+
+def describe(error: BaseException) -> str:
+    """The error in one line that ends like a sentence."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.endswith((".", "!", "?")) else f"{text}."

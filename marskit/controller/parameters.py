@@ -1,0 +1,30 @@
+"""What a run is started with, besides its mesh, its load and its knowledge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from marskit.domain.goals import Goals
+from marskit.domain.records import Mode
+from marskit.planning import Planner
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of one run."""
+
+    run: str
+    """The run's id."""
+    seed: int
+    goals: Goals
+    make_planner: Callable[[str], Planner]
+    """The planner of that name, fresh."""
+    planners: tuple[str, ...]
+    """All planners that may be chosen."""
+    planner: str
+    mode: Mode = Mode.AUTO
+    period_s: float = 2.0
+    """Real seconds from one cycle's start to the next while running."""
+    sample_period_s: float = 0.5
+    """Real seconds from one reading of mesh and load to the next."""
+    window_s: float = 5.0
+    """How many real seconds one observation covers."""

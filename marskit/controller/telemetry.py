@@ -1,0 +1,92 @@
+"""Telemetry: reads mesh and load all the time, whether or not the loop turns."""
+
+import asyncio
+from collections import deque
+
+from marskit.clock import Clock
+from marskit.controller.bus import Bus
+from marskit.controller.notices import Notices
+from marskit.domain.events import Observed
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.records import Observation
+from marskit.load.port import Load
+from marskit.mapek.monitor import Monitor
+from marskit.mesh.port import Mesh
+
+RECENT = 600
+"""How many observations planners may look back on, one a second: ten minutes."""
+
+
+class Telemetry:
+    """Samples mesh and load every `period_s` and publishes what the window shows.
+
+    A reading that fails is told once, and the next one is tried in its turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        mesh: Mesh,
+        load: Load,
+        monitor: Monitor,
+        bus: Bus,
+        notices: Notices,
+        clock: Clock,
+        period_s: float,
+    ) -> None:
+        self._mesh = mesh
+        self._load = load
+        self._monitor = monitor
+        self._bus = bus
+        self._notices = notices
+        self._clock = clock
+        self._period_s = period_s
+        self._load_sample: LoadSample | None = None
+        self._recent: deque[Observation] = deque(maxlen=RECENT)
+        self._begun = asyncio.Event()
+
+    @property
+    def recent(self) -> tuple[Observation, ...]:
+        """Earlier observations, oldest first, about one a second."""
+        return tuple(self._recent)
+
+    def observe(self, *, since_s: float | None = None) -> Observation:
+        """What the newest samples say together; see `Monitor.observe`."""
+        return self._monitor.observe(self._mesh.configuration, self._load_sample, since_s=since_s)
+
+    async def begun(self) -> None:
+        """Return once the first reading was tried."""
+        await self._begun.wait()
+
+    async def run(self) -> None:
+        """Read until cancelled; a reading that comes late does not make the next ones late."""
+        due_s = self._clock.now()
+        while True:
+            await self._read()
+            self._begun.set()
+            due_s = max(due_s + self._period_s, self._clock.now())
+            await self._clock.sleep(due_s - self._clock.now())
+
+    async def _read(self) -> None:
+        mesh, load = await asyncio.gather(self._mesh.sample(), self._load.sample(), return_exceptions=True)
+        if isinstance(load, BaseException):
+            self._notices.failed("load", "The load could not be read", load)
+            self._load_sample = None
+        else:
+            self._notices.worked("load")
+            self._tell_failure(load)
+            self._load_sample = load
+        if isinstance(mesh, BaseException):
+            self._notices.failed("telemetry", "The mesh could not be read", mesh)
+            return
+        self._notices.worked("telemetry")
+        self._monitor.add(mesh)
+        observation = self.observe()
+        if not self._recent or observation.at_s - self._recent[-1].at_s > 1.0 - self._period_s / 2:
+            self._recent.append(observation)
+        self._bus.publish(Observed(observation))
+
+    def _tell_failure(self, load: LoadSample) -> None:
+        failed_before = self._load_sample is not None and self._load_sample.status is LoadStatus.FAILED
+        if load.status is LoadStatus.FAILED and not failed_before:
+            self._notices.tell("load", load.reason or "The load generator failed.")

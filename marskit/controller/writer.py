@@ -1,0 +1,96 @@
+"""Everything that is written to the mesh, one action at a time and each with its number."""
+
+import asyncio
+from collections.abc import Callable
+
+from marskit.clock import Clock
+from marskit.controller.bus import Bus
+from marskit.domain.actions import Action
+from marskit.domain.commands import CommandError
+from marskit.domain.events import Executed
+from marskit.domain.records import Execution, Origin, Outcome
+from marskit.mapek.execute import execute, withhold
+from marskit.mesh.port import Mesh
+
+
+class Writer:
+    """Carries out actions in the order they came, and knows which of them can be undone."""
+
+    def __init__(self, mesh: Mesh, bus: Bus, clock: Clock, on_written: Callable[[Execution], None]) -> None:
+        self._mesh = mesh
+        self._bus = bus
+        self._clock = clock
+        self._on_written = on_written
+        self._writing = asyncio.Lock()
+        self._last_id = 0
+        self._undoes: dict[int, int] = {}
+        self._undone: set[int] = set()
+
+    async def write(self, action: Action, origin: Origin) -> Execution:
+        """Execute the action and publish how it ended."""
+        async with self._writing:
+            return self._publish(
+                await execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
+            )
+
+    async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
+        """Publish what executing the action would have been."""
+        async with self._writing:
+            at_s = self._clock.now()
+            return self._publish(
+                withhold(self._mesh, action, id=self._next_id(), origin=origin, at_s=at_s, reason=reason)
+            )
+
+    async def undo(self, execution: int | None) -> Execution:
+        """Execute the inverse of that execution, or of the newest one that is still in force.
+
+        Without a number, undoing walks back through what planner and persons did; with one, an undo itself
+        can be undone, and what it took back is in force again.
+
+        Raises:
+            CommandError: There is nothing to undo.
+        """
+        undone = self._in_force(execution)
+        assert undone.inverse is not None
+        done = await self.write(undone.inverse, Origin.UNDO)
+        if done.outcome is Outcome.APPLIED:
+            self._undoes[done.id] = undone.id
+            self._take_back(undone.id)
+        return done
+
+    def _take_back(self, number: int) -> None:
+        """Mark it as undone; if it was an undo itself, what it undid changes sides as well, and so on."""
+        undone = True
+        while True:
+            (self._undone.add if undone else self._undone.discard)(number)
+            if number not in self._undoes:
+                return
+            number, undone = self._undoes[number], not undone
+
+    def _in_force(self, number: int | None) -> Execution:
+        in_force = {
+            execution.id: execution
+            for execution in self._bus.state.executions
+            if execution.outcome is Outcome.APPLIED
+            and execution.inverse is not None
+            and execution.id not in self._undone
+        }
+        if number is None:
+            theirs = [e for e in in_force.values() if e.origin is not Origin.UNDO]
+            if not theirs:
+                raise CommandError("There is nothing to undo: no action is in force.")
+            return theirs[-1]
+        if number in self._undone:
+            raise CommandError(f"Execution {number} is already undone.")
+        if number not in in_force:
+            raise CommandError(f"There is nothing to undo: no execution {number} is in force.")
+        return in_force[number]
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _publish(self, execution: Execution) -> Execution:
+        self._on_written(execution)
+        self._bus.publish(Executed(execution, self._mesh.configuration))
+        return execution

@@ -1,0 +1,372 @@
+"""Stand-ins for mesh, load and knowledge that live in the event loop's time, which tests make virtual.
+
+The fake mesh answers as a queue would: below its capacity fast, above it slow, so that planners have
+something to do and what they do has an effect.
+"""
+
+import asyncio
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from marskit.clock import Clock
+from marskit.domain.actions import (
+    Action,
+    Scale,
+    SetOutlierDetection,
+    SetRetries,
+    SetTimeout,
+    ShiftTraffic,
+    describe,
+    target,
+)
+from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
+from marskit.domain.events import MeshReady, Progressed, RunStarted, ScenarioInfo
+from marskit.domain.faults import Fault, KillReplica
+from marskit.domain.goals import Goals, Slo
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
+from marskit.domain.records import Cycle, Diagnosis, Plan
+from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
+from marskit.load.port import LoadError
+from marskit.mesh.port import ActionError, Applied, MeshEvent, Outcome, Preview, Unknown
+from marskit.planning import PlanningView
+
+GATEWAY_URL = "http://127.0.0.1:8080"
+
+TOPOLOGY = Topology(
+    namespace="shop",
+    services=(
+        Service("orders", "shop", 80, ("orders",)),
+        Service("payments", "shop", 80, ("payments",)),
+        Service("recommendations", "shop", 80, ("recommendations-food", "recommendations-music")),
+    ),
+    workloads=(
+        Workload("orders", "orders", "v1", 1, 8),
+        Workload("payments", "payments", "v1", 1, 8),
+        Workload("recommendations-food", "recommendations", "food", 1, 4),
+        Workload("recommendations-music", "recommendations", "music", 1, 4),
+    ),
+    edges=(
+        EdgeId(GATEWAY, "orders", "orders"),
+        EdgeId("orders", "payments", "payments"),
+        EdgeId("orders", "recommendations", "recommendations-food"),
+        EdgeId("orders", "recommendations", "recommendations-music"),
+    ),
+)
+
+CONFIGURATION = Configuration(
+    replicas=tuple((workload.name, 2) for workload in TOPOLOGY.workloads),
+    routes=(
+        RouteSetting("orders", 0, None, (Destination("orders", None, "orders", 100),), 2000, None),
+        RouteSetting("payments", 0, None, (Destination("payments", None, "payments", 100),), None, None),
+        RouteSetting(
+            "recommendations",
+            0,
+            None,
+            (
+                Destination("recommendations", "food", "recommendations-food", 50),
+                Destination("recommendations", "music", "recommendations-music", 50),
+            ),
+            None,
+            None,
+        ),
+    ),
+    outliers=(OutlierSetting("payments", "payments", OutlierDetection(5, 1000, 3000, 50)),),
+)
+
+GOALS = Goals(slos=(Slo("orders", latency_ms=200.0),))
+
+STEADY = ScenarioInfo("steady", "The same rate all the time", 600.0, 1.0, ((0.0, 20.0), (600.0, 20.0)))
+SPIKE = ScenarioInfo(
+    "spike",
+    "Three times the rate for a while",
+    60.0,
+    1.0,
+    ((0.0, 20.0), (10.0, 60.0), (50.0, 60.0), (60.0, 20.0)),
+)
+
+
+def changed(configuration: Configuration, action: Action) -> Configuration:
+    """The configuration after the action; raises ActionError when there is nothing of that name."""
+    match action:
+        case Scale(workload, replicas):
+            if workload not in dict(configuration.replicas):
+                raise ActionError(f"There is no Deployment {workload}.")
+            return replace(
+                configuration,
+                replicas=tuple((w, replicas if w == workload else n) for w, n in configuration.replicas),
+            )
+        case SetOutlierDetection(rule, outlier):
+            outliers = tuple(
+                replace(o, outlier_detection=outlier) if o.destination_rule == rule else o
+                for o in configuration.outliers
+            )
+            return replace(configuration, outliers=outliers)
+    try:
+        old = configuration.route(action.virtual_service, action.route)
+    except KeyError as error:
+        raise ActionError(f"There is no route {error.args[0]}.") from error
+    match action:
+        case ShiftTraffic():
+            weights = dict(action.weights_percent)
+            new = replace(
+                old,
+                destinations=tuple(
+                    replace(d, weight_percent=weights.get(d.subset or "", 0)) for d in old.destinations
+                ),
+            )
+        case SetTimeout():
+            new = replace(old, timeout_ms=action.timeout_ms)
+        case SetRetries():
+            new = replace(old, retries=action.retries)
+    return replace(configuration, routes=tuple(new if r is old else r for r in configuration.routes))
+
+
+def inverse(configuration: Configuration, action: Action) -> Action:
+    """What takes the action back."""
+    match action:
+        case Scale(workload):
+            return Scale(workload, configuration.replicas_of(workload))
+        case ShiftTraffic(name, index):
+            weights = configuration.route(name, index).destinations
+            return ShiftTraffic(name, index, tuple((d.subset or "", d.weight_percent) for d in weights))
+        case SetTimeout(name, index):
+            return SetTimeout(name, index, configuration.route(name, index).timeout_ms)
+        case SetRetries(name, index):
+            return SetRetries(name, index, configuration.route(name, index).retries)
+        case SetOutlierDetection(rule):
+            old = next(o for o in configuration.outliers if o.destination_rule == rule)
+            return SetOutlierDetection(rule, old.outlier_detection)
+
+
+@dataclass
+class FakeLoad:
+    """A load that is what its scenario's curve says, without a process."""
+
+    clock: Clock
+    scenario: ScenarioInfo = STEADY
+    scenarios: tuple[str, ...] = ("steady", "spike")
+    calls: list[str] = field(default_factory=list)
+    factor: float = 1.0
+    fail_start: Exception | None = None
+    fail_sample: Exception | None = None
+    _began_s: float | None = None
+
+    async def start(self, gateway_url: str) -> None:
+        self.calls.append("load.start")
+        if self.fail_start is not None:
+            raise self.fail_start
+        self._began_s = self.clock.now()
+
+    def rate(self) -> float:
+        """Requests per second now."""
+        if self._began_s is None:
+            return 0.0
+        at_s = min((self.clock.now() - self._began_s) * self.scenario.speed, self.scenario.duration_s)
+        curve = self.scenario.curve
+        for (t0, r0), (t1, r1) in pairwise(curve):
+            if t0 <= at_s <= t1:
+                return self.factor * (r0 + (r1 - r0) * (at_s - t0) / (t1 - t0))
+        return 0.0
+
+    async def sample(self) -> LoadSample:
+        if self.fail_sample is not None:
+            raise self.fail_sample
+        began_s = self.clock.now() if self._began_s is None else self._began_s
+        return LoadSample(
+            at_s=self.clock.now(),
+            status=LoadStatus.RUNNING,
+            users=10,
+            factor=self.factor,
+            scenario_s=(self.clock.now() - began_s) * self.scenario.speed,
+            offered_requests_per_s=self.rate(),
+            sent_requests_per_s=self.rate(),
+            failures_per_s=0.0,
+        )
+
+    async def set_factor(self, factor: float) -> None:
+        if factor <= 0:
+            raise LoadError(f"The load factor must be above 0, not {factor:g}.")
+        self.factor = factor
+
+    async def set_scenario(self, scenario: str) -> None:
+        known = {"steady": STEADY, "spike": SPIKE}
+        if scenario not in known:
+            raise LoadError(f"There is no scenario {scenario!r}; choose one of {', '.join(known)}.")
+        self.scenario = known[scenario]
+        self._began_s = self.clock.now()
+
+    async def stop(self) -> None:
+        self.calls.append("load.stop")
+
+
+@dataclass
+class FakeMesh:
+    """A mesh whose latency follows from load and replicas."""
+
+    clock: Clock
+    load: FakeLoad
+    name: str = "fake"
+    topology: Topology = TOPOLOGY
+    configuration: Configuration = CONFIGURATION
+    capacity_requests_per_s: float = 15.0
+    """Of one replica of any workload."""
+    calls: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    start_s: float = 0.0
+    execute_s: float = 0.01
+    fail_start: Exception | None = None
+    fail_sample: Exception | None = None
+    fail_execute: Exception | None = None
+    fail_stop: Exception | None = None
+    _generation: int = 0
+    _sampled_s: float = 0.0
+
+    async def start(self, report: Callable[[MeshEvent], None]) -> str:
+        self.calls.append("mesh.start")
+        report(Progressed(self.clock.now(), "services", "starting"))
+        await self.clock.sleep(self.start_s)
+        if self.fail_start is not None:
+            raise self.fail_start
+        self._sampled_s = self.clock.now()
+        report(MeshReady(self.clock.now(), GATEWAY_URL))
+        return GATEWAY_URL
+
+    async def stop(self) -> None:
+        self.calls.append("mesh.stop")
+        if self.fail_stop is not None:
+            raise self.fail_stop
+
+    async def sample(self) -> MeshSample:
+        if self.fail_sample is not None:
+            raise self.fail_sample
+        now_s = self.clock.now()
+        duration_s = max(now_s - self._sampled_s, 1e-3)
+        self._sampled_s = now_s
+        return MeshSample(
+            at_s=now_s,
+            duration_s=duration_s,
+            edges=tuple(self._edge(edge, duration_s) for edge in self.topology.edges),
+            workloads=tuple(
+                WorkloadSample(name, replicas, replicas, min(1.0, self._utilisation(name)), 0.0)
+                for name, replicas in self.configuration.replicas
+            ),
+            generation=ConfigGeneration(self._generation, self._generation, self._generation),
+        )
+
+    def _rate(self, workload: str) -> float:
+        service = self.topology.workload(workload).service
+        for destination in self.configuration.routes_to(service)[0].destinations:
+            if destination.workload == workload:
+                return self.load.rate() * destination.weight_percent / 100.0
+        return 0.0
+
+    def _utilisation(self, workload: str) -> float:
+        replicas = self.configuration.replicas_of(workload)
+        return self._rate(workload) / (self.capacity_requests_per_s * max(1, replicas))
+
+    def _edge(self, edge: EdgeId, duration_s: float) -> EdgeSample:
+        requests = round(self._rate(edge.workload) * duration_s)
+        # An edge waits for its callees, so the gateway's edge shows the worst of all.
+        workloads = [edge.workload] if edge.source != GATEWAY else [w for w, _ in self.configuration.replicas]
+        busiest = max(self._utilisation(workload) for workload in workloads)
+        latency_ms = 50.0 if busiest <= 1.0 else 400.0 * busiest
+        failures = requests // 10 if busiest > 1.5 else 0
+        bins = ((latency_ms, 10.0, requests - failures),) if requests > failures else ()
+        return EdgeSample(edge, requests=requests, failures=failures, successes_ms=Histogram(bins))
+
+    def preview(self, action: Action) -> Preview:
+        after = changed(self.configuration, action)
+        if after == self.configuration:
+            return Preview(f"kubectl {describe(action)}", "", None, None)
+        back = inverse(self.configuration, action)
+        diff = "".join(
+            difflib.unified_diff(
+                [f"{describe(back)}\n"], [f"{describe(action)}\n"], target(action), target(action)
+            )
+        )
+        return Preview(f"kubectl {describe(action)}", diff, back, f"kubectl {describe(back)}")
+
+    async def execute(self, action: Action) -> Outcome:
+        self.calls.append(describe(action))
+        await self.clock.sleep(self.execute_s)
+        if self.fail_execute is not None:
+            return Unknown(str(self.fail_execute))
+        self.configuration = changed(self.configuration, action)
+        self._generation += 1
+        return Applied(self._generation, 1000.0 * self.execute_s, 1000.0 * self.execute_s)
+
+    async def inject(self, fault: Fault) -> None:
+        if isinstance(fault, KillReplica) and fault.workload not in dict(self.configuration.replicas):
+            raise ActionError(f"There is no Deployment {fault.workload}.")
+        self.faults.append(fault)
+
+
+@dataclass
+class FakeKnowledge:
+    """Keeps the cycles in a list."""
+
+    calls: list[str] = field(default_factory=list)
+    run: RunStarted | None = None
+    cycles: list[Cycle] = field(default_factory=list)
+    fail_open: Exception | None = None
+    fail_append: Exception | None = None
+
+    async def open(self, run: RunStarted) -> None:
+        if self.fail_open is not None:
+            raise self.fail_open
+        self.run = run
+
+    async def append(self, cycle: Cycle) -> None:
+        await asyncio.sleep(0)
+        if self.fail_append is not None:
+            raise self.fail_append
+        self.cycles.append(cycle)
+
+    async def close(self) -> None:
+        self.calls.append("knowledge.close")
+
+
+@dataclass
+class FakePlanner:
+    """Proposes what it is told, one entry a cycle, and nothing when the entries are used up."""
+
+    script: Sequence[tuple[Action, ...] | Exception] = ()
+    name: str = "scripted"
+    summary: str = "Does what the test says."
+    seeds: list[int] = field(default_factory=list)
+    on_plan: Callable[[], None] | None = None
+    _next: int = 0
+
+    def reset(self, seed: int) -> None:
+        self.seeds.append(seed)
+        self._next = 0
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        if self.on_plan is not None:
+            self.on_plan()
+        entry = self.script[self._next] if self._next < len(self.script) else ()
+        self._next += 1
+        if isinstance(entry, Exception):
+            raise entry
+        return Plan(planner=self.name, candidates=(), proposed=entry, reason="the test says so")
+
+
+class ShiftedClock:
+    """The event loop's time, plus what a blocking computation is said to have taken."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start_s = self._loop.time()
+
+    def now(self) -> float:
+        return self._loop.time() - self._start_s
+
+    def charge(self, seconds: float) -> None:
+        """Let that much time pass at once."""
+        self._start_s -= seconds
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

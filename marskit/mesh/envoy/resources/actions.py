@@ -1,0 +1,100 @@
+"""What Istio lets a route do, as parts of Envoy's route: pure field-by-field translation."""
+
+from marskit.domain.config import Retries
+from marskit.mesh.envoy.resources.model import Resource, duration, typed
+from marskit.mesh.manifests.istio import ConsistentHash, DirectResponse, Redirect, Rewrite
+from marskit.mesh.manifests.model import ManifestError
+
+DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
+"""Istio's, where a VirtualService says nothing else."""
+
+DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)
+
+REDIRECT_CODES = {
+    301: "MOVED_PERMANENTLY",
+    302: "FOUND",
+    303: "SEE_OTHER",
+    307: "TEMPORARY_REDIRECT",
+    308: "PERMANENT_REDIRECT",
+}
+
+USUAL_PORTS = {"http": 80, "https": 443}
+"""Not written into a redirect's location."""
+
+
+def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource | None:
+    """Envoy's retry policy; None for no retry.
+
+    `avoid_previous` asks for another replica than those that failed, which consistent hashing forbids.
+    """
+    policy = retries or DEFAULT_RETRIES
+    if policy.attempts == 0:
+        return None
+    words = [word.strip() for word in (policy.retry_on or DEFAULT_RETRY_ON).split(",") if word.strip()]
+    codes = [int(word) for word in words if word.isdigit()]
+    conditions = [word for word in words if not word.isdigit()]
+    if codes and "retriable-status-codes" not in conditions:
+        conditions.append("retriable-status-codes")
+    resource: Resource = {
+        "retry_on": ",".join(conditions),
+        "num_retries": policy.attempts,
+        "host_selection_retry_max_attempts": 5,
+    }
+    if codes:
+        resource["retriable_status_codes"] = codes
+    if policy.per_try_timeout_ms:
+        resource["per_try_timeout"] = duration(policy.per_try_timeout_ms)
+    if avoid_previous:
+        predicate = typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
+        name = "envoy.retry_host_predicates.previous_hosts"
+        resource["retry_host_predicate"] = [{"name": name, "typed_config": predicate}]
+    return resource
+
+
+def path_rewrite(rewrite: Rewrite) -> Resource:
+    """How the path is rewritten; Envoy's prefix rewrite replaces what matched, be it prefix or whole path."""
+    if rewrite.uri_regex is not None:
+        pattern, substitution = rewrite.uri_regex
+        return {"regex_rewrite": {"pattern": {"regex": pattern}, "substitution": substitution}}
+    return {"prefix_rewrite": rewrite.uri} if rewrite.uri else {}
+
+
+def redirect_action(redirect: Redirect, where: str) -> Resource:
+    """Envoy's RedirectAction."""
+    if redirect.code not in REDIRECT_CODES:
+        raise ManifestError(
+            f"{where}.redirect.redirectCode: {redirect.code} is not possible; "
+            f"allowed are {', '.join(map(str, REDIRECT_CODES))}."
+        )
+    resource: Resource = {"response_code": REDIRECT_CODES[redirect.code]}
+    if redirect.uri:
+        resource["path_redirect"] = redirect.uri
+    if redirect.authority:
+        resource["host_redirect"] = redirect.authority
+    if redirect.scheme:
+        resource["scheme_redirect"] = redirect.scheme
+    if redirect.port and redirect.port != USUAL_PORTS.get(redirect.scheme or "http"):
+        resource["port_redirect"] = redirect.port
+    return resource
+
+
+def direct_response_action(response: DirectResponse) -> Resource:
+    """Envoy's DirectResponseAction."""
+    body = {"body": {"inline_string": response.body}} if response.body else {}
+    return {"status": response.status, **body}
+
+
+def hash_policy(hashing: ConsistentHash) -> Resource:
+    """What of a request is hashed to choose the replica."""
+    if hashing.header is not None:
+        return {"header": {"header_name": hashing.header}}
+    if hashing.cookie is not None:
+        cookie: Resource = {"name": hashing.cookie}
+        if hashing.cookie_ttl_ms is not None:
+            cookie["ttl"] = duration(hashing.cookie_ttl_ms)
+        if hashing.cookie_path is not None:
+            cookie["path"] = hashing.cookie_path
+        return {"cookie": cookie}
+    if hashing.query_parameter is not None:
+        return {"query_parameter": {"name": hashing.query_parameter}}
+    return {"connection_properties": {"source_ip": True}}

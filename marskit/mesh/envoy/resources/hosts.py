@@ -1,0 +1,20 @@
+"""How host names with wildcards compare: `*` alone, or `*.` and a suffix."""
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether it stands for more than one name."""
+    return host.startswith("*")
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Whether every name that `host` stands for is one that `pattern` stands for."""
+    if is_wildcard(pattern):
+        return host.removeprefix("*").endswith(pattern[1:])
+    return pattern == host
+
+
+def intersection(one: str, other: str) -> str | None:
+    """The narrower of two host patterns, or None when no name fits both."""
+    if covers(one, other):
+        return other
+    return one if covers(other, one) else None

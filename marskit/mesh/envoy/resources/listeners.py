@@ -1,0 +1,38 @@
+"""Where traffic enters: one listener per port of the gateways, one per caller and called port."""
+
+from collections.abc import Iterable
+
+from marskit.domain.topology import GATEWAY
+from marskit.mesh.envoy.resources.model import Call, Listener
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
+
+HTTP_PROTOCOLS = ("HTTP", "HTTP2")
+"""What a Gateway's server may speak; TLS would need certificates."""
+
+
+def listeners(config: MeshConfig, calls: Iterable[Call]) -> tuple[Listener, ...]:
+    """All listeners, the gateway's first.
+
+    Raises:
+        ManifestError: A Gateway's server speaks something else than plain HTTP.
+    """
+    for gateway in config.gateways:
+        for server in gateway.servers:
+            if server.protocol not in HTTP_PROTOCOLS:
+                raise ManifestError(
+                    f"Gateway {gateway.namespace}/{gateway.name}: the server on port {server.port} has "
+                    f"protocol {server.protocol}; supported are {' and '.join(HTTP_PROTOCOLS)}."
+                )
+    ports = dict.fromkeys(server.port for gateway in config.gateways for server in gateway.servers)
+    entrances = (
+        Listener(GATEWAY if len(ports) == 1 else f"{GATEWAY}__{port}", GATEWAY, None, port) for port in ports
+    )
+    edges = dict.fromkeys(_edge(call, config.namespace) for call in calls)
+    return (*entrances, *edges)
+
+
+def _edge(call: Call, namespace: str) -> Listener:
+    """Several variables of a caller may hold the same address: their listeners are equal."""
+    service = call.service if call.namespace == namespace else f"{call.service}.{call.namespace}"
+    host = f"{call.service}.{call.namespace}.svc.cluster.local"
+    return Listener(f"{call.caller}__{service}__{call.port}", call.caller, host, call.port)

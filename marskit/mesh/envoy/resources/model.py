@@ -1,0 +1,114 @@
+"""What the translation is told beside the manifests: where the proxy listens and which replicas are ready."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from marskit.domain.topology import GATEWAY
+
+Resource = dict[str, Any]
+"""One xDS resource or a part of one, in protobuf's JSON form. Written once, then only compared and dumped."""
+
+
+class Call(Protocol):
+    """That a Deployment calls a Service: what becomes an edge listener."""
+
+    @property
+    def caller(self) -> str:
+        """The calling Deployment."""
+        ...
+
+    @property
+    def service(self) -> str:
+        """The Service that is called."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """The Service's namespace."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """The Service's port."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One ready replica."""
+
+    workload: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One place where traffic enters the proxy."""
+
+    name: str
+    source: str
+    """`GATEWAY`, or the calling Deployment."""
+    service: str | None
+    """The Service that it stands for, fully qualified; None for the gateway, which stands for many."""
+    port: int
+    """The Kubernetes port that it stands for."""
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether traffic from outside enters here."""
+        return self.source == GATEWAY
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFault:
+    """A fault put before one workload by the proxy, for services that cannot break themselves."""
+
+    workload: str
+    delay_ms: int | None = None
+    """Added to every request."""
+    abort_percent: float | None = None
+    """The share of requests answered with 500 instead of reaching the workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterKey:
+    """What one Envoy cluster stands for: a destination as seen from one listener.
+
+    Each listener has its own clusters so that Envoy's own statistics are per edge.
+    """
+
+    listener: str
+    host: str
+    port: int
+    subset: str | None
+
+    @property
+    def name(self) -> str:
+        """Envoy's name for it; none of the parts can contain the separator."""
+        return f"{self.listener}|{self.port}|{self.subset or ''}|{self.host}"
+
+    @property
+    def file(self) -> str:
+        """The file that holds its endpoints; no `|`, which Windows does not allow in file names."""
+        return f"eds-{self.name.replace('|', '~')}.json"
+
+
+def duration(milliseconds: int) -> str:
+    """Protobuf's JSON form of a duration."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}s"
+
+
+def fractional_percent(percent: float) -> Resource:
+    """Envoy's FractionalPercent, fine enough for a hundredth of a percent and less."""
+    return {"numerator": round(percent * 10_000), "denominator": "MILLION"}
+
+
+def file_source(path: str) -> Resource:
+    """A configuration source that is one watched file."""
+    return {"resource_api_version": "V3", "path_config_source": {"path": path}}
+
+
+def typed(type_name: str, **fields: Any) -> Resource:
+    """A protobuf Any in JSON form."""
+    return {"@type": f"type.googleapis.com/{type_name}", **fields}

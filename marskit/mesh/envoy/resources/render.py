@@ -1,0 +1,81 @@
+"""All files of one configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from marskit.mesh.envoy.resources.clusters import assignment, cluster
+from marskit.mesh.envoy.resources.entrances import PROBE_PATH, entrance, probe_matcher, routes_file
+from marskit.mesh.envoy.resources.model import ClusterKey, Endpoint, Listener, Resource, WorkloadFault, typed
+from marskit.mesh.envoy.resources.registry import Registry
+from marskit.mesh.envoy.resources.routes import RouteTranslator
+from marskit.mesh.envoy.resources.virtual_hosts import VirtualHost, virtual_hosts
+from marskit.mesh.manifests.model import MeshConfig
+
+CLUSTERS_FILE = "cds.json"
+LISTENERS_FILE = "lds.json"
+
+
+def render(
+    config: MeshConfig,
+    *,
+    listeners: Sequence[Listener],
+    ports: Mapping[str, int],
+    endpoints: Sequence[Endpoint],
+    directory: PurePath,
+    probe_token: str,
+    faults: Sequence[WorkloadFault] = (),
+) -> dict[str, tuple[Resource, ...]]:
+    """The resources of every file, by file name, without a version so that unchanged files compare equal.
+
+    `ports` gives each listener's local port by its name; `directory` is where the files will be. A traffic
+    shift changes route files only, and another number of replicas endpoint files only.
+
+    Raises:
+        ManifestError: Something cannot be expressed, by object and field.
+    """
+    registry = Registry(config)
+    by_workload = {fault.workload: fault for fault in faults}
+    keys: dict[ClusterKey, None] = {}
+    files: dict[str, tuple[Resource, ...]] = {}
+    for listener in listeners:
+        translator = RouteTranslator(listener, registry, by_workload)
+        hosts = virtual_hosts(listener, registry)
+        keys |= dict.fromkeys(
+            key for host in hosts for rule in host.rules for key in translator.clusters(rule)
+        )
+        files[routes_file(listener)] = (_routes(listener, hosts, translator, probe_token),)
+    ordered = sorted(keys, key=lambda key: key.name)
+    files[CLUSTERS_FILE] = tuple(cluster(key, registry, directory) for key in ordered)
+    files |= {key.file: (assignment(key, registry, endpoints),) for key in ordered}
+    files[LISTENERS_FILE] = tuple(
+        entrance(listener, ports[listener.name], probe_token, directory) for listener in listeners
+    )
+    return files
+
+
+def _routes(
+    listener: Listener, hosts: Sequence[VirtualHost], translator: RouteTranslator, probe_token: str
+) -> Resource:
+    """The RouteConfiguration of one listener; every virtual host answers the probe first."""
+    probe = {
+        "name": "probe",
+        "match": {"path": PROBE_PATH, "headers": [probe_matcher(probe_token)]},
+        "direct_response": {"status": 200},
+    }
+    return typed(
+        "envoy.config.route.v3.RouteConfiguration",
+        name=listener.name,
+        # A Gateway's host is meant whatever the port in the request.
+        ignore_port_in_host_matching=True,
+        # Clusters and routes come in different files, which Envoy may read in any order.
+        validate_clusters=False,
+        virtual_hosts=[
+            {
+                "name": host.domain,
+                "domains": [host.domain],
+                "include_request_attempt_count": True,
+                "routes": [probe, *(translator.route(rule) for rule in host.rules)],
+            }
+            for host in hosts
+        ],
+    )

@@ -1,0 +1,159 @@
+"""The rules of one listener as Envoy routes."""
+
+from collections.abc import Iterator, Mapping
+
+from marskit.mesh.envoy.resources.actions import (
+    direct_response_action,
+    hash_policy,
+    path_rewrite,
+    redirect_action,
+    retry_policy,
+)
+from marskit.mesh.envoy.resources.filters import (
+    CORS,
+    FAULT,
+    authority_of,
+    combined,
+    cors_config,
+    fault_config,
+    header_operations,
+)
+from marskit.mesh.envoy.resources.matching import route_match
+from marskit.mesh.envoy.resources.model import (
+    ClusterKey,
+    Listener,
+    Resource,
+    WorkloadFault,
+    duration,
+    fractional_percent,
+)
+from marskit.mesh.envoy.resources.registry import Registry
+from marskit.mesh.envoy.resources.virtual_hosts import Rule
+from marskit.mesh.manifests.istio import HttpRoute, RouteDestination
+from marskit.mesh.manifests.model import ManifestError
+
+
+class RouteTranslator:
+    """Translates the rules of one listener."""
+
+    def __init__(self, listener: Listener, registry: Registry, faults: Mapping[str, WorkloadFault]) -> None:
+        """Take `faults` by workload."""
+        self._listener = listener
+        self._registry = registry
+        self._faults = faults
+
+    def clusters(self, rule: Rule) -> Iterator[ClusterKey]:
+        """Every destination of a rule; those of weight 0 too, so that a traffic shift changes no cluster."""
+        for index, destination in enumerate(rule.route.destinations):
+            yield self._key(destination, f"{rule.where}.route[{index}].destination")
+        for index, mirror in enumerate(rule.route.mirrors):
+            yield self._key(mirror.destination, f"{rule.where}.mirrors[{index}].destination")
+
+    def route(self, rule: Rule) -> Resource:
+        """The Envoy route of a rule."""
+        route = rule.route
+        resource: Resource = {"name": rule.where, "match": route_match(rule.match, self._listener)}
+        resource |= header_operations(route.headers, rule.where)
+        if route.redirect is not None:
+            resource["redirect"] = redirect_action(route.redirect, rule.where)
+        elif route.direct_response is not None:
+            resource["direct_response"] = direct_response_action(route.direct_response)
+        else:
+            resource["route"] = self._action(rule)
+        filters: Resource = {}
+        if route.cors is not None:
+            filters[CORS] = cors_config(route.cors)
+        if route.fault is not None:
+            filters[FAULT] = fault_config(route.fault)
+        if filters:
+            resource["typed_per_filter_config"] = filters
+        return resource
+
+    def _action(self, rule: Rule) -> Resource:
+        route = rule.route
+        authority = (route.rewrite and route.rewrite.authority) or authority_of(route.headers)
+        shares = _shares(route, rule.where)
+        hashes = [
+            policy.consistent_hash
+            for _, destination, _ in shares
+            if (policy := self._registry.policy(destination.host, destination.subset)).consistent_hash
+            is not None
+        ]
+        entries = [self._entry(rule, *share, rename=authority is None) for share in shares]
+        action: Resource = {
+            # Envoy's own default would be 15 s, Istio's is none.
+            "timeout": duration(route.timeout_ms or 0),
+            "weighted_clusters": {"clusters": entries},
+        }
+        if authority is not None:
+            action["host_rewrite_literal"] = authority
+        if route.rewrite is not None:
+            action |= path_rewrite(route.rewrite)
+        if hashes:
+            action["hash_policy"] = [hash_policy(hashing) for hashing in dict.fromkeys(hashes)]
+        retries = retry_policy(route.retries, avoid_previous=not (hashes and len(shares) == 1))
+        if retries is not None:
+            action["retry_policy"] = retries
+        mirrors = self._mirrors(rule)
+        if mirrors:
+            action["request_mirror_policies"] = mirrors
+        return action
+
+    def _entry(
+        self, rule: Rule, index: int, destination: RouteDestination, weight: int, *, rename: bool
+    ) -> Resource:
+        """One weighted destination; its own host name counts only where the route has none."""
+        where = f"{rule.where}.route[{index}]"
+        key = self._key(destination, f"{where}.destination")
+        entry: Resource = {"name": key.name, "weight": weight} | header_operations(destination.headers, where)
+        authority = authority_of(destination.headers)
+        if rename and authority is not None:
+            entry["host_rewrite_literal"] = authority
+        injected = self._injected(key, where)
+        fault = combined(rule.route.fault, injected)
+        if injected is not None and fault is not None:
+            entry["typed_per_filter_config"] = {FAULT: fault_config(fault)}
+        return entry
+
+    def _injected(self, key: ClusterKey, where: str) -> WorkloadFault | None:
+        """The fault to put before a destination, which must be the faulty workload and no other."""
+        workloads = self._registry.workloads(key.host, key.subset, where)
+        faulty = [name for name in workloads if name in self._faults]
+        if faulty and len(workloads) > 1:
+            others = " and ".join(name for name in workloads if name != faulty[0])
+            raise ManifestError(
+                f"{where}: a fault for {faulty[0]} cannot be injected here, because the destination is also "
+                f"{others}; subsets would tell them apart."
+            )
+        return self._faults[faulty[0]] if faulty else None
+
+    def _mirrors(self, rule: Rule) -> list[Resource]:
+        return [
+            {
+                "cluster": self._key(mirror.destination, f"{rule.where}.mirrors[{index}].destination").name,
+                "runtime_fraction": {"default_value": fractional_percent(mirror.percent)},
+            }
+            for index, mirror in enumerate(rule.route.mirrors)
+            if mirror.percent > 0
+        ]
+
+    def _key(self, destination: RouteDestination, where: str) -> ClusterKey:
+        port = self._registry.port(destination, self._listener.port, where)
+        if destination.subset is not None:
+            self._registry.subset(destination.host, destination.subset, where)
+        return ClusterKey(self._listener.name, destination.host, port, destination.subset)
+
+
+def _shares(route: HttpRoute, where: str) -> list[tuple[int, RouteDestination, int]]:
+    """Position, destination and weight of everything that gets traffic."""
+    if len(route.destinations) == 1:
+        return [(0, route.destinations[0], 100)]
+    shares = [
+        (index, destination, destination.weight)
+        for index, destination in enumerate(route.destinations)
+        if destination.weight > 0
+    ]
+    if not shares:
+        found = "every weight is 0" if route.destinations else "there is no destination"
+        raise ManifestError(f"{where}.route: {found}; traffic must go somewhere.")
+    return shares

@@ -210,6 +210,8 @@ class TrafficPolicy:
     consistent_hash: ConsistentHash | None = None
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
+    consecutive_gateway_errors: int | None = None
+    """Of the outlier detection: ejects after so many 502, 503, 504 in a row; None when not written or 0."""
 
 
 @dataclass(frozen=True, slots=True)

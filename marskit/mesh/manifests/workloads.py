@@ -48,6 +48,8 @@ class Deployment:
     max_replicas: int
     local: LocalProcess | None
     """None: the manifests do not say how to run it here."""
+    named_ports: tuple[tuple[str, int], ...] = ()
+    """`(name, containerPort)`, for Services whose targetPort is a name."""
 
 
 @dataclass(frozen=True, slots=True)

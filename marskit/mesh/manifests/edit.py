@@ -1,0 +1,82 @@
+"""Actions as edits of YAML documents: the new configuration, the diff, the command and the way back."""
+
+from dataclasses import replace
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from marskit.domain.actions import Action
+from marskit.mesh.manifests.changes import Change, change_for
+from marskit.mesh.manifests.fields import FieldError
+from marskit.mesh.manifests.istio import DestinationRule, VirtualService
+from marskit.mesh.manifests.mapping import LocalMapping
+from marskit.mesh.manifests.model import Document, MeshConfig
+from marskit.mesh.manifests.parse import parse
+from marskit.mesh.manifests.patches import Cli, apply
+from marskit.mesh.manifests.validate import document_of
+from marskit.mesh.port import ActionError, Preview
+
+
+def edit(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> tuple[MeshConfig, Preview]:
+    """The configuration after the action, and what a person would see and type; `config` stays as it is.
+
+    Raises:
+        ActionError: The action names something the mesh does not have, or a value it does not allow.
+    """
+    change = change_for(config, action)
+    if not change.operations:
+        return config, Preview(change.command(cli), "", None, None)
+    after = _with(config, change)
+    document = document_of(after, change.document.kind, change.document.namespace, change.document.name)
+    diff = _diff(config, change.document, document)
+    back = change_for(after, change.inverse)
+    return after, Preview(change.command(cli), diff, change.inverse, back.command(cli))
+
+
+def _with(config: MeshConfig, change: Change) -> MeshConfig:
+    """The configuration with the changed document, parsed anew."""
+    old = change.document
+    document = replace(old, body=apply(old.body, change.operations))
+    config = replace(config, documents=tuple(document if d is old else d for d in config.documents))
+    if change.scale is not None:
+        # Not parsed anew: what a mapping file says about a Deployment is not in its document.
+        _, replicas = change.scale
+        return replace(
+            config,
+            deployments=tuple(
+                replace(d, replicas=replicas) if d.name == old.name else d for d in config.deployments
+            ),
+        )
+    try:
+        parsed = parse(document, frozenset(d.namespace for d in config.documents), LocalMapping(), [])
+    except FieldError as error:
+        raise ActionError(f"{old.kind} {old.name}: {error}") from None
+    match parsed:
+        case VirtualService():
+            services = tuple(parsed if _same(vs, parsed) else vs for vs in config.virtual_services)
+            return replace(config, virtual_services=services)
+        case DestinationRule():
+            rules = tuple(parsed if _same(rule, parsed) else rule for rule in config.destination_rules)
+            return replace(config, destination_rules=rules)
+        case _:
+            raise AssertionError(f"no action patches a {old.kind}")
+
+
+def _same(one: VirtualService | DestinationRule, other: VirtualService | DestinationRule) -> bool:
+    return (one.namespace, one.name) == (other.namespace, other.name)
+
+
+def _diff(config: MeshConfig, before: Document, after: Document) -> str:
+    file = before.file.resolve()
+    shown = file.relative_to(config.root) if file.is_relative_to(config.root) else Path(file.name)
+    label = f"{shown} {before.kind}/{before.name}"
+    return "".join(
+        unified_diff(_yaml(before.body), _yaml(after.body), fromfile=f"a/{label}", tofile=f"b/{label}")
+    )
+
+
+def _yaml(body: Any) -> list[str]:
+    text = yaml.dump(body, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return text.splitlines(keepends=True)

@@ -1,0 +1,208 @@
+"""Strict reading of parsed YAML or TOML: every value knows its path, so every complaint can name it."""
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar, overload
+
+from marskit.mesh.manifests.values import parse_duration_ms
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top of a document down to a value."""
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class FieldError(Exception):
+    """A field that is wrong; says which, what was found and what is allowed, but not in which file."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{show(path)} {problem}")
+        self.path = path
+
+
+def show(path: Path) -> str:
+    """The path as people write it: `spec.http[0].route[1].weight`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("-", "").replace("_", "").isalnum():
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text or "the document"
+
+
+def found(value: Any) -> str:
+    """What stands there, short enough for a sentence."""
+    if value is None:
+        return "empty"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """` (did you mean weight?)` or nothing."""
+    close = get_close_matches(word, sorted(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value and where it stands."""
+
+    value: Any
+    path: Path = ()
+
+    def error(self, allowed: str) -> FieldError:
+        """The complaint that this value is not what is allowed."""
+        return FieldError(self.path, f"is {found(self.value)}, but must be {allowed}")
+
+    def text(self) -> str:
+        """A string that is not empty."""
+        if isinstance(self.value, bool | int | float):
+            raise self.error("a string: write it in quotes")
+        if not isinstance(self.value, str) or not self.value:
+            raise self.error("a string that is not empty")
+        return self.value
+
+    def any_text(self) -> str:
+        """A string, the empty one included."""
+        return "" if self.value == "" else self.text()
+
+    def choice(self, *choices: str) -> str:
+        """One of the given strings."""
+        if self.value not in choices:
+            raise self.error(f"one of {', '.join(choices)}")
+        return str(self.value)
+
+    def flag(self) -> bool:
+        """True or false."""
+        if not isinstance(self.value, bool):
+            raise self.error("true or false")
+        return self.value
+
+    def integer(self, minimum: int = 0, maximum: int | None = None) -> int:
+        """A whole number within bounds."""
+        span = f"of {minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.error(f"a whole number {span}")
+        if value < minimum or (maximum is not None and value > maximum):
+            raise self.error(f"a whole number {span}")
+        return value
+
+    def port(self) -> int:
+        """A TCP port."""
+        return self.integer(1, 65535)
+
+    def number(self, minimum: float, maximum: float) -> float:
+        """A number within bounds, both included."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+            raise self.error(f"a number from {minimum:g} to {maximum:g}")
+        return float(value)
+
+    def duration_ms(self, minimum: int = 1) -> int:
+        """A Go duration such as `1.5s`, in ms."""
+        value = parse_duration_ms(self.value) if isinstance(self.value, str) else None
+        if value is None or value < minimum:
+            raise self.error(f"a duration in whole ms, such as 1.5s or 100ms, of {minimum}ms or more")
+        return value
+
+    def items(self) -> tuple["Field", ...]:
+        """The entries of a list."""
+        if not isinstance(self.value, list):
+            raise self.error("a list")
+        return tuple(Field(item, (*self.path, i)) for i, item in enumerate(self.value))
+
+    def texts(self) -> tuple[str, ...]:
+        """A list of strings."""
+        return tuple(item.text() for item in self.items())
+
+    def entries(self) -> tuple[tuple[str, "Field"], ...]:
+        """The entries of a mapping whose keys are free."""
+        if not isinstance(self.value, dict):
+            raise self.error("a mapping")
+        return tuple((key, Field(item, (*self.path, key))) for key, item in self.value.items())
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """A mapping of strings to strings, as labels are."""
+        return tuple((key, item.any_text()) for key, item in self.entries())
+
+    def json(self) -> "Field":
+        """The value that a string of JSON stands for."""
+        try:
+            return Field(json.loads(self.text()), self.path)
+        except json.JSONDecodeError as error:
+            raise self.error(f"JSON ({error.msg} at character {error.pos + 1})") from None
+
+    def fields(self, known: Collection[str], unsupported: Collection[str] = ()) -> "Fields":
+        """The entries of a mapping whose keys are fixed; an empty value counts as not written.
+
+        Args:
+            known: The keys that may stand here.
+            unsupported: Keys that Kubernetes or Istio know and that are refused by name.
+        """
+        children: dict[str, Field] = {}
+        for key, item in self.entries():
+            if item.value is None and key in known:
+                continue
+            if key in unsupported:
+                raise FieldError(
+                    item.path,
+                    f"is not supported by marskit's local mesh; supported here: {', '.join(sorted(known))}",
+                )
+            if key not in known:
+                raise FieldError(
+                    item.path,
+                    f"is not a field{suggestion(key, known)}; allowed here: {', '.join(sorted(known))}",
+                )
+            children[key] = item
+        return Fields(self, children)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The entries of a mapping whose keys have been checked."""
+
+    parent: Field
+    children: dict[str, Field]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.children
+
+    @overload
+    def take(self, key: str, read: Callable[[Field], T]) -> T | None: ...
+
+    @overload
+    def take(self, key: str, read: Callable[[Field], T], default: D) -> T | D: ...
+
+    def take(self, key: str, read: Callable[[Field], T], default: D | None = None) -> T | D | None:
+        """The value of `key` as `read` makes it, or the default when it is not written."""
+        child = self.children.get(key)
+        return default if child is None else read(child)
+
+    def need(self, key: str, read: Callable[[Field], T]) -> T:
+        """The value of `key` as `read` makes it; it must be written."""
+        child = self.children.get(key)
+        if child is None:
+            raise FieldError((*self.parent.path, key), "is missing")
+        return read(child)
+
+    def one_of(self, *keys: str) -> str | None:
+        """Which one of `keys` is written; they exclude each other."""
+        written = [key for key in keys if key in self.children]
+        if len(written) > 1:
+            raise FieldError(
+                self.children[written[1]].path,
+                f"is not allowed beside {written[0]}; only one of them may be set",
+            )
+        return written[0] if written else None

@@ -1,0 +1,248 @@
+"""What the manifests say about who calls whom, and the domain's records made of them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from marskit.domain.config import Configuration, Destination, OutlierSetting, RouteSetting
+from marskit.domain.goals import Goals, Slo
+from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
+from marskit.mesh.manifests.addresses import Address, addresses
+from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, HttpRoute, RouteDestination, VirtualService
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.selection import deployments_of, has_labels, reached_by, service_of
+from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+
+DEFAULT_LATENCY_P95_MS = 500.0
+DEFAULT_AVAILABILITY_PERCENT = 99.0
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One variable by which a Deployment is told the address of a Service."""
+
+    caller: str
+    variable: str
+    service: str
+    namespace: str
+    """Of the Service."""
+    port: int
+    """Of the Service, as the caller addresses it."""
+    value: str
+    """The variable's value as written."""
+
+
+def calls(config: MeshConfig) -> tuple[Call, ...]:
+    """Every address of a Service in the variables of every Deployment, in their order."""
+    return tuple(call for deployment in config.deployments for _, call in _calls(config, deployment))
+
+
+def local_environment(
+    config: MeshConfig, deployment: Deployment, listener_port_of: Callable[[Call], int]
+) -> dict[str, str]:
+    """The variables of a replica on this machine: addresses of Services become those of listeners."""
+    env = effective_environment(deployment)
+    moved = dict(env)
+    # From the last address of a value to its first, so that earlier places stay where they are.
+    for address, call in reversed(list(_calls(config, deployment))):
+        port = listener_port_of(call)
+        value = moved[call.variable]
+        target = LOOPBACK if address.port_variable else f"{LOOPBACK}:{port}"
+        moved[call.variable] = value[: address.start] + target + value[address.end :]
+        if address.port_variable:
+            moved[address.port_variable] = str(port)
+    return moved
+
+
+def effective_environment(deployment: Deployment) -> dict[str, str]:
+    """The container's variables with those for the local process on top."""
+    return dict(deployment.env) | dict(deployment.local.env if deployment.local else ())
+
+
+def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address, Call]]:
+    env = effective_environment(deployment)
+    own = next((s.name for s in config.services if deployment in deployments_of(config, s)), None)
+    for variable, value in env.items():
+        for address in addresses(variable, env, config.services, deployment.namespace, own):
+            service = address.service
+            if address.port in (port for port, _ in service.ports):
+                yield (
+                    address,
+                    Call(deployment.name, variable, service.name, service.namespace, address.port, value),
+                )
+
+
+def topology(config: MeshConfig) -> Topology:
+    """Workloads, the Services in front of them, and every edge that the routes allow, whatever its weight."""
+    edges = tuple(dict.fromkeys((*_edges_of_gateways(config), *_edges_of_calls(config))))
+    services = tuple(
+        Service(
+            name=service.name,
+            namespace=service.namespace,
+            port=service.ports[0][0],
+            workloads=tuple(d.name for d in deployments),
+        )
+        for service in config.services
+        if (deployments := deployments_of(config, service))
+    )
+    return Topology(
+        namespace=config.namespace,
+        services=services,
+        workloads=tuple(_workload(config, deployment, edges) for deployment in config.deployments),
+        edges=edges,
+    )
+
+
+def _workload(config: MeshConfig, deployment: Deployment, edges: tuple[EdgeId, ...]) -> Workload:
+    called = (edge.service for edge in edges if edge.workload == deployment.name)
+    selecting = (s.name for s in config.services if deployment in deployments_of(config, s))
+    return Workload(
+        name=deployment.name,
+        service=next(called, None) or next(selecting, ""),
+        version=dict(deployment.labels).get("version"),
+        min_replicas=deployment.min_replicas,
+        max_replicas=deployment.max_replicas,
+    )
+
+
+def _edges_of_gateways(config: MeshConfig) -> Iterator[EdgeId]:
+    for vs in config.virtual_services:
+        for gateway in vs.gateways:
+            if gateway != MESH_GATEWAY:
+                for route in vs.http:
+                    if _applies(route, gateway, None, None):
+                        yield from _edges(config, GATEWAY, route)
+
+
+def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
+    by_name = {deployment.name: deployment for deployment in config.deployments}
+    services = {(service.name, service.namespace): service for service in config.services}
+    for call in calls(config):
+        service = services[call.service, call.namespace]
+        routing = mesh_routes(config, service)
+        if routing is None:
+            for deployment in deployments_of(config, service):
+                yield EdgeId(call.caller, service.name, deployment.name)
+            continue
+        for route in routing.http:
+            if _applies(route, MESH_GATEWAY, by_name[call.caller], call.port):
+                yield from _edges(config, call.caller, route)
+
+
+def mesh_routes(config: MeshConfig, service: KubernetesService) -> VirtualService | None:
+    """The VirtualService that routes calls from inside the mesh to a Service, if there is one."""
+    return next(
+        (vs for vs in config.virtual_services if MESH_GATEWAY in vs.gateways and service.host in vs.hosts),
+        None,
+    )
+
+
+def _applies(route: HttpRoute, gateway: str, caller: Deployment | None, port: int | None) -> bool:
+    return not route.matches or any(_can_match(match, gateway, caller, port) for match in route.matches)
+
+
+def _can_match(match: HttpMatch, gateway: str, caller: Deployment | None, port: int | None) -> bool:
+    if match.gateways and gateway not in match.gateways:
+        return False
+    if caller is None:
+        # Labels and namespace of the source are conditions on sidecars.
+        return True
+    return (
+        has_labels(caller.labels, match.source_labels)
+        and match.source_namespace in (None, caller.namespace)
+        and match.port in (None, port)
+    )
+
+
+def _edges(config: MeshConfig, source: str, route: HttpRoute) -> Iterator[EdgeId]:
+    for destination in (*route.destinations, *(mirror.destination for mirror in route.mirrors)):
+        service = service_of(config, destination.host)
+        if service is not None:
+            for deployment in reached_by(config, destination):
+                yield EdgeId(source, service.name, deployment.name)
+
+
+def configuration(config: MeshConfig) -> Configuration:
+    """What actions can change, with the weights of each route as percentages that add up to 100."""
+    return Configuration(
+        replicas=tuple((deployment.name, deployment.replicas) for deployment in config.deployments),
+        routes=tuple(
+            RouteSetting(
+                virtual_service=vs.name,
+                index=index,
+                name=route.name,
+                destinations=_destinations(config, route),
+                timeout_ms=route.timeout_ms,
+                retries=route.retries,
+            )
+            for vs in config.virtual_services
+            for index, route in enumerate(vs.http)
+        ),
+        outliers=tuple(
+            OutlierSetting(
+                destination_rule=rule.name,
+                service=_service_name(config, rule.host),
+                outlier_detection=rule.traffic_policy.outlier_detection if rule.traffic_policy else None,
+            )
+            for rule in config.destination_rules
+        ),
+    )
+
+
+def _destinations(config: MeshConfig, route: HttpRoute) -> tuple[Destination, ...]:
+    shares = percentages(route.destinations)
+    return tuple(
+        _destination(config, destination, share)
+        for destination, share in zip(route.destinations, shares, strict=True)
+    )
+
+
+def _destination(config: MeshConfig, destination: RouteDestination, share: int) -> Destination:
+    reached = reached_by(config, destination)
+    return Destination(
+        service=_service_name(config, destination.host),
+        subset=destination.subset,
+        workload=reached[0].name if len(reached) == 1 else None,
+        weight_percent=share,
+    )
+
+
+def _service_name(config: MeshConfig, host: str) -> str:
+    service = service_of(config, host)
+    return service.name if service else host
+
+
+def percentages(destinations: tuple[RouteDestination, ...]) -> tuple[int, ...]:
+    """The relative weights as whole percentages that add up to 100, the largest remainders rounded up."""
+    if len(destinations) == 1:
+        return (100,)
+    total = sum(destination.weight for destination in destinations)
+    exact = [destination.weight * 100 / total for destination in destinations]
+    shares = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
+    for index in by_remainder[: 100 - sum(shares)]:
+        shares[index] += 1
+    return tuple(shares)
+
+
+def goals(config: MeshConfig) -> Goals:
+    """The annotated objectives, and a usual one for each Service that the gateway leads to."""
+    entered = {edge.service for edge in _edges_of_gateways(config)}
+    return Goals(
+        tuple(
+            Slo(
+                service=service.name,
+                latency_ms=_or(service.slo_latency_p95_ms, DEFAULT_LATENCY_P95_MS),
+                availability_percent=_or(service.slo_availability_percent, DEFAULT_AVAILABILITY_PERCENT),
+            )
+            for service in config.services
+            if service.name in entered
+            or service.slo_latency_p95_ms is not None
+            or service.slo_availability_percent is not None
+        )
+    )
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

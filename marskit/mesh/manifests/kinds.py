@@ -1,0 +1,58 @@
+"""Which kinds of objects mean something here, which are passed over, and which are refused."""
+
+from marskit.mesh.manifests.fields import Field, FieldError
+
+ISTIO_VERSIONS = tuple(f"networking.istio.io/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
+SUPPORTED = {
+    "Deployment": ("apps/v1",),
+    "DestinationRule": ISTIO_VERSIONS,
+    "Gateway": ISTIO_VERSIONS,
+    "Namespace": ("v1",),
+    "Service": ("v1",),
+    "ServiceAccount": ("v1",),
+    "VirtualService": ISTIO_VERSIONS,
+}
+SILENT = frozenset({"Kustomization"})
+"""Not an object of a cluster at all."""
+WITHOUT_MEANING = frozenset(
+    {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "HorizontalPodAutoscaler",
+        "LimitRange",
+        "NetworkPolicy",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "PodDisruptionBudget",
+        "PodMonitor",
+        "ResourceQuota",
+        "Role",
+        "RoleBinding",
+        "Route",
+        "Secret",
+        "ServiceMeshMember",
+        "ServiceMeshMemberRoll",
+        "ServiceMonitor",
+    }
+)
+"""They do nothing to how requests flow between processes of one machine; passed over with a notice."""
+
+
+def check_kind(root: Field) -> str:
+    """The object's kind.
+
+    Raises:
+        FieldError: The kind or its version is not one that is read or passed over here.
+    """
+    kind = root.fields(tuple(key for key, _ in root.entries())).need("kind", Field.text)
+    if kind in WITHOUT_MEANING or kind == "Kustomization":
+        return kind
+    if kind not in SUPPORTED:
+        raise FieldError(
+            ("kind",),
+            f"{kind} is not supported by marskit's local mesh; supported here: {', '.join(SUPPORTED)}",
+        )
+    version = dict(root.entries()).get("apiVersion", Field(None, ("apiVersion",)))
+    version.choice(*SUPPORTED[kind])
+    return kind

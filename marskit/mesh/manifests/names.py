@@ -1,0 +1,40 @@
+"""How short host and gateway names become full ones."""
+
+from dataclasses import dataclass
+
+from marskit.mesh.manifests.fields import Field
+from marskit.mesh.manifests.istio import MESH_GATEWAY
+
+CLUSTER_DOMAIN = "svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where an object stands, which is what its short names are relative to."""
+
+    namespace: str
+    namespaces: frozenset[str]
+    """All namespaces that the manifests know, so that `orders.shop` is told from `example.com`."""
+
+    def host(self, host: str) -> str:
+        """The fully qualified name of a Service, or the host as it stands (wildcards, outside names)."""
+        name, *rest = host.split(".")
+        match rest:
+            case [] if name != "*":
+                return f"{name}.{self.namespace}.{CLUSTER_DOMAIN}"
+            case [namespace] if namespace in self.namespaces:
+                return f"{host}.{CLUSTER_DOMAIN}"
+            case [_, "svc"]:
+                return f"{host}.cluster.local"
+            case _:
+                return host
+
+    def gateway(self, field: Field) -> str:
+        """`namespace/name` of a Gateway, or `mesh`."""
+        name = field.text()
+        if name == MESH_GATEWAY or "/" in name:
+            return name
+        if name.endswith(f".{CLUSTER_DOMAIN}"):
+            short, namespace, *_ = name.split(".")
+            return f"{namespace}/{short}"
+        return f"{self.namespace}/{name}"

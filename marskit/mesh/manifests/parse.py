@@ -1,0 +1,48 @@
+"""One document in, the typed object it stands for out."""
+
+from marskit.mesh.manifests.fields import Field
+from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
+from marskit.mesh.manifests.mapping import LocalMapping
+from marskit.mesh.manifests.model import Document
+from marskit.mesh.manifests.names import Scope
+from marskit.mesh.manifests.parse_deployment import parse_deployment
+from marskit.mesh.manifests.parse_destination_rule import destination_rule
+from marskit.mesh.manifests.parse_gateway import gateway
+from marskit.mesh.manifests.parse_service import kubernetes_service
+from marskit.mesh.manifests.parse_virtual_service import virtual_service
+from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+
+Parsed = Deployment | KubernetesService | Gateway | VirtualService | DestinationRule
+
+
+def parse(
+    document: Document, namespaces: frozenset[str], mapping: LocalMapping, notices: list[str]
+) -> Parsed | None:
+    """The typed object, or None for kinds that only have to exist.
+
+    Args:
+        document: What to parse.
+        namespaces: All namespaces that the manifests know.
+        mapping: How images run locally; it wins over annotations.
+        notices: Takes up what has no meaning on this machine.
+
+    Raises:
+        FieldError: A field is wrong or not supported.
+    """
+    root, name = Field(document.body), document.name
+    scope = Scope(document.namespace, namespaces)
+    match document.kind:
+        case "Deployment":
+            parsed = parse_deployment(root, name, document.namespace, mapping)
+            notices.extend(parsed.notices)
+            return parsed.deployment
+        case "Service":
+            return kubernetes_service(root, name, document.namespace, mapping)
+        case "Gateway":
+            return gateway(root, name, scope)
+        case "VirtualService":
+            return virtual_service(root, name, scope)
+        case "DestinationRule":
+            return destination_rule(root, name, scope)
+        case _:
+            return None

@@ -1,0 +1,136 @@
+"""The application container: its ports, variables, readiness and CPU request."""
+
+import re
+
+from marskit.mesh.manifests.fields import Field, FieldError, Fields
+from marskit.mesh.manifests.mapping import url_path
+from marskit.mesh.manifests.values import parse_cpu_millis
+from marskit.mesh.manifests.workloads import Probe
+
+_MAPPINGS = ("lifecycle", "livenessProbe", "securityContext", "startupProbe")
+_FIELDS = (
+    *_MAPPINGS,
+    "args",
+    "command",
+    "env",
+    "image",
+    "imagePullPolicy",
+    "name",
+    "ports",
+    "readinessProbe",
+    "resizePolicy",
+    "resources",
+    "stdin",
+    "stdinOnce",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "tty",
+    "volumeDevices",
+    "volumeMounts",
+    "workingDir",
+)
+_REFERENCE = re.compile(r"\$(\$?)\(([^)]+)\)")
+Ports = tuple[tuple[str | None, int], ...]
+
+
+def container_fields(field: Field) -> Fields:
+    """The container's fields; those without a meaning on this machine are only looked at for their type."""
+    entry = field.fields(_FIELDS, ("envFrom",))
+    for key in _MAPPINGS:
+        entry.take(key, Field.entries)
+    return entry
+
+
+def ports(field: Field) -> Ports:
+    """`(name, containerPort)` of each port."""
+    return tuple(_port(item) for item in field.items())
+
+
+def _port(field: Field) -> tuple[str | None, int]:
+    entry = field.fields(("containerPort", "hostIP", "hostPort", "name", "protocol"))
+    return entry.take("name", Field.text), entry.need("containerPort", Field.port)
+
+
+def environment(
+    field: Field, namespace: str, overridden: frozenset[str], notices: list[str]
+) -> tuple[tuple[str, str], ...]:
+    """The variables with their literal values; `$(NAME)` stands for an earlier one, as in Kubernetes."""
+    env: dict[str, str] = {}
+    for item in field.items():
+        entry = item.fields(("name", "value", "valueFrom"))
+        entry.one_of("value", "valueFrom")
+        name = entry.need("name", Field.text)
+        source = entry.children.get("valueFrom")
+        if source is None:
+            env[name] = _expand(entry.take("value", Field.any_text, ""), env)
+        elif name in overridden:
+            continue
+        elif source.value == {"fieldRef": {"fieldPath": "metadata.namespace"}}:
+            env[name] = namespace
+        elif source.value == {"fieldRef": {"fieldPath": "metadata.name"}}:
+            notices.append(f"the variable {name} (the pod's name) is not set on this machine")
+        else:
+            raise FieldError(
+                source.path,
+                f"is not supported by marskit's local mesh; give {name} a value in the annotation"
+                " marskit.dev/env or in the mapping file",
+            )
+    return tuple(env.items())
+
+
+def _expand(value: str, env: dict[str, str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        return match[0][1:] if match[1] else env.get(match[2], match[0])
+
+    return _REFERENCE.sub(replacement, value)
+
+
+def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe | None:
+    """An httpGet probe; the others leave it at the port being open."""
+    probe = field.fields(
+        (
+            "exec",
+            "failureThreshold",
+            "grpc",
+            "httpGet",
+            "initialDelaySeconds",
+            "periodSeconds",
+            "successThreshold",
+            "tcpSocket",
+            "terminationGracePeriodSeconds",
+            "timeoutSeconds",
+        )
+    )
+    kind = probe.one_of("httpGet", "tcpSocket", "exec", "grpc")
+    if kind in ("exec", "grpc"):
+        notices.append(f"the readiness probe by {kind} is not done on this machine; an open port counts")
+    get = probe.take("httpGet", lambda f: f.fields(("host", "httpHeaders", "path", "port", "scheme")))
+    if get is None:
+        return None
+    get.take("scheme", lambda f: f.choice("HTTP"))
+    port = get.need("port", lambda f: f.text() if isinstance(f.value, str) else f.port())
+    first = container_ports[:1]
+    if first and port not in first[0]:
+        notices.append(f"the readiness probe of port {port} is not done on this machine; an open port counts")
+        return None
+    period_s = probe.take("periodSeconds", lambda f: f.integer(1))
+    path = get.take("path", url_path, "/")
+    return Probe(path) if period_s is None else Probe(path, period_s * 1000)
+
+
+def cpu_request_millis(field: Field) -> int | None:
+    """The CPU request, which the limit stands for when only that is written."""
+    resources = field.fields(("claims", "limits", "requests"))
+    limit = resources.take("limits", _cpu)
+    request = resources.take("requests", _cpu)
+    return limit if request is None else request
+
+
+def _cpu(field: Field) -> int | None:
+    for key, item in field.entries():
+        if key == "cpu":
+            millis = None if isinstance(item.value, bool) else parse_cpu_millis(str(item.value))
+            if millis is None:
+                raise item.error("a CPU quantity such as 50m or 0.5")
+            return millis
+    return None

@@ -1,0 +1,104 @@
+"""Deployments: how many replicas of which pod, within which bounds."""
+
+from dataclasses import dataclass
+
+from marskit.mesh.manifests.fields import Field, FieldError, Fields
+from marskit.mesh.manifests.mapping import LocalMapping
+from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, object_metadata, object_spec
+from marskit.mesh.manifests.parse_container import (
+    container_fields,
+    cpu_request_millis,
+    environment,
+    ports,
+    readiness,
+)
+from marskit.mesh.manifests.parse_local import local_environment, local_process, metrics_path
+from marskit.mesh.manifests.parse_pod import Pod, read_pod
+from marskit.mesh.manifests.workloads import Deployment, Probe
+
+_ANNOTATIONS = ("max-replicas", "min-replicas")
+_DEFAULT_MAXIMUM = 10
+_FIELDS = (
+    "minReadySeconds",
+    "paused",
+    "progressDeadlineSeconds",
+    "replicas",
+    "revisionHistoryLimit",
+    "selector",
+    "strategy",
+    "template",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDeployment:
+    """A Deployment, and what about it has no meaning on this machine, one sentence each."""
+
+    deployment: Deployment
+    notices: tuple[str, ...]
+
+
+def parse_deployment(root: Field, name: str, namespace: str, mapping: LocalMapping) -> ParsedDeployment:
+    """A Deployment; the mapping wins over its annotations."""
+    annotations = object_metadata(root, _ANNOTATIONS).annotations
+    spec = object_spec(root).fields(_FIELDS)
+    spec.take("strategy", Field.entries)
+    pod = spec.need("template", read_pod)
+    spec.need("selector", lambda f: _check_selector(f, pod))
+    entry = container_fields(pod.container)
+    image = entry.need("image", Field.text)
+    override = mapping.image(image)
+    local_env = local_environment(pod.annotations, override)
+    notices = list(pod.notices)
+    container_ports = entry.take("ports", ports, ())
+    probe = entry.take("readinessProbe", lambda f: readiness(f, container_ports, notices))
+    replicas = spec.take("replicas", Field.integer, 1)
+    minimum, maximum = _bounds(annotations, mapping, name, replicas)
+    deployment = Deployment(
+        name=name,
+        namespace=namespace,
+        labels=pod.labels,
+        replicas=replicas,
+        image=image,
+        container_port=container_ports[0][1] if container_ports else None,
+        env=entry.take("env", lambda f: environment(f, namespace, frozenset(dict(local_env)), notices), ()),
+        readiness=Probe(override.readiness_path) if override.readiness_path else probe,
+        metrics_path=override.metrics_path or metrics_path(pod.annotations),
+        cpu_request_millis=entry.take("resources", cpu_request_millis),
+        termination_grace_s=pod.termination_grace_s,
+        min_replicas=minimum,
+        max_replicas=maximum,
+        local=local_process(pod.annotations, override, local_env),
+        named_ports=tuple((port_name, port) for port_name, port in container_ports if port_name),
+    )
+    return ParsedDeployment(deployment, tuple(notices))
+
+
+def _check_selector(field: Field, pod: Pod) -> None:
+    selector = field.fields(("matchLabels",), ("matchExpressions",))
+    for key, label in selector.need("matchLabels", Field.entries):
+        if dict(pod.labels).get(key) != label.any_text():
+            raise label.error("what the labels of the pod template say")
+
+
+def _bounds(annotations: Fields, mapping: LocalMapping, name: str, replicas: int) -> tuple[int, int]:
+    """How far it may be scaled: what is written, else 1 to 10, widened to hold the replicas it has."""
+    written = mapping.replicas(name)
+    minimum, maximum = written.minimum, written.maximum
+    if minimum is None:
+        minimum = annotations.take(f"{OUR_ANNOTATIONS}min-replicas", _count)
+    if maximum is None:
+        maximum = annotations.take(f"{OUR_ANNOTATIONS}max-replicas", _count)
+    low = min(1, replicas) if minimum is None else minimum
+    high = max(_DEFAULT_MAXIMUM, replicas, low) if maximum is None else maximum
+    if not low <= replicas <= high:
+        raise FieldError(
+            ("spec", "replicas"), f"is {replicas}, but must be from {low} to {high}, its own bounds"
+        )
+    return low, high
+
+
+def _count(field: Field) -> int:
+    if not field.text().isdecimal():
+        raise field.error("a whole number in quotes")
+    return int(field.text())

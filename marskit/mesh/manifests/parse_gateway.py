@@ -1,0 +1,32 @@
+"""Gateways: which ports and hosts the mesh is entered by."""
+
+from marskit.mesh.manifests.fields import Field
+from marskit.mesh.manifests.istio import Gateway, GatewayServer
+from marskit.mesh.manifests.metadata import object_spec
+from marskit.mesh.manifests.names import Scope
+
+
+def gateway(root: Field, name: str, scope: Scope) -> Gateway:
+    """A Gateway of plain HTTP servers; which pods implement it (`selector`) has no meaning here."""
+    spec = object_spec(root).fields(("selector", "servers"))
+    spec.take("selector", Field.pairs)
+    servers = spec.need("servers", Field.items)
+    if not servers:
+        raise spec.children["servers"].error("a list of at least one server")
+    return Gateway(name, scope.namespace, tuple(_server(server) for server in servers))
+
+
+def _server(field: Field) -> GatewayServer:
+    server = field.fields(("hosts", "name", "port"), ("bind", "defaultEndpoint", "tls"))
+    server.take("name", Field.text)
+    port, protocol = server.need("port", _port)
+    hosts = server.need("hosts", Field.texts)
+    if not hosts:
+        raise server.children["hosts"].error("a list of at least one host")
+    return GatewayServer(port, protocol, tuple(host.rpartition("/")[2] for host in hosts))
+
+
+def _port(field: Field) -> tuple[int, str]:
+    port = field.fields(("name", "number", "protocol"), ("targetPort",))
+    port.take("name", Field.text)
+    return port.need("number", Field.port), port.need("protocol", lambda f: f.choice("HTTP", "HTTP2"))

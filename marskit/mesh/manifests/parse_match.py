@@ -1,0 +1,67 @@
+"""VirtualService `match` blocks."""
+
+from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.istio import HttpMatch, MatchKind, StringMatch
+from marskit.mesh.manifests.names import Scope
+from marskit.mesh.manifests.values import regex_problem
+
+_KINDS = tuple(kind.value for kind in MatchKind)
+_FIELDS = (
+    "authority",
+    "gateways",
+    "headers",
+    "ignoreUriCase",
+    "method",
+    "name",
+    "port",
+    "queryParams",
+    "scheme",
+    "sourceLabels",
+    "sourceNamespace",
+    "uri",
+    "withoutHeaders",
+)
+
+
+def http_match(field: Field, scope: Scope) -> HttpMatch:
+    """An HTTPMatchRequest."""
+    match = field.fields(_FIELDS, ("statPrefix",))
+    match.take("name", Field.text)
+    return HttpMatch(
+        uri=match.take("uri", string_match),
+        ignore_uri_case=match.take("ignoreUriCase", Field.flag, False),
+        method=match.take("method", string_match),
+        authority=match.take("authority", string_match),
+        scheme=match.take("scheme", string_match),
+        headers=match.take("headers", _string_matches, ()),
+        without_headers=match.take("withoutHeaders", _string_matches, ()),
+        query_params=match.take("queryParams", _string_matches, ()),
+        port=match.take("port", Field.port),
+        gateways=match.take("gateways", lambda f: tuple(scope.gateway(g) for g in f.items()), ()),
+        source_labels=match.take("sourceLabels", Field.pairs, ()),
+        source_namespace=match.take("sourceNamespace", Field.text),
+    )
+
+
+def string_match(field: Field) -> StringMatch:
+    """A StringMatch: exactly one of exact, prefix and regex."""
+    match = field.fields(_KINDS)
+    kind = match.one_of(*_KINDS)
+    if kind is None:
+        raise FieldError(field.path, f"is empty, but must have one of {', '.join(_KINDS)}")
+    if kind == MatchKind.REGEX:
+        return StringMatch(MatchKind.REGEX, match.need(kind, regex))
+    return StringMatch(MatchKind(kind), match.need(kind, Field.any_text))
+
+
+def regex(field: Field) -> str:
+    """A regular expression that RE2 takes."""
+    text = field.text()
+    problem = regex_problem(text)
+    if problem:
+        raise field.error(problem)
+    return text
+
+
+def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:
+    return tuple((key, string_match(item) if item.value else None) for key, item in field.entries())

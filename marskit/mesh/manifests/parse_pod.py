@@ -1,0 +1,106 @@
+"""Pod templates: which container is the application, and what of the rest is left out here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from marskit.mesh.manifests.fields import Field, Fields
+from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, read_metadata
+
+_ANNOTATIONS = ("chaos-path", "command", "container", "directory", "env", "port-env")
+_MAPPINGS = ("affinity", "dnsConfig", "nodeSelector", "os", "overhead", "resources", "securityContext")
+_LISTS = (
+    "hostAliases",
+    "imagePullSecrets",
+    "readinessGates",
+    "resourceClaims",
+    "schedulingGates",
+    "tolerations",
+    "topologySpreadConstraints",
+)
+_FIELDS = (
+    *_MAPPINGS,
+    *_LISTS,
+    "activeDeadlineSeconds",
+    "automountServiceAccountToken",
+    "containers",
+    "dnsPolicy",
+    "enableServiceLinks",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostUsers",
+    "hostname",
+    "initContainers",
+    "nodeName",
+    "preemptionPolicy",
+    "priority",
+    "priorityClassName",
+    "restartPolicy",
+    "runtimeClassName",
+    "schedulerName",
+    "serviceAccount",
+    "serviceAccountName",
+    "setHostnameAsFQDN",
+    "shareProcessNamespace",
+    "subdomain",
+    "terminationGracePeriodSeconds",
+    "volumes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What matters of a pod template."""
+
+    labels: tuple[tuple[str, str], ...]
+    annotations: Fields
+    container: Field
+    """The one that runs the application."""
+    termination_grace_s: float
+    notices: tuple[str, ...]
+
+
+def read_pod(template: Field) -> Pod:
+    """A pod template."""
+    parts = template.fields(("metadata", "spec"))
+    meta = parts.need("metadata", lambda f: read_metadata(f, _ANNOTATIONS))
+    spec = parts.need("spec", lambda f: f.fields(_FIELDS))
+    for key in _MAPPINGS:
+        spec.take(key, Field.entries)
+    for key in _LISTS:
+        spec.take(key, Field.items)
+    container = spec.need("containers", lambda f: _application(f, meta.annotations))
+    return Pod(
+        labels=meta.labels,
+        annotations=meta.annotations,
+        container=container,
+        termination_grace_s=float(spec.take("terminationGracePeriodSeconds", Field.integer, 30)),
+        notices=tuple(_left_out(spec, container)),
+    )
+
+
+def _application(field: Field, annotations: Fields) -> Field:
+    containers = {_name(item): item for item in field.items()}
+    if not containers:
+        raise field.error("a list of at least one container")
+    wanted = annotations.children.get(f"{OUR_ANNOTATIONS}container")
+    if wanted is None:
+        return next(iter(containers.values()))
+    if wanted.value not in containers:
+        raise wanted.error(f"one of the containers {', '.join(containers)}")
+    return containers[wanted.value]
+
+
+def _left_out(spec: Fields, application: Field) -> Iterator[str]:
+    for key, word in (("initContainers", "init container"), ("containers", "container")):
+        for item in spec.take(key, Field.items, ()):
+            if item != application:
+                yield f"the {word} {_name(item)} is not run on this machine"
+    for volume in spec.take("volumes", Field.items, ()):
+        kinds = sorted(key for key, _ in volume.entries() if key != "name")
+        if kinds != ["emptyDir"]:
+            yield f"the volume {_name(volume)} ({', '.join(kinds)}) is not there on this machine"
+
+
+def _name(field: Field) -> str:
+    return field.fields(tuple(key for key, _ in field.entries())).need("name", Field.text)

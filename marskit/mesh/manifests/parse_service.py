@@ -1,0 +1,82 @@
+"""Services: which pods answer on which port, and the objective the service has."""
+
+from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.mapping import LocalMapping
+from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, object_metadata, object_spec
+from marskit.mesh.manifests.workloads import KubernetesService
+
+_ANNOTATIONS = ("slo-availability-percent", "slo-latency-p95-ms")
+_FIELDS = (
+    "allocateLoadBalancerNodePorts",
+    "clusterIP",
+    "clusterIPs",
+    "externalIPs",
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "loadBalancerClass",
+    "loadBalancerIP",
+    "loadBalancerSourceRanges",
+    "ports",
+    "publishNotReadyAddresses",
+    "selector",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "trafficDistribution",
+    "type",
+)
+
+
+def kubernetes_service(root: Field, name: str, namespace: str, mapping: LocalMapping) -> KubernetesService:
+    """A Service with a selector."""
+    spec = object_spec(root).fields(_FIELDS, ("externalName",))
+    spec.take("type", lambda f: f.choice("ClusterIP", "LoadBalancer", "NodePort"))
+    selector = spec.take("selector", Field.pairs, ())
+    if not selector:
+        raise FieldError(
+            (*root.path, "spec", "selector"), "is missing, but marskit needs it to find the pods"
+        )
+    ports = spec.need("ports", lambda f: tuple(_port(item) for item in f.items()))
+    if not ports:
+        raise spec.children["ports"].error("a list of at least one port")
+    annotations = object_metadata(root, _ANNOTATIONS).annotations
+    slo = mapping.slo(name)
+    return KubernetesService(
+        name=name,
+        namespace=namespace,
+        selector=selector,
+        ports=ports,
+        slo_latency_p95_ms=slo.latency_p95_ms
+        or annotations.take(f"{OUR_ANNOTATIONS}slo-latency-p95-ms", _latency_ms),
+        slo_availability_percent=slo.availability_percent
+        or annotations.take(f"{OUR_ANNOTATIONS}slo-availability-percent", _percent),
+    )
+
+
+def _port(field: Field) -> tuple[int, int | str]:
+    entry = field.fields(("appProtocol", "name", "nodePort", "port", "protocol", "targetPort"))
+    entry.take("protocol", lambda f: f.choice("TCP"))
+    entry.take("name", Field.text)
+    port = entry.need("port", Field.port)
+    return port, entry.take("targetPort", _target_port, port)
+
+
+def _target_port(field: Field) -> int | str:
+    return field.text() if isinstance(field.value, str) else field.port()
+
+
+def _latency_ms(field: Field) -> float:
+    return _annotated_number(field, 1, 3_600_000)
+
+
+def _percent(field: Field) -> float:
+    return _annotated_number(field, 0, 100)
+
+
+def _annotated_number(field: Field, minimum: float, maximum: float) -> float:
+    try:
+        return Field(float(field.text()), field.path).number(minimum, maximum)
+    except ValueError:
+        raise field.error(f"a number from {minimum:g} to {maximum:g}, in quotes") from None

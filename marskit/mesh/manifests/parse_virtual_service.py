@@ -1,0 +1,143 @@
+"""VirtualServices: strict YAML in, Istio's own meaning out."""
+
+from marskit.mesh.manifests.fields import Field, FieldError, Fields
+from marskit.mesh.manifests.istio import (
+    MESH_GATEWAY,
+    HttpRoute,
+    Mirror,
+    RouteDestination,
+    VirtualService,
+)
+from marskit.mesh.manifests.metadata import object_spec
+from marskit.mesh.manifests.names import Scope
+from marskit.mesh.manifests.parse_match import http_match
+from marskit.mesh.manifests.parse_route import (
+    cors_policy,
+    direct_response,
+    fault,
+    header_operations,
+    percentage,
+    redirect,
+    retries,
+    rewrite,
+)
+
+_ROUTE_FIELDS = (
+    "corsPolicy",
+    "directResponse",
+    "fault",
+    "headers",
+    "match",
+    "mirror",
+    "mirrorPercentage",
+    "mirrors",
+    "name",
+    "redirect",
+    "retries",
+    "rewrite",
+    "route",
+    "timeout",
+)
+_ROUTE_UNSUPPORTED = ("delegate", "mirrorPercent", "mirror_percent")
+
+
+def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
+    """A VirtualService with HTTP routes."""
+    spec = object_spec(root).fields(("exportTo", "gateways", "hosts", "http"), ("tcp", "tls"))
+    spec.take("exportTo", export_to)
+    hosts = spec.need("hosts", Field.texts)
+    if not hosts:
+        raise spec.children["hosts"].error("a list of at least one host")
+    named = spec.take("gateways", lambda f: tuple(scope.gateway(g) for g in f.items()))
+    gateways = named or (MESH_GATEWAY,)
+    if "*" in hosts and MESH_GATEWAY in gateways:
+        raise FieldError(
+            (*root.path, "spec", "hosts"),
+            'is "*" for the gateway mesh, but must name a host there: only real gateways take every host',
+        )
+    http = spec.need("http", Field.items)
+    if not http:
+        raise spec.children["http"].error("a list of at least one route")
+    return VirtualService(
+        name=name,
+        namespace=scope.namespace,
+        hosts=tuple(scope.host(host) for host in hosts),
+        gateways=gateways,
+        http=tuple(_http_route(rule, scope) for rule in http),
+    )
+
+
+def export_to(field: Field) -> None:
+    """An `exportTo` of everywhere or the own namespace, the same thing in a mesh of one namespace."""
+    if field.value not in (["*"], ["."]):
+        raise field.error('["*"] or ["."]')
+
+
+def _http_route(field: Field, scope: Scope) -> HttpRoute:
+    rule = field.fields(_ROUTE_FIELDS, _ROUTE_UNSUPPORTED)
+    if rule.one_of("route", "redirect", "directResponse") is None:
+        raise FieldError(field.path, "has no route, redirect or directResponse, but must have one of them")
+    return HttpRoute(
+        name=rule.take("name", Field.text),
+        matches=rule.take("match", lambda f: tuple(http_match(m, scope) for m in f.items()), ()),
+        destinations=rule.take("route", lambda f: _destinations(f, scope), ()),
+        redirect=rule.take("redirect", redirect),
+        direct_response=rule.take("directResponse", direct_response),
+        rewrite=rule.take("rewrite", rewrite),
+        # 0s is Istio's way to write that there is no timeout.
+        timeout_ms=rule.take("timeout", lambda f: f.duration_ms(0)) or None,
+        retries=rule.take("retries", retries),
+        fault=rule.take("fault", fault),
+        mirrors=_mirrors(rule, scope),
+        headers=rule.take("headers", header_operations, HttpRoute().headers),
+        cors=rule.take("corsPolicy", cors_policy),
+    )
+
+
+def _destinations(field: Field, scope: Scope) -> tuple[RouteDestination, ...]:
+    destinations = tuple(_weighted(item, scope) for item in field.items())
+    if not destinations:
+        raise field.error("a list of at least one destination")
+    if len(destinations) > 1 and not sum(d.weight for d in destinations):
+        raise FieldError(field.path, "has weights that add up to 0, but one must be more than 0")
+    return destinations
+
+
+def _weighted(field: Field, scope: Scope) -> RouteDestination:
+    entry = field.fields(("destination", "headers", "weight"))
+    host, subset, port = entry.need("destination", lambda f: _destination(f, scope))
+    return RouteDestination(
+        host=host,
+        subset=subset,
+        port=port,
+        weight=entry.take("weight", Field.integer, 0),
+        headers=entry.take("headers", header_operations, HttpRoute().headers),
+    )
+
+
+def _destination(field: Field, scope: Scope) -> tuple[str, str | None, int | None]:
+    destination = field.fields(("host", "port", "subset"))
+    return (
+        scope.host(destination.need("host", Field.text)),
+        destination.take("subset", Field.text),
+        destination.take("port", lambda f: f.fields(("number",)).need("number", Field.port)),
+    )
+
+
+def _mirrors(rule: Fields, scope: Scope) -> tuple[Mirror, ...]:
+    if rule.one_of("mirror", "mirrors") == "mirrors":
+        return rule.need("mirrors", lambda f: tuple(_mirror(m, scope) for m in f.items()))
+    percent = rule.take("mirrorPercentage", percentage, 100.0)
+    destination = rule.take("mirror", lambda f: _destination(f, scope))
+    if destination is None:
+        return ()
+    host, subset, port = destination
+    return (Mirror(RouteDestination(host=host, subset=subset, port=port), percent),)
+
+
+def _mirror(field: Field, scope: Scope) -> Mirror:
+    entry = field.fields(("destination", "percentage"))
+    host, subset, port = entry.need("destination", lambda f: _destination(f, scope))
+    return Mirror(
+        RouteDestination(host=host, subset=subset, port=port), entry.take("percentage", percentage, 100.0)
+    )

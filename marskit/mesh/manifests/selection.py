@@ -1,0 +1,51 @@
+"""Who answers for whom: from hosts to Services, and by labels to Deployments."""
+
+from marskit.mesh.manifests.istio import DestinationRule, RouteDestination
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def has_labels(labels: Labels, wanted: Labels) -> bool:
+    """Whether all of `wanted` are among `labels`."""
+    return set(wanted) <= set(labels)
+
+
+def service_of(config: MeshConfig, host: str) -> KubernetesService | None:
+    """The Service that a fully qualified host names."""
+    return next((service for service in config.services if service.host == host), None)
+
+
+def rule_of(config: MeshConfig, host: str) -> DestinationRule | None:
+    """The DestinationRule of a fully qualified host."""
+    return next((rule for rule in config.destination_rules if rule.host == host), None)
+
+
+def deployments_of(
+    config: MeshConfig, service: KubernetesService, labels: Labels = ()
+) -> tuple[Deployment, ...]:
+    """The Deployments whose pods the Service selects, narrowed by a subset's labels."""
+    return tuple(
+        deployment
+        for deployment in config.deployments
+        if deployment.namespace == service.namespace
+        and has_labels(deployment.labels, service.selector)
+        and has_labels(deployment.labels, labels)
+    )
+
+
+def subset_labels(config: MeshConfig, host: str, subset: str | None) -> Labels | None:
+    """The labels that a subset adds to its Service's selector; None when there is no such subset."""
+    if subset is None:
+        return ()
+    rule = rule_of(config, host)
+    subsets = rule.subsets if rule else ()
+    return next((found.labels for found in subsets if found.name == subset), None)
+
+
+def reached_by(config: MeshConfig, destination: RouteDestination) -> tuple[Deployment, ...]:
+    """The Deployments that a route's destination leads to."""
+    service = service_of(config, destination.host)
+    labels = subset_labels(config, destination.host, destination.subset)
+    return () if service is None or labels is None else deployments_of(config, service, labels)

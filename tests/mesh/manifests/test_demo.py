@@ -1,0 +1,75 @@
+"""The manifests that come with marskit: they load without a complaint and mean what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from marskit.domain.actions import Scale, ShiftTraffic
+from marskit.domain.topology import GATEWAY
+from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.graph import calls, configuration, goals, local_environment, topology
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.manifests.model import MeshConfig
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def demo() -> MeshConfig:
+    return load_mesh([REPOSITORY / "k8s" / "base", REPOSITORY / "service-mesh"])
+
+
+def test_it_loads_without_notices(demo: MeshConfig) -> None:
+    assert demo.notices == ()
+    assert demo.root == REPOSITORY
+    assert [d.name for d in demo.deployments] == [
+        "orders",
+        "payments",
+        "recommendations-food",
+        "recommendations-music",
+    ]
+
+
+def test_every_local_command_is_there(demo: MeshConfig) -> None:
+    for deployment in demo.deployments:
+        assert deployment.local is not None
+        assert deployment.local.command[0] == "node"
+
+
+def test_topology(demo: MeshConfig) -> None:
+    graph = topology(demo)
+    assert graph.callees(GATEWAY) == ("orders",)
+    assert graph.callees("orders") == ("payments", "recommendations")
+    assert [edge.workload for edge in graph.edges_into("recommendations")] == [
+        "recommendations-food",
+        "recommendations-music",
+    ]
+
+
+def test_addresses_become_listeners(demo: MeshConfig) -> None:
+    ports = {"payments": 15001, "recommendations": 15002}
+    env = local_environment(demo, demo.deployments[0], lambda call: ports[call.service])
+    assert {call.variable for call in calls(demo)} == {"PAYMENTS_URL", "RECOMMENDATIONS_URL"}
+    assert env["PAYMENTS_URL"] == "http://127.0.0.1:15001"
+    assert env["RECOMMENDATIONS_URL"] == "http://127.0.0.1:15002"
+    assert env["SERVICE_NAME"] == "orders"
+
+
+def test_every_route_adds_up_to_100(demo: MeshConfig) -> None:
+    for route in configuration(demo).routes:
+        assert sum(d.weight_percent for d in route.destinations) == 100
+
+
+def test_objectives_are_annotated(demo: MeshConfig) -> None:
+    assert {slo.service for slo in goals(demo).slos} == {"orders", "payments", "recommendations"}
+
+
+def test_scaling_and_shifting(demo: MeshConfig) -> None:
+    scaled, preview = edit(demo, Scale("orders", 3))
+    assert preview.command == (
+        "kubectl scale deployment/orders -n marskit-demo --replicas=3 --current-replicas=2"
+    )
+    assert configuration(scaled).replicas_of("orders") == 3
+    shifted, _ = edit(scaled, ShiftTraffic("recommendations", 2, (("food", 90), ("music", 10))))
+    route = configuration(shifted).route("recommendations", 2)
+    assert [d.weight_percent for d in route.destinations] == [90, 10]

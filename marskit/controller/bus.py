@@ -41,6 +41,10 @@ class Bus:
         """Leave `sink` alone from now on; nothing happens if it was not subscribed."""
         self._subscriptions = tuple(s for s in self._subscriptions if s.sink != sink)
 
+    def take_over(self, other: "Bus") -> None:
+        """Hand the events from now on to the sinks of `other`, too."""
+        self._subscriptions = (*self._subscriptions, *other._subscriptions)
+
     def publish(self, event: Event) -> None:
         """Take one event into the state and hand it out."""
         waiting = deque([event])

@@ -1,0 +1,159 @@
+"""The one thread that the controller lives in, so that no user interface's loop has to carry it."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+
+from marskit.controller.bus import Bus, Sink
+from marskit.controller.controller import Controller
+from marskit.controller.notices import describe
+from marskit.domain.commands import Command, CommandError
+from marskit.domain.events import RunEnded
+from marskit.domain.state import State
+from marskit.knowledge.port import KnowledgeError
+from marskit.load.port import LoadError
+from marskit.mesh.port import MeshError
+
+_log = logging.getLogger(__name__)
+
+Factory = Callable[[], Awaitable[Controller]]
+"""Builds the controller on the loop that it will run on."""
+
+_EXPECTED = (ValueError, OSError, MeshError, LoadError, KnowledgeError)
+"""What a factory raises about its input, with a sentence that says it all."""
+
+
+class Runtime:
+    """Runs one controller on an event loop of its own, in one daemon thread.
+
+    Every method may be called from any thread but the runtime's own, and none but `stop` waits. Sinks are
+    called on the runtime's thread: they hand off and return.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bus = Bus()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._controller: asyncio.Future[Controller] | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._waiting: set[Future[None]] = set()
+
+    @property
+    def state(self) -> State:
+        """The state after the last event; immutable."""
+        return self._bus.state
+
+    def subscribe(self, sink: Sink) -> None:
+        """Hand the events from now on to `sink`."""
+        with self._lock:
+            self._bus.subscribe(sink)
+
+    def unsubscribe(self, sink: Sink) -> None:
+        """Leave `sink` alone from now on."""
+        with self._lock:
+            self._bus.unsubscribe(sink)
+
+    def start(self, factory: Factory) -> None:
+        """Build a controller and run it; may be called once. A failure is told by `RunEnded`."""
+        with self._lock:
+            if self._thread is not None:
+                raise RuntimeError("a runtime starts once")
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._live, args=(self._loop, factory), name="marskit-controller", daemon=True
+            )
+        self._thread.start()
+
+    def submit(self, command: Command) -> Future[None]:
+        """Hand a command to the controller; the future ends when it took effect, or with a `CommandError`."""
+        result: Future[None] = Future()
+        with self._lock:
+            if self._loop is None:
+                begun = self._thread is not None
+                result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
+            else:
+                self._waiting.add(result)
+                self._loop.call_soon_threadsafe(self._begin, command, result)
+        return result
+
+    def stop(self, timeout_s: float = 20.0) -> bool:
+        """End the run and wait until everything is gone; False if that takes too long. Idempotent."""
+        with self._lock:
+            self._stopping = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._cancel)
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _live(self, loop: asyncio.AbstractEventLoop, factory: Factory) -> None:
+        """The thread, from its beginning to its end."""
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                try:
+                    runner.run(self._run(factory))
+                finally:
+                    with self._lock:
+                        self._loop = None
+        except asyncio.CancelledError:
+            _log.debug("the run was stopped")
+        except Exception:
+            _log.exception("the runtime failed")
+        finally:
+            waiting, self._waiting = self._waiting, set()
+            for result in waiting:
+                if result.set_running_or_notify_cancel():
+                    result.set_exception(CommandError("The run is over."))
+
+    async def _run(self, factory: Factory) -> None:
+        self._main = asyncio.current_task()
+        self._controller = asyncio.get_running_loop().create_future()
+        try:
+            if self._stopping:
+                raise asyncio.CancelledError
+            controller = await factory()
+        except asyncio.CancelledError:
+            self._bus.publish(RunEnded(0.0, None))
+            raise
+        except _EXPECTED as error:
+            self._bus.publish(RunEnded(0.0, describe(error)))
+            return
+        except Exception as error:
+            _log.exception("the controller could not be built")
+            self._bus.publish(RunEnded(0.0, f"Internal error: {type(error).__name__}: {describe(error)}"))
+            return
+        with self._lock:
+            controller.bus.take_over(self._bus)
+            self._bus = controller.bus
+        self._controller.set_result(controller)
+        await controller.run()
+
+    def _begin(self, command: Command, result: Future[None]) -> None:
+        task = asyncio.ensure_future(self._handle(command))
+        task.add_done_callback(lambda done: self._pass_on(done, result))
+
+    async def _handle(self, command: Command) -> None:
+        assert self._controller is not None
+        controller = await asyncio.shield(self._controller)
+        await controller.handle(command)
+
+    def _pass_on(self, done: asyncio.Future[None], result: Future[None]) -> None:
+        with self._lock:
+            self._waiting.discard(result)
+        if not result.set_running_or_notify_cancel():
+            return
+        if done.cancelled():
+            result.set_exception(CommandError("The run is over."))
+        elif (error := done.exception()) is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(None)
+
+    def _cancel(self) -> None:
+        if self._main is not None:
+            self._main.cancel()

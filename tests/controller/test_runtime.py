@@ -1,0 +1,162 @@
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from marskit.clock import LoopClock
+from marskit.controller.controller import Controller
+from marskit.controller.parameters import Parameters
+from marskit.controller.runtime import Runtime
+from marskit.domain.actions import Scale
+from marskit.domain.commands import Act, CommandError, Run, StepCycle
+from marskit.domain.events import CycleCompleted, Event, RunEnded
+from marskit.domain.state import State
+from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mesh.port import MeshError
+from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner
+
+WAIT_S = 10.0
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fail_start: MeshError | None = None
+        self.fail_build: Exception | None = None
+        self.thread: threading.Thread | None = None
+
+    async def build(self) -> Controller:
+        if self.fail_build is not None:
+            raise self.fail_build
+        self.thread = threading.current_thread()
+        clock = LoopClock()
+        load = FakeLoad(clock, calls=self.calls)
+        mesh = FakeMesh(clock, load, calls=self.calls, fail_start=self.fail_start)
+        parameters = Parameters(
+            run="run",
+            seed=1,
+            goals=GOALS,
+            make_planner=lambda name: FakePlanner(name=name),
+            planners=("scripted",),
+            planner="scripted",
+            period_s=0.05,
+            sample_period_s=0.02,
+        )
+        knowledge = FakeKnowledge(calls=self.calls)
+        return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
+
+
+@pytest.fixture
+def runtime() -> Iterator[Runtime]:
+    runtime = Runtime()
+    yield runtime
+    assert runtime.stop(WAIT_S)
+
+
+def wait_for(events: "SimpleQueue[Event]", kind: type[Event]) -> Event:
+    while True:
+        event = events.get(timeout=WAIT_S)
+        if isinstance(event, kind):
+            return event
+
+
+def test_a_run_from_another_thread(runtime: Runtime) -> None:
+    rig = Rig()
+    events: SimpleQueue[Event] = SimpleQueue()
+    runtime.subscribe(events.put)
+    runtime.start(rig.build)
+    runtime.submit(Run()).result(WAIT_S)
+    for _ in range(3):
+        wait_for(events, CycleCompleted)
+    assert runtime.state.cycles_done >= 3
+    assert rig.thread is not None
+    assert rig.thread.daemon
+    assert rig.thread is not threading.current_thread()
+    assert runtime.stop(WAIT_S)
+    assert runtime.stop(WAIT_S)
+    assert not rig.thread.is_alive()
+    assert rig.calls[-3:] == ["load.stop", "mesh.stop", "knowledge.close"]
+    assert runtime.state.ended is not None
+
+
+def test_commands_given_before_the_controller_is_built_are_carried_out(runtime: Runtime) -> None:
+    rig = Rig()
+    events: SimpleQueue[Event] = SimpleQueue()
+    runtime.subscribe(events.put)
+    runtime.start(rig.build)
+    runtime.submit(StepCycle())
+    wait_for(events, CycleCompleted)
+
+
+def test_a_refused_command_fails_in_its_future(runtime: Runtime) -> None:
+    rig = Rig()
+    runtime.start(rig.build)
+    runtime.submit(StepCycle()).result(WAIT_S)
+    with pytest.raises(CommandError):
+        runtime.submit(Act(Scale("nowhere", 2))).result(WAIT_S)
+
+
+def test_commands_before_the_start_and_after_the_end_are_refused(runtime: Runtime) -> None:
+    with pytest.raises(CommandError, match="The run has not begun"):
+        runtime.submit(Run()).result(WAIT_S)
+    runtime.start(Rig().build)
+    runtime.stop(WAIT_S)
+    with pytest.raises(CommandError, match="The run is over"):
+        runtime.submit(Run()).result(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("shop.yaml, line 3: no such field."), "shop.yaml, line 3: no such field."),
+        (KeyError("oops"), "Internal error: KeyError: 'oops'."),
+    ],
+)
+def test_a_controller_that_cannot_be_built_ends_the_run(
+    runtime: Runtime, error: Exception, reason: str
+) -> None:
+    rig = Rig()
+    rig.fail_build = error
+    events: SimpleQueue[Event] = SimpleQueue()
+    runtime.subscribe(events.put)
+    runtime.start(rig.build)
+    assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
+    with pytest.raises(CommandError, match="The run is over"):
+        runtime.submit(Run()).result(WAIT_S)
+
+
+def test_a_mesh_that_cannot_start_ends_the_run(runtime: Runtime) -> None:
+    rig = Rig()
+    rig.fail_start = MeshError("Envoy was not found.")
+    events: SimpleQueue[Event] = SimpleQueue()
+    runtime.subscribe(events.put)
+    runtime.start(rig.build)
+    ended = wait_for(events, RunEnded)
+    assert isinstance(ended, RunEnded)
+    assert ended.reason == "Envoy was not found."
+
+
+def test_stopping_at_once_leaves_nothing() -> None:
+    for _ in range(20):
+        runtime, rig = Runtime(), Rig()
+        runtime.start(rig.build)
+        assert runtime.stop(WAIT_S)
+        assert rig.calls.count("mesh.start") <= rig.calls.count("mesh.stop")
+
+
+def test_a_runtime_that_never_started_stops(runtime: Runtime) -> None:
+    assert runtime.stop(WAIT_S)
+    assert runtime.state == State()
+
+
+def test_every_future_ends_whenever_the_run_is_stopped() -> None:
+    for _ in range(20):
+        runtime = Runtime()
+        runtime.start(Rig().build)
+        stopper = threading.Thread(target=runtime.stop, args=(WAIT_S,))
+        stopper.start()
+        futures = [runtime.submit(Run()) for _ in range(50)]
+        stopper.join()
+        for future in futures:
+            assert isinstance(future.exception(WAIT_S), CommandError | None)

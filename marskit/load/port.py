@@ -7,24 +7,28 @@ from marskit.domain.load import LoadSample
 
 
 class LoadError(Exception):
-    """The load cannot start, or cannot do what was asked, with one sentence saying why."""
+    """The load cannot do that, with one sentence saying why."""
 
 
 class Load(Protocol):
-    """A load generator that follows a scenario's curve; all methods are called on the controller's loop."""
+    """A load generator that follows a scenario's curve.
+
+    All methods are called on the controller's event loop and must not block it. Readings carry the time of
+    the clock the adapter was built with.
+    """
 
     @property
     def scenario(self) -> ScenarioInfo:
-        """The scenario in force; known before `start`."""
+        """The scenario that is followed, or will be once the load starts."""
         ...
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names of all scenarios that may be chosen."""
+        """The names that `set_scenario` takes."""
         ...
 
     async def start(self, gateway_url: str) -> None:
-        """Send the scenario's load to the gateway from now on.
+        """Begin the curve at its beginning; return once requests flow.
 
         Raises:
             LoadError: It cannot start; everything that was started is gone again.
@@ -32,25 +36,25 @@ class Load(Protocol):
         ...
 
     async def sample(self) -> LoadSample:
-        """The newest reading."""
+        """Read the load as it is now; a generator that died is a reading, not an exception."""
         ...
 
     async def set_factor(self, factor: float) -> None:
-        """Ask for so many times the scenario's own rate.
+        """Send that many times the curve's rate from now on: 1 is the scenario, 3 a flash crowd.
 
         Raises:
-            LoadError: The factor is out of range.
+            LoadError: The factor is out of range, or the generator does not answer.
         """
         ...
 
     async def set_scenario(self, scenario: str) -> None:
-        """Start another scenario from its beginning.
+        """Follow another scenario (or the same) from its beginning; the factor stays.
 
         Raises:
-            LoadError: There is no such scenario, or it is wrong.
+            LoadError: There is no such scenario, or the generator does not answer.
         """
         ...
 
     async def stop(self) -> None:
-        """End everything that `start` began; safe to call twice and after a failed start."""
+        """Send nothing more and leave no process behind; safe to call twice and after a failed start."""
         ...

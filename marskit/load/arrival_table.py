@@ -1,0 +1,90 @@
+"""Reads a scenario's `[arrival]` table: which curve, with which numbers."""
+
+import csv
+import math
+from itertools import pairwise
+from pathlib import Path
+
+from marskit.load.curves import Curve, Diurnal, FlashCrowd, OnOff, Ramp, Spike, Steady, Trace
+from marskit.load.fields import LARGEST, ScenarioError, Table
+
+KINDS = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "trace")
+_COLUMNS = ["time_s", "requests_per_s"]
+
+
+def read_curve(table: Table, folder: Path) -> Curve:
+    """Read the table; a trace's file is looked for from `folder`, where the scenario is."""
+    kind = table.choice("kind", KINDS)
+    curve = _curve(kind, table, folder)
+    table.close()
+    if curve.highest_requests_per_s == 0:
+        table.fail("kind", f'is "{kind}" with no rate above 0; it must ask for some requests')
+    return curve
+
+
+def _curve(kind: str, table: Table, folder: Path) -> Curve:
+    if kind == "trace":
+        return _read_trace(folder / table.text("file"))
+    base = table.number("base_requests_per_s")
+    if kind == "steady":
+        return Steady(base)
+    peak = table.number("peak_requests_per_s")
+    match kind:
+        case "ramp":
+            from_s = table.number("from_s")
+            return Ramp(base, peak, from_s, table.number("until_s", above=from_s))
+        case "diurnal":
+            period_s = table.number("period_s", above=0)
+            return Diurnal(base, peak, period_s, table.number("peak_at_s", at_most=period_s))
+        case "spike":
+            from_s = table.number("from_s")
+            until_s = table.number("until_s", above=from_s)
+            return Spike(base, peak, from_s, until_s, table.number("edge_s", at_most=(until_s - from_s) / 2))
+        case "flash-crowd":
+            return FlashCrowd(base, peak, table.number("at_s"), table.number("decay_s", above=0))
+        case _:
+            period_s = table.number("period_s", above=0)
+            return OnOff(base, peak, period_s, table.number("on_s", above=0, at_most=period_s))
+
+
+def _read_trace(file: Path) -> Trace:
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = csv.reader(lines)
+            if next(rows, []) != _COLUMNS:
+                raise ScenarioError(f"{file}:1: the first line must be {','.join(_COLUMNS)}.")
+            points = [_point(file, rows.line_num, row) for row in rows]
+    except OSError as error:
+        raise ScenarioError(f"{file}: the trace cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ScenarioError(f"{file}: the trace is not a CSV file in UTF-8: {error}.") from error
+    if not points:
+        raise ScenarioError(f"{file}:2: the trace is empty; it must have at least one line of numbers.")
+    for line, (before, after) in enumerate(pairwise(points), start=3):
+        if after[0] <= before[0]:
+            raise ScenarioError(
+                f"{file}:{line}: time_s is {after[0]:g}; it must be above the line before ({before[0]:g})."
+            )
+    times_s, rates_per_s = zip(*points, strict=True)
+    return Trace(times_s, rates_per_s)
+
+
+def _point(file: Path, line: int, row: list[str]) -> tuple[float, float]:
+    if len(row) != len(_COLUMNS):
+        raise ScenarioError(f"{file}:{line}: there are {len(row)} columns; there must be {len(_COLUMNS)}.")
+    time_s, requests_per_s = (
+        _number(file, line, column, text) for column, text in zip(_COLUMNS, row, strict=True)
+    )
+    return time_s, requests_per_s
+
+
+def _number(file: Path, line: int, column: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= LARGEST:
+        raise ScenarioError(
+            f'{file}:{line}: {column} is "{text}"; it must be a number from 0 to {LARGEST:g}.'
+        )
+    return number

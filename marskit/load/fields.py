@@ -1,0 +1,131 @@
+"""Reads TOML tables strictly: what is wrong is said in one sentence with file, field and what is allowed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Never
+
+LARGEST = 1_000_000.0
+"""No number in a scenario is larger: it would be a slip of the pen."""
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
+
+
+class Table:
+    """One TOML table, read field by field; what nobody asked for is refused at the end."""
+
+    def __init__(self, file: Path, name: str, data: Mapping[str, object]) -> None:
+        """`name` is the table's dotted name in the file; empty for the file itself."""
+        self._file = file
+        self._name = name
+        self._data = data
+        self._asked: list[str] = []
+
+    def close(self) -> None:
+        """Refuse fields that no reader asked for."""
+        for key in self._data:
+            if key not in self._asked:
+                self.fail(key, f"is not a known field; known here: {', '.join(self._asked)}")
+
+    def fail(self, key: str, complaint: str) -> Never:
+        """Raise the error that names file and field."""
+        raise ScenarioError(f"{self._file}: {self._dotted(key)} {complaint}.")
+
+    def has(self, key: str) -> bool:
+        """Whether the field is written down."""
+        self._ask(key)
+        return key in self._data
+
+    def value(self, key: str, allowed: str) -> object:
+        """The field as it is; it must be there."""
+        self._ask(key)
+        if key not in self._data:
+            self.fail(key, f"is missing; it must be {allowed}")
+        return self._data[key]
+
+    def number(
+        self, key: str, *, above: float | None = None, at_least: float = 0.0, at_most: float = LARGEST
+    ) -> float:
+        """A finite number within the bounds; `above` excludes its bound and replaces `at_least`."""
+        if above is None:
+            allowed = f"a number from {at_least:g} to {at_most:g}"
+        else:
+            allowed = f"a number above {above:g} and at most {at_most:g}"
+        found = self.value(key, allowed)
+        if not isinstance(found, int | float) or isinstance(found, bool) or not math.isfinite(found):
+            self._mismatch(key, found, allowed)
+        if found > at_most or (found < at_least if above is None else found <= above):
+            self._mismatch(key, found, allowed)
+        return float(found)
+
+    def integer(self, key: str, *, at_least: int, at_most: int) -> int:
+        """A whole number within the bounds."""
+        allowed = f"a whole number from {at_least} to {at_most}"
+        found = self.value(key, allowed)
+        if not isinstance(found, int) or isinstance(found, bool) or not at_least <= found <= at_most:
+            self._mismatch(key, found, allowed)
+        return found
+
+    def integers(self, key: str, *, at_least: int, at_most: int) -> tuple[int, ...]:
+        """A list of whole numbers within the bounds, not empty."""
+        allowed = f"a list of whole numbers from {at_least} to {at_most}"
+        found = self.value(key, allowed)
+        if not isinstance(found, list) or not found:
+            self._mismatch(key, found, allowed)
+        for item in found:
+            if not isinstance(item, int) or isinstance(item, bool) or not at_least <= item <= at_most:
+                self._mismatch(key, found, allowed)
+        return tuple(found)
+
+    def text(self, key: str) -> str:
+        """A string of one line, not empty."""
+        allowed = "a text of one line"
+        found = self.value(key, allowed)
+        if not isinstance(found, str) or not found or not found.isprintable():
+            self._mismatch(key, found, allowed)
+        return found
+
+    def choice(self, key: str, choices: Sequence[str]) -> str:
+        """One of the strings given."""
+        allowed = f"one of {', '.join(choices)}"
+        found = self.value(key, allowed)
+        if not isinstance(found, str) or found not in choices:
+            self._mismatch(key, found, allowed)
+        return found
+
+    def table(self, key: str) -> "Table":
+        """A table of its own."""
+        found = self.value(key, "a table")
+        if not isinstance(found, dict):
+            self._mismatch(key, found, "a table")
+        return Table(self._file, self._dotted(key), found)
+
+    def tables(self, key: str) -> tuple["Table", ...]:
+        """A list of tables, `[[key]]` in the file, at least one."""
+        allowed = f"one or more [[{key}]] tables"
+        found = self.value(key, allowed)
+        if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
+            self._mismatch(key, found, allowed)
+        return tuple(Table(self._file, f"{self._dotted(key)}[{n}]", item) for n, item in enumerate(found))
+
+    def items(self) -> tuple[tuple[str, object], ...]:
+        """All fields, for a table whose keys are the writer's to choose."""
+        self._asked.extend(self._data)
+        return tuple(self._data.items())
+
+    def _ask(self, key: str) -> None:
+        if key not in self._asked:
+            self._asked.append(key)
+
+    def _dotted(self, key: str) -> str:
+        return f"{self._name}.{key}" if self._name else key
+
+    def _mismatch(self, key: str, found: object, allowed: str) -> Never:
+        self.fail(key, f"is {_shown(found)}; it must be {allowed}")
+
+
+def _shown(found: object) -> str:
+    text = f'"{found}"' if isinstance(found, str) else repr(found)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,113 @@
+"""The request mix: what is sent, and which answers count as a success."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from marskit.load.fields import Table
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One kind of request, and what its answer must be to count as a success."""
+
+    name: str
+    method: str
+    path: str
+    weight: float
+    """Its share of the mix is this over the sum of all weights."""
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    expect_status: tuple[int, ...]
+    """The accepted status codes; empty accepts every one below 400."""
+    expect_headers: tuple[tuple[str, str], ...]
+    """Response headers, and the values they must have."""
+    expect_json: tuple[tuple[str, object], ...]
+    """Dotted paths into the JSON answer, and the values that must be found there."""
+
+    def fault(self, status: int, headers: Mapping[str, str], body: Callable[[], bytes]) -> str | None:
+        """Why the answer is a failure, or None; the body is asked for only if something is expected of it."""
+        if not (status in self.expect_status if self.expect_status else status < 400):
+            wanted = " or ".join(map(str, self.expect_status)) or "below 400"
+            return f"status is {status}, expected {wanted}"
+        for name, wish in self.expect_headers:
+            if headers.get(name) != wish:
+                return f"header {name} is {headers.get(name)!r}, expected {wish!r}"
+        if self.expect_json:
+            try:
+                answer = json.loads(body())
+            except ValueError:
+                return "the answer is not JSON"
+            for path, value in self.expect_json:
+                found = _look_up(answer, path)
+                if found != value:
+                    return f"{path} is {found!r}, expected {value!r}"
+        return None
+
+
+def read_requests(tables: tuple[Table, ...]) -> tuple[Request, ...]:
+    """Read the `[[request]]` tables; their names must differ."""
+    requests = tuple(_read_request(table) for table in tables)
+    names = [request.name for request in requests]
+    for table, name in zip(tables, names, strict=True):
+        if names.count(name) > 1:
+            table.fail("name", f'is "{name}" more than once; each request needs a name of its own')
+    return requests
+
+
+def _read_request(table: Table) -> Request:
+    name = table.text("name")
+    method = table.choice("method", METHODS)
+    path = table.text("path")
+    if not path.startswith("/") or " " in path or not path.isascii():
+        table.fail("path", f'is "{path}"; it must begin with / and hold only what a URL may hold')
+    weight = table.number("weight", above=0) if table.has("weight") else 1.0
+    headers = _read_headers(table, "headers")
+    body = None
+    if table.has("json"):
+        try:
+            body = json.dumps(table.value("json", "a JSON value"), allow_nan=False).encode()
+        except (TypeError, ValueError):
+            table.fail("json", "holds a date or a number that JSON does not have")
+        if not any(header.lower() == "content-type" for header, _ in headers):
+            headers = (*headers, ("content-type", "application/json"))
+    request = Request(
+        name=name,
+        method=method,
+        path=path,
+        weight=weight,
+        headers=headers,
+        body=body,
+        expect_status=table.integers("expect_status", at_least=100, at_most=599)
+        if table.has("expect_status")
+        else (),
+        expect_headers=_read_headers(table, "expect_headers"),
+        expect_json=table.table("expect_json").items() if table.has("expect_json") else (),
+    )
+    table.close()
+    return request
+
+
+def _read_headers(table: Table, key: str) -> tuple[tuple[str, str], ...]:
+    if not table.has(key):
+        return ()
+    headers = table.table(key)
+    for name, _ in headers.items():
+        if not _TOKEN.fullmatch(name):
+            headers.fail(name, "is not a header name")
+    return tuple((name, headers.text(name)) for name, _ in headers.items())
+
+
+def _look_up(answer: object, path: str) -> object:
+    for step in path.split("."):
+        if isinstance(answer, dict):
+            answer = answer.get(step)
+        elif isinstance(answer, list) and step.isdigit() and int(step) < len(answer):
+            answer = answer[int(step)]
+        else:
+            return None
+    return answer

@@ -1,0 +1,94 @@
+"""A load scenario, an arrival curve and a request mix, and where scenarios are found."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from marskit.load.arrival_table import read_curve
+from marskit.load.curves import Curve
+from marskit.load.fields import ScenarioError as ScenarioError
+from marskit.load.fields import Table
+from marskit.load.mix import Request, read_requests
+
+SHIPPED = Path(__file__).parents[2] / "locust" / "scenarios"
+"""The folder of the scenarios that come with marskit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How many requests arrive when, and which ones."""
+
+    name: str
+    """The file's name without its ending."""
+    path: Path
+    """The file it was read from, absolute."""
+    title: str
+    description: str
+    duration_s: float
+    """Scenario seconds; afterwards the last rate holds."""
+    speed: float
+    """Scenario seconds per real second. Rates are per real second; only the time axis is scaled."""
+    users: int
+    """The size of the user pool: each user sends this fraction of the rate."""
+    curve: Curve
+    requests: tuple[Request, ...]
+
+    @property
+    def peak_rate(self) -> float:
+        """Requests per second that the curve never exceeds."""
+        return self.curve.highest_requests_per_s
+
+    def rate_at(self, t_s: float) -> float:
+        """Requests per second at a scenario second; level before the beginning and after the end."""
+        return self.curve.rate_at(min(max(t_s, 0.0), self.duration_s))
+
+
+def list_scenarios() -> tuple[str, ...]:
+    """The names of the shipped scenarios, in alphabetical order."""
+    return tuple(sorted(file.stem for file in SHIPPED.glob("*.toml")))
+
+
+def find_scenario(name_or_path: str | Path) -> Path:
+    """The file of a shipped scenario, or the path itself if it names a file.
+
+    Raises:
+        ScenarioError: It is neither.
+    """
+    if str(name_or_path) in list_scenarios():
+        return SHIPPED / f"{name_or_path}.toml"
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    raise ScenarioError(
+        f'There is no scenario "{name_or_path}"; choose {", ".join(list_scenarios())} '
+        "or the path of a .toml file."
+    )
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Read and check a scenario.
+
+    Raises:
+        ScenarioError: It cannot be found or used.
+    """
+    path = find_scenario(name_or_path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: the scenario cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ScenarioError(f"{path}: the scenario is not TOML in UTF-8: {error}.") from error
+    table = Table(path, "", data)
+    scenario = Scenario(
+        name=path.stem,
+        path=path.absolute(),
+        title=table.text("title"),
+        description=table.text("description"),
+        duration_s=table.number("duration_s", above=0),
+        speed=table.number("speed", above=0, at_most=1000),
+        users=table.integer("users", at_least=1, at_most=10_000),
+        curve=read_curve(table.table("arrival"), path.parent),
+        requests=read_requests(table.tables("request")),
+    )
+    table.close()
+    return scenario

@@ -1,16 +1,17 @@
 """Addresses of Services in the variables of a process: that is how one workload calls another."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from marskit.mesh.manifests.names import CLUSTER_DOMAIN
-from marskit.mesh.manifests.workloads import KubernetesService
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.names import CLUSTER_DOMAIN, Scope
+from marskit.mesh.manifests.selection import deployments_of
+from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
-_HOST = re.compile(
-    r"(?<![\w.-])(?P<host>[a-z](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)"
-    r"(?::(?P<port>\d{1,5}))?(?![\w.-])"
-)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(?<![\w.-])(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>\d{{1,5}}))?(?![\w.-])")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[^/@\s]*@)?$")
 _ADDRESS_VARIABLE = re.compile(r"(?P<stem>.*?)_?(HOST|HOSTNAME|ADDR|ADDRESS|URL|URI|SERVICE|ENDPOINT)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -19,70 +20,72 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Address:
     """One address inside a variable's value."""
 
-    service: KubernetesService
-    port: int
+    variable: str
     start: int
     end: int
+    service: KubernetesService
+    port: int
     port_variable: str | None
     """The variable that the port stands in, for an address that is split over two."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether the Service has that port."""
+        return any(port == self.port for port, _ in self.service.ports)
 
-def addresses(
-    variable: str,
-    env: Mapping[str, str],
-    services: Sequence[KubernetesService],
-    namespace: str,
-    own: str | None,
-) -> Iterator[Address]:
-    """The Services addressed in one variable of `env`, with their places in its value.
+
+def effective_environment(deployment: Deployment) -> dict[str, str]:
+    """The container's variables with those for the local process on top."""
+    return dict(deployment.env) | dict(deployment.local.env if deployment.local else ())
+
+
+def addresses(config: MeshConfig, deployment: Deployment) -> Iterator[Address]:
+    """The Services addressed in a Deployment's variables, with their places in the values.
 
     A name counts when it stands in a URL, has a port, is fully qualified, or is the whole value of a variable
     named like an address (`PAYMENTS_HOST`); the port may then stand in a variable of its own
-    (`PAYMENTS_PORT`).
-
-    Args:
-        variable: The name of the variable.
-        env: All variables of the process.
-        services: The Services that can be addressed.
-        namespace: The process's own, which short names are relative to.
-        own: The process's own Service; its bare name is an identity, not an address.
+    (`PAYMENTS_PORT`). The bare name of the Deployment's own Service is an identity, not an address.
     """
-    value = env[variable]
-    by_host = {service.host: service for service in services}
-    for match in _HOST.finditer(value):
-        service = by_host.get(_full(match["host"], namespace))
-        if service is None:
-            continue
-        ports = [port for port, _ in service.ports]
-        written = int(match["port"]) if match["port"] else None
-        scheme = re.search(r"([a-z][a-z0-9+.-]*)://[^/@\s]*@?$", value[: match.start()])
-        in_path = not scheme and "/" in value[: match.start()].split(",")[-1]
-        if in_path:
-            continue
-        port_variable = None
-        if written is None and scheme is None:
-            bare = match[0] == value
-            stem = _ADDRESS_VARIABLE.fullmatch(variable)
-            qualified = match["host"].endswith((".svc", CLUSTER_DOMAIN))
-            if not qualified and not (bare and stem and service.name != own):
-                continue
-            port_variable = _port_variable(stem["stem"], env) if bare and stem else None
-            written = int(env[port_variable]) if port_variable else None
-        port = written or _DEFAULT_PORTS.get(scheme[1] if scheme else "", ports[0])
-        yield Address(service, port, match.start(), match.end(), port_variable)
+    env = effective_environment(deployment)
+    services = {service.host: service for service in config.services}
+    own = {s.host for s in config.services if deployment in deployments_of(config, s)}
+    scope = Scope(deployment.namespace, frozenset(service.namespace for service in config.services))
+    for variable, value in env.items():
+        for match in _HOST.finditer(value):
+            service = services.get(scope.host(match["host"]))
+            if service is not None:
+                found = _address(env, variable, match, service, is_own=service.host in own)
+                if found:
+                    yield found
 
 
-def _full(host: str, namespace: str) -> str:
-    name, *rest = host.split(".")
-    match rest:
-        case []:
-            return f"{name}.{namespace}.{CLUSTER_DOMAIN}"
-        case [_]:
-            return f"{host}.{CLUSTER_DOMAIN}"
-        case [_, "svc"]:
-            return f"{host}.cluster.local"
-        case _:
-            return host
+def _address(
+    env: Mapping[str, str], variable: str, match: re.Match[str], service: KubernetesService, *, is_own: bool
+) -> Address | None:
+    before = env[variable][: match.start()]
+    scheme = _SCHEME.search(before)
+    port = int(match["port"]) if match["port"] else None
+    port_variable = None
+    if scheme is None:
+        if "/" in before.rpartition(",")[2]:
+            # Part of a path, after a host that was an address or was not.
+            return None
+        named = _ADDRESS_VARIABLE.fullmatch(variable) if match[0] == env[variable] else None
+        qualified = match["host"].endswith((".svc", CLUSTER_DOMAIN))
+        if port is None and not qualified and (named is None or is_own):
+            return None
+        if port is None and named is not None:
+            port_variable = _port_variable(named["stem"], env)
+            port = int(env[port_variable]) if port_variable else None
+    usual = _DEFAULT_PORTS.get(scheme[1]) if scheme else None
+    return Address(
+        variable=variable,
+        start=match.start(),
+        end=match.end(),
+        service=service,
+        port=port or usual or service.ports[0][0],
+        port_variable=port_variable,
+    )
 
 
 def _port_variable(stem: str, env: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from marskit.mesh.manifests.graph import configuration
 from marskit.mesh.manifests.istio import DestinationRule, VirtualService
 from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.patches import Cli, Operation, change, patch_command, value_at
-from marskit.mesh.manifests.validate import document_of
+from marskit.mesh.manifests.selection import document_of
 from marskit.mesh.manifests.values import format_duration
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError
@@ -27,7 +27,7 @@ class Change:
 
     document: Document
     operations: tuple[Operation, ...]
-    """None when the action asks for what is there already."""
+    """Empty when the action asks for what is there already."""
     inverse: Action
     scale: tuple[int, int] | None = None
     """Replicas before and after, for the one action that is not a patch."""

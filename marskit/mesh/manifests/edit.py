@@ -15,7 +15,7 @@ from marskit.mesh.manifests.mapping import LocalMapping
 from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.parse import parse
 from marskit.mesh.manifests.patches import Cli, apply
-from marskit.mesh.manifests.validate import document_of
+from marskit.mesh.manifests.selection import document_of
 from marskit.mesh.port import ActionError, Preview
 
 

@@ -1,6 +1,7 @@
 """Strict reading of parsed YAML or TOML: every value knows its path, so every complaint can name it."""
 
 import json
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,8 @@ from marskit.mesh.manifests.values import parse_duration_ms
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
+
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -71,7 +74,15 @@ class Field:
             raise self.error("a string: write it in quotes")
         if not isinstance(self.value, str) or not self.value:
             raise self.error("a string that is not empty")
+        if "\0" in self.value:
+            raise self.error("a string without NUL")
         return self.value
+
+    def dns_name(self) -> str:
+        """A name of an object or subset; names become parts of file names, so this is held strictly."""
+        if not _DNS_NAME.fullmatch(self.text()) or len(self.text()) > 253:
+            raise self.error("a name of lower-case letters, digits, - and . that Kubernetes takes")
+        return self.text()
 
     def any_text(self) -> str:
         """A string, the empty one included."""

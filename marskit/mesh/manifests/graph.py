@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from marskit.domain.config import Configuration, Destination, OutlierSetting, RouteSetting
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
-from marskit.mesh.manifests.addresses import Address, addresses
-from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, HttpRoute, RouteDestination, VirtualService
+from marskit.mesh.manifests.addresses import Address, addresses, effective_environment
+from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, HttpRoute, RouteDestination
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.mesh.manifests.selection import deployments_of, has_labels, reached_by, service_of
-from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+from marskit.mesh.manifests.names import CLUSTER_DOMAIN
+from marskit.mesh.manifests.selection import deployments_of, has_labels, reached_by, routes_of, service_of
+from marskit.mesh.manifests.workloads import Deployment
 
 DEFAULT_LATENCY_P95_MS = 500.0
 DEFAULT_AVAILABILITY_PERCENT = 99.0
@@ -31,6 +32,11 @@ class Call:
     """Of the Service, as the caller addresses it."""
     value: str
     """The variable's value as written."""
+
+    @property
+    def host(self) -> str:
+        """The fully qualified host name of the Service."""
+        return f"{self.service}.{self.namespace}.{CLUSTER_DOMAIN}"
 
 
 def calls(config: MeshConfig) -> tuple[Call, ...]:
@@ -55,22 +61,20 @@ def local_environment(
     return moved
 
 
-def effective_environment(deployment: Deployment) -> dict[str, str]:
-    """The container's variables with those for the local process on top."""
-    return dict(deployment.env) | dict(deployment.local.env if deployment.local else ())
-
-
 def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address, Call]]:
     env = effective_environment(deployment)
-    own = next((s.name for s in config.services if deployment in deployments_of(config, s)), None)
-    for variable, value in env.items():
-        for address in addresses(variable, env, config.services, deployment.namespace, own):
-            service = address.service
-            if address.port in (port for port, _ in service.ports):
-                yield (
-                    address,
-                    Call(deployment.name, variable, service.name, service.namespace, address.port, value),
-                )
+    for address in addresses(config, deployment):
+        service = address.service
+        if address.answered:
+            call = Call(
+                caller=deployment.name,
+                variable=address.variable,
+                service=service.name,
+                namespace=service.namespace,
+                port=address.port,
+                value=env[address.variable],
+            )
+            yield address, call
 
 
 def topology(config: MeshConfig) -> Topology:
@@ -120,7 +124,7 @@ def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
     services = {(service.name, service.namespace): service for service in config.services}
     for call in calls(config):
         service = services[call.service, call.namespace]
-        routing = mesh_routes(config, service)
+        routing = routes_of(config, service.host)
         if routing is None:
             for deployment in deployments_of(config, service):
                 yield EdgeId(call.caller, service.name, deployment.name)
@@ -128,14 +132,6 @@ def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
         for route in routing.http:
             if _applies(route, MESH_GATEWAY, by_name[call.caller], call.port):
                 yield from _edges(config, call.caller, route)
-
-
-def mesh_routes(config: MeshConfig, service: KubernetesService) -> VirtualService | None:
-    """The VirtualService that routes calls from inside the mesh to a Service, if there is one."""
-    return next(
-        (vs for vs in config.virtual_services if MESH_GATEWAY in vs.gateways and service.host in vs.hosts),
-        None,
-    )
 
 
 def _applies(route: HttpRoute, gateway: str, caller: Deployment | None, port: int | None) -> bool:

@@ -1,6 +1,6 @@
 """Which kinds of objects mean something here, which are passed over, and which are refused."""
 
-from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.fields import Field, FieldError, suggestion
 
 ISTIO_VERSIONS = tuple(f"networking.istio.io/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
 SUPPORTED = {
@@ -51,7 +51,8 @@ def check_kind(root: Field) -> str:
     if kind not in SUPPORTED:
         raise FieldError(
             ("kind",),
-            f"{kind} is not supported by marskit's local mesh; supported here: {', '.join(SUPPORTED)}",
+            f"{kind} is not supported by marskit's local mesh{suggestion(kind, SUPPORTED)};"
+            f" supported here: {', '.join(SUPPORTED)}",
         )
     version = dict(root.entries()).get("apiVersion", Field(None, ("apiVersion",)))
     version.choice(*SUPPORTED[kind])

@@ -9,14 +9,16 @@ from typing import TypeVar
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
 from marskit.mesh.manifests.kinds import SILENT, SUPPORTED, check_kind
-from marskit.mesh.manifests.mapping import LocalMapping, load_mapping
+from marskit.mesh.manifests.mapping import LocalMapping, check_mapping, load_mapping
+from marskit.mesh.manifests.metadata import read_metadata
 from marskit.mesh.manifests.model import Document, ManifestError, MeshConfig
 from marskit.mesh.manifests.parse import Parsed, parse
 from marskit.mesh.manifests.read import Source, read_files
-from marskit.mesh.manifests.validate import check_mapping, validate
+from marskit.mesh.manifests.validate import validate
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 DEFAULT_NAMESPACE = "default"
+NO_OBJECT = ""
 
 T = TypeVar("T")
 
@@ -92,6 +94,9 @@ def _objects(
     for source, kind, name, namespace in identified:
         if kind in SILENT:
             continue
+        if kind == NO_OBJECT:
+            notices.append(f"{source.file}:{source.line()}: this is no Kubernetes object and is passed over")
+            continue
         if kind not in SUPPORTED:
             notices.append(
                 f"{source.file}:{source.line()}: {kind} {name} has no meaning here and is passed over"
@@ -110,14 +115,16 @@ def _objects(
 def _identity(source: Source) -> tuple[str, str, str | None]:
     """Kind, name and written namespace."""
     try:
-        kind = check_kind(Field(source.body))
-        if kind == "Kustomization":
+        root = Field(source.body)
+        if not {"apiVersion", "kind"} & {key for key, _ in root.entries()}:
+            return NO_OBJECT, "", None
+        kind = check_kind(root)
+        if kind in SILENT:
             return kind, "", None
-        meta = dict(Field(source.body).entries()).get("metadata", Field({}, ("metadata",)))
-        identity = dict(meta.entries())
-        name = identity.get("name", Field(None, ("metadata", "name"))).text()
-        namespace = identity.get("namespace")
-        return kind, name, namespace.text() if namespace and namespace.value is not None else None
+        meta = root.fields(tuple(source.body)).need("metadata", read_metadata)
+        if meta.name is None:
+            raise FieldError(("metadata", "name"), "is missing")
+        return kind, meta.name, meta.namespace
     except FieldError as error:
         raise source.error(str(error), error.path) from None
 

@@ -4,8 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from marskit.mesh.manifests.fields import Field, FieldError
-from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.fields import Field, FieldError, suggestion
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,27 @@ def load_mapping(file: Path) -> LocalMapping:
         )
     except FieldError as error:
         raise ManifestError(f"{file}: {error}") from None
+
+
+def check_mapping(config: MeshConfig, mapping: LocalMapping, file: Path) -> None:
+    """Refuse a mapping that speaks of what the manifests do not have.
+
+    Raises:
+        ManifestError: An image, a service or a Deployment of the mapping is unknown.
+    """
+    images = {name for d in config.deployments for name in (d.image, without_tag(d.image))}
+    known = (
+        ("images", mapping.images, images),
+        ("slo", mapping.slos, {service.name for service in config.services}),
+        ("replicas", mapping.deployments, {deployment.name for deployment in config.deployments}),
+    )
+    for table, entries, names in known:
+        for name, _ in entries:
+            if name not in names:
+                raise ManifestError(
+                    f'{file}: {table}."{name}" names nothing in the manifests{suggestion(name, names)};'
+                    f" they have {', '.join(sorted(names))}"
+                )
 
 
 def _image(field: Field) -> ImageMapping:

@@ -59,7 +59,7 @@ def environment(
     for item in field.items():
         entry = item.fields(("name", "value", "valueFrom"))
         entry.one_of("value", "valueFrom")
-        name = entry.need("name", Field.text)
+        name = entry.need("name", _variable)
         source = entry.children.get("valueFrom")
         if source is None:
             env[name] = _expand(entry.take("value", Field.any_text, ""), env)
@@ -76,6 +76,12 @@ def environment(
                 " marskit.dev/env or in the mapping file",
             )
     return tuple(env.items())
+
+
+def _variable(field: Field) -> str:
+    if "=" in field.text():
+        raise field.error("a name without =")
+    return field.text()
 
 
 def _expand(value: str, env: dict[str, str]) -> str:

@@ -43,7 +43,7 @@ def _subsets(field: Field) -> tuple[Subset, ...]:
     subsets: dict[str, Subset] = {}
     for item in field.items():
         entry = item.fields(("labels", "name", "trafficPolicy"))
-        name = entry.need("name", Field.text)
+        name = entry.need("name", Field.dns_name)
         if name in subsets:
             raise FieldError(entry.children["name"].path, f"is {name}, but an earlier subset has that name")
         subsets[name] = Subset(

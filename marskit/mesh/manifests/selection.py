@@ -1,7 +1,7 @@
 """Who answers for whom: from hosts to Services, and by labels to Deployments."""
 
-from marskit.mesh.manifests.istio import DestinationRule, RouteDestination
-from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.istio import MESH_GATEWAY, DestinationRule, RouteDestination, VirtualService
+from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 Labels = tuple[tuple[str, str], ...]
@@ -20,6 +20,16 @@ def service_of(config: MeshConfig, host: str) -> KubernetesService | None:
 def rule_of(config: MeshConfig, host: str) -> DestinationRule | None:
     """The DestinationRule of a fully qualified host."""
     return next((rule for rule in config.destination_rules if rule.host == host), None)
+
+
+def routes_of(config: MeshConfig, host: str) -> VirtualService | None:
+    """The VirtualService that sidecars follow for a host: that which names it, else the longest wildcard."""
+    inside = [vs for vs in config.virtual_services if MESH_GATEWAY in vs.gateways]
+    exact = next((vs for vs in inside if host in vs.hosts), None)
+    if exact:
+        return exact
+    wild = [(name, vs) for vs in inside for name in vs.hosts if name[0] == "*" and host.endswith(name[1:])]
+    return max(wild, key=lambda found: len(found[0]))[1] if wild else None
 
 
 def deployments_of(
@@ -49,3 +59,8 @@ def reached_by(config: MeshConfig, destination: RouteDestination) -> tuple[Deplo
     service = service_of(config, destination.host)
     labels = subset_labels(config, destination.host, destination.subset)
     return () if service is None or labels is None else deployments_of(config, service, labels)
+
+
+def document_of(config: MeshConfig, kind: str, namespace: str, name: str) -> Document:
+    """The document of an object that the configuration has."""
+    return next(d for d in config.documents if (d.kind, d.namespace, d.name) == (kind, namespace, name))

@@ -11,6 +11,7 @@ import httpx
 from marskit.domain.records import Severity
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.manifests.workloads import Deployment
+from marskit.mesh.port import MeshError
 from marskit.ports import LOOPBACK, PortPicker
 from marskit.processes import Child, Children
 
@@ -21,6 +22,8 @@ PROBE_FAILURES = 3
 """Kubernetes' default failureThreshold."""
 BACK_OFF_S = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """The wait before the first start, the first restart and each one after that."""
+HOPELESS_CRASHES = 6
+"""About three seconds of trying: enough for a service that waits for another one to come up."""
 SETTLED_S = 10.0
 """A replica that was ready for that long is not ending again and again."""
 
@@ -109,14 +112,25 @@ class ReplicaSet:
                 drain.add_done_callback(self._drains.discard)
 
     async def wait_ready(self, timeout_s: float) -> bool:
-        """Whether every replica asked for became ready within the time."""
+        """Whether every replica asked for became ready within the time.
+
+        Raises:
+            MeshError: One ended again and again without ever having been ready, with its last words.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while any(not replica.ready for replica in self.replicas if not replica.leaving):
+                while waiting := [r for r in self.replicas if not r.leaving and not r.ready]:
+                    for replica in waiting:
+                        if replica.crashes >= HOPELESS_CRASHES and not replica.ready_since_s:
+                            raise MeshError(f"{replica.name} does not start: {self.last_words(replica)}")
                     self._changed.clear()
                     await self._changed.wait()
                 return True
         return False
+
+    def last_words(self, replica: Replica) -> str:
+        """The last line that a replica wrote to its log."""
+        return last_line(self._log(replica)) or "it says nothing"
 
     def kill_one(self) -> str | None:
         """End the oldest serving replica at once; its name, or None when there is none."""
@@ -134,8 +148,7 @@ class ReplicaSet:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.replicas.clear()
 
-    def log_of(self, replica: Replica) -> Path:
-        """The file that a replica's output goes to."""
+    def _log(self, replica: Replica) -> Path:
         return self._logs / f"{replica.name}.log"
 
     def _add(self) -> None:
@@ -151,7 +164,7 @@ class ReplicaSet:
         if replica.child is not None:
             await self._children.stop(replica.child, grace_s=self.deployment.termination_grace_s)
         self.replicas.remove(replica)
-        self.log_of(replica).unlink(missing_ok=True)
+        self._log(replica).unlink(missing_ok=True)
 
     async def _keep_running(self, replica: Replica) -> None:
         while True:
@@ -163,7 +176,7 @@ class ReplicaSet:
                     self._launch.arguments(replica.port),
                     env=self._launch.environment(name=replica.name, port=replica.port, seed=self._seed),
                     cwd=self._launch.directory,
-                    log=self.log_of(replica),
+                    log=self._log(replica),
                 )
             except OSError as error:
                 await self._ended(replica, f"cannot be started ({error.strerror})")
@@ -185,8 +198,8 @@ class ReplicaSet:
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
         sentence = f"{replica.name} {how} and is started again"
-        if not was_ready and (last := last_line(self.log_of(replica))):
-            sentence += f"; its last words: {last}"
+        if not was_ready:
+            sentence += f"; its last words: {self.last_words(replica)}"
         self._report(Severity.WARNING, self.deployment.name, sentence)
         self._changed.set()
         if was_ready:
@@ -235,10 +248,11 @@ class ReplicaSet:
 
 
 def last_line(log: Path) -> str:
-    """The last line that is not empty of a log, or nothing; only the end of the file is read."""
+    """The line near the end of a log that says most: the last that names an error, else the last at all."""
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - 4096))
-        lines = file.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        lines = [line.strip() for line in file.read().decode(errors="replace").split("\n") if line.strip()]
+        errors = [line for line in lines if "error" in line.lower()]
+        return next(iter(errors[-1:] or lines[-1:]), "")
     return ""

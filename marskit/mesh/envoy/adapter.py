@@ -1,0 +1,298 @@
+"""The embedded mesh behind the mesh port: manifests in, a running mesh out."""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from marskit.clock import Clock
+from marskit.domain.actions import Action, Scale
+from marskit.domain.config import Configuration
+from marskit.domain.events import MeshReady, Noticed, Progressed
+from marskit.domain.faults import Fault
+from marskit.domain.metrics import MeshSample, WorkloadSample
+from marskit.domain.records import Severity
+from marskit.domain.topology import GATEWAY, Topology
+from marskit.mesh.envoy.binaries import envoy_binary
+from marskit.mesh.envoy.chaos import Chaos
+from marskit.mesh.envoy.launch import launch
+from marskit.mesh.envoy.proxy import Proxy
+from marskit.mesh.envoy.publisher import Publisher
+from marskit.mesh.envoy.replicas import ReplicaSet
+from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, routes_file
+from marskit.mesh.envoy.resources.listeners import listeners
+from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource
+from marskit.mesh.envoy.resources.render import render
+from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
+from marskit.mesh.envoy.utilisation import OccupancyMeter
+from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.graph import Call, calls, configuration, local_environment, topology
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.workloads import Deployment
+from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
+from marskit.ports import LOOPBACK, PortPicker, is_free
+from marskit.processes import Children
+
+START_TIMEOUT_S = 30.0
+SCALE_WAIT_S = 2.0
+"""How long an action waits for new replicas before it reports them as still starting."""
+STOP_GRACE_S = 3.0
+LOG_LIMIT_BYTES = 4_000_000
+
+
+class EnvoyMesh:
+    """One Envoy and one process per replica, all on the loopback interface and gone with the run."""
+
+    def __init__(
+        self,
+        config: MeshConfig,
+        *,
+        clock: Clock,
+        seed: int,
+        gateway_port: int | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Take the manifests; nothing is started yet.
+
+        Args:
+            config: The mesh to run.
+            clock: What samples are stamped with.
+            seed: Reaches every replica as `SEED`.
+            gateway_port: Where the gateway listens; None picks a free port.
+            prepare: Awaited before the first process starts, for what replicas need on disk.
+        """
+        self._config = config
+        self._clock = clock
+        self._seed = seed
+        self._gateway_port = gateway_port
+        self._prepare = prepare
+        self._report: Callable[[MeshEvent], None] = lambda event: None
+        self._sets: dict[str, ReplicaSet] = {}
+        self._publishing = asyncio.Lock()
+        self._endings = AsyncExitStack()
+        self._sampled_at_s = 0.0
+
+    @property
+    def name(self) -> str:
+        """`envoy`."""
+        return "envoy"
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The graph that the manifests describe; actions do not change it."""
+        return topology(self._config)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the manifests say now, the actions so far included."""
+        return configuration(self._config)
+
+    async def start(self, report: Callable[[MeshEvent], None]) -> str:
+        """Start Envoy and all replicas side by side; returns once every workload is ready."""
+        self._report = report
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End every process and remove the run's folder."""
+        await self._endings.aclose()
+
+    async def sample(self) -> MeshSample:
+        """What passed since the last call; raises `MeshError` while Envoy does not answer."""
+        try:
+            edges = await self._telemetry.read()
+        except httpx.HTTPError as error:
+            raise MeshError(f"Envoy's statistics cannot be read: {type(error).__name__}") from error
+        occupancies = await self._meter.read(tuple(self._sets.values()))
+        workloads = tuple(
+            WorkloadSample(
+                name,
+                self.configuration.replicas_of(name),
+                len(replica_set.serving),
+                occupancy.utilisation,
+                occupancy.queued,
+            )
+            for (name, replica_set), occupancy in zip(self._sets.items(), occupancies, strict=True)
+        )
+        self._bound_logs()
+        now_s = self._clock.now()
+        duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
+        return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
+
+    def preview(self, action: Action) -> Preview:
+        """What the action would do to the manifests."""
+        return edit(self._config, action)[1]
+
+    async def execute(self, action: Action) -> Outcome:
+        """Edit the manifests and bring the edit to Envoy or to the replicas."""
+        try:
+            edited, _ = edit(self._config, action)
+        except ActionError as error:
+            return Rejected(str(error))
+        if isinstance(action, Scale):
+            self._config = edited
+            return await self._scale(self._sets[action.workload], action.replicas)
+        async with self._publishing:
+            # Edited again under the lock: another change may have come in between.
+            edited, _ = edit(self._config, action)
+            outcome = await self._publisher.publish(self._render(edited))
+            if not isinstance(outcome, Rejected):
+                self._config = edited
+        return outcome
+
+    async def inject(self, fault: Fault) -> None:
+        """Break replicas through their own chaos endpoint, or requests to them in the proxy."""
+        await self._chaos.inject(fault, self._sets)
+        await self._publish()
+
+    async def _start(self) -> str:
+        started_s = self._clock.now()
+        ports = PortPicker()
+        self._listeners = listeners(self._config, calls(self._config))
+        self._ports = {listener.name: self._port(listener, ports) for listener in self._listeners}
+        self._http = await self._endings.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=2.0))
+        folder = self._folder = Path(tempfile.mkdtemp(prefix="marskit-"))
+        self._children = Children(scratch=folder)
+        self._endings.push_async_callback(self._children.close, grace_s=STOP_GRACE_S)
+        self._progress(
+            "manifests", f"{len(self._config.deployments)} workloads, {len(self._listeners)} listeners"
+        )
+        for notice in self._config.notices:
+            self._notice(Severity.INFO, "manifests", notice)
+        if self._prepare is not None:
+            await self._prepare()
+        logs, xds = folder / "logs", folder / "xds"
+        logs.mkdir()
+        xds.mkdir()
+        self._chaos = Chaos(self._http)
+        self._meter = OccupancyMeter(self._http)
+        self._probe_token = secrets.token_hex(8)
+        self._proxy = Proxy(
+            envoy_binary(),
+            xds=xds,
+            log=logs / "envoy.log",
+            children=self._children,
+            ports=ports,
+            http=self._http,
+            report=self._notice,
+        )
+        self._telemetry = Telemetry(
+            self._proxy, EdgeNames(self.topology, self.configuration, self._listeners)
+        )
+        self._publisher = Publisher(
+            xds,
+            self._proxy,
+            self._http,
+            probes={
+                routes_file(listener): f"http://{LOOPBACK}:{self._ports[listener.name]}{PROBE_PATH}"
+                for listener in self._listeners
+            },
+            probe_headers={PROBE_HEADER: self._probe_token},
+        )
+        for deployment in self._config.deployments:
+            self._sets[deployment.name] = self._replica_set(deployment, ports, logs)
+            self._endings.push_async_callback(self._sets[deployment.name].stop)
+        self._publisher.write(self._render(self._config))
+        # One replica of each first: on few cores, the first answer would wait for all the others.
+        for replica_set in self._sets.values():
+            await replica_set.scale(min(1, replica_set.deployment.replicas))
+        self._endings.push_async_callback(self._proxy.stop)
+        await self._proxy.start()
+        self._progress("envoy", f"Envoy serves after {self._clock.now() - started_s:.2f} s")
+        await asyncio.gather(*(self._wait_ready(replica_set) for replica_set in self._sets.values()))
+        await self._publish()
+        for replica_set in self._sets.values():
+            await replica_set.scale(replica_set.deployment.replicas)
+        self._sampled_at_s = self._clock.now()
+        url = f"http://{LOOPBACK}:{self._ports[self._listeners[0].name]}"
+        self._report(MeshReady(self._clock.now(), url))
+        return url
+
+    def _replica_set(self, deployment: Deployment, ports: PortPicker, logs: Path) -> ReplicaSet:
+        environment = local_environment(self._config, deployment, self._listener_port)
+        replica_set = ReplicaSet(
+            deployment,
+            launch=launch(deployment, environment, self._config.root),
+            seed=self._seed,
+            children=self._children,
+            ports=ports,
+            http=self._http,
+            logs=logs,
+            published=self._publish,
+            prepared=lambda replica: self._chaos.prepare(replica_set, replica),
+            report=self._notice,
+        )
+        return replica_set
+
+    async def _wait_ready(self, replica_set: ReplicaSet) -> None:
+        name = replica_set.deployment.name
+        if not await replica_set.wait_ready(START_TIMEOUT_S):
+            words = " ".join(map(replica_set.last_words, replica_set.replicas))
+            raise MeshError(f"{name} does not become ready within {START_TIMEOUT_S:g} s: {words}")
+        self._progress(name, f"{len(replica_set.serving)} ready")
+
+    async def _scale(self, replica_set: ReplicaSet, count: int) -> Outcome:
+        start_s = self._clock.now()
+        await replica_set.scale(count)
+        pushed_after_ms = (self._clock.now() - start_s) * 1000
+        ready = await replica_set.wait_ready(SCALE_WAIT_S)
+        effective_after_ms = (self._clock.now() - start_s) * 1000 if ready else None
+        return Applied(self._publisher.generation.accepted, pushed_after_ms, effective_after_ms)
+
+    async def _publish(self) -> None:
+        """Bring who serves now to Envoy."""
+        async with self._publishing:
+            resources = self._render(self._config)
+            if not self._proxy.starts:
+                self._publisher.write(resources)
+            elif not isinstance(outcome := await self._publisher.publish(resources), Applied):
+                self._notice(Severity.CRITICAL, "envoy", outcome.reason)
+
+    def _render(self, config: MeshConfig) -> Mapping[str, tuple[Resource, ...]]:
+        endpoints = tuple(
+            Endpoint(name, LOOPBACK, replica.port)
+            for name, replica_set in self._sets.items()
+            for replica in replica_set.serving
+        )
+        return render(
+            config,
+            listeners=self._listeners,
+            ports=self._ports,
+            endpoints=endpoints,
+            probe_token=self._probe_token,
+            faults=self._chaos.proxy_faults(self._sets),
+            directory=self._folder / "xds",
+        )
+
+    def _listener_port(self, call: Call) -> int:
+        wanted = (call.caller, call.host, call.port)
+        name = next(li.name for li in self._listeners if (li.source, li.service, li.port) == wanted)
+        return self._ports[name]
+
+    def _port(self, listener: Listener, ports: PortPicker) -> int:
+        if listener.source != GATEWAY or self._gateway_port is None:
+            return ports.pick()
+        if not is_free(self._gateway_port):
+            raise MeshError(f"port {self._gateway_port} is in use: choose another with --gateway-port")
+        return self._gateway_port
+
+    def _bound_logs(self) -> None:
+        # Everything that writes here appends, so cutting a file to nothing loses old lines and nothing else.
+        for log in (self._folder / "logs").iterdir():
+            if log.stat().st_size > LOG_LIMIT_BYTES:
+                with log.open("r+b") as file:
+                    file.truncate()
+
+    def _progress(self, step: str, detail: str) -> None:
+        self._report(Progressed(self._clock.now(), step, detail))
+
+    def _notice(self, severity: Severity, subject: str, sentence: str) -> None:
+        self._report(Noticed(self._clock.now(), severity, subject, sentence))

@@ -1,0 +1,98 @@
+"""Breaks replicas on request: through their own endpoint where they have one, in the proxy where not."""
+
+from dataclasses import dataclass, replace
+
+import httpx
+
+from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.envoy.resources.model import WorkloadFault
+from marskit.mesh.port import ActionError
+from marskit.ports import LOOPBACK
+
+PROXY_DELAY_MS = 100
+"""What a slow-down by 2 adds where the proxy has to do it; it cannot know the service's own time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The faults in force for one workload."""
+
+    slowdown: float = 1.0
+    error_percent: float = 0.0
+
+
+class Chaos:
+    """Remembers what is broken, so that replicas to come are broken too."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+        self._troubles: dict[str, Trouble] = {}
+
+    def proxy_faults(self, sets: dict[str, ReplicaSet]) -> tuple[WorkloadFault, ...]:
+        """What the proxy has to do for workloads that take no faults themselves."""
+        return tuple(
+            WorkloadFault(
+                workload,
+                delay_ms=round((trouble.slowdown - 1) * PROXY_DELAY_MS) or None,
+                abort_percent=trouble.error_percent or None,
+            )
+            for workload, trouble in sorted(self._troubles.items())
+            if trouble != Trouble() and not _chaos_path(sets[workload])
+        )
+
+    async def inject(self, fault: Fault, sets: dict[str, ReplicaSet]) -> None:
+        """Break the workload, or mend all of them; raises `ActionError` for a fault that does not fit."""
+        if isinstance(fault, ClearFaults):
+            broken = list(self._troubles)
+            self._troubles.clear()
+            for workload in broken:
+                await self._tell_all(sets[workload])
+            return
+        if fault.workload not in sets:
+            raise ActionError(f"there is no workload {fault.workload!r}, only {', '.join(sorted(sets))}")
+        if isinstance(fault, KillReplica):
+            if sets[fault.workload].kill_one() is None:
+                raise ActionError(f"{fault.workload} has no ready replica to kill")
+            return
+        trouble = self._troubles.get(fault.workload, Trouble())
+        match fault:
+            case SlowDown(_, factor):
+                if factor < 1:
+                    raise ActionError(f"a slow-down by {factor:g} is none: the factor must be at least 1")
+                trouble = replace(trouble, slowdown=factor)
+            case InjectErrors(_, percent):
+                if not 0 <= percent <= 100:
+                    raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
+                trouble = replace(trouble, error_percent=percent)
+        self._troubles[fault.workload] = trouble
+        await self._tell_all(sets[fault.workload])
+
+    async def prepare(self, replica_set: ReplicaSet, replica: Replica) -> None:
+        """Break a replica that has just started as its workload is broken."""
+        trouble = self._troubles.get(replica_set.deployment.name)
+        if trouble is not None:
+            await self._tell(replica_set, replica, trouble)
+
+    async def _tell_all(self, replica_set: ReplicaSet) -> None:
+        trouble = self._troubles.get(replica_set.deployment.name, Trouble())
+        for replica in replica_set.serving:
+            await self._tell(replica_set, replica, trouble)
+
+    async def _tell(self, replica_set: ReplicaSet, replica: Replica, trouble: Trouble) -> None:
+        path = _chaos_path(replica_set)
+        if not path:
+            return
+        body = {"slowdown": trouble.slowdown, "error_percent": trouble.error_percent}
+        try:
+            answer = await self._http.put(f"http://{LOOPBACK}:{replica.port}{path}", json=body)
+        except httpx.HTTPError:
+            # It ended just now: its successor is told when it becomes ready.
+            return
+        if not answer.is_success:
+            raise ActionError(f"{replica.name} refused the fault: {answer.status_code} {answer.text.strip()}")
+
+
+def _chaos_path(replica_set: ReplicaSet) -> str | None:
+    local = replica_set.deployment.local
+    return local.chaos_path if local else None

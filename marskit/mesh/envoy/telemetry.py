@@ -1,0 +1,146 @@
+"""What passed each edge, read off Envoy's statistics as differences between two readings."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marskit.domain.config import Configuration
+from marskit.domain.metrics import EdgeSample, Histogram
+from marskit.domain.topology import EdgeId, Topology
+from marskit.mesh.envoy.proxy import Proxy
+from marskit.mesh.envoy.resources.model import ClusterKey, Listener
+from marskit.mesh.envoy.resources.telemetry_names import parse_cluster_stat, parse_latencies, parse_requests
+
+UNKNOWN = "unknown"
+"""Istio's word for the workload of requests that failed before one was chosen."""
+_FIRST_FAILURE = 500
+_NO_ANSWER = 0
+_US_PER_MS = 1000.0
+_CLUSTER_STATS = {
+    "upstream_rq_active": "in_flight",
+    "upstream_rq_retry": "retries",
+    "upstream_rq_timeout": "timeouts",
+    "upstream_rq_per_try_timeout": "timeouts",
+    "outlier_detection.ejections_active": "ejected",
+}
+FILTER = rf"^marskit\.|^cluster\..*\.({'|'.join(_CLUSTER_STATS)})$"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What Envoy has counted on one edge since it started, and what it shows there now."""
+
+    requests: int = 0
+    failures: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    in_flight: int = 0
+    ejected: int = 0
+    flags: Counter[str] = field(default_factory=Counter)
+    successes_ms: Histogram = field(default_factory=Histogram)
+
+    def since(self, edge: EdgeId, earlier: "Totals") -> EdgeSample:
+        """What came since an earlier reading of the same Envoy."""
+        return EdgeSample(
+            edge,
+            requests=self.requests - earlier.requests,
+            failures=self.failures - earlier.failures,
+            successes_ms=self.successes_ms.minus(earlier.successes_ms),
+            in_flight=self.in_flight,
+            retries=self.retries - earlier.retries,
+            timeouts=self.timeouts - earlier.timeouts,
+            ejected=self.ejected,
+            response_flags=tuple(sorted((self.flags - earlier.flags).items())),
+        )
+
+
+class EdgeNames:
+    """Which edge a statistic belongs to."""
+
+    def __init__(
+        self, topology: Topology, configuration: Configuration, listeners: Iterable[Listener]
+    ) -> None:
+        self._sources = {listener.name: listener.source for listener in listeners}
+        self._services = {workload.name: workload.service for workload in topology.workloads}
+        self._workloads = {
+            f"{service.name}.{service.namespace}.svc.cluster.local": (service.name, service.workloads)
+            for service in topology.services
+        }
+        destinations = (destination for route in configuration.routes for destination in route.destinations)
+        self._subsets = {(d.service, d.subset): d.workload for d in destinations if d.subset and d.workload}
+
+    def answered(self, listener: str, workload: str) -> EdgeId | None:
+        """The edge of a request that a replica answered; None when it is of another mesh."""
+        if listener not in self._sources or workload not in self._services:
+            return None
+        return EdgeId(self._sources[listener], self._services[workload], workload)
+
+    def unanswered(self, cluster: ClusterKey) -> EdgeId | None:
+        """The edge of a request for which no replica was chosen, and of Envoy's own statistics.
+
+        A subset or a service with one workload leaves no doubt; with several it is `unknown`.
+        """
+        if cluster.listener not in self._sources or cluster.host not in self._workloads:
+            return None
+        service, workloads = self._workloads[cluster.host]
+        subset = self._subsets.get((service, cluster.subset)) if cluster.subset else None
+        workload = subset or (workloads[0] if len(workloads) == 1 else UNKNOWN)
+        return EdgeId(self._sources[cluster.listener], service, workload)
+
+
+class Telemetry:
+    """Reads Envoy's statistics and keeps the last reading."""
+
+    def __init__(self, proxy: Proxy, names: EdgeNames) -> None:
+        self._proxy = proxy
+        self._names = names
+        self._last: Mapping[EdgeId, Totals] = {}
+        self._starts = 0
+
+    async def read(self) -> tuple[EdgeSample, ...]:
+        """What passed each edge since the last call; raises httpx.HTTPError while Envoy does not answer."""
+        totals = read_totals(await self._proxy.stats(FILTER), self._names)
+        # A new Envoy counts from 0 again.
+        last = self._last if self._proxy.starts == self._starts else {}
+        self._last, self._starts = totals, self._proxy.starts
+        return tuple(total.since(edge, last.get(edge, Totals())) for edge, total in sorted(totals.items()))
+
+
+def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[EdgeId, Totals]:
+    """Envoy's JSON statistics by edge; those of the proxy's own answers are left out."""
+    totals: defaultdict[EdgeId, Totals] = defaultdict(Totals)
+    for stat in stats:
+        if "histograms" in stat:
+            for details in stat["histograms"]["details"]:
+                latencies = parse_latencies(details["name"])
+                if latencies and latencies.workload:
+                    edge = names.answered(latencies.edge, latencies.workload)
+                    if edge:
+                        totals[edge].successes_ms = _histogram(details["totals"])
+        elif requests := parse_requests(stat["name"]):
+            if requests.workload:
+                edge = names.answered(requests.edge, requests.workload)
+            else:
+                edge = names.unanswered(requests.cluster) if requests.cluster else None
+            if edge:
+                total, count = totals[edge], stat["value"]
+                total.requests += count
+                if requests.code >= _FIRST_FAILURE or requests.code == _NO_ANSWER:
+                    total.failures += count
+                    total.flags.update(dict.fromkeys(requests.flags, count))
+        elif found := parse_cluster_stat(stat["name"]):
+            edge = names.unanswered(found.cluster)
+            if edge and stat["value"]:
+                field_name = _CLUSTER_STATS[found.stat]
+                setattr(totals[edge], field_name, getattr(totals[edge], field_name) + stat["value"])
+    return dict(totals)
+
+
+def _histogram(bins: Iterable[Mapping[str, float]]) -> Histogram:
+    return Histogram(
+        tuple(
+            (bin_["lower_bound"] / _US_PER_MS, bin_["width"] / _US_PER_MS, int(bin_["count"]))
+            for bin_ in bins
+        )
+    )

@@ -1,0 +1,194 @@
+"""The embedded mesh as a whole, on the manifests that we ship."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from marskit import services
+from marskit.clock import LoopClock
+from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
+from marskit.domain.events import Noticed
+from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.mesh.envoy.adapter import EnvoyMesh
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Rejected
+
+pytestmark = pytest.mark.mesh
+ROOT = Path(__file__).parents[3]
+ORDER = {"item": "book", "quantity": 1, "amount": 12.5}
+FOOD = EdgeId("orders", "recommendations", "recommendations-food")
+MUSIC = EdgeId("orders", "recommendations", "recommendations-music")
+ORDERS = EdgeId(GATEWAY, "orders", "orders")
+PAYMENTS = EdgeId("orders", "payments", "payments")
+
+
+class Running:
+    """The demo mesh, up, with a client at its gateway."""
+
+    def __init__(self, mesh: EnvoyMesh, url: str, client: httpx.AsyncClient, events: list[MeshEvent]) -> None:
+        self.mesh = mesh
+        self.url = url
+        self.client = client
+        self.events = events
+
+    async def order(self) -> httpx.Response:
+        return await self.client.post(f"{self.url}/orders", json=ORDER)
+
+    async def orders(self, count: int, *, at_once: int = 8) -> Counter[int]:
+        gate = asyncio.Semaphore(at_once)
+
+        async def one() -> int:
+            async with gate:
+                return (await self.order()).status_code
+
+        return Counter(await asyncio.gather(*(one() for _ in range(count))))
+
+    def sentences(self) -> list[str]:
+        return [event.sentence for event in self.events if isinstance(event, Noticed)]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def demo(gateway_port: int | None = None) -> EnvoyMesh:
+    services.install_dependencies()
+    config = load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"])
+    return EnvoyMesh(config, clock=LoopClock(), seed=1, gateway_port=gateway_port)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    events: list[MeshEvent] = []
+    mesh = demo()
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        url = await mesh.start(events.append)
+        yield Running(mesh, url, client, events)
+    await mesh.stop()
+
+
+async def test_an_order_passes_every_edge_and_is_counted_there(running: Running) -> None:
+    assert await running.orders(60) == {201: 60}
+    await asyncio.sleep(0.3)  # Envoy moves its histograms four times a second.
+    edges = {sample.edge: sample for sample in (await running.mesh.sample()).edges}
+    assert set(edges) == set(running.mesh.topology.edges)
+    assert [edges[edge].requests for edge in (ORDERS, PAYMENTS)] == [60, 60]
+    assert edges[FOOD].requests + edges[MUSIC].requests == 60
+    assert edges[ORDERS].successes_ms.n == 60
+    assert sum(sample.failures for sample in edges.values()) == 0
+    own = edges[ORDERS].successes_ms.quantile_ms(0.5)
+    downstream = edges[PAYMENTS].successes_ms.quantile_ms(0.5)
+    assert own is not None
+    assert downstream is not None
+    assert own > downstream > 10
+    again = {sample.edge: sample for sample in (await running.mesh.sample()).edges}
+    assert again[ORDERS].requests == again[ORDERS].successes_ms.n == 0
+
+
+async def test_a_shift_is_effective_when_it_returns(running: Running) -> None:
+    outcome = await running.mesh.execute(ShiftTraffic("recommendations", 2, (("food", 0), ("music", 100))))
+    assert isinstance(outcome, Applied)
+    assert outcome.effective_after_ms is not None
+    assert await running.orders(20) == {201: 20}
+    edges = {sample.edge: sample.requests for sample in (await running.mesh.sample()).edges}
+    assert (edges.get(FOOD, 0), edges[MUSIC]) == (0, 20)
+    weights = running.mesh.configuration.route("recommendations", 2).destinations
+    assert [(d.subset, d.weight_percent) for d in weights] == [("food", 0), ("music", 100)]
+
+
+async def test_scaling_under_load_loses_no_request(running: Running) -> None:
+    load = asyncio.create_task(running.orders(150, at_once=6))
+    for replicas in (3, 1, 2):
+        outcome = await running.mesh.execute(Scale("payments", replicas))
+        assert isinstance(outcome, Applied)
+        assert outcome.effective_after_ms is not None
+    assert await load == {201: 150}
+    workload = next(w for w in (await running.mesh.sample()).workloads if w.workload == "payments")
+    assert (workload.replicas_desired, workload.replicas_ready) == (2, 2)
+
+
+async def test_an_action_that_does_not_fit_changes_nothing(running: Running) -> None:
+    before = running.mesh.configuration
+    assert isinstance(await running.mesh.execute(Scale("nobody", 2)), Rejected)
+    assert isinstance(await running.mesh.execute(SetTimeout("recommendations", 9, 100)), Rejected)
+    with pytest.raises(ActionError):
+        running.mesh.preview(ShiftTraffic("recommendations", 2, (("food", 50), ("music", 60))))
+    assert running.mesh.configuration == before
+
+
+async def test_a_killed_replica_comes_back_while_the_others_answer(running: Running) -> None:
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
+    load = asyncio.create_task(running.orders(120, at_once=4))
+    await running.mesh.inject(KillReplica("payments"))
+    statuses = await load
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
+    assert statuses[201] >= 117
+    assert any("payments-1 ended by signal 9" in sentence for sentence in running.sentences())
+
+
+async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running: Running) -> None:
+    await running.mesh.inject(InjectErrors("payments", 100))
+    assert await running.orders(4) == {502: 4}
+    await running.mesh.execute(Scale("payments", 3))
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 3)
+    assert await running.orders(9) == {502: 9}
+    await running.mesh.inject(ClearFaults())
+    assert await running.orders(9) == {201: 9}
+    with pytest.raises(ActionError, match="there is no workload 'nobody'"):
+        await running.mesh.inject(SlowDown("nobody", 2))
+    with pytest.raises(ActionError, match="at least 1"):
+        await running.mesh.inject(SlowDown("payments", 0.5))
+
+
+async def test_stopping_leaves_no_process_no_port_and_no_file(running: Running) -> None:
+    children = psutil.Process().children(recursive=True)
+    folder = running.mesh._folder
+    assert len(children) >= 6
+    await running.mesh.stop()
+    assert not [child for child in children if child.is_running()]
+    assert not folder.exists()
+    with pytest.raises(httpx.ConnectError):
+        await running.order()
+
+
+async def test_two_meshes_run_side_by_side(running: Running) -> None:
+    other = demo()
+    try:
+        url = await other.start(lambda event: None)
+        await other.execute(ShiftTraffic("recommendations", 2, (("food", 100), ("music", 0))))
+        await running.client.post(f"{url}/orders", json=ORDER)
+        assert await running.orders(3) == {201: 3}
+        counts = {sample.edge: sample.requests for sample in (await other.sample()).edges}
+        assert counts[ORDERS] == 1
+        own = running.mesh.configuration.route("recommendations", 2).destinations
+        assert [d.weight_percent for d in own] == [50, 50]
+    finally:
+        await other.stop()
+
+
+async def test_a_gateway_port_in_use_is_said_in_one_sentence_and_nothing_stays(running: Running) -> None:
+    port = int(running.url.rpartition(":")[2])
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    other = demo(gateway_port=port)
+    with pytest.raises(MeshError, match=f"port {port} is in use: choose another with --gateway-port"):
+        await other.start(lambda event: None)
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+
+
+async def test_envoy_killed_under_way_is_back_with_everything(running: Running) -> None:
+    pid = running.mesh._proxy.pid
+    assert pid is not None
+    os.kill(pid, 9)
+    await eventually(lambda: "Envoy is back" in running.sentences())
+    assert await running.orders(5) == {201: 5}
+    edges = {sample.edge: sample for sample in (await running.mesh.sample()).edges}
+    assert edges[ORDERS].requests == 5

@@ -1,0 +1,53 @@
+"""Everything a run is started with, checked once at the edge of the program."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from marskit.domain.records import Mode
+
+ROOT = Path(__file__).parents[1]
+"""The checkout: manifests, services and scenarios lie beside the package."""
+DEMO_MANIFESTS = (ROOT / "k8s" / "base", ROOT / "service-mesh")
+MESHES = ("envoy",)
+KUBERNETES_PERIOD_S = 15.0
+"""The autoscaler's period, in scenario seconds: unless told otherwise, ours as well."""
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used, with one sentence that says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run."""
+
+    mesh: str = "envoy"
+    manifests: tuple[Path, ...] = DEMO_MANIFESTS
+    mapping: Path | None = None
+    """How the images of manifests that are not ours run as local processes."""
+    scenario: str = "spike"
+    """A shipped scenario's name or a file."""
+    planner: str = "threshold"
+    mode: Mode = Mode.AUTO
+    seed: int = 0
+    period_s: float | None = None
+    """Real seconds from one cycle to the next; None is 15 seconds of the scenario's clock."""
+    runs: Path = Path("runs")
+    """The folder that knowledge is written to."""
+    gateway_port: int | None = None
+    """None picks a free one."""
+    locust_workers: int = 0
+    """Locust worker processes besides the master; 0 is one process that does both."""
+
+    def __post_init__(self) -> None:
+        """Check what needs no file; the files are checked by those who read them."""
+        if self.mesh not in MESHES:
+            raise SettingsError(f"there is no mesh {self.mesh!r}; choose one of {', '.join(MESHES)}")
+        if self.seed < 0:
+            raise SettingsError(f"the seed is {self.seed}; it must be 0 or more")
+        if self.period_s is not None and not 0.2 <= self.period_s <= 3600:
+            raise SettingsError(f"the period is {self.period_s:g} s; it must be from 0.2 to 3600")
+        if self.gateway_port is not None and not 1 <= self.gateway_port <= 65535:
+            raise SettingsError(f"the gateway port is {self.gateway_port}; it must be from 1 to 65535")
+        if not 0 <= self.locust_workers <= 64:
+            raise SettingsError(f"{self.locust_workers} Locust workers; there may be 0 to 64")

@@ -1,7 +1,8 @@
 // Calls to another service over kept-alive connections. No retries here: those are the mesh's to configure.
-import http from 'node:http'
-
 import { HttpError } from './errors.js'
+
+// Not `import`: that would read every export of node:http, and one of them loads Node's whole fetch and WebSocket.
+const http = process.getBuiltinModule('node:http')
 
 const MAX_ANSWER_BYTES = 1024 * 1024
 

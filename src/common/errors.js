@@ -50,6 +50,14 @@ function toHttpError(error) {
   return null
 }
 
+/** What Fastify finds wrong with a path before there is a route; its `frameworkErrors` option. */
+export function answerFrameworkError(error, request, reply) {
+  const path = shorten(request.url.split('?', 1)[0])
+  const [status, problem] = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? [414, 'is too long'] : [400, 'cannot be decoded']
+  reply.code(status)
+  reply.send({ status, error: 'invalid_path', message: `The path ${path} ${problem}.` })
+}
+
 /** Answer every failure and every unknown route in the one shape. */
 export function registerErrorHandlers(app) {
   app.setErrorHandler((error, request, reply) => {

@@ -3,7 +3,7 @@ import Fastify, { LogController } from 'fastify'
 
 import { Capacity } from './capacity.js'
 import { Chaos, registerChaosRoutes } from './chaos.js'
-import { HttpError, registerErrorHandlers } from './errors.js'
+import { answerFrameworkError, HttpError, registerErrorHandlers } from './errors.js'
 import { Metrics } from './metrics.js'
 import { seededRandom, serviceTimeSampler } from './random.js'
 import { openSpan, requestIdOf } from './tracing.js'
@@ -26,6 +26,7 @@ export function buildService(config, routes) {
     requestTimeout: REQUEST_TIMEOUT_MS,
     bodyLimit: BODY_LIMIT_BYTES,
     exposeHeadRoutes: false,
+    frameworkErrors: answerFrameworkError,
     // While draining, a request on a connection that is still open is served, not refused.
     return503OnClosing: false,
     // Text that looks like a number is not one: callers hear about their mistakes.
@@ -40,6 +41,7 @@ export function buildService(config, routes) {
   })
   const metrics = new Metrics(capacity)
 
+  app.removeContentTypeParser('text/plain')
   app.decorate('draining', false)
   app.decorateRequest('span', null)
   registerErrorHandlers(app)
@@ -110,7 +112,7 @@ function throughCapacity(config, capacity, chaos) {
       else done()
     }
     if (!capacity.submit(served)) {
-      const message = `${config.service} has ${config.workers} busy workers and a full queue of ${config.queueLimit}.`
+      const message = `${config.service} has all workers (${config.workers}) busy and a full queue (${config.queueLimit}).`
       done(new HttpError(503, 'overloaded', message, { 'retry-after': String(retryAfterS) }))
     }
   }

@@ -1,8 +1,3 @@
-import { runService } from '@marskit/common'
+import { runService } from '@marskit/common/run'
 
-import { buildOrders, readOrdersConfig } from './orders.js'
-
-await runService(() => {
-  const config = readOrdersConfig(process.env)
-  return { app: buildOrders(config), config }
-})
+await runService(() => import('./orders.js'))

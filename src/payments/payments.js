@@ -15,25 +15,23 @@ const paymentSchema = {
   },
 }
 
-export function readPaymentsConfig(env) {
-  return readConfig(env, 'payments')
-}
-
-export function buildPayments(config) {
+export function createService(env) {
+  const config = readConfig(env, 'payments')
   const payments = new RecentRecords(KEPT_PAYMENTS)
 
-  return buildService(config, (app) => {
-    app.post('/', { schema: { body: paymentSchema } }, async (request, reply) => {
+  const app = buildService(config, (routes) => {
+    routes.post('/', { schema: { body: paymentSchema } }, async (request, reply) => {
       const payment = { id: randomUUID(), ...request.body, status: 'accepted' }
       payments.add(payment.id, payment)
       reply.code(201).header('location', `/${payment.id}`)
       return payment
     })
 
-    app.get('/:id', async (request) => {
+    routes.get('/:id', async (request) => {
       const payment = payments.get(request.params.id)
       if (payment) return payment
       throw new HttpError(404, 'not_found', `This replica has no payment ${request.params.id} among its latest ${KEPT_PAYMENTS}.`)
     })
   })
+  return { app, config }
 }

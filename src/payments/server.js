@@ -1,8 +1,3 @@
-import { runService } from '@marskit/common'
+import { runService } from '@marskit/common/run'
 
-import { buildPayments, readPaymentsConfig } from './payments.js'
-
-await runService(() => {
-  const config = readPaymentsConfig(process.env)
-  return { app: buildPayments(config), config }
-})
+await runService(() => import('./payments.js'))

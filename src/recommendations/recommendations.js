@@ -12,22 +12,24 @@ const querySchema = {
   properties: { for: { type: 'string', minLength: 1, maxLength: 100 } },
 }
 
-export function readRecommendationsConfig(env) {
+function settings(env) {
   return readConfig(env, 'recommendations', (environment) => ({
     variant: environment.oneOf('VARIANT', 'food', Object.keys(CATALOGUE)),
   }))
 }
 
-export function buildRecommendations(config) {
+export function createService(env) {
+  const config = settings(env)
   const items = CATALOGUE[config.variant]
   let turn = 0
 
-  return buildService(config, (app) => {
+  const app = buildService(config, (routes) => {
     // The same wish gets the same answer from every replica; without one, the catalogue takes turns.
-    app.get('/', { schema: { querystring: querySchema } }, async (request) => {
+    routes.get('/', { schema: { querystring: querySchema } }, async (request) => {
       const wish = request.query.for
       const index = wish === undefined ? turn++ : hashText(wish)
       return { variant: config.variant, version: config.version, item: items[index % items.length] }
     })
   })
+  return { app, config }
 }

@@ -1,8 +1,3 @@
-import { runService } from '@marskit/common'
+import { runService } from '@marskit/common/run'
 
-import { buildRecommendations, readRecommendationsConfig } from './recommendations.js'
-
-await runService(() => {
-  const config = readRecommendationsConfig(process.env)
-  return { app: buildRecommendations(config), config }
-})
+await runService(() => import('./recommendations.js'))

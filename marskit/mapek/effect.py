@@ -107,7 +107,7 @@ def _sentence(name: str, action: Action, before: ServiceObservation, after: Serv
     if not after.latency.p95_is_trusted:
         n = after.latency.n
         return f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on {n} requests only."
-    verb = "fell" if new < 0.9 * old else "rose" if new > 1.1 * old else "stayed about the same, "
+    verb = "fell" if new < 0.9 * old else "rose" if new > 1.1 * old else "stayed about the same,"
     moved = f"{verb} from {old:.0f} ms to {new:.0f} ms"
     errors = _errors(before.error_percent or 0.0, after.error_percent or 0.0)
     return f"p95 of {name} {moved} {when}{errors}."

@@ -204,7 +204,7 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
         return Verdict(None, f"{action.workload} is to get more traffic in this cycle.")
     observed = next((w for w in view.observation.workloads if w.workload == action.workload), None)
     if observed is None or observed.utilisation is None:
-        return Verdict(None, f"How busy {action.workload} is is not known, so it keeps its {now} replicas.")
+        return Verdict(None, f"The load of {action.workload} is not known, so it keeps its {now} replicas.")
     busy = observed.utilisation * observed.replicas_ready
     safe = context.limits.safe_utilisation
     if busy <= safe * action.replicas:

@@ -37,6 +37,7 @@ class Threshold:
     def reset(self, seed: int) -> None:
         """Forget all counters; the seed is not needed, nothing here is random."""
         self._idle_cycles: dict[str, int] = {}
+        self._scaled: dict[str, tuple[float, int]] = {}
         self._rerouting = Rerouting()
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
@@ -52,6 +53,7 @@ class Threshold:
         for action in proposed:
             if isinstance(action, Scale):
                 self._idle_cycles[action.workload] = 0
+                self._scaled[action.workload] = (view.now_s, action.replicas)
         reason = " ".join(candidate.reason for candidate in chosen)
         return Plan(self.name, (*urgent, *calm, nothing), proposed, reason)
 
@@ -71,7 +73,7 @@ class Threshold:
         now, most = view.configuration.replicas_of(name), view.topology.workload(name).max_replicas
         if now >= most:
             return [Candidate((), f"{name} is the bottleneck but has all of its {most} replicas.")]
-        wanted, why = self._wanted(workload, now)
+        wanted, why = self._wanted(workload, now, view)
         if wanted <= now:
             return [Candidate((), f"{name} is the bottleneck, but {why}.")]
         wanted = min(wanted, most)
@@ -79,7 +81,7 @@ class Threshold:
             Candidate((Scale(name, wanted),), f"{name} is the bottleneck: {why}, so from {now} to {wanted}.")
         ]
 
-    def _wanted(self, workload: WorkloadObservation, now: int) -> tuple[int, str]:
+    def _wanted(self, workload: WorkloadObservation, now: int, view: PlanningView) -> tuple[int, str]:
         """How many replicas bring the workload to the utilisation aimed for, at least one more than now."""
         if workload.replicas_ready < now:
             return now, f"{now - workload.replicas_ready} of its {now} replicas are still starting"
@@ -88,7 +90,16 @@ class Threshold:
         if workload.utilisation < self._thresholds.idle:
             return now, f"it is only {workload.utilisation:.0%} busy: more replicas would not help"
         aimed = ceil(workload.replicas_ready * workload.utilisation / self._thresholds.aim)
+        if aimed <= now and self._is_just_scaled(workload.workload, now, view):
+            # Utilisation shows the new replicas at once, the window's p95 only when the old requests left it.
+            return now, f"{now} replicas were given to it only just"
         return max(aimed, now + 1), f"{workload.utilisation:.0%} busy, {self._thresholds.aim:.0%} is the aim"
+
+    def _is_just_scaled(self, name: str, now: int, view: PlanningView) -> bool:
+        """Whether our last scaling was carried out and the window still holds requests from before it."""
+        at_s, replicas = self._scaled.get(name, (float("-inf"), now))
+        # A second window leaves a new replica time to start.
+        return replicas == now and view.now_s - at_s <= 2 * view.observation.window_s
 
     def _scale_down(self, view: PlanningView) -> list[Candidate]:
         """One replica less of the workload that has been idle for longest."""

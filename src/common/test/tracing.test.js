@@ -30,14 +30,15 @@ for (const traceparent of [
   })
 }
 
-test('an outgoing call carries the trace, our span as its parent, the request id and the baggage', () => {
+test('an outgoing call carries the trace, our span as its parent, the request id and what routes may match, no more', () => {
   const span = openSpan({ traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'vendor=1' })
-  const headers = outgoingHeaders({ id: 'request-7', span, headers: { baggage: 'group=beta' } })
+  const headers = outgoingHeaders({ id: 'request-7', span, headers: { baggage: 'group=beta', 'x-variant': 'food', cookie: 'secret' } })
   assert.deepEqual(headers, {
     'x-request-id': 'request-7',
     traceparent: `00-${TRACE}-${span.spanId}-01`,
     tracestate: 'vendor=1',
     baggage: 'group=beta',
+    'x-variant': 'food',
   })
 })
 

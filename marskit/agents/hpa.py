@@ -14,6 +14,9 @@ from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservati
 from marskit.domain.topology import Workload
 from marskit.planning import PlanningView
 
+JITTER = 0.1
+"""A cycle this share of the sync period early or late is taken as on time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -72,28 +75,40 @@ class Hpa:
     def reset(self, seed: int) -> None:
         """Forget all recommendations and scalings; the seed is not needed, nothing here is random."""
         self._histories: dict[str, ScalingHistory] = {}
-        self._next_sync_s = float("-inf")
+        self._synced_at_s: float | None = None
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """One `Scale` for every workload whose number of replicas should change."""
-        wait_s = (self._next_sync_s - view.now_s) * view.speed
-        if wait_s > 1e-6:
-            reason = (
-                f"The autoscaler looks again in {wait_s:.0f} s (every {self._behaviour.sync_period_s:g} s)."
-            )
+        period_s = self._behaviour.sync_period_s
+        now_s = self._sync_time_s(view.now_s * view.speed)
+        if now_s is None:
+            wait_s = (self._synced_at_s or 0.0) + period_s - view.now_s * view.speed
+            reason = f"The autoscaler looks again in {wait_s:.0f} s (every {period_s:g} s)."
             return Plan(self.name, (Candidate((), reason),), (), reason)
-        self._next_sync_s = view.now_s + self._behaviour.sync_period_s / view.speed
-        candidates = tuple(self._candidate(workload, view) for workload in view.topology.workloads)
+        self._synced_at_s = now_s
+        candidates = tuple(self._candidate(workload, view, now_s) for workload in view.topology.workloads)
         proposed = tuple(action for candidate in candidates for action in candidate.actions)
         acting = [candidate.reason for candidate in candidates if candidate.actions]
         return Plan(
             self.name, candidates, proposed, " ".join(acting) or "No workload is far enough from its target."
         )
 
-    def _candidate(self, workload: Workload, view: PlanningView) -> Candidate:
+    def _sync_time_s(self, now_s: float) -> float | None:
+        """The time that a sync done now counts as, in scenario seconds; None when none is due.
+
+        A loop with a period of its own comes a little early or late. Were it taken at its word, a cycle one
+        millisecond early would miss its sync, and a scaling one period ago would still count as recent.
+        """
+        if self._synced_at_s is None:
+            return now_s
+        due_s = self._synced_at_s + self._behaviour.sync_period_s
+        if abs(now_s - due_s) <= JITTER * self._behaviour.sync_period_s:
+            return due_s
+        return now_s if now_s > due_s else None
+
+    def _candidate(self, workload: Workload, view: PlanningView, now_s: float) -> Candidate:
         name = workload.name
         current = view.configuration.replicas_of(name)
-        now_s = view.now_s * view.speed
         history = self._histories.setdefault(name, ScalingHistory(current, now_s))
         history.settle(current)
         if current == 0:

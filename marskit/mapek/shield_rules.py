@@ -27,7 +27,8 @@ class ShieldLimits:
     max_step_down: int = 2
     cooldown_up_s: float = 10.0
     """Shorter than the autoscaler's 15 s period, so that it is never held back by us."""
-    cooldown_down_s: float = 60.0
+    cooldown_down_s: float = 50.0
+    """Not a multiple of 15 s, so that a millisecond does not decide whether a cycle is within it."""
     cooldown_route_s: float = 10.0
     """For everything that is not scaling."""
     max_weight_step_percent: int = 50

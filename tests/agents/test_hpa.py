@@ -88,8 +88,21 @@ def test_it_scales_up_at_once_and_says_how_it_counted() -> None:
 
 def test_it_looks_once_per_sync_period_however_often_it_is_asked() -> None:
     cluster = Cluster(1)
-    assert [cluster.follow(t, 1.0) for t in (0.0, 5.0, 10.0, 14.9, 15.0, 20.0, 30.0)] == [2, 2, 2, 2, 3, 3, 5]
+    assert [cluster.follow(t, 1.0) for t in (0.0, 5.0, 10.0, 13.0, 15.0, 20.0, 30.0)] == [2, 2, 2, 2, 3, 3, 5]
     assert "looks again in 10 s" in cluster.plan(35.0, 1.0).reason
+
+
+def test_a_loop_that_comes_a_little_early_or_late_misses_no_sync() -> None:
+    times = [0.0, 14.99, 30.02, 44.97, 60.01]
+    cluster = Cluster(1)
+    assert [cluster.follow(t, 1.0) for t in times] == [2, 3, 5, 8, 10]
+    steady = Cluster(1)
+    assert [steady.follow(t, 7.0) for t in times] == [5, 10, 10, 10, 10], "the limit is per sync, not per ms"
+
+
+def test_a_slow_loop_syncs_whenever_it_comes() -> None:
+    cluster = Cluster(1)
+    assert [cluster.follow(t, 1.0) for t in (0.0, 40.0, 50.0, 80.0)] == [2, 3, 3, 5]
 
 
 def test_every_time_is_on_the_scenarios_clock() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import get_args
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from marskit.domain.actions import Scale
@@ -107,7 +107,6 @@ def test_every_kind_of_event_is_tried() -> None:
     assert set(BY_KIND) == set(get_args(Event))
 
 
-@settings(deadline=None)
 @given(st.lists(events, max_size=60))
 def test_any_events_in_any_order_make_a_state(sequence: list[Event]) -> None:
     state = fold(sequence)

@@ -82,7 +82,7 @@ def test_weight_step_goes_as_far_as_it_may() -> None:
 
 @pytest.mark.parametrize(
     ("passed_s", "replicas", "is_allowed"),
-    [(9.0, 5, False), (10.0, 5, True), (59.0, 3, False), (60.0, 3, True)],
+    [(9.0, 5, False), (10.0, 5, True), (49.0, 3, False), (50.0, 3, True)],
 )
 def test_cool_down_is_short_for_more_and_long_for_fewer(
     *, passed_s: float, replicas: int, is_allowed: bool

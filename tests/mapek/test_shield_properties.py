@@ -68,7 +68,7 @@ def after(config: Configuration, action: Action) -> Configuration:
             return config
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(starts, steps, st.sampled_from((1.0, 10.0, 60.0)))
 def test_no_sequence_of_proposals_breaches_an_invariant(
     config: Configuration,

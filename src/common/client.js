@@ -46,10 +46,7 @@ export class Dependency {
         call.destroy()
         reject(error)
       }
-      const timer = setTimeout(
-        () => fail(new HttpError(504, 'dependency_timeout', `${this.#name} did not answer within ${this.#timeoutMs} ms.`)),
-        this.#timeoutMs,
-      )
+      const timer = setTimeout(() => fail(this.#gatewayTimeout()), this.#timeoutMs)
       const unreachable = (error) => fail(this.#badGateway(`could not be reached: ${error.code ?? error.message}`))
       call.on('error', unreachable)
       call.on('response', (response) => {
@@ -73,6 +70,10 @@ export class Dependency {
       })
       call.end(payload)
     })
+  }
+
+  #gatewayTimeout() {
+    return new HttpError(504, 'dependency_timeout', `${this.#name} did not answer within ${this.#timeoutMs} ms.`)
   }
 
   #badGateway(what) {

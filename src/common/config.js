@@ -22,15 +22,16 @@ class Environment {
     if (text === undefined) return fallback
     const value = Number(text)
     if (!Number.isFinite(value) || value < min || value > max || (integer && !Number.isInteger(value))) {
-      throw new ConfigError(`${name} is "${text}"; ${integer ? 'a whole number' : 'a number'} from ${min} to ${max} is allowed.`)
+      const kind = integer ? 'a whole number' : 'a number'
+      throw new ConfigError(`${name} is "${text}"; ${kind} from ${min} to ${max} is allowed.`)
     }
     return value
   }
 
   oneOf(name, fallback, allowed) {
     const value = this.text(name, fallback)
-    if (!allowed.includes(value)) throw new ConfigError(`${name} is "${value}"; one of ${allowed.join(', ')} is allowed.`)
-    return value
+    if (allowed.includes(value)) return value
+    throw new ConfigError(`${name} is "${value}"; one of ${allowed.join(', ')} is allowed.`)
   }
 
   flag(name, fallback) {
@@ -50,7 +51,9 @@ function serviceTime(environment) {
   const distribution = environment.oneOf('SERVICE_TIME_DISTRIBUTION', 'lognormal', DISTRIBUTIONS)
   const cv = environment.number('SERVICE_TIME_CV', undefined, { min: 0, max: 10 })
   if (cv !== undefined && distribution !== 'lognormal') {
-    throw new ConfigError(`SERVICE_TIME_CV is set but SERVICE_TIME_DISTRIBUTION is ${distribution}; only lognormal has a free CV.`)
+    throw new ConfigError(
+      `SERVICE_TIME_CV is set but SERVICE_TIME_DISTRIBUTION is ${distribution}; only lognormal has a free CV.`,
+    )
   }
   const meanMs = environment.number('SERVICE_TIME_MS', 10, { min: 0, max: 600_000 })
   return { distribution, meanMs, cv: cv ?? 0.5 }
@@ -62,6 +65,7 @@ function serviceTime(environment) {
  */
 export function readConfig(env, service, extend = () => ({})) {
   const environment = new Environment(env)
+  const replica = environment.text('REPLICA', environment.text('HOSTNAME', hostname()))
   return Object.freeze({
     service: environment.text('SERVICE_NAME', service),
     version: environment.text('SERVICE_VERSION', 'v1'),
@@ -74,7 +78,7 @@ export function readConfig(env, service, extend = () => ({})) {
     queueLimit: environment.number('QUEUE_LIMIT', 64, { min: 0, max: 100_000, integer: true }),
     serviceTime: serviceTime(environment),
     // Replicas must differ from each other and yet repeat from run to run.
-    seed: `${environment.text('SEED', '0')}/${service}/${environment.text('REPLICA', environment.text('HOSTNAME', hostname()))}`,
+    seed: `${environment.text('SEED', '0')}/${service}/${replica}`,
     ...extend(environment),
   })
 }
@@ -82,7 +86,6 @@ export function readConfig(env, service, extend = () => ({})) {
 /** What a service with dependencies needs on top: where they are and how long they may take. */
 export function readDependencies(environment, names) {
   const timeoutMs = environment.number('DEPENDENCY_TIMEOUT_MS', 2000, { min: 1, max: 600_000 })
-  return Object.fromEntries(
-    names.map((name) => [name, { name, url: environment.httpUrl(`${name.toUpperCase()}_URL`, `http://${name}:8080`), timeoutMs }]),
-  )
+  const url = (name) => environment.httpUrl(`${name.toUpperCase()}_URL`, `http://${name}:8080`)
+  return Object.fromEntries(names.map((name) => [name, { name, url: url(name), timeoutMs }]))
 }

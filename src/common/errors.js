@@ -53,7 +53,8 @@ function toHttpError(error) {
 /** What Fastify finds wrong with a path before there is a route; its `frameworkErrors` option. */
 export function answerFrameworkError(error, request, reply) {
   const path = shorten(request.url.split('?', 1)[0])
-  const [status, problem] = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? [414, 'is too long'] : [400, 'cannot be decoded']
+  const tooLong = error.code === 'FST_ERR_MAX_PARAM_LENGTH'
+  const [status, problem] = tooLong ? [414, 'is too long'] : [400, 'cannot be decoded']
   reply.code(status)
   reply.send({ status, error: 'invalid_path', message: `The path ${path} ${problem}.` })
 }

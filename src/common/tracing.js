@@ -18,7 +18,7 @@ export function requestIdOf(headers) {
 export function openSpan(headers) {
   const found = TRACEPARENT.exec(headers.traceparent ?? '')
   if (found === null) {
-    return { traceId: newTraceId(), spanId: newSpanId(), parentSpanId: undefined, flags: SAMPLED, tracestate: undefined }
+    return { traceId: newTraceId(), spanId: newSpanId(), flags: SAMPLED }
   }
   const [, traceId, parentSpanId, flags] = found
   return { traceId, spanId: newSpanId(), parentSpanId, flags, tracestate: headers.tracestate }

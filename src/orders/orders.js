@@ -63,7 +63,8 @@ export function createService(env) {
     routes.get('/:id', async (request) => {
       const order = orders.get(request.params.id)
       if (order) return order
-      throw new HttpError(404, 'not_found', `This replica has no order ${request.params.id} among its latest ${KEPT_ORDERS}.`)
+      const message = `This replica has no order ${request.params.id} among its latest ${KEPT_ORDERS}.`
+      throw new HttpError(404, 'not_found', message)
     })
   })
   return { app, config }

@@ -30,7 +30,8 @@ export function createService(env) {
     routes.get('/:id', async (request) => {
       const payment = payments.get(request.params.id)
       if (payment) return payment
-      throw new HttpError(404, 'not_found', `This replica has no payment ${request.params.id} among its latest ${KEPT_PAYMENTS}.`)
+      const message = `This replica has no payment ${request.params.id} among its latest ${KEPT_PAYMENTS}.`
+      throw new HttpError(404, 'not_found', message)
     })
   })
   return { app, config }

@@ -29,6 +29,7 @@ from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.records import Cycle, Diagnosis, Plan
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
+from marskit.knowledge.port import Incident
 from marskit.load.port import LoadError
 from marskit.mesh.port import ActionError, Applied, MeshEvent, Outcome, Preview, Unknown
 from marskit.planning import PlanningView
@@ -311,6 +312,7 @@ class FakeKnowledge:
     calls: list[str] = field(default_factory=list)
     run: RunStarted | None = None
     cycles: list[Cycle] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
     fail_open: Exception | None = None
     fail_append: Exception | None = None
 
@@ -319,11 +321,12 @@ class FakeKnowledge:
             raise self.fail_open
         self.run = run
 
-    async def append(self, cycle: Cycle) -> None:
+    async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
         await asyncio.sleep(0)
         if self.fail_append is not None:
             raise self.fail_append
         self.cycles.append(cycle)
+        self.incidents += incidents
 
     async def close(self) -> None:
         self.calls.append("knowledge.close")

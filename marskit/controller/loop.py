@@ -16,6 +16,7 @@ from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
     CycleCompleted,
+    Event,
     ExecuteEnded,
     Monitored,
     PhaseStarted,
@@ -32,7 +33,7 @@ from marskit.domain.records import (
     Phase,
     Plan,
 )
-from marskit.knowledge.port import Knowledge
+from marskit.knowledge.port import Incident, Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse import analyse
 from marskit.mapek.plan import decide
@@ -85,6 +86,8 @@ class Loop:
         self._effects = effects
         self._notices = notices
         self._between: list[Execution] = []
+        self._incidents: list[Incident] = []
+        bus.subscribe(self._note_incident)
         self._cpu_s = 0.0
 
     def note(self, execution: Execution) -> None:
@@ -93,6 +96,10 @@ class Loop:
         observation = self._bus.state.observation
         if observation is not None:
             self._effects.watch(execution, observation)
+
+    def _note_incident(self, event: Event) -> None:
+        if isinstance(event, Incident):
+            self._incidents.append(event)
 
     def view(self, observation: Observation | None = None) -> PlanningView:
         """What planner and shield may look at now; `observation` is the newest one unless given."""
@@ -210,9 +217,11 @@ class Loop:
                 return await self._approval.wait(number)
 
     async def _remember(self, cycle: Cycle) -> None:
+        incidents = tuple(self._incidents)
         try:
-            await self._knowledge.append(cycle)
+            await self._knowledge.append(cycle, incidents)
         except Exception as error:
             self._notices.failed("knowledge", "A cycle could not be stored", error)
         else:
             self._notices.worked("knowledge")
+            del self._incidents[: len(incidents)]

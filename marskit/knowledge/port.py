@@ -2,8 +2,18 @@
 
 from typing import Protocol
 
-from marskit.domain.events import RunStarted
+from marskit.domain.events import (
+    FaultInjected,
+    ModeChanged,
+    Noticed,
+    PlannerChanged,
+    RunStarted,
+    ScenarioChanged,
+)
 from marskit.domain.records import Cycle
+
+Incident = FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | Noticed
+"""What happens between phases and belongs to the story of a run."""
 
 
 class KnowledgeError(Exception):
@@ -17,8 +27,8 @@ class Knowledge(Protocol):
         """Begin the run's record."""
         ...
 
-    async def append(self, cycle: Cycle) -> None:
-        """Store one cycle; it survives any crash once this returns."""
+    async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
+        """Store one cycle and what happened since the one before; once this returns, no crash loses them."""
         ...
 
     async def close(self) -> None:

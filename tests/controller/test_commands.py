@@ -36,6 +36,8 @@ async def test_faults_reach_the_mesh(make_rig: MakeRig) -> None:
     await rig.do(Inject(SlowDown("orders", 3.0)))
     assert rig.mesh.faults == [SlowDown("orders", 3.0)]
     assert rig.state.faults == (SlowDown("orders", 3.0),)
+    await rig.do(StepCycle(), StepCycle())
+    assert rig.knowledge.incidents == rig.of(FaultInjected)
 
 
 async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:

@@ -1,0 +1,112 @@
+"""What is kept of one cycle, and the headline figures that a run's cycles add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from marskit.domain.events import RunStarted, ScenarioChanged
+from marskit.domain.records import Cycle, Outcome
+from marskit.domain.topology import GATEWAY
+from marskit.knowledge.port import Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is stored of one cycle."""
+
+    cycle: Cycle
+    incidents: tuple[Incident, ...]
+    """What happened since the cycle before."""
+    scenario: str
+    """The scenario in force."""
+    speed: float
+    """Its scenario seconds per real second."""
+    covers_s: float
+    """The real seconds since the cycle before began: the stretch that the cycle's observation speaks for."""
+
+    @property
+    def slo_met(self) -> bool | None:
+        """Whether every objective that could be judged held."""
+        return self.cycle.diagnosis.slo_met
+
+    @property
+    def failed_requests(self) -> float:
+        """How many of the users' requests failed in that stretch."""
+        edges = self.cycle.observation.edges
+        return sum(e.failures_per_s for e in edges if e.edge.source == GATEWAY) * self.covers_s
+
+    @property
+    def replicas_ready(self) -> int:
+        """All replicas that were paid for."""
+        return sum(workload.replicas_ready for workload in self.cycle.observation.workloads)
+
+    @property
+    def actions(self) -> int:
+        """How many actions were really carried out."""
+        return sum(execution.outcome is Outcome.APPLIED for execution in self.cycle.executions)
+
+
+class Recorder:
+    """Makes the records of one run, cycle after cycle."""
+
+    def __init__(self, run: RunStarted) -> None:
+        self._scenario = run.scenario
+        self._last_started_s: float | None = None
+
+    def record(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Record:
+        """The record of the next cycle."""
+        for incident in incidents:
+            if isinstance(incident, ScenarioChanged):
+                self._scenario = incident.scenario
+        before_s, self._last_started_s = self._last_started_s, cycle.started_at_s
+        covers_s = cycle.observation.window_s if before_s is None else cycle.started_at_s - before_s
+        return Record(cycle, incidents, self._scenario.name, self._scenario.speed, covers_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The headline figures of a run, always shown together."""
+
+    cycles: int
+    duration_s: float
+    """Real seconds that the cycles speak for."""
+    violation_minutes: float
+    """Scenario minutes in which an objective was violated."""
+    violation_real_s: float
+    """The same in real seconds."""
+    replica_minutes: float
+    """Scenario minutes of ready replicas, all workloads together."""
+    failed_requests: int
+    actions: int
+
+
+class Countable(Protocol):
+    """What figures are counted from: a record, or a row of the same columns."""
+
+    @property
+    def speed(self) -> float: ...  # noqa: D102 # as in Record
+    @property
+    def covers_s(self) -> float: ...  # noqa: D102 # as in Record
+    @property
+    def slo_met(self) -> bool | None: ...  # noqa: D102 # as in Record
+    @property
+    def failed_requests(self) -> float: ...  # noqa: D102 # as in Record
+    @property
+    def replicas_ready(self) -> int: ...  # noqa: D102 # as in Record
+    @property
+    def actions(self) -> int: ...  # noqa: D102 # as in Record
+
+
+def figures(cycles: Iterable[Countable]) -> Figures:
+    """The headline figures of these cycles."""
+    cycles = tuple(cycles)
+    violated = [cycle for cycle in cycles if cycle.slo_met is False]
+    return Figures(
+        cycles=len(cycles),
+        duration_s=sum(c.covers_s for c in cycles),
+        violation_minutes=sum(c.covers_s * c.speed for c in violated) / 60.0,
+        violation_real_s=sum(c.covers_s for c in violated),
+        replica_minutes=sum(c.replicas_ready * c.covers_s * c.speed for c in cycles) / 60.0,
+        failed_requests=round(sum(c.failed_requests for c in cycles)),
+        actions=sum(c.actions for c in cycles),
+    )

@@ -1,6 +1,6 @@
 """All files of one configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from marskit.mesh.envoy.resources.clusters import assignment, cluster
@@ -9,7 +9,7 @@ from marskit.mesh.envoy.resources.model import ClusterKey, Endpoint, Listener, R
 from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.envoy.resources.routes import RouteTranslator
 from marskit.mesh.envoy.resources.virtual_hosts import VirtualHost, virtual_hosts
-from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 CLUSTERS_FILE = "cds.json"
 LISTENERS_FILE = "lds.json"
@@ -44,6 +44,7 @@ def render(
             key for host in hosts for rule in host.rules for key in translator.clusters(rule)
         )
         files[routes_file(listener)] = (_routes(listener, hosts, translator, probe_token),)
+    _check_reached(faults, registry, keys)
     ordered = sorted(keys, key=lambda key: key.name)
     files[CLUSTERS_FILE] = tuple(cluster(key, registry, directory) for key in ordered)
     files |= {key.file: (assignment(key, registry, endpoints),) for key in ordered}
@@ -51,6 +52,14 @@ def render(
         entrance(listener, ports[listener.name], probe_token, directory) for listener in listeners
     )
     return files
+
+
+def _check_reached(faults: Sequence[WorkloadFault], registry: Registry, keys: Iterable[ClusterKey]) -> None:
+    """A fault that no request can meet is a mistake."""
+    reached = {name for key in keys for name in registry.workloads(key.host, key.subset, key.name)}
+    for fault in faults:
+        if fault.workload not in reached:
+            raise ManifestError(f"a fault for {fault.workload} cannot be injected: no route leads to it.")
 
 
 def _routes(

@@ -1,0 +1,132 @@
+"""What differs from listener to listener: callers, host names and ports, as a real Envoy tells them apart."""
+
+from pathlib import Path
+
+import pytest
+
+from marskit.mesh.manifests.istio import GatewayServer, HttpMatch, HttpRoute, VirtualService
+from tests.mesh.envoy.resources.bench import Bench, running_bench
+from tests.mesh.envoy.resources.factory import (
+    FOOD,
+    FOOD_ONLY,
+    GATE,
+    MUSIC,
+    MUSIC_ONLY,
+    NAMESPACE,
+    SHOP,
+    TILL,
+    TILLS,
+    at_gateway,
+    config,
+    exact,
+    gateway,
+    in_mesh,
+    prefix,
+    to,
+    when,
+)
+
+pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("envoy-resources")]
+
+FRONT, BACK, FRONT_TILL = "front__shop__8080", "back__shop__8080", "front__till__8080"
+TO_FOOD = HttpRoute(destinations=FOOD_ONLY)
+TO_MUSIC = HttpRoute(destinations=MUSIC_ONLY)
+TO_TILL = HttpRoute(destinations=(to(TILL),))
+
+
+def test_a_service_without_rules_is_reached_as_a_whole(bench: Bench) -> None:
+    bench.apply(config())
+    reached = {bench.request(listener=FRONT).backend for _ in range(60)}
+    assert reached == {FOOD, MUSIC, "shop-music#2"}
+    assert bench.request(listener=FRONT_TILL).backend == TILLS
+    assert bench.request().status == 404
+
+
+def test_rules_for_the_gateway_are_not_for_the_mesh(bench: Bench) -> None:
+    bench.apply(config(at_gateway(TO_FOOD), in_mesh(TO_TILL)))
+    assert bench.request().backend == FOOD
+    assert bench.request(listener=FRONT).backend == TILLS
+
+
+def test_rules_for_both_are_told_apart_by_the_gateways_of_a_match(bench: Bench) -> None:
+    inside = when(HttpMatch(gateways=("mesh",)), MUSIC_ONLY)
+    bench.apply(config(VirtualService("both", NAMESPACE, (SHOP, "*"), ("mesh", GATE), (inside, TO_FOOD))))
+    assert bench.request().backend == FOOD
+    assert bench.request(listener=FRONT).backend in (MUSIC, "shop-music#2")
+
+
+def test_a_caller_is_known_by_its_labels_and_namespace(bench: Bench) -> None:
+    gold = when(HttpMatch(source_labels=(("tier", "gold"),)), FOOD_ONLY)
+    elsewhere = when(HttpMatch(source_namespace="elsewhere"), FOOD_ONLY)
+    here = when(HttpMatch(source_namespace=NAMESPACE), (to(TILL),))
+    bench.apply(config(in_mesh(gold, elsewhere, here)))
+    assert bench.request(listener=FRONT).backend == FOOD
+    assert bench.request(listener=BACK).backend == TILLS
+
+
+@pytest.mark.parametrize("name", ["shop", "shop:8080", "shop.town", SHOP, f"{SHOP}:8080"])
+def test_a_caller_counts_as_having_used_any_of_the_services_names(name: str, bench: Bench) -> None:
+    called = when(HttpMatch(authority=exact(name)), FOOD_ONLY)
+    other = when(HttpMatch(authority=prefix("shop.village")), MUSIC_ONLY)
+    bench.apply(config(in_mesh(other, called, TO_TILL)))
+    assert bench.request(listener=FRONT).backend == FOOD
+
+
+def test_the_port_of_the_service_is_what_a_match_means(bench: Bench) -> None:
+    bench.apply(config(in_mesh(when(HttpMatch(port=80), FOOD_ONLY), when(HttpMatch(port=8080), (to(TILL),)))))
+    assert bench.request(listener=FRONT).backend == TILLS
+
+
+def test_where_no_rule_can_apply_the_service_is_reached_as_if_there_were_none(bench: Bench) -> None:
+    bench.apply(config(in_mesh(when(HttpMatch(source_labels=(("tier", "gold"),)), FOOD_ONLY), host=TILL)))
+    assert bench.request(listener=FRONT_TILL).backend == FOOD
+    bench.apply(config(in_mesh(when(HttpMatch(source_labels=(("tier", "lead"),)), FOOD_ONLY), host=TILL)))
+    assert bench.request(listener=FRONT_TILL).backend == TILLS
+
+
+def test_the_virtual_service_that_names_a_host_goes_before_one_with_a_wildcard(bench: Bench) -> None:
+    wild = VirtualService("wild", NAMESPACE, ("*.town.svc.cluster.local",), ("mesh",), (TO_FOOD,))
+    bench.apply(config(wild, in_mesh(TO_TILL)))
+    assert bench.request(listener=FRONT).backend == TILLS
+    assert bench.request(listener=FRONT_TILL).backend == FOOD
+
+
+def test_hosts_at_the_gateway(bench: Bench) -> None:
+    bench.apply(
+        config(
+            at_gateway(TO_FOOD, hosts=("food.example.com",), name="food"),
+            at_gateway(TO_TILL, hosts=("*.example.com",), name="all"),
+        )
+    )
+    asked = {
+        "food.example.com": FOOD,
+        "food.example.com:8080": FOOD,
+        "x.example.com": TILLS,
+        "x.y.example.com": TILLS,
+    }
+    assert {host: bench.request(headers={"host": host}).backend for host in asked} == asked
+    assert bench.request(headers={"host": "example.org"}).status == 404
+
+
+def test_virtual_services_for_one_host_are_joined_and_what_takes_everything_comes_last(bench: Bench) -> None:
+    bench.apply(
+        config(
+            at_gateway(when(HttpMatch(exact("/food")), FOOD_ONLY), TO_TILL, name="first"),
+            at_gateway(when(HttpMatch(prefix("/music")), MUSIC_ONLY), name="second"),
+        )
+    )
+    assert bench.request("/food").backend == FOOD
+    assert bench.request("/music").backend in (MUSIC, "shop-music#2")
+    assert bench.request("/other").backend == TILLS
+
+
+def test_every_port_of_the_gateways_is_a_listener_with_its_own_hosts(tmp_path: Path) -> None:
+    ports = gateway(GatewayServer(80, "HTTP", ("*.example.com",)), GatewayServer(8081, "HTTP2", ("*",)))
+    rules = config(
+        at_gateway(when(HttpMatch(port=8081), (to(TILL),)), TO_FOOD, hosts=("*",)), gateways=(ports,)
+    )
+    with running_bench(tmp_path, rules, (FOOD, TILLS), calls=()) as bench:
+        assert [listener.name for listener in bench.listeners] == ["ingress__80", "ingress__8081"]
+        assert bench.request(listener="ingress__8081").backend == TILLS
+        assert bench.request(listener="ingress__80").status == 404
+        assert bench.request(listener="ingress__80", headers={"host": "a.example.com"}).backend == FOOD

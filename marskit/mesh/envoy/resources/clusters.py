@@ -42,7 +42,7 @@ def cluster(key: ClusterKey, registry: Registry, directory: PurePath) -> Resourc
         **_balancing(policy, registry.rule_name(key.host)),
     )
     if policy.outlier_detection is not None:
-        resource["outlier_detection"] = _outliers(policy.outlier_detection)
+        resource["outlier_detection"] = _outliers(policy.outlier_detection, policy.consecutive_gateway_errors)
     return resource
 
 
@@ -104,9 +104,9 @@ def _balancing(policy: TrafficPolicy, rule: str) -> Resource:
     return {"lb_policy": (policy.load_balancer or LoadBalancer.LEAST_REQUEST).value}
 
 
-def _outliers(outliers: OutlierDetection) -> Resource:
+def _outliers(outliers: OutlierDetection, gateway_errors: int | None) -> Resource:
     """Only what was asked for ejects: Envoy's own idea of outlying success rates is off, as in Istio."""
-    return {
+    resource: Resource = {
         "consecutive_5xx": outliers.consecutive_5xx,
         "enforcing_consecutive_5xx": 100 if outliers.consecutive_5xx else 0,
         "enforcing_success_rate": 0,
@@ -114,3 +114,7 @@ def _outliers(outliers: OutlierDetection) -> Resource:
         "base_ejection_time": duration(outliers.base_ejection_ms),
         "max_ejection_percent": outliers.max_ejection_percent,
     }
+    if gateway_errors:
+        resource["consecutive_gateway_failure"] = gateway_errors
+        resource["enforcing_consecutive_gateway_failure"] = 100
+    return resource

@@ -1,14 +1,9 @@
 """How host names with wildcards compare: `*` alone, or `*.` and a suffix."""
 
 
-def is_wildcard(host: str) -> bool:
-    """Whether it stands for more than one name."""
-    return host.startswith("*")
-
-
 def covers(pattern: str, host: str) -> bool:
     """Whether every name that `host` stands for is one that `pattern` stands for."""
-    if is_wildcard(pattern):
+    if pattern.startswith("*"):
         return host.removeprefix("*").endswith(pattern[1:])
     return pattern == host
 

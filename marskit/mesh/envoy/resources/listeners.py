@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from marskit.domain.topology import GATEWAY
-from marskit.mesh.envoy.resources.model import Call, Listener
+from marskit.mesh.envoy.resources.model import Listener
+from marskit.mesh.manifests.graph import Call
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 HTTP_PROTOCOLS = ("HTTP", "HTTP2")
@@ -34,5 +35,4 @@ def listeners(config: MeshConfig, calls: Iterable[Call]) -> tuple[Listener, ...]
 def _edge(call: Call, namespace: str) -> Listener:
     """Several variables of a caller may hold the same address: their listeners are equal."""
     service = call.service if call.namespace == namespace else f"{call.service}.{call.namespace}"
-    host = f"{call.service}.{call.namespace}.svc.cluster.local"
-    return Listener(f"{call.caller}__{service}__{call.port}", call.caller, host, call.port)
+    return Listener(f"{call.caller}__{service}__{call.port}", call.caller, call.host, call.port)

@@ -1,36 +1,12 @@
 """What the translation is told beside the manifests: where the proxy listens and which replicas are ready."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from marskit.domain.topology import GATEWAY
 
 Resource = dict[str, Any]
 """One xDS resource or a part of one, in protobuf's JSON form. Written once, then only compared and dumped."""
-
-
-class Call(Protocol):
-    """That a Deployment calls a Service: what becomes an edge listener."""
-
-    @property
-    def caller(self) -> str:
-        """The calling Deployment."""
-        ...
-
-    @property
-    def service(self) -> str:
-        """The Service that is called."""
-        ...
-
-    @property
-    def namespace(self) -> str:
-        """The Service's namespace."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """The Service's port."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

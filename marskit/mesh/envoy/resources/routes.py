@@ -139,8 +139,7 @@ class RouteTranslator:
 
     def _key(self, destination: RouteDestination, where: str) -> ClusterKey:
         port = self._registry.port(destination, self._listener.port, where)
-        if destination.subset is not None:
-            self._registry.subset(destination.host, destination.subset, where)
+        self._registry.workloads(destination.host, destination.subset, where)
         return ClusterKey(self._listener.name, destination.host, port, destination.subset)
 
 

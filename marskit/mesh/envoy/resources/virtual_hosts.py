@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from marskit.mesh.envoy.resources.hosts import covers, intersection, is_wildcard
+from marskit.mesh.envoy.resources.hosts import intersection
 from marskit.mesh.envoy.resources.matching import applies, catches_all
 from marskit.mesh.envoy.resources.model import Listener
 from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, HttpRoute, RouteDestination, VirtualService
 from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.selection import routes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +40,10 @@ def virtual_hosts(listener: Listener, registry: Registry) -> tuple[VirtualHost, 
 
 def _service_rules(listener: Listener, host: str, registry: Registry) -> tuple[Rule, ...]:
     """Those of the VirtualService that speaks for the host; without one, everything goes to the Service."""
-    service = _virtual_service(registry.config, host)
+    service = routes_of(registry.config, host)
     rules = tuple(_rules(service, listener, MESH_GATEWAY, registry)) if service else ()
     straight = HttpRoute(destinations=(RouteDestination(host, port=listener.port),))
     return rules or (Rule(f"Service {host}", None, straight),)
-
-
-def _virtual_service(config: MeshConfig, host: str) -> VirtualService | None:
-    """Sidecars follow one VirtualService per host: the one that names it, else the longest wildcard."""
-    candidates = [
-        (is_wildcard(name), -len(name), position, service)
-        for position, service in enumerate(config.virtual_services)
-        if MESH_GATEWAY in service.gateways
-        for name in service.hosts
-        if covers(name, host)
-    ]
-    return min(candidates, key=lambda candidate: candidate[:3])[3] if candidates else None
 
 
 def _gateway_hosts(listener: Listener, registry: Registry) -> tuple[VirtualHost, ...]:

@@ -20,11 +20,12 @@ from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, rou
 from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, WorkloadFault
 from marskit.mesh.envoy.resources.render import render
+from marskit.mesh.manifests.graph import Call
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import Applied
 from marskit.ports import LOOPBACK, PortPicker
 from marskit.processes import Children
-from tests.mesh.envoy.resources.factory import CALLS, Called
+from tests.mesh.envoy.resources.factory import CALLS
 
 TOKEN = "secret"
 DEADLINE_S = 10.0
@@ -171,7 +172,7 @@ class Bench:
 
 @contextmanager
 def running_bench(
-    folder: Path, config: MeshConfig, backends: Sequence[str], calls: Sequence[Called] = CALLS
+    folder: Path, config: MeshConfig, backends: Sequence[str], calls: Sequence[Call] = CALLS
 ) -> Iterator[Bench]:
     """Backends and an Envoy with the listeners that `config` and `calls` ask for."""
     picker, children = PortPicker(), Children()

@@ -1,9 +1,9 @@
 """Small configurations for the tests: shop (food and music) and till (one workload), called by `front`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from marskit.mesh.envoy.resources.model import Endpoint, Listener
+from marskit.mesh.manifests.graph import Call
 from marskit.mesh.manifests.istio import (
     MESH_GATEWAY,
     DestinationRule,
@@ -29,15 +29,11 @@ GATE = f"{NAMESPACE}/gate"
 FOOD, MUSIC, TILLS = "shop-food", "shop-music", "till"
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
-    caller: str
-    service: str
-    namespace: str = NAMESPACE
-    port: int = 8080
+def call(caller: str, service: str, namespace: str = NAMESPACE, port: int = 8080) -> Call:
+    return Call(caller, "URL", service, namespace, port, f"http://{service}:{port}")
 
 
-CALLS = (Called("front", "shop"), Called("front", "till"), Called("back", "shop"))
+CALLS = (call("front", "shop"), call("front", "till"), call("back", "shop"))
 
 
 def exact(value: str) -> StringMatch:

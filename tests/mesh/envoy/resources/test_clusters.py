@@ -80,6 +80,15 @@ def test_outlier_detection_ejects_for_what_was_asked_and_nothing_else() -> None:
     }
 
 
+def test_gateway_errors_eject_only_when_written() -> None:
+    outliers = OutlierDetection(0, interval_ms=500, base_ejection_ms=10_000, max_ejection_percent=60)
+    policy = TrafficPolicy(outlier_detection=outliers, consecutive_gateway_errors=3)
+    detection = made(rule(policy))["outlier_detection"]
+    assert detection["consecutive_gateway_failure"] == 3
+    assert detection["enforcing_consecutive_gateway_failure"] == 100
+    assert detection["enforcing_consecutive_5xx"] == 0
+
+
 def test_a_subsets_setting_replaces_the_hosts_and_leaves_the_others() -> None:
     of_host = TrafficPolicy(
         LoadBalancer.RANDOM, connection_pool=ConnectionPool(max_connections=1, max_requests=1)

@@ -4,11 +4,11 @@ from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import Listener
 from marskit.mesh.manifests.istio import GatewayServer
 from marskit.mesh.manifests.model import ManifestError
-from tests.mesh.envoy.resources.factory import SHOP, Called, config, gateway
+from tests.mesh.envoy.resources.factory import SHOP, call, config, gateway
 
 
 def test_one_for_the_gateway_and_one_per_caller_and_service() -> None:
-    calls = (Called("front", "shop"), Called("front", "shop"), Called("back", "shop", port=81))
+    calls = (call("front", "shop"), call("front", "shop"), call("back", "shop", port=81))
     assert listeners(config(), calls) == (
         Listener("ingress", "ingress", None, 80),
         Listener("front__shop__8080", "front", SHOP, 8080),
@@ -17,7 +17,7 @@ def test_one_for_the_gateway_and_one_per_caller_and_service() -> None:
 
 
 def test_a_service_of_another_namespace_keeps_it_in_the_name() -> None:
-    [_, edge] = listeners(config(), (Called("front", "shop", "village"),))
+    [_, edge] = listeners(config(), (call("front", "shop", "village"),))
     assert (edge.name, edge.service) == ("front__shop.village__8080", "shop.village.svc.cluster.local")
 
 

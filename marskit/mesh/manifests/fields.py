@@ -43,12 +43,12 @@ def found(value: Any) -> str:
     """What stands there, short enough for a sentence."""
     if value is None:
         return "empty"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) <= 60:
+        return text
     if isinstance(value, dict):
         return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return "a list" if isinstance(value, list) else f"{text[:57]}..."
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
@@ -118,7 +118,7 @@ class Field:
         """A number within bounds, both included."""
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
-            raise self.error(f"a number from {minimum:g} to {maximum:g}")
+            raise self.error(f"a number from {minimum:.9g} to {maximum:.9g}")
         return float(value)
 
     def duration_ms(self, minimum: int = 1) -> int:

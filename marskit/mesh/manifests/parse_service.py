@@ -79,4 +79,4 @@ def _annotated_number(field: Field, minimum: float, maximum: float) -> float:
     try:
         return Field(float(field.text()), field.path).number(minimum, maximum)
     except ValueError:
-        raise field.error(f"a number from {minimum:g} to {maximum:g}, in quotes") from None
+        raise field.error(f"a number from {minimum:.9g} to {maximum:.9g}, in quotes") from None

@@ -170,12 +170,13 @@ def _destination(
     host = destination.host
     service = service_of(config, host)
     if service is None:
-        hosts = sorted(service.host for service in config.services)
+        names = sorted(service.name for service in config.services)
         yield _fatal(
             "VirtualService",
             vs,
             (*path, "host"),
-            f"{host} is no Service{suggestion(host, hosts)}; there is {', '.join(hosts) or 'none'}",
+            f"{host} is no Service{suggestion(host.partition('.')[0], names)};"
+            f" there is {', '.join(names) or 'none'}",
         )
         return
     ports = [port for port, _ in service.ports]

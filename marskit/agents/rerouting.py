@@ -17,12 +17,13 @@ BACK_PERCENT = 10
 """How much it is given back per step; the first such step is the probe that shows whether it is well."""
 FAILING_PERCENT = 5.0
 HEALTHY_PERCENT = 1.0
-DRAGGING_FACTOR = 2.0
-"""A subset whose p95 is so many times that of its siblings drags."""
-REST_S = 60.0
+DRAGGING_FACTOR = 3.0
+"""A bottleneck whose p95 is so many times that of its siblings drags; less is chance or a busy machine."""
+REST_S = 55.0
 """On the scenario's clock: how long a bad subset is left alone, doubled by every relapse."""
-STEP_REST_S = 15.0
+STEP_REST_S = 25.0
 """On the scenario's clock: how long each step back is watched."""
+# Neither is a multiple of 15 s, the usual period: a millisecond must not decide about a cycle.
 
 
 @dataclass(slots=True)
@@ -174,8 +175,10 @@ def _trouble(
     failures, requests = _failures(destination, observation) or (0, 1)
     if failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT:
         return f"fails {failures} of {requests} requests"
+    if diagnosis.bottleneck != destination.workload:
+        return None
     siblings = [_p95_ms(d, observation) for d in well if d is not destination]
     own, other = _p95_ms(destination, observation), max((p for p in siblings if p is not None), default=None)
-    if diagnosis.slo_met is False and own is not None and other is not None and own > DRAGGING_FACTOR * other:
+    if own is not None and other is not None and own > DRAGGING_FACTOR * other:
         return f"answers in {own:.0f} ms where its siblings take {other:.0f} ms (p95)"
     return None

@@ -17,7 +17,7 @@ class Thresholds:
     """The utilisation that scaling up aims for."""
     idle: float = 0.3
     """Below this a workload may be given one replica less ..."""
-    idle_cycles: int = 5
+    idle_cycles: int = 8
     """... after so many cycles in a row."""
 
 

@@ -47,7 +47,8 @@ def analyse(
     violated = sorted(
         (slo for slo in slos if slo.met is False), key=lambda slo: (slo.service not in entries, -_excess(slo))
     )
-    blames = [find_bottleneck(slo, observation, topology) for slo in violated]
+    traced = [find_bottleneck(slo, observation, topology) for slo in violated]
+    blames = [blame for blame in traced if blame is not None]
     found = (
         *slo_symptoms(slos, observation, goals),
         *_bottleneck_symptoms(blames, observation),
@@ -67,7 +68,7 @@ def analyse(
             actions=actions,
             period_s=period_s,
         ),
-        sentence=_sentence(slos, blames, symptoms),
+        sentence=_sentence(slos, violated, blames, symptoms),
     )
 
 
@@ -100,11 +101,17 @@ def _bottleneck_symptoms(blames: Sequence[Blame], observation: Observation) -> l
     return list(found.values())
 
 
-def _sentence(slos: Sequence[SloStatus], blames: Sequence[Blame], symptoms: Sequence[Symptom]) -> str:
-    if blames:
-        services = " and ".join(blame.service for blame in blames)
-        miss = "misses its objective" if len(blames) == 1 else "miss their objectives"
-        return f"{services} {miss}: {blames[0].sentence[0].lower()}{blames[0].sentence[1:]}"
+def _sentence(
+    slos: Sequence[SloStatus],
+    violated: Sequence[SloStatus],
+    blames: Sequence[Blame],
+    symptoms: Sequence[Symptom],
+) -> str:
+    if violated:
+        services = " and ".join(slo.service for slo in violated)
+        miss = "misses its objective" if len(violated) == 1 else "miss their objectives"
+        why = blames[0].sentence if blames else "No workload of the mesh is behind it."
+        return f"{services} {miss}: {why[0].lower()}{why[1:]}"
     warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
     judged = [slo for slo in slos if slo.met is not None]
     if not judged:

@@ -22,20 +22,21 @@ class Blame:
     sentence: str
 
 
-def find_bottleneck(status: SloStatus, observation: Observation, topology: Topology) -> Blame:
+def find_bottleneck(status: SloStatus, observation: Observation, topology: Topology) -> Blame | None:
     """Walk from the violated service to the workload that none of its callees explains.
 
     A callee explains its caller when it accounts for more of the caller's p95 than the caller itself, or
-    for at least half of the caller's failures.
+    for at least half of the caller's failures. None when no workload is behind the service.
     """
     by_errors = status.latency_met is not False
     workload = _worst(status.service, None, observation, topology, by_errors=by_errors)
-    path = [workload]
-    while (callee := _explaining_callee(path[-1], observation, topology, by_errors=by_errors)) is not None:
-        workload = _worst(callee, path[-1], observation, topology, by_errors=by_errors)
-        if workload in path:
-            break
+    path: list[str] = []
+    while workload is not None and workload not in path:
         path.append(workload)
+        callee = _explaining_callee(workload, observation, topology, by_errors=by_errors)
+        workload = callee and _worst(callee, path[-1], observation, topology, by_errors=by_errors)
+    if not path:
+        return None
     return Blame(
         service=status.service,
         workload=path[-1],
@@ -66,7 +67,7 @@ def _explaining_callee(
         weights[service] = (
             sum(e.failures_per_s for e in edges) if by_errors else max((_p95(e) for e in edges), default=0.0)
         )
-        saturated = any(is_saturated(observation.workload(w)) for w in topology.service(service).workloads)
+        saturated = any(is_saturated(observation.workload(w)) for w in _behind(service, topology))
         blamed[service] = weights[service] * (_SATURATED_FACTOR if saturated else 1.0)
     if not blamed:
         return None
@@ -82,7 +83,7 @@ def _explaining_callee(
 
 def _worst(
     service: str, caller: str | None, observation: Observation, topology: Topology, *, by_errors: bool
-) -> str:
+) -> str | None:
     """The workload behind the service that fails or delays most; one without ready replicas first."""
 
     def badness(name: str) -> tuple[bool, float, float]:
@@ -94,7 +95,12 @@ def _worst(
         )
         return by_errors and workload.replicas_ready == 0, harm * factor, workload.utilisation or 0.0
 
-    return max(topology.service(service).workloads, key=badness)
+    return max(_behind(service, topology), key=badness, default=None)
+
+
+def _behind(service: str, topology: Topology) -> tuple[str, ...]:
+    """The workloads behind the service; none behind one outside the mesh."""
+    return next((s.workloads for s in topology.services if s.name == service), ())
 
 
 def _p95(edge: EdgeObservation) -> float:

@@ -14,7 +14,7 @@ from marskit.domain.actions import (
 )
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Effect, Execution, Observation, Outcome, ServiceObservation
+from marskit.domain.records import Effect, Execution, Latency, Observation, Outcome, ServiceObservation
 from marskit.domain.topology import Topology
 from marskit.mapek.utility import entry_services
 
@@ -58,7 +58,7 @@ def effect(
     """
     execution = pending.execution
     name = _facing_service(_changed_service(execution.action, topology, configuration), topology, goals)
-    before, now = pending.before.service(name), after.service(name)
+    before, now = _service(pending.before, name), _service(after, name)
     return Effect(
         execution=execution.id,
         service=name,
@@ -70,12 +70,20 @@ def effect(
     )
 
 
+def _service(observation: Observation, name: str) -> ServiceObservation:
+    """What was seen of the service; nothing of one that no request went to."""
+    nothing = ServiceObservation(name, 0.0, 0.0, Latency())
+    return next((s for s in observation.services if s.service == name), nothing)
+
+
 def _changed_service(action: Action, topology: Topology, configuration: Configuration) -> str:
     match action:
         case Scale(workload):
             return topology.workload(workload).service
         case ShiftTraffic() | SetTimeout() | SetRetries():
-            return configuration.route(action.virtual_service, action.route).destinations[0].service
+            route = configuration.route(action.virtual_service, action.route)
+            # A route that only redirects has no destination; the VirtualService's name is the best there is.
+            return next((d.service for d in route.destinations), action.virtual_service)
         case SetOutlierDetection(destination_rule):
             return next(o.service for o in configuration.outliers if o.destination_rule == destination_rule)
         case _:
@@ -95,7 +103,8 @@ def _reach(service: str, topology: Topology) -> set[str]:
         name = todo.pop()
         if name not in reached:
             reached.add(name)
-            todo += [c for w in topology.service(name).workloads for c in topology.callees(w)]
+            behind = next((s.workloads for s in topology.services if s.name == name), ())
+            todo += [callee for workload in behind for callee in topology.callees(workload)]
     return reached
 
 

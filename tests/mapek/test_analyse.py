@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 from marskit.domain.records import Diagnosis, Severity, SymptomKind
+from marskit.domain.topology import EdgeId, Service
 from marskit.mapek.analyse import analyse
 from tests.mapek.mesh import (
     GOALS,
@@ -9,6 +12,7 @@ from tests.mapek.mesh import (
     TOPOLOGY,
     World,
     configuration,
+    latency,
 )
 
 
@@ -66,6 +70,35 @@ def test_a_saturated_callee_is_blamed_on_less() -> None:
 def test_of_two_subsets_the_worse_one_is_blamed() -> None:
     world = World().edge(INTO_ORDERS, p95_ms=500).edge(TO_MUSIC, p95_ms=420)
     assert diagnose(world).bottleneck == "music"
+
+
+def test_a_service_without_workloads_is_violated_by_nobody_we_know() -> None:
+    bare = replace(TOPOLOGY, services=(Service("orders", "demo", 8080, ()), *TOPOLOGY.services[1:]))
+    diagnosis = analyse(
+        World().edge(INTO_ORDERS, p95_ms=900).observation(),
+        topology=bare,
+        goals=GOALS,
+        configuration=configuration(),
+        actions=0,
+        period_s=5.0,
+    )
+    assert diagnosis.bottleneck is None
+    assert diagnosis.sentence == "orders misses its objective: no workload of the mesh is behind it."
+
+
+def test_the_walk_ends_at_the_edge_of_the_mesh() -> None:
+    outside = EdgeId("orders", "api.example.com", "unknown")
+    world = World().edge(INTO_ORDERS, p95_ms=900)
+    world.edges[outside] = replace(world.edges[TO_PAYMENTS], edge=outside, latency=latency(850))
+    diagnosis = analyse(
+        world.observation(),
+        topology=replace(TOPOLOGY, edges=(*TOPOLOGY.edges, outside)),
+        goals=GOALS,
+        configuration=configuration(),
+        actions=0,
+        period_s=5.0,
+    )
+    assert diagnosis.bottleneck == "orders"
 
 
 def test_too_few_samples_are_not_trusted() -> None:

@@ -151,9 +151,15 @@ class FakeLoad:
     scenarios: tuple[str, ...] = ("steady", "spike")
     calls: list[str] = field(default_factory=list)
     factor: float = 1.0
+    fail_prepare: Exception | None = None
     fail_start: Exception | None = None
     fail_sample: Exception | None = None
     _began_s: float | None = None
+
+    async def prepare(self) -> None:
+        self.calls.append("load.prepare")
+        if self.fail_prepare is not None:
+            raise self.fail_prepare
 
     async def start(self, gateway_url: str) -> None:
         self.calls.append("load.start")

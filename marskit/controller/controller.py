@@ -110,11 +110,8 @@ class Controller:
         reason: str | None = None
         try:
             await self._live()
-        except (MeshError, LoadError) as error:
-            reason = describe(error)
         except Exception as error:
-            _log.exception("the controller failed")
-            reason = f"Internal error: {type(_first(error)).__name__}: {describe(_first(error))}"
+            reason = _reason(error)
         finally:
             await _to_the_end(self._shut_down(reason))
 
@@ -136,7 +133,10 @@ class Controller:
         self.bus.publish(started)
         # Not waited for: the mesh need not wait for the disk, and cycles are stored after it in any case.
         self._opening = asyncio.create_task(self._open_knowledge(started))
-        gateway_url = await self._mesh.start(self._report)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._load.prepare())
+            starting = tasks.create_task(self._mesh.start(self._report))
+        gateway_url = starting.result()
         if self.state.gateway_url is None:
             self.bus.publish(MeshReady(self._clock.now(), gateway_url))
         await self._load.start(gateway_url)
@@ -201,8 +201,12 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
         raise cancelled
 
 
-def _first(error: BaseException) -> BaseException:
-    """The error itself, or the first one of a group of them."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _reason(error: Exception) -> str:
+    """Why the run ended, in one sentence; a fault of our own is logged with its traceback as well."""
+    first: BaseException = error
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, MeshError | LoadError):
+        return describe(first)
+    _log.error("the controller failed", exc_info=error)
+    return f"Internal error: {type(first).__name__}: {describe(first)}"

@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,15 +36,6 @@ def part_of(path: Path) -> Part | None:
     """The part that a file is by its name, or None."""
     match = _PART.fullmatch(path.name)
     return Part(int(match[1]), int(match[2])) if match else None
-
-
-def outermost(parts: Iterable[Part]) -> list[Part]:
-    """The parts whose cycles no other part holds, in order."""
-    kept: list[Part] = []
-    for part in sorted(parts, key=lambda part: (part.first, -part.last)):
-        if not kept or not kept[-1].holds(part):
-            kept.append(part)
-    return kept
 
 
 def run_folder(root: Path, run: str) -> Path:

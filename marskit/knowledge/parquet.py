@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from marskit.domain.events import RunStarted
 from marskit.domain.records import Cycle
-from marskit.knowledge.files import RUN_FILE, Part, outermost, part_of, run_folder, sync_folder, write_durably
+from marskit.knowledge.files import RUN_FILE, Part, run_folder, sync_folder, write_durably
 from marskit.knowledge.port import Incident, KnowledgeError
 from marskit.knowledge.record import Recorder
 from marskit.knowledge.schema import cycle_row, cycle_schema, run_row, run_schema
@@ -47,7 +47,7 @@ class ParquetKnowledge:
         """Merge what is left into one file."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            await self._in_thread(writer.compact)
+            await self._in_thread(writer.close)
         self._executor.shutdown(wait=True)
 
     def _opened(self) -> "_Writer":
@@ -68,7 +68,8 @@ class _Writer:
         self._recorder = Recorder(run)
         self._started_at_us = time.time_ns() // 1000
         self._described = False
-        self._parts = 0
+        self._singles: dict[Part, pl.DataFrame] = {}
+        self._merged: list[Part] = []
 
     def open(self) -> None:
         self._describe()
@@ -82,30 +83,42 @@ class _Writer:
         self._describe()
         record = self._recorder.record(cycle, incidents)
         frame = pl.DataFrame([cycle_row(self._run, record)], schema=cycle_schema())
-        write_durably(self._folder / Part(cycle.id, cycle.id).name, _uncompressed(frame))
-        self._parts += 1
-        if self._parts > MOST_PARTS:
-            self.compact()
+        part = Part(cycle.id, cycle.id)
+        write_durably(self._path(part), _uncompressed(frame))
+        self._singles[part] = frame
+        if len(self._singles) > MOST_PARTS:
+            self._merge_singles()
 
-    def compact(self) -> None:
-        """Merge the files into one: first the merged one is durable, then the others go.
+    def close(self) -> None:
+        import polars as pl
+
+        self._merge_singles()
+        if len(self._merged) > 1:
+            self._merge({part: pl.read_parquet(self._path(part)) for part in self._merged})
+
+    def _merge_singles(self) -> None:
+        singles, self._singles = self._singles, {}
+        if singles:
+            self._merged.append(self._merge(singles))
+
+    def _merge(self, frames: "dict[Part, pl.DataFrame]") -> Part:
+        """Merge the files of these frames: first the merged one is durable, then the others go.
 
         Cut short in between, both lie there; a reader leaves out the files whose cycles another one holds.
         """
         import polars as pl
 
-        self._parts = 0
-        paths = {part: path for path in self._folder.iterdir() if (part := part_of(path)) is not None}
-        parts = outermost(paths)
-        if not parts:
-            return
-        whole = Part(parts[0].first, parts[-1].last)
-        if len(parts) > 1:
+        whole = Part(min(frames).first, max(frames).last)
+        if len(frames) > 1:
             content = io.BytesIO()
-            pl.concat([pl.read_parquet(paths[part]) for part in parts]).write_parquet(content)
-            write_durably(self._folder / whole.name, content.getvalue())
-        for part in paths.keys() - {whole}:
-            paths[part].unlink()
+            pl.concat(frames.values(), rechunk=True).write_parquet(content)
+            write_durably(self._path(whole), content.getvalue())
+            for part in frames:
+                self._path(part).unlink()
+        return whole
+
+    def _path(self, part: Part) -> Path:
+        return self._folder / part.name
 
     def _describe(self) -> None:
         import polars as pl

@@ -27,6 +27,14 @@ class Load(Protocol):
         """The names that `set_scenario` takes."""
         ...
 
+    async def prepare(self) -> None:
+        """Do what needs no gateway yet, so that it may happen beside the start of the mesh.
+
+        Raises:
+            LoadError: It cannot start; everything that was started is gone again.
+        """
+        ...
+
     async def start(self, gateway_url: str) -> None:
         """Begin the curve at its beginning; return once requests flow.
 

@@ -93,14 +93,15 @@ async def test_a_failing_planner_gives_an_empty_plan_that_says_why(make_rig: Mak
     assert rig.notices == ["The planner scripted failed: division by zero."]
 
 
-@pytest.mark.parametrize("part", ["mesh", "load"])
+@pytest.mark.parametrize("part", ["mesh", "preparation", "load"])
 async def test_a_failing_start_ends_the_run_with_its_reason(make_rig: MakeRig, part: str) -> None:
     rig = make_rig()
-    rig.mesh.fail_start = MeshError("Envoy was not found.") if part == "mesh" else None
-    rig.load.fail_start = LoadError("Locust was not found.") if part == "load" else None
+    rig.mesh.fail_start = MeshError("The mesh was not found.") if part == "mesh" else None
+    rig.load.fail_prepare = LoadError("The preparation was not found.") if part == "preparation" else None
+    rig.load.fail_start = LoadError("The load was not found.") if part == "load" else None
     await rig.build().run()
     assert rig.state.ended is not None
-    assert rig.state.ended.reason == f"{'Envoy' if part == 'mesh' else 'Locust'} was not found."
+    assert rig.state.ended.reason == f"The {part} was not found."
     assert rig.calls[-3:] == ["load.stop", "mesh.stop", "knowledge.close"]
     assert isinstance(rig.events[-1], RunEnded)
 
@@ -110,7 +111,8 @@ async def test_everything_ends_in_order_and_the_end_comes_last(make_rig: MakeRig
     rig.mesh.fail_stop = OSError("no such process")
     await rig.do(Run())
     await rig.stop()
-    assert rig.calls == ["mesh.start", "load.start", "load.stop", "mesh.stop", "knowledge.close"]
+    assert rig.calls[:3] == ["load.prepare", "mesh.start", "load.start"]
+    assert rig.calls[3:] == ["load.stop", "mesh.stop", "knowledge.close"]
     assert [type(event) for event in rig.events[-2:]] == [Noticed, RunEnded]
     assert rig.state.ended is not None
     assert rig.state.ended.reason is None

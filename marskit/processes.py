@@ -102,6 +102,8 @@ class Children:
         """Stop every child at once, then the guard, which removes the scratch directory."""
         self._closed = True
         await asyncio.gather(*(self.stop(child, grace_s=grace_s) for child in tuple(self._running)))
+        if self._guard is None and self._scratch is None:
+            return
         guarding = self._ensure_guard()
         os.close(self._pipe)
         self._pipe = -1

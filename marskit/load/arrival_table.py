@@ -85,6 +85,6 @@ def _number(file: Path, line: int, column: str, text: str) -> float:
         number = math.nan
     if not 0 <= number <= LARGEST:
         raise ScenarioError(
-            f'{file}:{line}: {column} is "{text}"; it must be a number from 0 to {LARGEST:g}.'
+            f'{file}:{line}: {column} is "{text}"; it must be a number from 0 to {LARGEST:.10g}.'
         )
     return number

@@ -50,9 +50,9 @@ class Table:
     ) -> float:
         """A finite number within the bounds; `above` excludes its bound and replaces `at_least`."""
         if above is None:
-            allowed = f"a number from {at_least:g} to {at_most:g}"
+            allowed = f"a number from {at_least:g} to {at_most:.10g}"
         else:
-            allowed = f"a number above {above:g} and at most {at_most:g}"
+            allowed = f"a number above {above:g} and at most {at_most:.10g}"
         found = self.value(key, allowed)
         if not isinstance(found, int | float) or isinstance(found, bool) or not math.isfinite(found):
             self._mismatch(key, found, allowed)

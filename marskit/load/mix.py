@@ -21,7 +21,7 @@ class Request:
     weight: float
     """Its share of the mix is this over the sum of all weights."""
     headers: tuple[tuple[str, str], ...]
-    body: bytes | None
+    body: str | None
     expect_status: tuple[int, ...]
     """The accepted status codes; empty accepts every one below 400."""
     expect_headers: tuple[tuple[str, str], ...]
@@ -70,7 +70,7 @@ def _read_request(table: Table) -> Request:
     body = None
     if table.has("json"):
         try:
-            body = json.dumps(table.value("json", "a JSON value"), allow_nan=False).encode()
+            body = json.dumps(table.value("json", "a JSON value"), allow_nan=False)
         except (TypeError, ValueError):
             table.fail("json", "holds a date or a number that JSON does not have")
         if not any(header.lower() == "content-type" for header, _ in headers):

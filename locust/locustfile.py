@@ -1,0 +1,209 @@
+"""Sends a marskit scenario with Locust: every user follows a seeded Poisson clock of its own.
+
+By itself, from this folder: `locust -f locustfile.py --host http://127.0.0.1:8080`, then open Locust's page.
+MARSKIT_SCENARIO (a name or a path) and MARSKIT_SEED choose the scenario and its arrivals.
+"""
+
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import dropwhile
+from pathlib import Path
+
+# Locust puts this folder on the path, not the checkout that marskit is in.
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
+
+import locust.runners
+import locust.web
+from gevent.pool import Pool
+from locust import FastHttpUser, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.contrib.fasthttp import LocustUserAgent
+from locust.env import Environment
+from locust.runners import LocalRunner, WorkerRunner
+
+from marskit.load.arrivals import Arrival, user_arrivals
+from marskit.load.mix import Request
+from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
+
+TIMEOUT_S = 10.0
+"""No request waits longer, to connect or for the next byte."""
+LONGEST_WAIT_S = 0.25
+"""No user sleeps longer, so that a new scenario is taken up at once."""
+LEAD_S = 0.1
+"""A scenario begins this long after it was asked for, when its users are there."""
+
+# Half a second behind at most, where Locust's own page is content with two and three.
+locust.web.DEFAULT_CACHE_TIME = 0.05
+locust.runners.WORKER_REPORT_INTERVAL = 0.5
+# The gateway's own answer is what counts, and a redirect is one.
+LocustUserAgent.redirect_response_codes = frozenset()
+
+
+def options_of(environment: Environment) -> Namespace:
+    """The options in force; Locust sets them before anything runs."""
+    options = environment.parsed_options
+    assert isinstance(options, Namespace)
+    return options
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: LocustArgumentParser) -> None:
+    """Let command line, environment and Locust's page choose the scenario."""
+    choices = list(list_scenarios())
+    wanted = os.environ.get("MARSKIT_SCENARIO", "steady")
+    if wanted not in choices:
+        choices.append(wanted)
+    parser.add_argument(
+        "--scenario", env_var="MARSKIT_SCENARIO", choices=choices, default="steady", help="The load over time"
+    )
+    parser.add_argument(
+        "--seed", env_var="MARSKIT_SEED", type=int, default=0, help="The same seed sends the same requests"
+    )
+    # Unix time, so that all workers follow one clock; whoever drives Locust may set it.
+    parser.add_argument("--scenario-start", type=float, default=0.0, include_in_web_ui=False)
+
+
+@events.init.add_listener
+def fill_pool(environment: Environment, **_: object) -> None:
+    """Offer as many users as the scenario has, and refuse a bad scenario before anything starts."""
+    options = options_of(environment)
+    try:
+        scenario = load_scenario(options.scenario)
+    except ScenarioError as error:
+        sys.exit(str(error))
+    options.num_users = options.num_users or scenario.users
+    options.spawn_rate = options.spawn_rate or scenario.users
+
+
+@events.test_start.add_listener
+def begin(environment: Environment, **_: object) -> None:
+    """Begin the scenario now, unless a beginning was set; workers are told by their master."""
+    options = options_of(environment)
+    is_worker = isinstance(environment.runner, WorkerRunner)
+    if not is_worker and options.scenario_start < time.time():
+        options.scenario_start = time.time() + LEAD_S
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What all users follow at the moment."""
+
+    scenario: Scenario
+    seed: int
+    start_s: float
+    """On the monotonic clock."""
+
+    def now_s(self) -> float:
+        """Real seconds since the scenario's beginning."""
+        return time.monotonic() - self.start_s
+
+
+@lru_cache(maxsize=1)
+def course_of(scenario: str, seed: int, started_at: float) -> Course:
+    """One object as long as nothing changes, so that users notice a change by identity."""
+    return Course(load_scenario(scenario), seed, time.monotonic() - (time.time() - started_at))
+
+
+class Seats:
+    """Numbers the users 0, 1, 2... without gaps, whichever of them Locust stops."""
+
+    def __init__(self) -> None:
+        self._users: list[ScenarioUser] = []
+
+    def take(self, user: "ScenarioUser") -> None:
+        """Seat a user at the end."""
+        user.seat = len(self._users)
+        self._users.append(user)
+
+    def leave(self, user: "ScenarioUser") -> None:
+        """Let the last user move to the seat that is given up."""
+        last = self._users.pop()
+        if last is not user:
+            self._users[user.seat] = last
+            last.seat = user.seat
+
+
+SEATS = Seats()
+
+
+class ScenarioUser(FastHttpUser):
+    """Sends what is due, when it is due, however slow the answers are (open loop)."""
+
+    connection_timeout = TIMEOUT_S
+    network_timeout = TIMEOUT_S
+    concurrency = 10
+
+    seat: int
+    _course: Course
+    _number: int
+    _arrivals: Iterator[Arrival]
+    _next: Arrival | None
+
+    def on_start(self) -> None:
+        """Take a seat and the arrivals that belong to it."""
+        self._in_flight = Pool(self.concurrency)
+        SEATS.take(self)
+        self._follow(self._current_course(), self._current_number())
+
+    def on_stop(self) -> None:
+        """Give the seat up; requests in flight end by themselves."""
+        SEATS.leave(self)
+
+    def wait_time(self) -> float:
+        """Real seconds until the next request is due."""
+        if self._next is None:
+            return LONGEST_WAIT_S
+        return min(LONGEST_WAIT_S, max(0.0, self._next.at_s - self._course.now_s()))
+
+    @task
+    def send_due(self) -> None:
+        """Send every request that is due by now."""
+        course, number = self._current_course(), self._current_number()
+        if course is not self._course or number != self._number:
+            self._follow(course, number)
+        while self._next is not None and self._next.at_s <= course.now_s():
+            self._in_flight.spawn(self._send, self._next.request)
+            self._next = next(self._arrivals, None)
+
+    def _current_course(self) -> Course:
+        options = options_of(self.environment)
+        return course_of(options.scenario, options.seed, options.scenario_start)
+
+    def _current_number(self) -> int:
+        """The user's number among all users of all workers."""
+        assert isinstance(self.environment.runner, LocalRunner | WorkerRunner)
+        worker = self.environment.runner.worker_index
+        workers: int = options_of(self.environment).expect_workers
+        if worker < workers:
+            return self.seat * workers + worker
+        # A worker that nobody expected: its users must not be the twins of others.
+        return (worker + 1) * 1_000_000 + self.seat
+
+    def _follow(self, course: Course, number: int) -> None:
+        """Take the place of that user, who has sent already what is past."""
+        self._course, self._number = course, number
+        now_s = course.now_s()
+        arrivals = user_arrivals(course.scenario, course.seed, number)
+        self._arrivals = dropwhile(lambda arrival: arrival.at_s < now_s, arrivals)
+        self._next = next(self._arrivals, None)
+
+    def _send(self, request: Request) -> None:
+        with self.client.request(
+            request.method,
+            request.path,
+            name=request.name,
+            data=request.body,
+            headers={"accept-encoding": "identity", **dict(request.headers)},
+            catch_response=True,
+        ) as response:
+            if not response.status_code:
+                response.failure(f"no answer: {response.error!r}")
+            elif fault := request.fault(response.status_code, response.headers, lambda: response.content):
+                response.failure(fault)
+            else:
+                response.success()

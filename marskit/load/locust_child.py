@@ -1,0 +1,156 @@
+"""Locust as child processes: one that does everything, or a master and its workers."""
+
+import asyncio
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from signal import Signals
+
+from marskit.load.port import LoadError
+from marskit.load.scenario import Scenario
+from marskit.ports import LOOPBACK, PortPicker
+from marskit.processes import Child, Children
+
+LOCUSTFILE = Path(__file__).parents[2] / "locust" / "locustfile.py"
+
+_ATTEMPTS = 5
+_READY_WITHIN_S = 30.0
+_POLL_S = 0.02
+_GRACE_S = 3.0
+_DYING_POLLS = 10
+_TELLING = re.compile(r"[\w.]+(Error|Exception|Exit)\b|\[.*/(ERROR|CRITICAL)/")
+
+
+class PortTakenError(Exception):
+    """Another program was faster."""
+
+
+class LocustChild:
+    """Starts Locust idle, watches it and ends it."""
+
+    def __init__(self, scenario: Scenario, *, seed: int, workers: int, folder: Path) -> None:
+        """Logs go to `folder`."""
+        self._scenario = scenario
+        self._seed = seed
+        self._workers = workers
+        self._folder = folder
+        self._ports = PortPicker()
+        self._children = Children()
+        self._running: list[Child] = []
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """Where Locust's own page and its web API are; empty before the start."""
+        return self._url
+
+    async def start(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
+        """Start Locust, on other ports if they are taken, and wait until `is_ready` says so.
+
+        Raises:
+            LoadError: It does not start.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                await self._launch()
+            except OSError as error:
+                raise LoadError(f"Locust cannot be started: {error}.") from error
+            try:
+                await self._until_ready(is_ready)
+                return
+            except PortTakenError:
+                await self._stop_all()
+        raise LoadError(f"Locust found its ports taken {_ATTEMPTS} times in a row.")
+
+    def failure(self) -> str | None:
+        """What ended any of the processes, in one sentence, or None while all run."""
+        for child in self._running:
+            if child.returncode is not None:
+                return f"Locust {_ending(child.returncode)}{_last_words(child.log)}."
+        return None
+
+    async def failure_soon(self) -> str | None:
+        """The same, but patient: a dying process stops answering a moment before its end is seen."""
+        for _ in range(_DYING_POLLS):
+            if failure := self.failure():
+                return failure
+            await asyncio.sleep(_POLL_S)
+        return None
+
+    async def close(self) -> None:
+        """End all processes."""
+        await self._children.close(grace_s=_GRACE_S)
+        self._running.clear()
+
+    async def _launch(self) -> None:
+        web_port = self._ports.pick()
+        # Nobody can guess the path: neither a web page that the user visits, nor another run that the port
+        # belonged to a moment ago, can take this Locust for its own.
+        base_path = f"/{secrets.token_hex(8)}"
+        web = ["--web-host", LOOPBACK, "--web-port", str(web_port), "--web-base-path", base_path]
+        self._url = f"http://{LOOPBACK}:{web_port}{base_path}"
+        if self._workers == 0:
+            await self._spawn("locust", web)
+            return
+        port = str(self._ports.pick())
+        workers = ["--expect-workers", str(self._workers)]
+        master = ["--master", "--master-bind-host", LOOPBACK, "--master-bind-port", port]
+        await self._spawn("locust", [*web, *workers, *master])
+        for worker in range(self._workers):
+            await self._spawn(
+                f"locust-worker-{worker}",
+                ["--worker", "--master-host", LOOPBACK, "--master-port", port, *workers],
+            )
+
+    async def _spawn(self, name: str, arguments: list[str]) -> None:
+        # -P keeps the working directory off the import path, where a folder named locust may lie.
+        argv: list[str | Path] = [
+            sys.executable,
+            "-P",
+            "-m",
+            "locust",
+            "-f",
+            LOCUSTFILE,
+            "--loglevel",
+            "WARNING",
+            *arguments,
+        ]
+        env = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
+        env |= {"MARSKIT_SCENARIO": str(self._scenario.path), "MARSKIT_SEED": str(self._seed)}
+        log = self._folder / f"{name}.log"
+        log.unlink(missing_ok=True)
+        child = await self._children.spawn(name, [*argv, *arguments], env=env, cwd=self._folder, log=log)
+        self._running.append(child)
+
+    async def _until_ready(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while not await is_ready():
+            if failure := self.failure():
+                if any("Address already in use" in child.log.read_text() for child in self._running):
+                    raise PortTakenError
+                raise LoadError(failure)
+            if time.monotonic() > deadline:
+                raise LoadError(f"Locust did not get ready within {_READY_WITHIN_S:g} s.")
+            await asyncio.sleep(_POLL_S)
+
+    async def _stop_all(self) -> None:
+        await asyncio.gather(*(self._children.stop(child, grace_s=_GRACE_S) for child in self._running))
+        self._running.clear()
+
+
+def _ending(returncode: int) -> str:
+    return f"was ended by {Signals(-returncode).name}" if returncode < 0 else f"ended with code {returncode}"
+
+
+def _last_words(log: Path) -> str:
+    """The last line of the log that says what went wrong."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    telling = [line.strip() for line in lines if _TELLING.match(line)] or [
+        line.strip() for line in lines if line.strip() and "|" not in line
+    ]
+    return f": {telling[-1][:300].rstrip('.')}" if telling else ""

@@ -1,0 +1,221 @@
+"""The load port over Locust as child processes. This process never imports locust."""
+
+import asyncio
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marskit.clock import Clock
+from marskit.domain.events import ScenarioInfo
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.load.info import scenario_info
+from marskit.load.locust_child import LocustChild
+from marskit.load.port import LoadError
+from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
+
+if TYPE_CHECKING:
+    from marskit.load.locust_api import LocustApi, Totals
+
+LARGEST_FACTOR = 10.0
+_WINDOW_S = 2.0
+"""Rates are averages over that long."""
+_RUNNING_WITHIN_S = 15.0
+_POLL_S = 0.02
+_LEAD_S = 0.1
+"""A scenario begins that long after it was asked for, when its users are there."""
+_DISTRIBUTED_LEAD_S = 0.5
+
+
+class LocustLoad:
+    """Follows a scenario with one Locust process, or with a master and `workers` that send."""
+
+    def __init__(
+        self, scenario: Scenario, *, seed: int, clock: Clock, run_directory: Path, workers: int = 0
+    ) -> None:
+        """Nothing starts before `prepare` or `start`; Locust's logs go to `run_directory`."""
+        self._scenario = scenario
+        self._info = scenario_info(scenario)
+        self._clock = clock
+        self._workers = workers
+        self._child = LocustChild(scenario, seed=seed, workers=workers, folder=run_directory)
+        self._preparing = asyncio.Lock()
+        self._api: LocustApi | None = None
+        self._gateway_url: str | None = None
+        self._stopped = False
+        self._factor = 1.0
+        self._begun_s = 0.0
+        self._history: deque[tuple[float, int, int]] = deque()
+
+    @property
+    def scenario(self) -> ScenarioInfo:
+        """The scenario that is followed, or will be once the load starts."""
+        return self._info
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The names that `set_scenario` takes."""
+        return list_scenarios()
+
+    @property
+    def page_url(self) -> str:
+        """Locust's own web page; empty before Locust is started."""
+        return self._child.url
+
+    async def prepare(self) -> None:
+        """Start Locust without sending anything; it needs no gateway yet and may start beside the mesh.
+
+        Raises:
+            LoadError: It cannot start; everything that was started is gone again.
+        """
+        async with self._preparing:
+            if self._api is not None:
+                return
+            # Here, because it costs a tenth of a second that a command which sends nothing need not pay.
+            from marskit.load.locust_api import LocustApi
+
+            self._api = LocustApi()
+            try:
+                await self._child.start(self._is_ready)
+            except BaseException:
+                await self.stop()
+                raise
+
+    async def start(self, gateway_url: str) -> None:
+        """Begin the curve at its beginning; return once requests flow.
+
+        Raises:
+            LoadError: It cannot start; everything that was started is gone again.
+        """
+        await self.prepare()
+        self._gateway_url = gateway_url
+        try:
+            await self._swarm(restart=True)
+            self._rates(self._clock.now(), await self._until_running())
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def sample(self) -> LoadSample:
+        """Read the load as it is now; a Locust that died is a reading, not an exception."""
+        if self._stopped:
+            return self._sample(LoadStatus.STOPPED)
+        if self._gateway_url is None:
+            return self._sample(LoadStatus.STARTING)
+        totals = await self._totals()
+        if totals is None:
+            reason = await self._child.failure_soon() or "Locust does not answer."
+            return self._sample(LoadStatus.FAILED, reason=reason)
+        if failure := self._child.failure():
+            return self._sample(LoadStatus.FAILED, reason=failure)
+        running = totals.state in ("running", "spawning")
+        return self._sample(LoadStatus.RUNNING if running else LoadStatus.STOPPED, totals)
+
+    async def set_factor(self, factor: float) -> None:
+        """Send that many times the curve's rate from now on, by changing the number of users.
+
+        Raises:
+            LoadError: The factor is out of range, or Locust does not answer.
+        """
+        if not 0 < factor <= LARGEST_FACTOR:
+            allowed = f"above 0 and at most {LARGEST_FACTOR:g}"
+            raise LoadError(f"The load factor must be {allowed}, not {factor:g}.")
+        self._factor = factor
+        if self._gateway_url is not None:
+            await self._swarm(restart=False)
+
+    async def set_scenario(self, scenario: str) -> None:
+        """Follow another scenario (or the same) from its beginning; the factor stays.
+
+        Raises:
+            LoadError: There is no such scenario, it is wrong, or Locust does not answer.
+        """
+        try:
+            self._scenario = load_scenario(scenario)
+        except ScenarioError as error:
+            raise LoadError(str(error)) from error
+        self._info = scenario_info(self._scenario)
+        if self._gateway_url is not None:
+            await self._swarm(restart=True)
+
+    async def stop(self) -> None:
+        """Send nothing more and leave no process behind; safe to call twice and after a failed start."""
+        if not self._stopped:
+            self._stopped = True
+            await self._child.close()
+            if self._api is not None:
+                await self._api.close()
+
+    @property
+    def _users(self) -> int:
+        return max(1, round(self._scenario.users * self._factor))
+
+    async def _swarm(self, *, restart: bool) -> None:
+        assert self._api is not None
+        assert self._gateway_url is not None
+        lead_s = _DISTRIBUTED_LEAD_S if self._workers else _LEAD_S
+        if restart:
+            self._begun_s = self._clock.now() + lead_s
+        message = await self._api.swarm(
+            self._child.url,
+            users=self._users,
+            host=self._gateway_url,
+            scenario=str(self._scenario.path),
+            scenario_start=time.time() + lead_s if restart else None,
+        )
+        if message is None:
+            raise LoadError(await self._child.failure_soon() or "Locust does not answer.")
+        if message != "Swarming started":
+            raise LoadError(f"Locust did not take up the load: {message}.")
+
+    async def _until_running(self) -> "Totals":
+        deadline = time.monotonic() + _RUNNING_WITHIN_S
+        while (totals := await self._totals()) is None or totals.state != "running":
+            if failure := self._child.failure():
+                raise LoadError(failure)
+            if time.monotonic() > deadline:
+                raise LoadError(f"Locust's users did not start within {_RUNNING_WITHIN_S:g} s.")
+            await asyncio.sleep(_POLL_S)
+        return totals
+
+    async def _is_ready(self) -> bool:
+        totals = await self._totals()
+        return totals is not None and totals.workers == self._workers
+
+    async def _totals(self) -> "Totals | None":
+        assert self._api is not None
+        return await self._api.totals(self._child.url)
+
+    def _sample(
+        self, status: LoadStatus, totals: "Totals | None" = None, reason: str | None = None
+    ) -> LoadSample:
+        at_s = self._clock.now()
+        scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed
+        offered = self._scenario.rate_at(scenario_s) * self._users / self._scenario.users
+        sent, failed = (0.0, 0.0) if totals is None else self._rates(at_s, totals)
+        return LoadSample(
+            at_s=at_s,
+            status=status,
+            users=totals.users if totals else 0,
+            factor=self._factor,
+            scenario_s=max(0.0, scenario_s),
+            offered_requests_per_s=offered if status is LoadStatus.RUNNING and scenario_s >= 0 else 0.0,
+            sent_requests_per_s=sent,
+            failures_per_s=failed,
+            reason=reason,
+        )
+
+    def _rates(self, at_s: float, totals: "Totals") -> tuple[float, float]:
+        """Requests and failures per second, from the counters of now and of a window ago."""
+        history = self._history
+        if history and totals.requests < history[-1][1]:
+            # Somebody reset the statistics, or stopped and started anew, on Locust's page.
+            history.clear()
+        history.append((at_s, totals.requests, totals.failures))
+        while history[-1][0] - history[1 if len(history) > 1 else 0][0] >= _WINDOW_S:
+            history.popleft()
+        since_s, requests, failures = history[0]
+        if at_s <= since_s:
+            return 0.0, 0.0
+        elapsed_s = at_s - since_s
+        return (totals.requests - requests) / elapsed_s, (totals.failures - failures) / elapsed_s

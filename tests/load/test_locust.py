@@ -1,0 +1,324 @@
+import asyncio
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from marskit.clock import LoopClock
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.load.arrivals import user_arrivals
+from marskit.load.locust_process import LocustLoad
+from marskit.load.port import Load, LoadError
+from marskit.load.scenario import Scenario, load_scenario
+from marskit.ports import PortPicker
+from tests.load.gateway import Gateway, Received, honest, running_gateway
+from tests.load.scenarios import a_scenario
+
+pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("locust")]
+
+ROOT = Path(__file__).parents[2]
+SEED = 3
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with running_gateway() as gateway:
+        yield gateway
+
+
+@dataclass
+class Running:
+    load: LocustLoad
+    scenario: Scenario
+    family: list[psutil.Process]
+    """Locust's processes and their guard."""
+
+
+def our_children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+@asynccontextmanager
+async def running(
+    scenario: Scenario, gateway: Gateway, folder: Path, workers: int = 0
+) -> AsyncIterator[Running]:
+    before = our_children()
+    load = LocustLoad(scenario, seed=SEED, clock=LoopClock(), run_directory=folder / "load", workers=workers)
+    try:
+        await load.start(gateway.url)
+        yield Running(load, scenario, list(our_children() - before))
+    finally:
+        await load.stop()
+    assert our_children() == before
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(15):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def received_at_least(gateway: Gateway, count: int) -> None:
+    async def enough() -> bool:
+        return len(gateway.received) >= count
+
+    await until(enough)
+
+
+async def sampled(load: LocustLoad, condition: Callable[[LoadSample], bool]) -> LoadSample:
+    found: list[LoadSample] = []
+
+    async def holds() -> bool:
+        found.append(await load.sample())
+        return condition(found[-1])
+
+    await until(holds)
+    return found[-1]
+
+
+def steady(folder: Path, rate: float = 40, name: str = "steady") -> Scenario:
+    (folder / name).mkdir(exist_ok=True)
+    return a_scenario(folder / name, f'kind = "steady"\nbase_requests_per_s = {rate}')
+
+
+def test_it_is_a_load() -> None:
+    def takes(load: Load) -> None:
+        pass
+
+    def compiles(load: LocustLoad) -> None:
+        takes(load)
+
+    assert callable(compiles)
+
+
+async def test_it_sends_what_the_arrivals_say_when_they_say_it(gateway: Gateway, tmp_path: Path) -> None:
+    rates = "base_requests_per_s = 20\npeak_requests_per_s = 80"
+    arrival = f'kind = "spike"\n{rates}\nfrom_s = 10\nuntil_s = 20\nedge_s = 0'
+    scenario = a_scenario(tmp_path, arrival, head="speed = 7.5")
+    async with running(scenario, gateway, tmp_path) as run:
+        first = await sampled(run.load, lambda sample: sample.scenario_s > 0)
+        begun_s = time.monotonic() - first.scenario_s / scenario.speed
+        last = await sampled(run.load, lambda sample: sample.scenario_s > 30)
+    assert first.status is last.status is LoadStatus.RUNNING
+    assert (last.users, last.factor, last.offered_requests_per_s) == (10, 1, 20)
+    streams = [user_arrivals(scenario, SEED, user) for user in range(scenario.users)]
+    due = sorted(a.at_s for stream in streams for a in takewhile(lambda a: a.at_s < 5, stream))
+    sent = sorted(request.at_s - begun_s for request in list(gateway.received))
+    assert len(sent) == len([at_s for at_s in due if at_s < sent[-1] + 0.001]) or len(due) - len(sent) < 10
+    late_s = [after - before for before, after in zip(due, sent, strict=False)]
+    assert sorted(late_s)[len(late_s) // 2] == pytest.approx(0, abs=0.05)
+    assert max(map(abs, late_s)) < 0.5
+
+
+async def test_the_sample_shows_the_rate_and_the_failures(gateway: Gateway, tmp_path: Path) -> None:
+    def half_broken(request: Received) -> tuple[int, object]:
+        return (503, {}) if request.method == "POST" else honest(request)
+
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        healthy = await sampled(run.load, lambda sample: sample.scenario_s > 2.5)
+        assert healthy.sent_requests_per_s == pytest.approx(40, abs=4 * math.sqrt(40 / 2))
+        assert healthy.failures_per_s == 0
+        gateway.answer = half_broken
+        await sampled(run.load, lambda sample: sample.scenario_s > 5)
+        broken = await run.load.sample()
+    # Three quarters of the mix are POST.
+    assert broken.failures_per_s == pytest.approx(30, abs=4 * math.sqrt(30 / 2))
+
+
+async def test_the_request_is_as_the_scenario_says(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(load_scenario("canary"), gateway, tmp_path):
+        await received_at_least(gateway, 60)
+    orders = [request for request in gateway.received if request.method == "POST"]
+    assert {request.path for request in gateway.received} == {"/orders"}
+    assert {request.body for request in orders} == {b'{"item": "book", "quantity": 1, "amount": 10.0}'}
+    assert {request.headers["content-type"] for request in orders} == {"application/json"}
+    assert {request.headers.get("x-variant") for request in orders} == {None, "food", "music"}
+
+
+async def test_the_canary_check_notices_the_wrong_variant(gateway: Gateway, tmp_path: Path) -> None:
+    def always_food(request: Received) -> tuple[int, object]:
+        return (201 if request.method == "POST" else 200), {"recommendation": {"variant": "food"}}
+
+    async with running(load_scenario("canary"), gateway, tmp_path) as run:
+        await received_at_least(gateway, 60)
+        assert (await run.load.sample()).failures_per_s == 0
+        gateway.answer = always_food
+        await sampled(run.load, lambda sample: sample.failures_per_s > 0)
+        async with httpx.AsyncClient() as client:
+            stats = (await client.get(f"{run.load.page_url}/stats/requests")).json()
+    (error,) = stats["errors"]
+    assert error["name"] == "order, music wanted"
+    assert "recommendation.variant is 'food', expected 'music'" in error["error"]
+
+
+async def test_the_factor_changes_the_rate_while_it_runs(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        await run.load.set_factor(3)
+        crowd = await sampled(run.load, lambda sample: sample.users == 30)
+        assert (crowd.factor, crowd.offered_requests_per_s) == (3, 120)
+        from_s = time.monotonic()
+        await sampled(run.load, lambda sample: sample.at_s > crowd.at_s + 2.5)
+        assert gateway.count(from_s, from_s + 2) == pytest.approx(240, abs=4 * math.sqrt(240))
+        await run.load.set_factor(1)
+        calm = await sampled(run.load, lambda sample: sample.users == 10)
+        # The users that are left take over the numbers, and with them the arrivals, of those who went.
+        settled = await sampled(run.load, lambda sample: sample.at_s > calm.at_s + 0.5)
+        from_s, scenario_s = time.monotonic(), settled.scenario_s
+        await sampled(run.load, lambda sample: sample.at_s > settled.at_s + 2.2)
+        streams = [user_arrivals(run.scenario, SEED, user) for user in range(10)]
+        due = sum(
+            scenario_s <= a.at_s for s in streams for a in takewhile(lambda a: a.at_s < scenario_s + 2, s)
+        )
+        assert gateway.count(from_s, from_s + 2) == pytest.approx(due, abs=6)
+
+
+async def test_another_scenario_starts_at_its_beginning(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path, 10), gateway, tmp_path) as run:
+        await received_at_least(gateway, 5)
+        other = steady(tmp_path, 100, "other")
+        await run.load.set_scenario(str(other.path))
+        from_s = time.monotonic()
+        sample = await run.load.sample()
+        assert sample.scenario_s < 1
+        assert sample.offered_requests_per_s in (0, 100)
+        assert run.load.scenario.curve[0] == (0, 100)
+        await sampled(run.load, lambda sample: sample.scenario_s > 2.5)
+        assert gateway.count(from_s + 0.4, from_s + 2.4) == pytest.approx(200, abs=4 * math.sqrt(200))
+
+
+async def test_what_cannot_be_is_refused_in_one_sentence(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        for factor in (0.0, -1.0, 11.0, math.nan):
+            with pytest.raises(LoadError, match=r"must be above 0 and at most 10, not "):
+                await run.load.set_factor(factor)
+        with pytest.raises(LoadError, match='There is no scenario "nope"'):
+            await run.load.set_scenario("nope")
+        assert run.load.scenario.name == "test"
+        assert (await run.load.sample()).status is LoadStatus.RUNNING
+
+
+async def test_a_slow_system_does_not_slow_the_load(gateway: Gateway, tmp_path: Path) -> None:
+    def slow(request: Received) -> tuple[int, object]:
+        time.sleep(0.8)
+        return honest(request)
+
+    gateway.answer = slow
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        begun = await sampled(run.load, lambda sample: sample.scenario_s > 0.5)
+        from_s = time.monotonic()
+        await sampled(run.load, lambda sample: sample.at_s > begun.at_s + 2.1)
+        # Ten users that waited for each answer would send 12 a second.
+        assert gateway.count(from_s, from_s + 2) == pytest.approx(80, abs=4 * math.sqrt(80))
+
+
+async def test_a_killed_locust_is_a_reading_with_a_reason(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        (locust,) = (process for process in run.family if "locust" in process.cmdline())
+        locust.send_signal(signal.SIGKILL)
+        sample = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
+        assert sample.reason == "Locust was ended by SIGKILL."
+        assert (sample.users, sample.offered_requests_per_s, sample.sent_requests_per_s) == (0, 0, 0)
+        with pytest.raises(LoadError, match="Locust was ended by SIGKILL"):
+            await run.load.set_factor(2)
+
+
+async def test_a_locust_that_hangs_is_a_reading_too(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        (locust,) = (process for process in run.family if "locust" in process.cmdline())
+        locust.suspend()
+        assert (await run.load.sample()).reason == "Locust does not answer."
+        locust.resume()
+        await sampled(run.load, lambda sample: sample.status is LoadStatus.RUNNING)
+        locust.suspend()
+
+
+async def test_two_workers_send_as_much_as_one_process(gateway: Gateway, tmp_path: Path) -> None:
+    async with running(steady(tmp_path), gateway, tmp_path, workers=2) as run:
+        begun = await sampled(run.load, lambda sample: sample.scenario_s > 0.5)
+        assert begun.users == 10
+        assert sum("--worker" in process.cmdline() for process in run.family) == 2
+        from_s = time.monotonic()
+        await sampled(run.load, lambda sample: sample.at_s > begun.at_s + 3)
+        streams = [user_arrivals(run.scenario, SEED, user) for user in range(10)]
+        due = sum(
+            begun.scenario_s <= a.at_s
+            for stream in streams
+            for a in takewhile(lambda a: a.at_s < begun.scenario_s + 2, stream)
+        )
+        assert gateway.count(from_s, from_s + 2) == pytest.approx(due, abs=8)
+        sample = await sampled(run.load, lambda sample: sample.sent_requests_per_s > 20)
+        worker = next(process for process in run.family if "--worker" in process.cmdline())
+        worker.kill()
+        sample = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
+        assert sample.reason == "Locust was ended by SIGKILL."
+
+
+async def test_taken_ports_are_left_to_others(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = iter([taken.getsockname()[1], PortPicker().pick()])
+        monkeypatch.setattr(PortPicker, "pick", lambda self: next(ports))
+        async with running(steady(tmp_path), gateway, tmp_path):
+            await received_at_least(gateway, 3)
+
+
+async def test_a_locust_that_cannot_start_says_why(gateway: Gateway, tmp_path: Path) -> None:
+    scenario = steady(tmp_path)
+    scenario.path.write_text("title = 3")
+    with pytest.raises(LoadError, match=r"^Locust ended with code 1: .*title is 3; it must be .*\.$"):
+        async with running(scenario, gateway, tmp_path):
+            pass
+    (tmp_path / "file").touch()
+    with pytest.raises(LoadError, match=r"^Locust cannot be started: .*Not a directory: .*\.$"):
+        async with running(steady(tmp_path), gateway, tmp_path / "file"):
+            pass
+
+
+async def test_it_may_be_prepared_before_there_is_a_gateway(gateway: Gateway, tmp_path: Path) -> None:
+    load = LocustLoad(steady(tmp_path), seed=SEED, clock=LoopClock(), run_directory=tmp_path / "load")
+    assert (await load.sample()).status is LoadStatus.STARTING
+    await asyncio.gather(load.prepare(), load.prepare())
+    assert (await load.sample()).status is LoadStatus.STARTING
+    assert gateway.received == []
+    await load.set_factor(2)
+    await load.start(gateway.url)
+    assert (await sampled(load, lambda sample: sample.users == 20)).status is LoadStatus.RUNNING
+    await load.stop()
+    await load.stop()
+    assert (await load.sample()).status is LoadStatus.STOPPED
+    assert "locust" not in sys.modules
+
+
+def test_it_works_by_itself_from_its_folder(gateway: Gateway) -> None:
+    locust = str(Path(sys.executable).with_name("locust"))
+    argv = [locust, "-f", "locustfile.py", "--headless", "-t", "3s", "--host", gateway.url]
+    env = {**os.environ, "MARSKIT_SCENARIO": "canary", "MARSKIT_SEED": "5"}
+    found = subprocess.run(argv, cwd=ROOT / "locust", env=env, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+    # The first second is spent on starting.
+    assert 40 < len(gateway.received) < 34 * 3 + 4 * math.sqrt(34 * 3)
+    assert "order, music wanted" in found.stdout + found.stderr
+
+
+def test_a_bad_scenario_ends_it_with_one_sentence() -> None:
+    locust = str(Path(sys.executable).with_name("locust"))
+    env = {**os.environ, "MARSKIT_SCENARIO": "nope"}
+    argv = [locust, "-f", "locustfile.py", "--headless"]
+    found = subprocess.run(argv, cwd=ROOT / "locust", env=env, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1].startswith('There is no scenario "nope"; choose canary, ')

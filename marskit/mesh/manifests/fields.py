@@ -35,7 +35,7 @@ def show(path: Path) -> str:
         elif part.replace("-", "").replace("_", "").isalnum():
             text += f".{part}" if text else part
         else:
-            text += f'["{part}"]'
+            text += f"[{json.dumps(part, ensure_ascii=False)}]"
     return text or "the document"
 
 

@@ -49,9 +49,7 @@ def load_mesh(
         except FieldError as error:
             raise source.error(f"{document.kind} {document.name}: {error}", error.path) from None
         parsed += [item] if item else []
-        notices += [
-            f"{source.file}:{source.line()}: {document.kind} {document.name}: {text}" for text in found
-        ]
+        notices += [source.remark(f"{document.kind} {document.name}: {text}") for text in found]
     deployments = _all(parsed, Deployment)
     if not deployments:
         raise ManifestError(
@@ -75,7 +73,7 @@ def load_mesh(
         sentence = f"{finding.kind} {finding.name}: {finding.sentence}"
         if finding.fatal:
             raise source.error(sentence, finding.path)
-        notices.append(f"{source.file}:{source.line(finding.path)}: {sentence}")
+        notices.append(source.remark(sentence, finding.path))
     return replace(config, notices=tuple(notices))
 
 
@@ -95,12 +93,10 @@ def _objects(
         if kind in SILENT:
             continue
         if kind == NO_OBJECT:
-            notices.append(f"{source.file}:{source.line()}: this is no Kubernetes object and is passed over")
+            notices.append(source.remark("this is no Kubernetes object and is passed over"))
             continue
         if kind not in SUPPORTED:
-            notices.append(
-                f"{source.file}:{source.line()}: {kind} {name} has no meaning here and is passed over"
-            )
+            notices.append(source.remark(f"{kind} {name} has no meaning here and is passed over"))
             continue
         key = (kind, namespace or fallback, name)
         if key in objects:
@@ -124,6 +120,8 @@ def _identity(source: Source) -> tuple[str, str, str | None]:
         meta = root.fields(tuple(source.body)).need("metadata", read_metadata)
         if meta.name is None:
             raise FieldError(("metadata", "name"), "is missing")
+        if kind in SUPPORTED:
+            Field(meta.name, ("metadata", "name")).dns_name()
         return kind, meta.name, meta.namespace
     except FieldError as error:
         raise source.error(str(error), error.path) from None

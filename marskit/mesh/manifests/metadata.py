@@ -40,7 +40,7 @@ def read_metadata(field: Field, ours: tuple[str, ...] = ()) -> Metadata:
     """An ObjectMeta; `ours` are the `marskit.dev/` annotations that mean something there."""
     meta = field.fields(_FIELDS)
     return Metadata(
-        name=meta.take("name", Field.dns_name),
+        name=meta.take("name", Field.text),
         namespace=meta.take("namespace", Field.dns_name),
         labels=meta.take("labels", Field.pairs, ()),
         annotations=meta.take("annotations", lambda f: _annotations(f, ours), Fields(field, {})),

@@ -45,9 +45,14 @@ class Source:
                 break
         return int(line) + 1
 
+    def remark(self, problem: str, path: fields.Path = ()) -> str:
+        """The problem with file and line in front, on one line whatever a manifest put into a name."""
+        printable = "".join(letter if letter.isprintable() else "?" for letter in problem)
+        return f"{self.file}:{self.line(path)}: {printable}"
+
     def error(self, problem: str, path: fields.Path = ()) -> ManifestError:
-        """The complaint, with file and line in front."""
-        return ManifestError(f"{self.file}:{self.line(path)}: {problem}")
+        """The complaint that the problem is."""
+        return ManifestError(self.remark(problem, path))
 
 
 def read_files(paths: Sequence[Path]) -> list[Source]:
@@ -101,7 +106,7 @@ def _documents(file: Path) -> Iterator[Source]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error)
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise ManifestError(f"{file}:{line}: this is not YAML: {problem}") from None
     except RecursionError:
         raise ManifestError(f"{file}: an alias contains itself or the nesting is too deep") from None
@@ -126,8 +131,12 @@ class _Builder:
         if node.tag in _TEXT_TAGS:
             return node.value
         if node.tag in _SCALAR_TAGS:
-            return self._loader.construct_object(node)
-        raise self._error(node, f"the tag {node.tag} is not allowed in a manifest")
+            try:
+                return self._loader.construct_object(node)
+            except (ValueError, IndexError):
+                # A tag that the value does not have: `!!int x`.
+                pass
+        raise self._error(node, f"the tag {node.tag} is not allowed there")
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
         seen: set[str] = set()
@@ -135,11 +144,10 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode) or (
                 key.tag not in _TEXT_TAGS and key.tag != f"{_PREFIX}merge"
             ):
-                raise self._error(
-                    key, f"the key {fields.found(key.value)} must be a string: write it in quotes"
-                )
+                found = fields.found(key.value) if isinstance(key, yaml.ScalarNode) else f"a {key.id}"
+                raise self._error(key, f"the key is {found}, but must be a string: write it in quotes")
             if key.value in seen:
-                raise self._error(key, f"the key {key.value} is written twice")
+                raise self._error(key, f"the key {fields.found(key.value)} is written twice")
             seen.add(key.value)
         self._loader.flatten_mapping(node)
         return {key.value: self.build(value) for key, value in node.value}

@@ -147,6 +147,11 @@ def test_the_root_is_beside_the_k8s_folder(tmp_path: Path) -> None:
         ("kind: List\nitems: [3]", "2: the document is 3, but must be a mapping"),
         ("apiVersion: v1", "1: kind is missing"),
         ("{", "2: this is not YAML: did not find expected node content"),
+        ("a: \x00", "1: this is not YAML: unacceptable character #x0000: control characters are not allowed"),
+        ("a: *b", "1: this is not YAML: found undefined alias"),
+        ("a: !!int x", "1: the tag tag:yaml.org,2002:int is not allowed there"),
+        ("? [a]\n: b", "1: the key is a sequence, but must be a string: write it in quotes"),
+        ("a: " + "[" * 2000 + "]" * 2000, "an alias contains itself or the nesting is too deep"),
         ("", "there is no Deployment, so there is nothing to run"),
     ],
 )
@@ -156,6 +161,7 @@ def test_files_that_are_no_manifests(text: str, sentence: str, tmp_path: Path) -
         load_mesh([file])
     assert str(caught.value).startswith(f"{file}:")
     assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_few_lines_cannot_stand_for_billions_of_values(tmp_path: Path) -> None:

@@ -300,17 +300,17 @@ CASES = {
     "one key twice": (
         "  replicas: 2\n",
         "  replicas: 2\n  replicas: 3  # HERE\n",
-        "the key replicas is written twice",
+        'the key "replicas" is written twice',
     ),
     "a key that is a number": (
         "  selector: {app: front}\n  ports:\n",
         "  selector: {1: front}  # HERE\n  ports:\n",
-        'the key "1" must be a string: write it in quotes',
+        'the key is "1", but must be a string: write it in quotes',
     ),
     "a tag of Python": (
         "  replicas: 2\n",
         "  replicas: !!python/name:os.system 2  # HERE\n",
-        "the tag tag:yaml.org,2002:python/name:os.system is not allowed in a manifest",
+        "the tag tag:yaml.org,2002:python/name:os.system is not allowed there",
     ),
     "no YAML": (
         "  replicas: 2\n",

@@ -45,13 +45,16 @@ class Rerouting:
     def __init__(self) -> None:
         self._detours: dict[str, _Detour] = {}
 
-    def away(self, diagnosis: Diagnosis, view: PlanningView) -> dict[str, Candidate]:
-        """For every route with a bad workload one step away from it, by the name of that workload."""
+    def away(self, diagnosis: Diagnosis, view: PlanningView, *, is_lasting: bool) -> dict[str, Candidate]:
+        """For every route with a bad workload one step away from it, by the name of that workload.
+
+        Failures are believed at once, slowness only when the violation has lasted.
+        """
         found: dict[str, Candidate] = {}
         for route in _splits(view):
             well = [d for d in route.destinations if _is_well(d, view.observation)]
             for bad in route.destinations:
-                why = _trouble(bad, well, diagnosis, view)
+                why = _trouble(bad, well, diagnosis.bottleneck if is_lasting else None, view)
                 if bad.workload is not None and bad.weight_percent > 0 and why is not None:
                     found[bad.workload] = self._step_away(route, bad, well, why, view)
                     break
@@ -162,7 +165,7 @@ def _is_proven(destination: Destination, observation: Observation) -> bool:
 
 
 def _trouble(
-    destination: Destination, well: Sequence[Destination], diagnosis: Diagnosis, view: PlanningView
+    destination: Destination, well: Sequence[Destination], bottleneck: str | None, view: PlanningView
 ) -> str | None:
     """What is wrong with it that fewer requests would spare the users; None when nothing is."""
     observation = view.observation
@@ -175,7 +178,7 @@ def _trouble(
     failures, requests = _failures(destination, observation) or (0, 1)
     if failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT:
         return f"fails {failures} of {requests} requests"
-    if diagnosis.bottleneck != destination.workload:
+    if bottleneck != destination.workload:
         return None
     siblings = [_p95_ms(d, observation) for d in well if d is not destination]
     own, other = _p95_ms(destination, observation), max((p for p in siblings if p is not None), default=None)

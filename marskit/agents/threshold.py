@@ -1,11 +1,13 @@
 """An operator's rule of thumb: scale the bottleneck, leave a failing subset, give back what idles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from marskit.agents.rerouting import Rerouting
 from marskit.domain.actions import Scale
 from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
+from marskit.mapek.symptoms import has_queue
 from marskit.planning import PlanningView
 
 
@@ -37,17 +39,19 @@ class Threshold:
     def reset(self, seed: int) -> None:
         """Forget all counters; the seed is not needed, nothing here is random."""
         self._idle_cycles: dict[str, int] = {}
+        self._violations = 0
         self._scaled: dict[str, tuple[float, int]] = {}
         self._rerouting = Rerouting()
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """What mends a violation is done at once; only when nothing does, one thing is given back."""
+        self._violations = self._violations + 1 if diagnosis.slo_met is False else 0
         self._count_idle(diagnosis, view)
-        away = self._rerouting.away(diagnosis, view)
+        away = self._rerouting.away(diagnosis, view, is_lasting=self._violations >= 2)
         urgent = [*away.values(), *self._scale_up(diagnosis, view, {w for w, c in away.items() if c.actions})]
         chosen = [candidate for candidate in urgent if candidate.actions]
         calm = [] if chosen else [*self._rerouting.back(view), *self._scale_down(view)]
-        nothing = Candidate((), _why_nothing(diagnosis))
+        nothing = Candidate((), _why_nothing(diagnosis, urgent))
         chosen = chosen or [candidate for candidate in calm if candidate.actions][:1] or [nothing]
         proposed = tuple(action for candidate in chosen for action in candidate.actions)
         for action in proposed:
@@ -87,13 +91,20 @@ class Threshold:
             return now, f"{now - workload.replicas_ready} of its {now} replicas are still starting"
         if workload.utilisation is None:
             return now + 1, "how busy it is is not measured, so one more"
-        if workload.utilisation < self._thresholds.idle:
-            return now, f"it is only {workload.utilisation:.0%} busy: more replicas would not help"
-        aimed = ceil(workload.replicas_ready * workload.utilisation / self._thresholds.aim)
+        # The window's mean still holds the time before the queue; where one stands, all workers are busy.
+        busy = 1.0 if has_queue(workload) else workload.utilisation
+        if busy < self._thresholds.idle:
+            return now, f"it is only {busy:.0%} busy: more replicas would not help"
+        aimed = ceil(workload.replicas_ready * busy / self._thresholds.aim)
         if aimed <= now and self._is_just_scaled(workload.workload, now, view):
             # Utilisation shows the new replicas at once, the window's p95 only when the old requests left it.
             return now, f"{now} replicas were given to it only just"
-        return max(aimed, now + 1), f"{workload.utilisation:.0%} busy, {self._thresholds.aim:.0%} is the aim"
+        why = f"{busy:.0%} busy, {self._thresholds.aim:.0%} is the aim"
+        if aimed <= now and self._violations < 2:
+            return now, f"{why}: the next cycle will show whether it lasts"
+        if has_queue(workload):
+            why = f"{workload.queued:.0f} requests wait, so {why}"
+        return max(aimed, now + 1), why
 
     def _is_just_scaled(self, name: str, now: int, view: PlanningView) -> bool:
         """Whether our last scaling was carried out and the window still holds requests from before it."""
@@ -120,7 +131,9 @@ class Threshold:
         ]
 
 
-def _why_nothing(diagnosis: Diagnosis) -> str:
+def _why_nothing(diagnosis: Diagnosis, urgent: Sequence[Candidate]) -> str:
+    if urgent:
+        return f"Do nothing: {urgent[0].reason}"
     match diagnosis.slo_met:
         case True:
             return "Do nothing: all objectives hold and nothing has been idle for long."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marskit.domain.records import EdgeObservation, Observation, SloStatus, WorkloadObservation
 from marskit.domain.topology import Topology
-from marskit.mapek.symptoms import is_saturated
+from marskit.mapek.symptoms import has_queue, is_saturated
 
 # A saturated workload is blamed on half the evidence: we know why it is slow, not only that it is.
 _SATURATED_FACTOR = 2.0
@@ -123,6 +123,6 @@ def _state(workload: WorkloadObservation) -> str:
         words.append(f"has {workload.replicas_ready} of {workload.replicas_desired} replicas ready")
     if workload.utilisation is not None:
         words.append(f"is {workload.utilisation:.0%} busy")
-    if workload.queued:
+    if has_queue(workload):
         words.append(f"has {workload.queued:.0f} requests waiting")
     return f", which {' and '.join(words)}" if words else ""

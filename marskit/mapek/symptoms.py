@@ -47,7 +47,12 @@ _FLAGS = {
 
 def is_saturated(workload: WorkloadObservation) -> bool:
     """Whether its replicas have more to do than they can without growing queues."""
-    return (workload.utilisation or 0.0) > SATURATED or _queued_per_replica(workload) > QUEUED_PER_REPLICA
+    return (workload.utilisation or 0.0) > SATURATED or has_queue(workload)
+
+
+def has_queue(workload: WorkloadObservation) -> bool:
+    """Whether more wait than chance explains."""
+    return (workload.queued or 0.0) / max(1, workload.replicas_ready) > QUEUED_PER_REPLICA
 
 
 def slo_symptoms(statuses: Iterable[SloStatus], observation: Observation, goals: Goals) -> Iterator[Symptom]:
@@ -114,7 +119,7 @@ def _saturated(workload: WorkloadObservation, window_s: float) -> Symptom:
             Evidence("utilisation", workload.utilisation, SATURATED, workload.replicas_ready, window_s)
         )
         words.append(f"its workers are {workload.utilisation:.0%} busy")
-    if workload.queued:
+    if workload.queued and has_queue(workload):
         limit = QUEUED_PER_REPLICA * workload.replicas_ready
         evidence.append(Evidence("queued", workload.queued, limit, workload.replicas_ready, window_s))
         words.append(f"{workload.queued:.0f} requests wait")
@@ -164,10 +169,6 @@ def _why(edge: EdgeObservation) -> str:
     if edge.ejected:
         words.append(f"{_replicas(edge.ejected)} ejected")
     return f": {', '.join(words)}" if words else ""
-
-
-def _queued_per_replica(workload: WorkloadObservation) -> float:
-    return (workload.queued or 0.0) / max(1, workload.replicas_ready)
 
 
 def _replicas(count: int) -> str:

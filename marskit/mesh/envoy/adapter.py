@@ -8,8 +8,6 @@ from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 
-import httpx
-
 from marskit.clock import Clock
 from marskit.domain.actions import Action, Scale
 from marskit.domain.config import Configuration
@@ -18,6 +16,7 @@ from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
@@ -114,8 +113,8 @@ class EnvoyMesh:
         """What passed since the last call; raises `MeshError` while Envoy does not answer."""
         try:
             edges = await self._telemetry.read()
-        except httpx.HTTPError as error:
-            raise MeshError(f"Envoy's statistics cannot be read: {type(error).__name__}") from error
+        except HttpError as error:
+            raise MeshError(f"Envoy's statistics cannot be read: {error}") from error
         occupancies = await self._meter.read(tuple(self._sets.values()))
         workloads = tuple(
             WorkloadSample(
@@ -163,7 +162,8 @@ class EnvoyMesh:
         ports = PortPicker()
         self._listeners = listeners(self._config, calls(self._config))
         self._ports = {listener.name: self._port(listener, ports) for listener in self._listeners}
-        self._http = await self._endings.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=2.0))
+        self._http = HttpClient()
+        self._endings.push_async_callback(self._http.close)
         folder = self._folder = Path(tempfile.mkdtemp(prefix="marskit-"))
         self._children = Children(scratch=folder)
         self._endings.push_async_callback(self._children.close, grace_s=STOP_GRACE_S)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-import httpx
-
 from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.port import ActionError
@@ -25,7 +24,7 @@ class Trouble:
 class Chaos:
     """Remembers what is broken, so that replicas to come are broken too."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._troubles: dict[str, Trouble] = {}
 
@@ -85,12 +84,13 @@ class Chaos:
             return
         body = {"slowdown": trouble.slowdown, "error_percent": trouble.error_percent}
         try:
-            answer = await self._http.put(f"http://{LOOPBACK}:{replica.port}{path}", json=body)
-        except httpx.HTTPError:
+            answer = await self._http.put_json(f"http://{LOOPBACK}:{replica.port}{path}", body)
+        except HttpError:
             # It ended just now: its successor is told when it becomes ready.
             return
         if not answer.is_success:
-            raise ActionError(f"{replica.name} refused the fault: {answer.status_code} {answer.text.strip()}")
+            said = answer.body.decode(errors="replace").strip()
+            raise ActionError(f"{replica.name} refused the fault: {answer.status} {said}")
 
 
 def _chaos_path(replica_set: ReplicaSet) -> str | None:

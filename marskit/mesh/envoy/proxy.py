@@ -4,10 +4,10 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
-
-import httpx
+from urllib.parse import urlencode
 
 from marskit.domain.records import Severity
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Report, last_line
 from marskit.mesh.port import MeshError
 from marskit.ports import LOOPBACK, PortPicker
@@ -32,7 +32,7 @@ class Proxy:
         log: Path,
         children: Children,
         ports: PortPicker,
-        http: httpx.AsyncClient,
+        http: HttpClient,
         report: Report,
     ) -> None:
         self._binary = binary
@@ -66,10 +66,10 @@ class Proxy:
             await asyncio.gather(self._watch, return_exceptions=True)
 
     async def stats(self, pattern: str) -> list[dict[str, Any]]:
-        """The statistics whose names match; raises httpx.HTTPError while Envoy is down."""
-        parameters = {"format": "json", "filter": pattern, "histogram_buckets": "detailed"}
-        answer = await self._http.get(f"{self._admin}/stats", params=parameters)
-        found: list[dict[str, Any]] = json.loads(answer.content)["stats"]
+        """The statistics whose names match; raises HttpError while Envoy is down."""
+        query = urlencode({"format": "json", "filter": pattern, "histogram_buckets": "detailed"})
+        answer = await self._http.get(f"{self._admin}/stats?{query}")
+        found: list[dict[str, Any]] = answer.json()["stats"]
         return found
 
     def complaint(self) -> str:
@@ -129,7 +129,7 @@ class Proxy:
             try:
                 if (await self._http.get(f"{self._admin}/ready")).is_success:
                     return True
-            except httpx.HTTPError:
+            except HttpError:
                 pass
             await asyncio.sleep(READY_POLL_S)
         return False

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from marskit.domain.metrics import ConfigGeneration
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.port import Applied, Outcome, Rejected, Unknown
 
@@ -33,7 +32,7 @@ class Publisher:
         self,
         folder: Path,
         proxy: Proxy,
-        http: httpx.AsyncClient,
+        http: HttpClient,
         *,
         probes: Mapping[str, str],
         probe_headers: Mapping[str, str],
@@ -139,15 +138,15 @@ class Publisher:
 
     async def _serving(self, file: str) -> int:
         try:
-            answer = await self._http.get(self._probes[file], headers=dict(self._probe_headers))
+            answer = await self._http.get(self._probes[file], headers=self._probe_headers)
             return int(answer.headers[GENERATION_HEADER])
-        except (httpx.HTTPError, KeyError, ValueError):
+        except (HttpError, KeyError, ValueError):
             return -1
 
     async def _subscriptions(self) -> dict[str, str | int]:
         try:
             stats = await self._proxy.stats(r"\.(version_text|update_rejected|update_failure)$")
-        except httpx.HTTPError:
+        except HttpError:
             return {}
         return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
 

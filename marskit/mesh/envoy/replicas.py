@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import SIGKILL
 
-import httpx
-
 from marskit.domain.records import Severity
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import MeshError
@@ -66,7 +65,7 @@ class ReplicaSet:
         seed: int,
         children: Children,
         ports: PortPicker,
-        http: httpx.AsyncClient,
+        http: HttpClient,
         logs: Path,
         published: Callable[[], Awaitable[None]],
         prepared: Callable[[Replica], Awaitable[None]],
@@ -240,9 +239,9 @@ class ReplicaSet:
                 writer.close()
                 return True
             answer = await self._http.get(
-                f"http://{LOOPBACK}:{replica.port}{probe.path}", timeout=PROBE_TIMEOUT_S
+                f"http://{LOOPBACK}:{replica.port}{probe.path}", timeout_s=PROBE_TIMEOUT_S
             )
-        except (OSError, httpx.HTTPError):
+        except (OSError, HttpError):
             return False
         return answer.is_success
 

@@ -99,7 +99,7 @@ class Telemetry:
         self._starts = 0
 
     async def read(self) -> tuple[EdgeSample, ...]:
-        """What passed each edge since the last call; raises httpx.HTTPError while Envoy does not answer."""
+        """What passed each edge since the last call; raises HttpError while Envoy does not answer."""
         totals = read_totals(await self._proxy.stats(FILTER), self._names)
         # A new Envoy counts from 0 again.
         last = self._last if self._proxy.starts == self._starts else {}

@@ -5,14 +5,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpx
 import psutil
 
+from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.ports import LOOPBACK
 
 SCRAPE_TIMEOUT_S = 0.5
+FRESH_S = 0.9
+"""A reading younger than that serves again: how busy workers are says little over less than a second."""
 _SAMPLE = re.compile(
     rb"^(service_(?:busy_seconds_total|workers|queue_length))(?:\{[^}]*\})? (\S+)", re.MULTILINE
 )
@@ -42,12 +44,21 @@ class Occupancy:
 class OccupancyMeter:
     """Keeps the last reading of every replica, since only differences tell how busy it is now."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._last: dict[str, Reading] = {}
+        self._occupancies: tuple[Occupancy, ...] = ()
+        self._read_at_s = float("-inf")
 
     async def read(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
-        """How busy each set was since the last call, in order; replicas that do not answer are left out."""
+        """How busy each set was since the last reading, in order; who does not answer is left out."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._read_at_s >= FRESH_S:
+            self._read_at_s = now_s
+            self._occupancies = await self._measure(sets)
+        return self._occupancies
+
+    async def _measure(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
         replicas = [
             (replica_set.deployment, replica) for replica_set in sets for replica in replica_set.serving
         ]
@@ -87,16 +98,16 @@ class OccupancyMeter:
             ):
                 return reading
             times = psutil.Process(pid).cpu_times()
-        except (httpx.HTTPError, psutil.Error):
+        except (HttpError, psutil.Error):
             return None
         cores = (deployment.cpu_request_millis or 1000) / 1000
         return Reading(pid, asyncio.get_running_loop().time(), times.user + times.system, cores, None)
 
     async def _scrape(self, path: str, replica: Replica, pid: int) -> Reading | None:
-        answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout=SCRAPE_TIMEOUT_S)
+        answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout_s=SCRAPE_TIMEOUT_S)
         at_s = asyncio.get_running_loop().time()
         totals: dict[bytes, float] = {}
-        for name, value in _SAMPLE.findall(answer.content):
+        for name, value in _SAMPLE.findall(answer.body):
             totals[name] = totals.get(name, 0.0) + float(value)
         workers = totals.get(b"service_workers", 0.0)
         if workers <= 0 or b"service_busy_seconds_total" not in totals:

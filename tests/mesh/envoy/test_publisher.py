@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from marskit.domain.records import Severity
+from marskit.http import Answer, HttpClient
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
@@ -25,7 +25,7 @@ class Bench:
     folder: Path
     port: int
     proxy: Proxy
-    http: httpx.AsyncClient
+    http: HttpClient
     publisher: Publisher
     sentences: list[str]
 
@@ -62,7 +62,7 @@ class Bench:
             "rds-edge.json": [{"@type": TYPES + "config.route.v3.RouteConfiguration", **route}],
         }
 
-    async def get(self) -> httpx.Response:
+    async def get(self) -> Answer:
         return await self.http.get(f"http://127.0.0.1:{self.port}/")
 
 
@@ -74,23 +74,24 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     def report(severity: Severity, subject: str, sentence: str) -> None:
         sentences.append(sentence)
 
-    async with httpx.AsyncClient(trust_env=False) as http:
-        proxy = Proxy(
-            envoy_binary(),
-            xds=tmp_path,
-            log=tmp_path / "envoy.log",
-            children=children,
-            ports=ports,
-            http=http,
-            report=report,
-        )
-        probes = {"rds-edge.json": f"http://127.0.0.1:{port}/"}
-        publisher = Publisher(tmp_path, proxy, http, probes=probes, probe_headers={})
-        made = Bench(tmp_path, port, proxy, http, publisher, sentences)
-        publisher.write(made.resources())
-        await proxy.start()
-        yield made
-        await proxy.stop()
+    http = HttpClient()
+    proxy = Proxy(
+        envoy_binary(),
+        xds=tmp_path,
+        log=tmp_path / "envoy.log",
+        children=children,
+        ports=ports,
+        http=http,
+        report=report,
+    )
+    probes = {"rds-edge.json": f"http://127.0.0.1:{port}/"}
+    publisher = Publisher(tmp_path, proxy, http, probes=probes, probe_headers={})
+    made = Bench(tmp_path, port, proxy, http, publisher, sentences)
+    publisher.write(made.resources())
+    await proxy.start()
+    yield made
+    await proxy.stop()
+    await http.close()
     await children.close(grace_s=1)
 
 
@@ -100,7 +101,7 @@ async def test_a_change_is_acknowledged_and_then_seen_in_answers(bench: Bench) -
     assert outcome.effective_after_ms is not None
     assert 0 < outcome.pushed_after_ms <= outcome.effective_after_ms
     answer = await bench.get()
-    assert (answer.text, answer.headers[GENERATION_HEADER]) == ("two", str(outcome.generation))
+    assert (answer.body, answer.headers[GENERATION_HEADER]) == (b"two", str(outcome.generation))
     generation = bench.publisher.generation
     assert generation.accepted == generation.pushed == generation.effective == outcome.generation == 2
 
@@ -118,10 +119,10 @@ async def test_a_refused_change_gives_envoys_reason_and_is_taken_back(bench: Ben
     assert isinstance(outcome, Rejected)
     assert "DirectResponseActionValidationError.Status" in outcome.reason
     assert bench.publisher.generation.rejected_reason == outcome.reason
-    assert (await bench.get()).text == "one"
+    assert (await bench.get()).body == b"one"
     # The files are as they were, so that an Envoy that starts again starts with what it ran.
     assert isinstance(await bench.publisher.publish(bench.resources(body="three")), Applied)
-    assert (await bench.get()).text == "three"
+    assert (await bench.get()).body == b"three"
 
 
 async def test_envoy_comes_back_with_the_configuration_it_had(bench: Bench) -> None:
@@ -132,6 +133,6 @@ async def test_envoy_comes_back_with_the_configuration_it_had(bench: Bench) -> N
     async with asyncio.timeout(5):
         while "Envoy is back" not in bench.sentences:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert (await bench.get()).text == "two"
+    assert (await bench.get()).body == b"two"
     assert bench.proxy.pid != pid
     assert bench.sentences[0] == "Envoy ended by signal 9 and is started again"

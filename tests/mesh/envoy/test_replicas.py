@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from marskit.domain.records import Severity
+from marskit.http import HttpClient
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
@@ -46,7 +46,7 @@ class Bench:
     """A replica set with everything it tells the outside written down."""
 
     children: Children
-    http: httpx.AsyncClient
+    http: HttpClient
     logs: Path
     sentences: list[str] = field(default_factory=list)
     published: list[tuple[str, ...]] = field(default_factory=list)
@@ -88,8 +88,9 @@ async def eventually(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     children = Children()
-    async with httpx.AsyncClient(trust_env=False) as http:
-        yield Bench(children, http, tmp_path)
+    http = HttpClient()
+    yield Bench(children, http, tmp_path)
+    await http.close()
     await children.close(grace_s=0.2)
 
 
@@ -97,7 +98,7 @@ async def test_replicas_become_ready_and_answer_under_their_names(bench: Bench) 
     payments = bench.make(deployment(env={"GREETING": "hello"}, readiness=Probe("/ready", 200)))
     await payments.scale(2)
     assert await payments.wait_ready(10)
-    answers = {(await bench.http.get(f"http://127.0.0.1:{r.port}/")).text for r in payments.serving}
+    answers = {(await bench.http.get(f"http://127.0.0.1:{r.port}/")).body.decode() for r in payments.serving}
     assert answers == {"payments-1 7 hello", "payments-2 7 hello"}
     assert sorted(bench.prepared) == ["payments-1", "payments-2"]
     assert set(bench.published[-1]) == {"payments-1", "payments-2"}

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from marskit.http import HttpClient
 from marskit.mesh.envoy.binaries import envoy_binary, node_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
@@ -170,6 +169,11 @@ class Bench:
         return {stat["name"]: stat["value"] for stat in found if "name" in stat}
 
 
+async def new_client() -> HttpClient:
+    """A client for the loop that this runs on."""
+    return HttpClient()
+
+
 @contextmanager
 def running_bench(
     folder: Path, config: MeshConfig, backends: Sequence[str], calls: Sequence[Call] = CALLS
@@ -180,7 +184,7 @@ def running_bench(
     ports = {place.name: picker.pick() for place in places}
     probes = {routes_file(place): f"http://{LOOPBACK}:{ports[place.name]}{PROBE_PATH}" for place in places}
     with echo_servers(*backends) as ready, asyncio.Runner() as runner:
-        client = httpx.AsyncClient(trust_env=False)
+        client = runner.run(new_client())
         log = folder / "envoy.log"
         proxy = Proxy(
             envoy_binary(),
@@ -201,7 +205,7 @@ def running_bench(
         async def stop() -> None:
             await proxy.stop()
             await children.close(grace_s=1)
-            await client.aclose()
+            await client.close()
 
         try:
             runner.run(start())

@@ -1,0 +1,79 @@
+"""Requests to our own processes on the loopback interface: many a second, so each must be cheap."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import aiohttp
+
+TIMEOUT_S = 2.0
+
+
+class HttpError(Exception):
+    """No answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says that all went well."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError when it is none."""
+        return json.loads(self.body)
+
+
+class HttpClient:
+    """Keeps connections open between requests; made and closed on one event loop.
+
+    It goes straight to the address: proxies that the environment names are for other hosts.
+    """
+
+    def __init__(self) -> None:
+        # Here and not above: a command that asks nobody need not wait for it.
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        self._errors = (aiohttp.ClientError, TimeoutError, OSError)
+
+    async def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Answer:
+        """Ask; raises `HttpError` when no answer comes in time."""
+        return await self._request("GET", url, headers=headers, timeout=self._timeout(timeout_s))
+
+    async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
+        """Send a form; raises `HttpError` when no answer comes in time."""
+        return await self._request("POST", url, data=form)
+
+    async def put_json(self, url: str, body: object) -> Answer:
+        """Send JSON; raises `HttpError` when no answer comes in time."""
+        return await self._request("PUT", url, json=body)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._session.close()
+
+    async def _request(self, method: str, url: str, **options: Any) -> Answer:
+        try:
+            async with self._session.request(method, url, allow_redirects=False, **options) as answer:
+                return Answer(answer.status, answer.headers, await answer.read())
+        except self._errors as error:
+            raise HttpError(str(error) or type(error).__name__) from error
+
+    @staticmethod
+    def _timeout(seconds: float) -> "aiohttp.ClientTimeout":
+        import aiohttp
+
+        return aiohttp.ClientTimeout(total=seconds)

@@ -85,7 +85,6 @@ class LocustChild:
     async def close(self) -> None:
         """End all processes."""
         await self._children.close(grace_s=_GRACE_S)
-        self._running.clear()
 
     async def _launch(self) -> None:
         web_port = self._ports.pick()

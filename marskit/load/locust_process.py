@@ -69,6 +69,8 @@ class LocustLoad:
             LoadError: It cannot start; everything that was started is gone again.
         """
         async with self._preparing:
+            if self._stopped:
+                raise LoadError("The load was stopped.")
             if self._api is not None:
                 return
             # Here, because it costs a tenth of a second that a command which sends nothing need not pay.

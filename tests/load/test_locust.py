@@ -304,6 +304,28 @@ async def test_it_may_be_prepared_before_there_is_a_gateway(gateway: Gateway, tm
     assert "locust" not in sys.modules
 
 
+@pytest.mark.parametrize("after_s", [0, 0.02, 0.2])
+async def test_it_may_be_stopped_while_it_starts(gateway: Gateway, tmp_path: Path, after_s: float) -> None:
+    before = our_children()
+    load = LocustLoad(steady(tmp_path), seed=SEED, clock=LoopClock(), run_directory=tmp_path / "load")
+    starting = asyncio.create_task(load.start(gateway.url))
+    await asyncio.sleep(after_s)
+    await load.stop()
+    with pytest.raises(LoadError):
+        await asyncio.wait_for(starting, 5)
+    assert our_children() == before
+    with pytest.raises(LoadError, match="stopped"):
+        await load.prepare()
+
+
+async def test_a_cancelled_start_leaves_nothing(gateway: Gateway, tmp_path: Path) -> None:
+    before = our_children()
+    load = LocustLoad(steady(tmp_path), seed=SEED, clock=LoopClock(), run_directory=tmp_path / "load")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(load.start(gateway.url), 0.1)
+    assert our_children() == before
+
+
 def test_it_works_by_itself_from_its_folder(gateway: Gateway) -> None:
     locust = str(Path(sys.executable).with_name("locust"))
     argv = [locust, "-f", "locustfile.py", "--headless", "-t", "3s", "--host", gateway.url]

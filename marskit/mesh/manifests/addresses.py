@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.names import CLUSTER_DOMAIN, Scope
-from marskit.mesh.manifests.selection import deployments_of
+from marskit.mesh.manifests.selection import selects
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
@@ -48,13 +48,12 @@ def addresses(config: MeshConfig, deployment: Deployment) -> Iterator[Address]:
     """
     env = effective_environment(deployment)
     services = {service.host: service for service in config.services}
-    own = {s.host for s in config.services if deployment in deployments_of(config, s)}
     scope = Scope(deployment.namespace, frozenset(service.namespace for service in config.services))
     for variable, value in env.items():
         for match in _HOST.finditer(value):
             service = services.get(scope.host(match["host"]))
             if service is not None:
-                found = _address(env, variable, match, service, is_own=service.host in own)
+                found = _address(env, variable, match, service, is_own=selects(service, deployment))
                 if found:
                     yield found
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, assert_never
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import OutlierDetection, Retries, RouteSetting
 from marskit.mesh.manifests.fields import Path, suggestion
-from marskit.mesh.manifests.graph import configuration
+from marskit.mesh.manifests.graph import route_setting
 from marskit.mesh.manifests.istio import DestinationRule, VirtualService
 from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.patches import Cli, Operation, change, patch_command, value_at
@@ -198,7 +198,7 @@ def _route(config: MeshConfig, name: str, index: int) -> tuple[RouteSetting, Doc
         raise ActionError(
             f"VirtualService {name} has no route {index}; it has 0 to {len(virtual_service.http) - 1}"
         )
-    return configuration(config).route(name, index), document, ("spec", "http", index)
+    return route_setting(config, virtual_service, index), document, ("spec", "http", index)
 
 
 def _find(config: MeshConfig, kind: str, name: str, objects: tuple[Named, ...]) -> tuple[Named, Document]:

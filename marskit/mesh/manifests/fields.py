@@ -134,6 +134,13 @@ class Field:
             raise self.error("a list")
         return tuple(Field(item, (*self.path, i)) for i, item in enumerate(self.value))
 
+    def some(self, what: str) -> tuple["Field", ...]:
+        """The entries of a list that must have one."""
+        items = self.items()
+        if not items:
+            raise self.error(f"a list of at least one {what}")
+        return items
+
     def texts(self) -> tuple[str, ...]:
         """A list of strings."""
         return tuple(item.text() for item in self.items())

@@ -7,10 +7,23 @@ from marskit.domain.config import Configuration, Destination, OutlierSetting, Ro
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.mesh.manifests.addresses import Address, addresses, effective_environment
-from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, HttpRoute, RouteDestination
+from marskit.mesh.manifests.istio import (
+    MESH_GATEWAY,
+    HttpMatch,
+    HttpRoute,
+    RouteDestination,
+    VirtualService,
+)
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.names import CLUSTER_DOMAIN
-from marskit.mesh.manifests.selection import deployments_of, has_labels, reached_by, routes_of, service_of
+from marskit.mesh.manifests.selection import (
+    deployments_of,
+    has_labels,
+    reached_by,
+    routes_of,
+    selects,
+    service_of,
+)
 from marskit.mesh.manifests.workloads import Deployment
 
 DEFAULT_LATENCY_P95_MS = 500.0
@@ -100,7 +113,7 @@ def topology(config: MeshConfig) -> Topology:
 
 def _workload(config: MeshConfig, deployment: Deployment, edges: tuple[EdgeId, ...]) -> Workload:
     called = (edge.service for edge in edges if edge.workload == deployment.name)
-    selecting = (s.name for s in config.services if deployment in deployments_of(config, s))
+    selecting = (service.name for service in config.services if selects(service, deployment))
     return Workload(
         name=deployment.name,
         service=next(called, None) or next(selecting, ""),
@@ -164,16 +177,9 @@ def configuration(config: MeshConfig) -> Configuration:
     return Configuration(
         replicas=tuple((deployment.name, deployment.replicas) for deployment in config.deployments),
         routes=tuple(
-            RouteSetting(
-                virtual_service=vs.name,
-                index=index,
-                name=route.name,
-                destinations=_destinations(config, route),
-                timeout_ms=route.timeout_ms,
-                retries=route.retries,
-            )
+            route_setting(config, vs, index)
             for vs in config.virtual_services
-            for index, route in enumerate(vs.http)
+            for index in range(len(vs.http))
         ),
         outliers=tuple(
             OutlierSetting(
@@ -183,6 +189,19 @@ def configuration(config: MeshConfig) -> Configuration:
             )
             for rule in config.destination_rules
         ),
+    )
+
+
+def route_setting(config: MeshConfig, vs: VirtualService, index: int) -> RouteSetting:
+    """One route of a VirtualService, with its weights as percentages."""
+    route = vs.http[index]
+    return RouteSetting(
+        virtual_service=vs.name,
+        index=index,
+        name=route.name,
+        destinations=_destinations(config, route),
+        timeout_ms=route.timeout_ms,
+        retries=route.retries,
     )
 
 

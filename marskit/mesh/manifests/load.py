@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from os.path import commonpath
 from pathlib import Path
 from typing import TypeVar
 
@@ -140,4 +139,6 @@ def _root(paths: Sequence[Path], mapping: Path | None) -> Path:
         for above in (folder, *folder.parents):
             if above.name == "k8s":
                 return above.parent
-    return Path(commonpath(folders))
+    first = folders[0]
+    shared = (above for above in (first, *first.parents) if all(f.is_relative_to(above) for f in folders))
+    return next(shared, first)

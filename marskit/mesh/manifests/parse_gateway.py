@@ -10,9 +10,7 @@ def gateway(root: Field, name: str, scope: Scope) -> Gateway:
     """A Gateway of plain HTTP servers; which pods implement it (`selector`) has no meaning here."""
     spec = object_spec(root).fields(("selector", "servers"))
     spec.take("selector", Field.pairs)
-    servers = spec.need("servers", Field.items)
-    if not servers:
-        raise spec.children["servers"].error("a list of at least one server")
+    servers = spec.need("servers", lambda f: f.some("server"))
     return Gateway(name, scope.namespace, tuple(_server(server) for server in servers))
 
 
@@ -20,10 +18,9 @@ def _server(field: Field) -> GatewayServer:
     server = field.fields(("hosts", "name", "port"), ("bind", "defaultEndpoint", "tls"))
     server.take("name", Field.text)
     port, protocol = server.need("port", _port)
-    hosts = server.need("hosts", Field.texts)
-    if not hosts:
-        raise server.children["hosts"].error("a list of at least one host")
-    return GatewayServer(port, protocol, tuple(host.rpartition("/")[2] for host in hosts))
+    hosts = server.need("hosts", lambda f: f.some("host"))
+    # A Gateway may say whose VirtualServices it takes, `shop/example.com`; here it takes all of them.
+    return GatewayServer(port, protocol, tuple(host.text().rpartition("/")[2] for host in hosts))
 
 
 def _port(field: Field) -> tuple[int, str]:

@@ -80,9 +80,7 @@ def read_pod(template: Field) -> Pod:
 
 
 def _application(field: Field, annotations: Fields) -> Field:
-    containers = {_name(item): item for item in field.items()}
-    if not containers:
-        raise field.error("a list of at least one container")
+    containers = {_name(item): item for item in field.some("container")}
     wanted = annotations.children.get(f"{OUR_ANNOTATIONS}container")
     if wanted is None:
         return next(iter(containers.values()))

@@ -38,9 +38,7 @@ def kubernetes_service(root: Field, name: str, namespace: str, mapping: LocalMap
         raise FieldError(
             (*root.path, "spec", "selector"), "is missing, but marskit needs it to find the pods"
         )
-    ports = spec.need("ports", lambda f: tuple(_port(item) for item in f.items()))
-    if not ports:
-        raise spec.children["ports"].error("a list of at least one port")
+    ports = spec.need("ports", lambda f: tuple(_port(item) for item in f.some("port")))
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     slo = mapping.slo(name)
     return KubernetesService(

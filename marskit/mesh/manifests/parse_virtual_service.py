@@ -45,9 +45,7 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
     """A VirtualService with HTTP routes."""
     spec = object_spec(root).fields(("exportTo", "gateways", "hosts", "http"), ("tcp", "tls"))
     spec.take("exportTo", export_to)
-    hosts = spec.need("hosts", Field.texts)
-    if not hosts:
-        raise spec.children["hosts"].error("a list of at least one host")
+    hosts = tuple(host.text() for host in spec.need("hosts", lambda f: f.some("host")))
     named = spec.take("gateways", lambda f: tuple(scope.gateway(g) for g in f.items()))
     gateways = named or (MESH_GATEWAY,)
     if "*" in hosts and MESH_GATEWAY in gateways:
@@ -55,9 +53,7 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
             (*root.path, "spec", "hosts"),
             'is "*" for the gateway mesh, but must name a host there: only real gateways take every host',
         )
-    http = spec.need("http", Field.items)
-    if not http:
-        raise spec.children["http"].error("a list of at least one route")
+    http = spec.need("http", lambda f: f.some("route"))
     return VirtualService(
         name=name,
         namespace=scope.namespace,
@@ -95,9 +91,7 @@ def _http_route(field: Field, scope: Scope) -> HttpRoute:
 
 
 def _destinations(field: Field, scope: Scope) -> tuple[RouteDestination, ...]:
-    destinations = tuple(_weighted(item, scope) for item in field.items())
-    if not destinations:
-        raise field.error("a list of at least one destination")
+    destinations = tuple(_weighted(item, scope) for item in field.some("destination"))
     if len(destinations) > 1 and not sum(d.weight for d in destinations):
         raise FieldError(field.path, "has weights that add up to 0, but one must be more than 0")
     return destinations

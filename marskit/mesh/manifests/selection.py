@@ -32,16 +32,20 @@ def routes_of(config: MeshConfig, host: str) -> VirtualService | None:
     return max(wild, key=lambda found: len(found[0]))[1] if wild else None
 
 
+def selects(service: KubernetesService, deployment: Deployment) -> bool:
+    """Whether the Deployment's pods answer for the Service."""
+    return service.namespace == deployment.namespace and has_labels(deployment.labels, service.selector)
+
+
 def deployments_of(
     config: MeshConfig, service: KubernetesService, labels: Labels = ()
 ) -> tuple[Deployment, ...]:
     """The Deployments whose pods the Service selects, narrowed by a subset's labels."""
+    wanted = {*service.selector, *labels}
     return tuple(
         deployment
         for deployment in config.deployments
-        if deployment.namespace == service.namespace
-        and has_labels(deployment.labels, service.selector)
-        and has_labels(deployment.labels, labels)
+        if deployment.namespace == service.namespace and wanted <= set(deployment.labels)
     )
 
 

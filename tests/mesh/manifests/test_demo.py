@@ -65,11 +65,15 @@ def test_objectives_are_annotated(demo: MeshConfig) -> None:
 
 
 def test_scaling_and_shifting(demo: MeshConfig) -> None:
-    scaled, preview = edit(demo, Scale("orders", 3))
+    before = configuration(demo)
+    now = before.replicas_of("orders")
+    scaled, preview = edit(demo, Scale("orders", now + 1))
     assert preview.command == (
-        "kubectl scale deployment/orders -n marskit-demo --replicas=3 --current-replicas=2"
+        f"kubectl scale deployment/orders -n marskit-demo --replicas={now + 1} --current-replicas={now}"
     )
-    assert configuration(scaled).replicas_of("orders") == 3
-    shifted, _ = edit(scaled, ShiftTraffic("recommendations", 2, (("food", 90), ("music", 10))))
-    route = configuration(shifted).route("recommendations", 2)
-    assert [d.weight_percent for d in route.destinations] == [90, 10]
+    assert configuration(scaled).replicas_of("orders") == now + 1
+    split = next(route for route in before.routes if len(route.destinations) > 1)
+    shares = ((split.destinations[0].subset or "", 90), (split.destinations[1].subset or "", 10))
+    shifted, _ = edit(scaled, ShiftTraffic(split.virtual_service, split.index, shares))
+    after = configuration(shifted).route(split.virtual_service, split.index)
+    assert [destination.weight_percent for destination in after.destinations] == [90, 10]

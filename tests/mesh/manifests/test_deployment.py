@@ -72,6 +72,7 @@ def test_ports_resources_and_grace() -> None:
     assert (found.container_port, found.named_ports) == (80, (("web", 80), ("adm", 81)))
     assert (found.cpu_request_millis, found.termination_grace_s) == (50, 5.0)
     assert deployment("resources: {limits: {cpu: 0.5}}").cpu_request_millis == 500
+    assert deployment("resources: {requests: {memory: 1Gi}}").cpu_request_millis is None
 
 
 def test_variables_refer_to_earlier_ones() -> None:

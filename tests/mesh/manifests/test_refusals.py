@@ -113,6 +113,54 @@ CASES = {
         'VirtualService cart: spec.hosts is "*" for the gateway mesh, but must name a host there:'
         " only real gateways take every host",
     ),
+    "a list that is empty": (
+        "  hosts: [cart]\n",
+        "  hosts: []  # HERE\n",
+        "VirtualService cart: spec.hosts is [], but must be a list of at least one host",
+    ),
+    "a match of nothing": (
+        '              exact: "yes"\n',
+        '              exact: "yes"\n          uri: {}  # HERE\n',
+        "VirtualService cart: spec.http[0].match[0].uri is empty, but must have one of exact, prefix, regex",
+    ),
+    "a redirect with a status that redirects nowhere": (
+        "      route:\n        - destination:\n            host: front\n",
+        "      redirect: {uri: /, redirectCode: 304}  # HERE\n",
+        "VirtualService front: spec.http[0].redirect.redirectCode is 304,"
+        " but must be one of 301, 302, 303, 307, 308",
+    ),
+    "a fault that is none": (
+        LAST_ROUTE,
+        "      fault: {}  # HERE\n",
+        "VirtualService cart: spec.http[1].fault has neither delay nor abort, but must have one of them",
+    ),
+    "a switch that is a word": (
+        LAST_ROUTE,
+        '      corsPolicy: {allowCredentials: "no"}  # HERE\n',
+        'VirtualService cart: spec.http[1].corsPolicy.allowCredentials is "no", but must be true or false',
+    ),
+    "something long in the wrong place": (
+        "  replicas: 2\n",
+        f"  replicas: {{a: {'x' * 80}}}  # HERE\n",
+        "Deployment front: spec.replicas is a mapping, but must be a whole number of 0 or more",
+    ),
+    "a long list in the wrong place": (
+        "  replicas: 2\n",
+        f"  replicas: [{'x' * 80}]  # HERE\n",
+        "Deployment front: spec.replicas is a list, but must be a whole number of 0 or more",
+    ),
+    "a long word in the wrong place": (
+        "  replicas: 2\n",
+        f"  replicas: {'x' * 80}  # HERE\n",
+        f'Deployment front: spec.replicas is "{"x" * 56}..., but must be a whole number of 0 or more',
+    ),
+    "a bound that is no number": (
+        "metadata:\n  name: front\nspec:\n  replicas: 2\n",
+        "metadata:\n  name: front\n  annotations:\n    marskit.dev/max-replicas: many  # HERE\n"
+        "spec:\n  replicas: 2\n",
+        'Deployment front: metadata.annotations["marskit.dev/max-replicas"] is "many",'
+        " but must be a whole number in quotes",
+    ),
     "weights that are all 0": (
         "weight: 80\n        - destination:\n            host: cart\n            subset: v2\n"
         "          weight: 20\n",

@@ -86,6 +86,11 @@ class Rerouting:
                 found.append(Candidate((_shift(route, step),), reason))
         return found
 
+    def waiting(self, view: PlanningView) -> set[str]:
+        """The workloads behind routes on a detour: idle ones among them will be needed again."""
+        detoured = [route for route in _splits(view) if self._detour(route) is not None]
+        return {d.workload for route in detoured for d in route.destinations if d.workload is not None}
+
     def _detour(self, route: RouteSetting) -> _Detour | None:
         """Our detour of that route, unless it is home again or somebody else has moved it since."""
         detour, weights = self._detours.get(route.label), percents(route)

@@ -114,11 +114,12 @@ class Threshold:
 
     def _scale_down(self, view: PlanningView) -> list[Candidate]:
         """One replica less of the workload that has been idle for longest."""
-        limit = self._thresholds.idle_cycles
+        limit, waiting = self._thresholds.idle_cycles, self._rerouting.waiting(view)
         idle = [
             w.name
             for w in view.topology.workloads
             if self._idle_cycles.get(w.name, 0) >= limit
+            and w.name not in waiting
             and view.configuration.replicas_of(w.name) > w.min_replicas
         ]
         return [

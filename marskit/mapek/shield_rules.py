@@ -212,11 +212,10 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
         return None
     enough = ceil(busy / safe)
     why = (
-        f"{action.replicas} would leave {action.workload} with {busy:.1f} busy replicas' worth of load, "
-        f"over {safe:.0%} each"
+        f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at {safe:.0%} each"
     )
     if enough >= now:
-        return Verdict(None, f"{why}, so it keeps its {now}.")
+        return Verdict(None, f"{why}: it keeps its {now}.")
     return Verdict(replace(action, replicas=enough), f"{why}; {enough} are enough.")
 
 

@@ -182,6 +182,15 @@ def test_traffic_comes_back_in_small_steps_once_the_subset_has_rested_and_proven
     assert plan(planner, World(configuration(food_weight=75)), 200.0).proposed == (), "home again"
 
 
+def test_a_subset_that_rests_keeps_its_replicas_for_when_it_is_back() -> None:
+    planner = Threshold()
+    failing = World(configuration(food_weight=75, music=2)).edge(TO_MUSIC, failures_per_s=10.0)
+    assert plan(planner, failing, 0.0).proposed == (shift(100),)
+    resting = World(configuration(food_weight=100, music=2)).workload("music", utilisation=0.0)
+    resting.edge(TO_MUSIC, requests_per_s=0.0, p95_ms=None)
+    assert [plan(planner, resting, float(at)).proposed for at in range(1, 20)] == [()] * 19
+
+
 def test_every_relapse_doubles_the_rest() -> None:
     planner = Threshold()
     plan(planner, World(configuration(food_weight=75)).edge(TO_MUSIC, failures_per_s=10.0), 0.0)

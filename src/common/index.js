@@ -1,6 +1,7 @@
 export { Dependency } from './client.js'
 export { ConfigError, readConfig, readDependencies } from './config.js'
 export { HttpError } from './errors.js'
+export { identityOf } from './identity.js'
 export { hashText } from './random.js'
 export { RecentRecords } from './recent.js'
 export { buildService } from './server.js'

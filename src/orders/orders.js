@@ -4,10 +4,9 @@
 // process no worker, and a slow payments service must show as slow payments, not as saturated orders.
 // Own work comes first, so that an overloaded replica refuses before it troubles anyone else; then the
 // recommendation; the payment comes last, so that nothing is charged for an order that then fails.
-import { randomUUID } from 'node:crypto'
-
+// An order's id follows from the request's, and a payment's from the order's: sent again, it is the same order.
 import {
-  buildService, Dependency, HttpError, outgoingHeaders, readConfig, readDependencies, RecentRecords,
+  buildService, Dependency, HttpError, identityOf, outgoingHeaders, readConfig, readDependencies, RecentRecords,
 } from '@marskit/common'
 
 const KEPT_ORDERS = 200
@@ -49,7 +48,7 @@ export function createService(env) {
   const app = buildService(config, (routes) => {
     routes.post('/', { schema: { body: orderSchema } }, async (request, reply) => {
       const { item, quantity, amount } = request.body
-      const id = randomUUID()
+      const id = identityOf('order', request.id)
       const recommendation = await recommend(request, item)
       const payment = await payments.request('POST', '/', outgoingHeaders(request), { order_id: id, amount })
       const order = { id, item, quantity, amount, payment, recommendation }

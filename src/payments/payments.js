@@ -1,7 +1,5 @@
-// payments: accepts an amount for an order and remembers the latest payments.
-import { randomUUID } from 'node:crypto'
-
-import { buildService, HttpError, readConfig, RecentRecords } from '@marskit/common'
+// payments: accepts an amount for an order, once however often it is asked, and remembers the latest payments.
+import { buildService, HttpError, identityOf, readConfig, RecentRecords } from '@marskit/common'
 
 const KEPT_PAYMENTS = 200
 
@@ -21,7 +19,8 @@ export function createService(env) {
 
   const app = buildService(config, (routes) => {
     routes.post('/', { schema: { body: paymentSchema } }, async (request, reply) => {
-      const payment = { id: randomUUID(), ...request.body, status: 'accepted' }
+      const id = identityOf('payment', request.body.order_id)
+      const payment = { id, ...request.body, status: 'accepted' }
       payments.add(payment.id, payment)
       reply.code(201).header('location', `/${payment.id}`)
       return payment

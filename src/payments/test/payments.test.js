@@ -19,6 +19,14 @@ test('a payment is accepted and found again', async (t) => {
   assert.deepEqual((await app.inject(answer.headers.location)).json(), payment)
 })
 
+test('a payment asked for twice, even of another replica, is one payment', async (t) => {
+  const first = await payments(t).post({ order_id: 'o-1', amount: 9.5 })
+  const again = await payments(t).post({ order_id: 'o-1', amount: 9.5 })
+  const other = await payments(t).post({ order_id: 'o-2', amount: 9.5 })
+  assert.deepEqual(again.json(), first.json())
+  assert.notEqual(other.json().id, first.json().id)
+})
+
 test('a payment without an order or an amount is refused', async (t) => {
   const { post } = payments(t)
   assert.equal((await post({ amount: 1 })).json().message, 'body must have "order_id".')

@@ -34,17 +34,21 @@ class Answer:
 
 
 class HttpClient:
-    """Keeps connections open between requests; made and closed on one event loop.
+    """Keeps connections open between requests, unless told not to; made and closed on one event loop.
 
     It goes straight to the address: proxies that the environment names are for other hosts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_alive: bool = True) -> None:
         # Here and not above: a command that asks nobody need not wait for it.
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=not keep_alive),
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
         self._errors = (aiohttp.ClientError, TimeoutError, OSError)
 
     async def get(
@@ -66,6 +70,8 @@ class HttpClient:
         await self._session.close()
 
     async def _request(self, method: str, url: str, **options: Any) -> Answer:
+        if self._session.closed:
+            raise HttpError("the client is closed")
         try:
             async with self._session.request(method, url, allow_redirects=False, **options) as answer:
                 return Answer(answer.status, answer.headers, await answer.read())

@@ -1,11 +1,8 @@
 """Locust's web API, as far as it is needed: read the totals, change the users."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import httpx
-
-_TIMEOUT_S = 2.0
+from marskit.http import HttpClient, HttpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +25,22 @@ class LocustApi:
     def __init__(self) -> None:
         # Locust writes head and body apart: on a connection that stays open the body waits 40 ms for an
         # acknowledgement, on one that closes it does not.
-        headers = {"connection": "close"}
-        self._client = httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT_S, headers=headers)
+        self._client = HttpClient(keep_alive=False)
 
     async def totals(self, url: str) -> Totals | None:
         """The state and the counters."""
-        answer = await self._ask("GET", f"{url}/stats/requests")
-        if answer is None:
+        try:
+            answer = await self._client.get(f"{url}/stats/requests")
+        except HttpError:
             return None
-        total = answer["stats"][-1]
+        if not answer.is_success:
+            return None
+        found = answer.json()
+        total = found["stats"][-1]
         return Totals(
-            state=answer["state"],
-            users=answer["user_count"],
-            workers=answer.get("worker_count", 0),
+            state=found["state"],
+            users=found["user_count"],
+            workers=found.get("worker_count", 0),
             requests=total["num_requests"],
             failures=total["num_failures"],
         )
@@ -52,18 +52,12 @@ class LocustApi:
         form = {"user_count": str(users), "spawn_rate": str(users), "host": host, "scenario": scenario}
         if scenario_start is not None:
             form["scenario_start"] = repr(scenario_start)
-        answer = await self._ask("POST", f"{url}/swarm", form)
-        return None if answer is None else str(answer["message"])
+        try:
+            answer = await self._client.post_form(f"{url}/swarm", form)
+        except HttpError:
+            return None
+        return str(answer.json()["message"]) if answer.is_success else f"status {answer.status}"
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._client.aclose()
-
-    async def _ask(self, method: str, url: str, form: dict[str, str] | None = None) -> Any:
-        if self._client.is_closed:
-            return None
-        try:
-            answer = await self._client.request(method, url, data=form)
-        except httpx.HTTPError:
-            return None
-        return answer.json() if answer.is_success else None
+        await self._client.close()

@@ -4,18 +4,15 @@ import asyncio
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from marskit.clock import Clock
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.info import scenario_info
+from marskit.load.locust_api import LocustApi, Totals
 from marskit.load.locust_child import LocustChild
 from marskit.load.port import LoadError
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
-
-if TYPE_CHECKING:
-    from marskit.load.locust_api import LocustApi, Totals
 
 LARGEST_FACTOR = 10.0
 _WINDOW_S = 2.0
@@ -73,9 +70,6 @@ class LocustLoad:
                 raise LoadError("The load was stopped.")
             if self._api is not None:
                 return
-            # Here, because it costs a tenth of a second that a command which sends nothing need not pay.
-            from marskit.load.locust_api import LocustApi
-
             self._api = LocustApi()
             try:
                 await self._child.start(self._is_ready)
@@ -170,7 +164,7 @@ class LocustLoad:
         if message != "Swarming started":
             raise LoadError(f"Locust did not take up the load: {message}.")
 
-    async def _until_running(self) -> "Totals":
+    async def _until_running(self) -> Totals:
         deadline = time.monotonic() + _RUNNING_WITHIN_S
         while (totals := await self._totals()) is None or totals.state != "running":
             if failure := self._child.failure():
@@ -184,12 +178,12 @@ class LocustLoad:
         totals = await self._totals()
         return totals is not None and totals.workers == self._workers
 
-    async def _totals(self) -> "Totals | None":
+    async def _totals(self) -> Totals | None:
         assert self._api is not None
         return await self._api.totals(self._child.url)
 
     def _sample(
-        self, status: LoadStatus, totals: "Totals | None" = None, reason: str | None = None
+        self, status: LoadStatus, totals: Totals | None = None, reason: str | None = None
     ) -> LoadSample:
         at_s = self._clock.now()
         scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed
@@ -207,7 +201,7 @@ class LocustLoad:
             reason=reason,
         )
 
-    def _rates(self, at_s: float, totals: "Totals") -> tuple[float, float]:
+    def _rates(self, at_s: float, totals: Totals) -> tuple[float, float]:
         """Requests and failures per second, from the counters of now and of a window ago."""
         history = self._history
         if history and totals.requests < history[-1][1]:

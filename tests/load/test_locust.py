@@ -116,7 +116,8 @@ async def test_it_sends_what_the_arrivals_say_when_they_say_it(gateway: Gateway,
     streams = [user_arrivals(scenario, SEED, user) for user in range(scenario.users)]
     due = sorted(a.at_s for stream in streams for a in takewhile(lambda a: a.at_s < 5, stream))
     sent = sorted(request.at_s - begun_s for request in list(gateway.received))
-    assert len(sent) == len([at_s for at_s in due if at_s < sent[-1] + 0.001]) or len(due) - len(sent) < 10
+    # The very last ones may overtake each other on their way, or be cut off by the end.
+    assert abs(len(sent) - sum(at_s <= sent[-1] for at_s in due)) <= 3
     late_s = [after - before for before, after in zip(due, sent, strict=False)]
     assert sorted(late_s)[len(late_s) // 2] == pytest.approx(0, abs=0.05)
     assert max(map(abs, late_s)) < 0.5

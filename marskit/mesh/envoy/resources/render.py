@@ -76,8 +76,6 @@ def _routes(
         name=listener.name,
         # A Gateway's host is meant whatever the port in the request.
         ignore_port_in_host_matching=True,
-        # Clusters and routes come in different files, which Envoy may read in any order.
-        validate_clusters=False,
         virtual_hosts=[
             {
                 "name": host.domain,

@@ -79,7 +79,7 @@ class RouteTranslator:
             if (policy := self._registry.policy(destination.host, destination.subset)).consistent_hash
             is not None
         ]
-        entries = [self._entry(rule, *share, rename=authority is None) for share in shares]
+        entries = [self._entry(rule, *share) for share in shares]
         action: Resource = {
             # Envoy's own default would be 15 s, Istio's is none.
             "timeout": duration(route.timeout_ms or 0),
@@ -99,15 +99,13 @@ class RouteTranslator:
             action["request_mirror_policies"] = mirrors
         return action
 
-    def _entry(
-        self, rule: Rule, index: int, destination: RouteDestination, weight: int, *, rename: bool
-    ) -> Resource:
-        """One weighted destination; its own host name counts only where the route has none."""
+    def _entry(self, rule: Rule, index: int, destination: RouteDestination, weight: int) -> Resource:
+        """One weighted destination; Envoy lets the route's host name win over a destination's."""
         where = f"{rule.where}.route[{index}]"
         key = self._key(destination, f"{where}.destination")
         entry: Resource = {"name": key.name, "weight": weight} | header_operations(destination.headers, where)
         authority = authority_of(destination.headers)
-        if rename and authority is not None:
+        if authority is not None:
             entry["host_rewrite_literal"] = authority
         injected = self._injected(key, where)
         fault = combined(rule.route.fault, injected)
@@ -134,7 +132,6 @@ class RouteTranslator:
                 "runtime_fraction": {"default_value": fractional_percent(mirror.percent)},
             }
             for index, mirror in enumerate(rule.route.mirrors)
-            if mirror.percent > 0
         ]
 
     def _key(self, destination: RouteDestination, where: str) -> ClusterKey:

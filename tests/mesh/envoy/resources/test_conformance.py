@@ -296,6 +296,14 @@ CASES: dict[str, tuple[tuple[HttpRoute, ...], tuple[Ask, ...]]] = {
         ),
         (Ask("/", by=FOOD, sees_headers={"host": "outer"}),),
     ),
+    "dots in a path are resolved before it is matched": (
+        taken(HttpMatch(prefix("/a"))),
+        (Ask("/b/../a/x", by=FOOD, sees="/a/x"), Ask("/a/../b", by=TILLS, sees="/b")),
+    ),
+    "the workload learns how often it was tried": (
+        (REST,),
+        (Ask("/", by=TILLS, sees_headers={"x-envoy-attempt-count": "1"}),),
+    ),
     "a client's request id is kept": (
         (REST,),
         (Ask("/", by=TILLS, headers={"x-request-id": "abc-1"}, sees_headers={"x-request-id": "abc-1"}),),

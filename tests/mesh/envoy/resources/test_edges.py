@@ -64,6 +64,14 @@ def test_a_caller_is_known_by_its_labels_and_namespace(bench: Bench) -> None:
     assert bench.request(listener=BACK).backend == TILLS
 
 
+def test_what_the_gateway_said_of_the_client_is_passed_on_between_workloads(bench: Bench) -> None:
+    bench.apply(config(at_gateway(TO_FOOD), in_mesh(TO_FOOD)))
+    known = {"x-forwarded-for": "10.0.0.1", "x-request-id": "abc-1"}
+    assert bench.request(listener=FRONT, headers=known).sent["headers"].items() >= known.items()
+    # The gateway adds the client's address, which for a client on this machine is the machine's.
+    assert bench.request(headers=known).sent["headers"]["x-forwarded-for"].startswith("10.0.0.1,")
+
+
 @pytest.mark.parametrize("name", ["shop", "shop:8080", "shop.town", SHOP, f"{SHOP}:8080"])
 def test_a_caller_counts_as_having_used_any_of_the_services_names(name: str, bench: Bench) -> None:
     called = when(HttpMatch(authority=exact(name)), FOOD_ONLY)

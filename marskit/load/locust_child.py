@@ -33,13 +33,13 @@ class LocustChild:
     """Starts Locust idle, watches it and ends it."""
 
     def __init__(self, scenario: Scenario, *, seed: int, workers: int, folder: Path) -> None:
-        """Logs go to `folder`."""
+        """Logs go to `folder`, which disappears with Locust."""
         self._scenario = scenario
         self._seed = seed
         self._workers = workers
         self._folder = folder
         self._ports = PortPicker()
-        self._children = Children()
+        self._children = Children(scratch=folder)
         self._running: list[Child] = []
         self._url = ""
 
@@ -130,7 +130,7 @@ class LocustChild:
         deadline = time.monotonic() + _READY_WITHIN_S
         while not await is_ready():
             if failure := self.failure():
-                if any("Address already in use" in child.log.read_text() for child in self._running):
+                if any("Address already in use" in _text(child.log) for child in self._running):
                     raise PortTakenError
                 raise LoadError(failure)
             if time.monotonic() > deadline:
@@ -148,8 +148,16 @@ def _ending(returncode: int) -> str:
 
 def _last_words(log: Path) -> str:
     """The last line of the log that says what went wrong."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    lines = _text(log).splitlines()
     telling = [line.strip() for line in lines if _TELLING.match(line)] or [
         line.strip() for line in lines if line.strip() and "|" not in line
     ]
     return f": {telling[-1][:300].rstrip('.')}" if telling else ""
+
+
+def _text(log: Path) -> str:
+    """What is in the log; nothing once it has gone with its folder."""
+    try:
+        return log.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -30,7 +30,7 @@ class LocustLoad:
     def __init__(
         self, scenario: Scenario, *, seed: int, clock: Clock, run_directory: Path, workers: int = 0
     ) -> None:
-        """Nothing starts before `prepare` or `start`; Locust's logs go to `run_directory`."""
+        """Nothing starts before `prepare` or `start`; Locust logs to `run_directory`, which ends with it."""
         self._scenario = scenario
         self._info = scenario_info(scenario)
         self._clock = clock

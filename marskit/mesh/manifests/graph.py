@@ -5,22 +5,15 @@ from dataclasses import dataclass
 
 from marskit.domain.config import Configuration, Destination, OutlierSetting, RouteSetting
 from marskit.domain.goals import Goals, Slo
-from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
+from marskit.domain.topology import EdgeId, Service, Topology, Workload
 from marskit.mesh.manifests.addresses import Address, addresses, effective_environment
-from marskit.mesh.manifests.istio import (
-    MESH_GATEWAY,
-    HttpMatch,
-    HttpRoute,
-    RouteDestination,
-    VirtualService,
-)
+from marskit.mesh.manifests.edges import call_edges, gateway_edges
+from marskit.mesh.manifests.istio import HttpRoute, RouteDestination, VirtualService
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.names import CLUSTER_DOMAIN
 from marskit.mesh.manifests.selection import (
     deployments_of,
-    has_labels,
     reached_by,
-    routes_of,
     selects,
     service_of,
 )
@@ -92,7 +85,7 @@ def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address
 
 def topology(config: MeshConfig) -> Topology:
     """Workloads, the Services in front of them, and every edge that the routes allow, whatever its weight."""
-    edges = tuple(dict.fromkeys((*_edges_of_gateways(config), *_edges_of_calls(config))))
+    edges = tuple(dict.fromkeys((*gateway_edges(config), *_edges_of_calls(config))))
     services = tuple(
         Service(
             name=service.name,
@@ -123,53 +116,12 @@ def _workload(config: MeshConfig, deployment: Deployment, edges: tuple[EdgeId, .
     )
 
 
-def _edges_of_gateways(config: MeshConfig) -> Iterator[EdgeId]:
-    for vs in config.virtual_services:
-        for gateway in vs.gateways:
-            if gateway != MESH_GATEWAY:
-                for route in vs.http:
-                    if _applies(route, gateway, None, None):
-                        yield from _edges(config, GATEWAY, route)
-
-
 def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
     by_name = {deployment.name: deployment for deployment in config.deployments}
     services = {(service.name, service.namespace): service for service in config.services}
     for call in calls(config):
         service = services[call.service, call.namespace]
-        routing = routes_of(config, service.host)
-        if routing is None:
-            for deployment in deployments_of(config, service):
-                yield EdgeId(call.caller, service.name, deployment.name)
-            continue
-        for route in routing.http:
-            if _applies(route, MESH_GATEWAY, by_name[call.caller], call.port):
-                yield from _edges(config, call.caller, route)
-
-
-def _applies(route: HttpRoute, gateway: str, caller: Deployment | None, port: int | None) -> bool:
-    return not route.matches or any(_can_match(match, gateway, caller, port) for match in route.matches)
-
-
-def _can_match(match: HttpMatch, gateway: str, caller: Deployment | None, port: int | None) -> bool:
-    if match.gateways and gateway not in match.gateways:
-        return False
-    if caller is None:
-        # Labels and namespace of the source are conditions on sidecars.
-        return True
-    return (
-        has_labels(caller.labels, match.source_labels)
-        and match.source_namespace in (None, caller.namespace)
-        and match.port in (None, port)
-    )
-
-
-def _edges(config: MeshConfig, source: str, route: HttpRoute) -> Iterator[EdgeId]:
-    for destination in (*route.destinations, *(mirror.destination for mirror in route.mirrors)):
-        service = service_of(config, destination.host)
-        if service is not None:
-            for deployment in reached_by(config, destination):
-                yield EdgeId(source, service.name, deployment.name)
+        yield from call_edges(config, by_name[call.caller], service, call.port)
 
 
 def configuration(config: MeshConfig) -> Configuration:
@@ -243,7 +195,7 @@ def percentages(destinations: tuple[RouteDestination, ...]) -> tuple[int, ...]:
 
 def goals(config: MeshConfig) -> Goals:
     """The annotated objectives, and a usual one for each Service that the gateway leads to."""
-    entered = {edge.service for edge in _edges_of_gateways(config)}
+    entered = {edge.service for edge in gateway_edges(config)}
     return Goals(
         tuple(
             Slo(

@@ -38,3 +38,12 @@ class Scope:
             short, namespace, *_ = name.split(".")
             return f"{namespace}/{short}"
         return f"{self.namespace}/{name}"
+
+
+def hosts_meet(one: str, other: str) -> bool:
+    """Whether some name fits both hosts, each of which may begin with `*`."""
+    if one.startswith("*") and other.startswith("*"):
+        return one.endswith(other[1:]) or other.endswith(one[1:])
+    if one.startswith("*"):
+        return other.endswith(one[1:])
+    return one.endswith(other[1:]) if other.startswith("*") else one == other

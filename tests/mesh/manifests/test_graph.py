@@ -157,7 +157,8 @@ def test_conditions_on_the_caller_decide_what_it_can_reach(
         tmp_path,
         '        - headers:\n            x-beta:\n              exact: "yes"\n      route:\n'
         "        - destination:\n            host: cart\n            subset: v2\n",
-        f"        - {condition}\n      route:\n        - destination:\n            host: front\n",
+        f"        - {condition}\n          method:\n            exact: GET\n      route:\n"
+        "        - destination:\n            host: front\n",
     )
     callees = topology(load_mesh([file])).callees("front")
     assert callees == ((callee, "cart") if callee else ("cart",))

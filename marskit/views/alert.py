@@ -1,0 +1,37 @@
+"""The one sentence that must not be overlooked now, if there is any."""
+
+from dataclasses import dataclass
+
+from marskit.domain.actions import describe
+from marskit.domain.load import LoadStatus
+from marskit.domain.state import State
+from marskit.views.tone import SYMBOLS, Tone
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """A sentence and how grave it is; without text there is none."""
+
+    text: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+def alert_view(state: State) -> AlertView:
+    """The gravest: the run failed, a plan waits, the proxy refused, or the load failed."""
+    if state.ended is not None:
+        if state.ended.reason:
+            return AlertView(f"{SYMBOLS[Tone.BAD]} The run ended: {state.ended.reason}", Tone.BAD)
+        return AlertView("■ The run is over and everything it started is gone.", Tone.ACCENT)
+    cycle = state.cycle
+    if cycle is not None and cycle.awaiting_approval:
+        plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
+        return AlertView(f"{SYMBOLS[Tone.WARN]} Waits for you: {plan}   a approve · r reject", Tone.WARN)
+    seen = state.observation
+    if seen is not None and seen.generation.rejected_reason:
+        reason = seen.generation.rejected_reason
+        return AlertView(f"{SYMBOLS[Tone.BAD]} The proxy refused the configuration: {reason}", Tone.BAD)
+    if seen is not None and seen.load is not None and seen.load.status is LoadStatus.FAILED:
+        return AlertView(
+            f"{SYMBOLS[Tone.BAD]} The load failed: {seen.load.reason or 'no reason given'}", Tone.BAD
+        )
+    return AlertView()

@@ -1,0 +1,33 @@
+"""What the loop knows now: the cycle under way where it has come that far, else the one before."""
+
+from marskit.domain.records import Diagnosis, Execution, Origin, Phase
+from marskit.domain.state import State
+
+
+def diagnosis_of(state: State) -> Diagnosis | None:
+    """The newest diagnosis, or None before the first."""
+    if state.cycle is not None and state.cycle.diagnosis is not None:
+        return state.cycle.diagnosis
+    return state.cycles[-1].diagnosis if state.cycles else None
+
+
+def executions_of(state: State) -> tuple[Execution, ...]:
+    """What the cycle under way has executed by itself so far."""
+    cycle = state.cycle
+    if cycle is None or cycle.observation is None or cycle.phase not in (Phase.EXECUTE, Phase.KNOWLEDGE):
+        return ()
+    if state.cycles and state.cycles[-1].id == cycle.id:
+        return tuple(e for e in state.cycles[-1].executions if e.origin is Origin.PLANNER)
+    since_s = cycle.observation.at_s
+    return tuple(e for e in state.executions if e.origin is Origin.PLANNER and e.at_s >= since_s)
+
+
+def entry_service(state: State) -> str | None:
+    """The service that users meet first: what the plots show unless another is chosen."""
+    if state.started is None:
+        return None
+    topology = state.started.topology
+    calls = [
+        edge.service for edge in topology.edges if edge.source not in {w.name for w in topology.workloads}
+    ]
+    return calls[0] if calls else next((service.name for service in topology.services), None)

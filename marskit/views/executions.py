@@ -1,0 +1,33 @@
+"""One execution in full: the command, the change, the way back and how it went."""
+
+from marskit.domain.actions import describe
+from marskit.domain.records import Execution
+from marskit.views import text
+from marskit.views.actions import origin_name, outcome_mark
+from marskit.views.document import Block, Code, Document, Language, Sentence
+from marskit.views.tone import Tone
+
+
+def execution_document(execution: Execution) -> Document:
+    """Everything a person needs to repeat the execution or to take it back."""
+    symbol, tone = outcome_mark(execution.outcome)
+    who = origin_name(execution.origin)
+    went = f"{describe(execution.action)}: {execution.outcome} at {text.clock(execution.at_s)} ({who})"
+    blocks: list[Block] = [Sentence(went, tone, symbol)]
+    if execution.reason:
+        blocks.append(Sentence(execution.reason, Tone.DIM, " "))
+    if execution.pushed_after_ms is not None:
+        effective = text.ms(execution.effective_after_ms)
+        blocks.append(
+            Sentence(
+                f"pushed after {text.ms(execution.pushed_after_ms)}, effective after {effective}",
+                Tone.DIM,
+                " ",
+            )
+        )
+    blocks.append(Code(execution.command, Language.COMMAND))
+    if execution.diff:
+        blocks.append(Code(execution.diff, Language.DIFF))
+    if execution.inverse_command:
+        blocks += [Sentence("taken back by", Tone.DIM), Code(execution.inverse_command, Language.COMMAND)]
+    return tuple(blocks)

@@ -1,0 +1,192 @@
+"""The M-A-P-E-K rail: where each phase stands and the two or three things worth knowing of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from marskit.domain.actions import describe
+from marskit.domain.records import Diagnosis, Observation, Outcome, Phase, Plan
+from marskit.domain.state import CycleInProgress, State
+from marskit.views import text
+from marskit.views.current import entry_service, executions_of
+from marskit.views.tone import SYMBOLS, Tone, of_verdict
+
+PHASES = tuple(Phase)
+
+
+class PhaseStatus(StrEnum):
+    """Where one phase of the cycle under way stands."""
+
+    IDLE = "idle"
+    ACTIVE = "active"
+    DONE = "done"
+    WAITING = "waiting for approval"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    """One box of the rail."""
+
+    phase: Phase
+    status: PhaseStatus
+    headline: str
+    """What came of it, in few words."""
+    facts: tuple[str, ...] = ()
+    """Short lines that say more, the most important first."""
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class LoopView:
+    """The whole rail."""
+
+    phases: tuple[PhaseView, ...]
+    cycle: int | None = None
+    current: Phase | None = None
+    """The phase under way or done last."""
+    awaiting_approval: bool = False
+
+
+def loop_view(state: State) -> LoopView:
+    """The rail of the cycle under way."""
+    cycle = state.cycle
+    if cycle is None:
+        idle = "waiting for the mesh" if state.gateway_url is None else "press s to step"
+        return LoopView(
+            tuple(
+                PhaseView(phase, PhaseStatus.IDLE, idle if phase is Phase.MONITOR else "", tone=Tone.DIM)
+                for phase in PHASES
+            )
+        )
+    return LoopView(
+        (
+            _monitor(state, cycle),
+            _analyse(cycle),
+            _plan(cycle),
+            _execute(state, cycle),
+            _knowledge(state, cycle),
+        ),
+        cycle=cycle.id,
+        current=cycle.phase,
+        awaiting_approval=cycle.awaiting_approval,
+    )
+
+
+def phase_status(cycle: CycleInProgress, phase: Phase) -> PhaseStatus:
+    """Where `phase` stands in the cycle under way."""
+    if cycle.awaiting_approval and phase is Phase.EXECUTE:
+        return PhaseStatus.WAITING
+    here = PHASES.index(cycle.phase)
+    if PHASES.index(phase) < here or (phase is cycle.phase and cycle.phase_done):
+        return PhaseStatus.DONE
+    return PhaseStatus.ACTIVE if phase is cycle.phase else PhaseStatus.IDLE
+
+
+def _box(
+    cycle: CycleInProgress, phase: Phase, headline: str, *facts: str, tone: Tone = Tone.PLAIN
+) -> PhaseView:
+    return PhaseView(phase, phase_status(cycle, phase), headline, tuple(f for f in facts if f), tone)
+
+
+def _monitor(state: State, cycle: CycleInProgress) -> PhaseView:
+    seen = cycle.observation
+    if seen is None:
+        return _box(cycle, Phase.MONITOR, "")
+    return _box(cycle, Phase.MONITOR, *_traffic(seen, entry_service(state)))
+
+
+def _traffic(seen: Observation, entry: str | None) -> tuple[str, ...]:
+    service = next((row for row in seen.services if row.service == entry), None)
+    if service is None:
+        return ("no traffic seen",)
+    latency = service.latency
+    p95 = text.quantile(latency.p95_ms, trusted=latency.p95_is_trusted)
+    return (
+        f"p95 {p95}",
+        f"{text.rate(service.requests_per_s)} {entry}",
+        f"n {latency.n} in {text.duration(seen.window_s)}",
+        f"{text.percent(service.error_percent)} errors",
+    )
+
+
+def _analyse(cycle: CycleInProgress) -> PhaseView:
+    diagnosis = cycle.diagnosis
+    if diagnosis is None:
+        return _box(cycle, Phase.ANALYSE, "")
+    tone = of_verdict(diagnosis.slo_met)
+    return _box(cycle, Phase.ANALYSE, _verdict(diagnosis), *_findings(diagnosis), tone=tone)
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    symbol = SYMBOLS[of_verdict(diagnosis.slo_met)]
+    violated = [slo.service for slo in diagnosis.slos if slo.met is False]
+    if violated:
+        return f"{symbol} SLO of {violated[0]}" + (f" +{len(violated) - 1}" if len(violated) > 1 else "")
+    return f"{symbol} SLO met" if diagnosis.slo_met else f"{symbol} too few requests"
+
+
+def _findings(diagnosis: Diagnosis) -> tuple[str, ...]:
+    bottleneck = f"◆ {diagnosis.bottleneck}" if diagnosis.bottleneck else ""
+    count = len(diagnosis.symptoms)
+    return (
+        bottleneck,
+        text.plural(count, "symptom") if count else "no symptom",
+        f"utility {text.signed(diagnosis.utility.total)}/s",
+    )
+
+
+def _plan(cycle: CycleInProgress) -> PhaseView:
+    plan = cycle.plan
+    if plan is None:
+        return _box(cycle, Phase.PLAN, "")
+    chosen = [describe(action) for action in plan.actions]
+    return _box(
+        cycle,
+        Phase.PLAN,
+        chosen[0] if chosen else "do nothing",
+        *chosen[1:],
+        _shield(plan),
+        f"{text.plural(len(plan.candidates), 'candidate')}, {plan.planner}",
+        tone=Tone.ACCENT if chosen else Tone.PLAIN,
+    )
+
+
+def _shield(plan: Plan) -> str:
+    return f"⛨ {text.plural(len(plan.shield), 'change')} by shield" if plan.shield else ""
+
+
+def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
+    if cycle.awaiting_approval:
+        return _box(cycle, Phase.EXECUTE, "a approve · r reject", "waits for you", tone=Tone.WARN)
+    executions = executions_of(state)
+    if executions:
+        applied = [e for e in executions if e.outcome is Outcome.APPLIED]
+        failed = any(e.outcome in (Outcome.REJECTED, Outcome.UNKNOWN) for e in executions)
+        slowest = max(
+            (e.effective_after_ms for e in applied if e.effective_after_ms is not None), default=None
+        )
+        others = len(executions) - len(applied)
+        return _box(
+            cycle,
+            Phase.EXECUTE,
+            f"{len(applied)} applied" if applied else str(executions[-1].outcome),
+            f"effective {text.ms(slowest)}" if slowest is not None else "",
+            f"{others} not applied" if applied and others else "",
+            "u takes it back" if applied else "",
+            tone=Tone.BAD if failed else Tone.OK if applied else Tone.DIM,
+        )
+    if phase_status(cycle, Phase.EXECUTE) is PhaseStatus.DONE:
+        return _box(cycle, Phase.EXECUTE, "nothing to do", tone=Tone.DIM)
+    return _box(cycle, Phase.EXECUTE, "")
+
+
+def _knowledge(state: State, cycle: CycleInProgress) -> PhaseView:
+    if not state.cycles_done:
+        return _box(cycle, Phase.KNOWLEDGE, "")
+    last = state.cycles[-1]
+    return _box(
+        cycle,
+        Phase.KNOWLEDGE,
+        f"{text.plural(state.cycles_done, 'cycle')} kept",
+        last.effects[-1].sentence if last.effects else "",
+        f"last took {text.ms(last.cpu_ms)} CPU",
+    )

@@ -1,0 +1,158 @@
+"""What each phase saw and said, in full: the document behind one box of the rail."""
+
+from typing import assert_never
+
+from marskit.domain.actions import Action, describe
+from marskit.domain.records import Evidence, Phase, Plan, Symptom
+from marskit.domain.state import State
+from marskit.views import text
+from marskit.views.current import executions_of
+from marskit.views.cycles import knowledge_document
+from marskit.views.document import Block, Cell, Document, Heading, Sentence, Table
+from marskit.views.executions import execution_document
+from marskit.views.observation import observation_document
+from marskit.views.summary import progress_view
+from marskit.views.tone import SYMBOLS, Tone, of_severity, of_verdict
+
+MEANINGS = {
+    Phase.MONITOR: "Monitor reads the mesh over one window: requests, latencies, errors, replicas and load.",
+    Phase.ANALYSE: "Analyse holds what was seen against the objectives and finds what is wrong, and where.",
+    Phase.PLAN: "Plan weighs what could be done; the shield then keeps what is safe.",
+    Phase.EXECUTE: "Execute writes the actions to the mesh and records how to take each one back.",
+    Phase.KNOWLEDGE: "Knowledge keeps the whole cycle and says what earlier actions turned out to do.",
+}
+"""Each phase in one sentence, for the help screen and for phases that have not come yet."""
+
+
+def phase_document(state: State, phase: Phase) -> Document:
+    """All that the cycle under way has to say about one phase."""
+    match phase:
+        case Phase.MONITOR:
+            seen = state.cycle.observation if state.cycle else None
+            blocks = list(observation_document(seen)) if seen else []
+        case Phase.ANALYSE:
+            blocks = _analyse(state)
+        case Phase.PLAN:
+            blocks = _plan(state)
+        case Phase.EXECUTE:
+            blocks = _execute(state)
+        case Phase.KNOWLEDGE:
+            blocks = list(knowledge_document(state))
+        case _:
+            assert_never(phase)
+    return tuple(blocks) or (
+        Sentence(MEANINGS[phase], Tone.DIM),
+        Sentence("It has not come to that yet.", Tone.DIM),
+    )
+
+
+def progress_document(state: State) -> Document:
+    """How the mesh comes up, or why it did not."""
+    steps: list[Block] = [
+        Sentence(
+            f"{step.step}  {step.detail}".rstrip(),
+            Tone.PLAIN if step.done else Tone.STRONG,
+            "✔" if step.done else "▸",
+        )
+        for step in progress_view(state)
+    ]
+    if state.ended is not None and state.ended.reason:
+        return (Sentence(state.ended.reason, Tone.BAD, SYMBOLS[Tone.BAD]), *steps)
+    return tuple(steps) or (Sentence("The first sign of the mesh is awaited.", Tone.DIM),)
+
+
+def _analyse(state: State) -> list[Block]:
+    diagnosis = state.cycle.diagnosis if state.cycle else None
+    if diagnosis is None:
+        return []
+    tone = of_verdict(diagnosis.slo_met)
+    blocks: list[Block] = [Sentence(diagnosis.sentence, Tone.STRONG, SYMBOLS[tone])]
+    if diagnosis.slos:
+        blocks.append(
+            Table(
+                ("objective", "p95", "limit", "available", "n"),
+                tuple(
+                    (
+                        Cell(f"{SYMBOLS[of_verdict(slo.met)]} {slo.service}", of_verdict(slo.met)),
+                        Cell(text.quantile(slo.latency_p95_ms, trusted=slo.latency_met is not None)),
+                        Cell(text.ms(slo.latency_ms), Tone.DIM),
+                        Cell(text.percent(slo.availability_percent)),
+                        Cell(str(slo.n), Tone.DIM),
+                    )
+                    for slo in diagnosis.slos
+                ),
+            )
+        )
+    for symptom in diagnosis.symptoms:
+        blocks += _symptom(symptom)
+    utility = diagnosis.utility
+    terms = (
+        ("served in SLO", utility.served_within_slo),
+        ("violated", -utility.violated),
+        ("failed", -utility.failed),
+        ("replicas", -utility.replica_cost),
+        ("actions", -utility.action_churn),
+    )
+    sums = " ".join(f"{text.signed(value)} {name}" for name, value in terms)
+    blocks.append(Sentence(f"Utility {text.signed(utility.total)} per s: {sums}", Tone.DIM))
+    return blocks
+
+
+def _symptom(symptom: Symptom) -> list[Block]:
+    tone = of_severity(symptom.severity)
+    said = Sentence(symptom.sentence, tone, SYMBOLS.get(tone, "·"))
+    numbers = " · ".join(_evidence(evidence) for evidence in symptom.evidence)
+    return [said, Sentence(f"{symptom.kind}: {numbers}", Tone.DIM, " ")] if numbers else [said]
+
+
+def _evidence(evidence: Evidence) -> str:
+    held = f"{evidence.metric} {evidence.value:.4g} against {evidence.threshold:.4g}"
+    return f"{held} (n {evidence.n}, {text.duration(evidence.window_s)})"
+
+
+def _plan(state: State) -> list[Block]:
+    plan = state.cycle.plan if state.cycle else None
+    if plan is None:
+        return []
+    blocks: list[Block] = [Sentence(plan.reason, Tone.STRONG, "▸")]
+    if plan.candidates:
+        chosen = set(plan.proposed)
+        blocks.append(Heading(f"considered by {plan.planner}"))
+        for candidate in plan.candidates:
+            taken = set(candidate.actions) == chosen
+            score = "" if candidate.score is None else f" (score {candidate.score:.3g})"
+            words = f"{_actions(candidate.actions)}{score}: {candidate.reason}"
+            blocks.append(Sentence(words, Tone.PLAIN if taken else Tone.DIM, "◉" if taken else "○"))
+    blocks += _shielded(plan)
+    return blocks
+
+
+def _shielded(plan: Plan) -> list[Block]:
+    if not plan.shield:
+        return []
+    blocks: list[Block] = [Heading("changed by the shield")]
+    for change in plan.shield:
+        allowed = "dropped" if change.allowed is None else describe(change.allowed)
+        blocks += [
+            Sentence(f"{describe(change.proposed)} → {allowed}", Tone.WARN, "⛨"),
+            Sentence(f"{change.rule}: {change.sentence}", Tone.DIM, " "),
+        ]
+    blocks.append(Sentence(f"left to do: {_actions(plan.actions)}"))
+    return blocks
+
+
+def _actions(actions: tuple[Action, ...]) -> str:
+    return "; ".join(describe(action) for action in actions) or "do nothing"
+
+
+def _execute(state: State) -> list[Block]:
+    cycle = state.cycle
+    if cycle is None or cycle.phase not in (Phase.EXECUTE, Phase.KNOWLEDGE):
+        return []
+    blocks: list[Block] = []
+    if cycle.awaiting_approval and cycle.plan is not None:
+        blocks.append(Sentence("The plan waits for you: a approves it, r rejects it.", Tone.WARN, "▲"))
+        blocks += [Sentence(describe(action), Tone.STRONG, "▸") for action in cycle.plan.actions]
+    for execution in executions_of(state):
+        blocks += execution_document(execution)
+    return blocks or [Sentence("Nothing to execute in this cycle.", Tone.DIM)]

@@ -1,0 +1,93 @@
+"""One service over time: latency, traffic and replicas, with marks where something was done to it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from marskit.domain.actions import describe
+from marskit.domain.faults import describe_fault
+from marskit.domain.records import Observation, Origin, Outcome
+from marskit.domain.state import State
+from marskit.views.current import entry_service
+
+
+class MarkKind(StrEnum):
+    """Who or what did it."""
+
+    ACTION = "action"
+    PERSON = "person"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment worth seeing beside the curves."""
+
+    at_s: float
+    kind: MarkKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One observation of the service; None where nothing was seen."""
+
+    at_s: float
+    p50_ms: float | None
+    p95_ms: float | None
+    requests_per_s: float | None
+    failures_per_s: float | None
+    replicas_ready: int
+    replicas_desired: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesView:
+    """Everything the plots of one service need."""
+
+    service: str = ""
+    now_s: float = 0.0
+    slo_ms: float | None = None
+    points: tuple[Point, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+def series_view(state: State, service: str | None = None, *, span_s: float = 120.0) -> SeriesView:
+    """The last `span_s` seconds of `service`, by default the one that users meet first."""
+    name = service or entry_service(state)
+    if state.started is None or name is None:
+        return SeriesView()
+    slo = state.started.goals.slo(name)
+    workloads = tuple(w.name for w in state.started.topology.workloads if w.service == name)
+    since_s = state.now_s - span_s
+    return SeriesView(
+        service=name,
+        now_s=state.now_s,
+        slo_ms=slo.latency_ms if slo else None,
+        points=tuple(_point(seen, name, workloads) for seen in state.history if seen.at_s >= since_s),
+        marks=tuple(mark for mark in _marks(state) if mark.at_s >= since_s),
+    )
+
+
+def _point(observation: Observation, name: str, workloads: tuple[str, ...]) -> Point:
+    service = next((row for row in observation.services if row.service == name), None)
+    mine = [row for row in observation.workloads if row.workload in workloads]
+    return Point(
+        at_s=observation.at_s,
+        p50_ms=service.latency.p50_ms if service else None,
+        p95_ms=service.latency.p95_ms if service else None,
+        requests_per_s=service.requests_per_s if service else None,
+        failures_per_s=service.failures_per_s if service else None,
+        replicas_ready=sum(row.replicas_ready for row in mine),
+        replicas_desired=sum(row.replicas_desired for row in mine),
+    )
+
+
+def _marks(state: State) -> list[Mark]:
+    """Everything that changed the mesh, on whatever service: causes lie elsewhere than effects."""
+    done = [
+        Mark(e.at_s, MarkKind.ACTION if e.origin is Origin.PLANNER else MarkKind.PERSON, describe(e.action))
+        for e in state.executions
+        if e.outcome is Outcome.APPLIED
+    ]
+    broken = [Mark(f.at_s, MarkKind.FAULT, describe_fault(f.fault)) for f in state.fault_log]
+    return sorted((*done, *broken), key=lambda mark: mark.at_s)

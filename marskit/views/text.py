@@ -1,0 +1,96 @@
+"""A number and its unit as text: the one place where that is decided, for every front end."""
+
+NOTHING = "—"
+"""What stands where there is no number."""
+
+
+def ms(value: float | None) -> str:
+    """A latency: `8.1 ms`, `812 ms`, `12.3 s`."""
+    if value is None:
+        return NOTHING
+    if value >= 9_999.5:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms"
+
+
+def quantile(value_ms: float | None, *, trusted: bool) -> str:
+    """A latency quantile, marked `~` when too few samples stand behind it."""
+    if value_ms is None:
+        return NOTHING
+    return ms(value_ms) if trusted else f"~{ms(value_ms)}"
+
+
+def number(value: float | None) -> str:
+    """A count or rate without its unit: `0`, `4.2`, `81`, `12.3k`."""
+    if value is None:
+        return NOTHING
+    if abs(value) >= 9_999.5:
+        return f"{value / 1000:.1f}k"
+    return f"{value:.0f}" if abs(value) >= 9.95 or value == 0 else f"{value:.1f}"
+
+
+def rate(requests_per_s: float | None) -> str:
+    """A request rate: `41 req/s`."""
+    return NOTHING if requests_per_s is None else f"{number(requests_per_s)} req/s"
+
+
+def percent(value: float | None) -> str:
+    """A share: `0 %`, `0.4 %`, `97 %`, `99.6 %`; neither 0 nor 100 unless it is so exactly."""
+    if value is None:
+        return NOTHING
+    near = 0 < abs(value) < 9.95 or 99 < value < 100
+    text = f"{value:.1f}" if near else f"{value:.0f}"
+    if text == "0.0":
+        return "<0.1 %"
+    return ">99.9 %" if text == "100.0" else f"{text} %"
+
+
+def share(fraction: float | None) -> str:
+    """A fraction of 1 as a whole percentage: `83 %`."""
+    return NOTHING if fraction is None else f"{100 * fraction:.0f} %"
+
+
+def weight(weight_percent: int | None, share_percent: float | None) -> str:
+    """The configured weight of a destination and the share it had: `50→48 %`."""
+    if weight_percent is None:
+        return ""
+    seen = NOTHING if share_percent is None else f"{share_percent:.0f}"
+    return f"{weight_percent}→{seen} %"
+
+
+def replicas(ready: int, desired: int) -> str:
+    """Replicas ready of those desired: `2/3`."""
+    return f"{ready}/{desired}"
+
+
+def factor(value: float) -> str:
+    """How many times the load is asked for: `×1.5`."""
+    return f"×{value:g}"
+
+
+def clock(seconds: float) -> str:
+    """Time since the run began: `02:13`, `1:02:13`."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes:02}:{seconds_left:02}"
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time in few letters: `8 s`, `10 min`, `24 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def signed(value: float) -> str:
+    """A term of a sum with its sign: `+41`, `−3.2`, `0`."""
+    text = number(abs(value))
+    if text == "0" or float(text.rstrip("k")) == 0:
+        return "0"
+    return f"{'+' if value > 0 else '−'}{text}"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: `1 replica`, `3 replicas`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

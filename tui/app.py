@@ -1,0 +1,218 @@
+"""The terminal app: keys become commands, states become what the screen shows, and nothing else."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import ClassVar, Protocol
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.timer import Timer
+
+from marskit.domain import commands
+from marskit.domain.commands import Command, CommandError
+from marskit.domain.events import Event
+from marskit.domain.state import State
+from tui.intents import Choice, Option, Refusal, meaning
+from tui.keys import KEYS, Intent
+from tui.messages import CommandFailed, StateChanged, Stopped
+from tui.palette import NIGHT, THEMES
+from tui.screens.live import LiveScreen
+
+FRAME_S = 0.22
+"""The screen is drawn at most this often; terminals over a network get no more than they can show."""
+STOP_TIMEOUT_S = 6.0
+FACTOR_LAG_S = 3.0
+"""How long a load factor counts as asked for before the generator reports it."""
+
+
+class Runtime(Protocol):
+    """What the screen needs of the runtime; whoever starts the run starts it."""
+
+    @property
+    def state(self) -> State:
+        """The state after the last event."""
+        ...
+
+    def subscribe(self, sink: Callable[[Event], None]) -> None:
+        """Hand the events from now on to `sink`, on the runtime's thread."""
+        ...
+
+    def unsubscribe(self, sink: Callable[[Event], None]) -> None:
+        """Leave `sink` alone from now on."""
+        ...
+
+    def submit(self, command: Command) -> Future[None]:
+        """Hand a command over; the future ends with a `CommandError` when it cannot be carried out."""
+        ...
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the run and wait for it; False if that takes too long."""
+        ...
+
+
+def _commands() -> type[Provider]:
+    from tui.command_palette import MarskitCommands
+
+    return MarskitCommands
+
+
+class MarskitApp(App[int]):
+    """Shows one run and sends it commands."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "marskit"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {_commands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(key.keys, key.action, key.help, key_display=key.shown, show=False) for key in KEYS),
+        Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
+    ]
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._live = LiveScreen(runtime.state)
+        self._state = runtime.state
+        self._drawn_at_s = 0.0
+        self._due: Timer | None = None
+        self._factor: tuple[float, float] | None = None
+        self._leaving = False
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = NIGHT.name
+
+    def get_default_screen(self) -> LiveScreen:
+        """The live screen is all there is until something opens over it."""
+        return self._live
+
+    def on_mount(self) -> None:
+        """Listen from now on; what happened before is in the state already."""
+        self._runtime.subscribe(self._sink)
+        self._sink()
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self._runtime.unsubscribe(self._sink)
+
+    def _sink(self, event: Event | None = None) -> None:
+        """Runs on the runtime's thread: hand off, nothing else."""
+        self.post_message(StateChanged(self._runtime.state))
+
+    def on_state_changed(self, message: StateChanged) -> None:
+        """Draw the state at once, or with those that follow within a frame."""
+        self._state = message.state
+        if self._due is None:
+            wait_s = self._drawn_at_s + FRAME_S - time.monotonic()
+            if wait_s <= 0:
+                self._draw()
+            else:
+                self._due = self.set_timer(wait_s, self._draw)
+
+    def _draw(self) -> None:
+        self._due = None
+        self._drawn_at_s = time.monotonic()
+        self._live.show(self._state)
+        for screen in self.screen_stack[1:]:
+            if callable(show := getattr(screen, "show", None)):
+                show(self._state)
+
+    def submit(self, command: Command | None) -> None:
+        """Send a command; should it fail, its sentence is shown."""
+        if command is None:
+            return
+        if isinstance(command, commands.SetLoadFactor):
+            self._factor = (command.factor, self._state.now_s)
+        self._runtime.submit(command).add_done_callback(self._ended)
+
+    def _ended(self, result: Future[None]) -> None:
+        """Runs on the runtime's thread."""
+        if not result.cancelled() and (error := result.exception()) is not None:
+            self.post_message(
+                CommandFailed(str(error) or type(error).__name__, expected=isinstance(error, CommandError))
+            )
+
+    def on_command_failed(self, message: CommandFailed) -> None:
+        """Show why."""
+        self.notify(message.sentence, severity="warning" if message.expected else "error", markup=False)
+
+    @property
+    def factor(self) -> float:
+        """The load factor asked for last, or the one that the generator reports."""
+        if self._factor is not None and self._state.now_s - self._factor[1] < FACTOR_LAG_S:
+            return self._factor[0]
+        observation = self._state.observation
+        return observation.load.factor if observation and observation.load else 1.0
+
+    def action_intend(self, name: str) -> None:
+        """Do what a key means now."""
+        meant = meaning(Intent(name), self._state, workload=self._live.workload, factor=self.factor)
+        if isinstance(meant, Choice):
+            from tui.screens.picker import Picker
+
+            self.push_screen(Picker(meant), self.submit)
+        elif isinstance(meant, Refusal):
+            self.notify(meant.sentence, severity="warning", markup=False)
+        else:
+            self.submit(meant)
+
+    def choices(self) -> Iterator[tuple[str, Option]]:
+        """Everything that a picker would offer now, each with its question."""
+        for intent in Intent:
+            meant = meaning(intent, self._state, workload=self._live.workload, factor=self.factor)
+            if isinstance(meant, Choice):
+                yield from ((meant.title, option) for option in meant.options)
+
+    def action_open(self) -> None:
+        """Open all of what is selected: the node, the log, or the phase."""
+        from tui.screens.opened import opened
+
+        self.push_screen(opened(self._live))
+
+    def action_help(self) -> None:
+        """Explain the screen."""
+        from tui.screens.opened import help_screen
+
+        self.push_screen(help_screen(self._state))
+
+    def action_next_view(self) -> None:
+        """Show another panel on a short screen."""
+        self._live.next_view()
+
+    async def action_quit(self) -> None:
+        """Leave as `q` does."""
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Stop the mesh in the background, then leave; a second time leaves at once."""
+        if self._leaving:
+            self.exit(1)
+            return
+        self._leaving = True
+        self._live.say_stopping("◌ Stopping the load and the mesh…   q leaves at once")
+        threading.Thread(target=self._stop, name="marskit-stop", daemon=True).start()
+
+    def _stop(self) -> None:
+        """Runs on a thread of its own, so that the screen shows how the mesh goes down."""
+        self.post_message(Stopped(clean=self._runtime.stop(STOP_TIMEOUT_S)))
+
+    def on_stopped(self, message: Stopped) -> None:
+        """Leave."""
+        ended = self._runtime.state.ended
+        self.exit(0 if message.clean and (ended is None or ended.reason is None) else 1)
+
+
+def run(runtime: Runtime) -> int:
+    """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr."""
+    app = MarskitApp(runtime)
+    app.run()
+    ended = runtime.state.ended
+    if ended is not None and ended.reason:
+        print(ended.reason, file=sys.stderr)
+        return 1
+    if app.return_value is None or app.return_value != 0:
+        print("The mesh did not stop in time; what is left of it ends with this process.", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,37 @@
+"""Everything that a key does, for the command palette; choices are offered one by one."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.types import IgnoreReturnCallbackType
+
+from tui.keys import KEYS
+
+if TYPE_CHECKING:
+    from tui.app import MarskitApp
+
+
+class MarskitCommands(Provider):
+    """Searches the keys' help texts and what they let choose."""
+
+    async def discover(self) -> Hits:
+        """All of them, before anything is typed."""
+        for name, help_text, callback in self._all():
+            yield DiscoveryHit(name, callback, help=help_text)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for name, help_text, callback in self._all():
+            if (score := matcher.match(name)) > 0:
+                yield Hit(score, matcher.highlight(name), callback, help=help_text)
+
+    def _all(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
+        app = cast("MarskitApp", self.app)
+        for key in KEYS:
+            if key.action != "command_palette":
+                yield key.help, f"key {key.shown}", partial(app.run_action, key.action)
+        for choice, option in app.choices():
+            yield f"{choice} {option.label}", option.note, partial(app.submit, option.command)

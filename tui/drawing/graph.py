@@ -1,0 +1,225 @@
+"""The topology drawn from left to right: frames, lines and what flows along them."""
+
+from dataclasses import dataclass
+
+from marskit.views.topology import NodeView, TopologyView
+from tui.drawing.edge import edge_text
+from tui.drawing.grid import Grid
+from tui.drawing.layout import Hop, Layout, Slot, lay_out
+from tui.drawing.node import draw_node, node_width
+from tui.drawing.rows import Row, first_fitting
+
+GUTTER_MIN, GUTTER_MAX = 13, 36
+_SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))
+"""Rows of a node and between nodes, from roomy to dense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where a node is on the screen, for the mouse."""
+
+    name: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The rows and where the nodes are in them."""
+
+    rows: tuple[Row, ...]
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A node's or a passing line's place on the grid."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def out(self) -> int:
+        """The row on which lines leave."""
+        return self.y + (1 if self.height > 2 else 0)
+
+
+def draw_topology(view: TopologyView, width: int, height: int, selected: str | None) -> Drawing:
+    """Draw as much as fits; a graph too large is shown around the selected node."""
+    if not view.layers:
+        return Drawing(((("The mesh appears here when the run begins.", "dim"),),), ())
+    layout = lay_out(view)
+    foot = _foot(view, layout, width)
+    room = height - len(foot)
+    tall, gap = _shape(layout, room)
+    xs, widths = _columns(layout, width)
+    frames = [
+        _stack(layer, x, wide, tall, gap, room)
+        for layer, x, wide in zip(layout.layers, xs, widths, strict=True)
+    ]
+    full_width = max(width, xs[-1] + widths[-1])
+    full_height = max(room, max(f.y + f.height for column in frames for f in column))
+    grid = Grid(full_width, full_height)
+    for hop in layout.hops:
+        _line(grid, hop, layout, frames)
+    hits = []
+    for layer, column in zip(layout.layers, frames, strict=True):
+        for slot, frame in zip(layer, column, strict=True):
+            if slot.node is None:
+                _pass(grid, slot, frame)
+                continue
+            chosen = slot.node.name == selected
+            draw_node(grid, slot.node, frame.x, frame.y, frame.width, frame.height, selected=chosen)
+            hits.append(Hit(slot.node.name, frame.x, frame.y, frame.width, frame.height))
+    for hop in layout.hops:
+        if hop.last:
+            _label(grid, hop, layout, frames)
+    left, top = _window(hits, selected, full_width, full_height, width, room)
+    return Drawing(
+        (*grid.rows(left, top, width, room), *foot),
+        tuple(Hit(h.name, h.x - left, h.y - top, h.width, h.height) for h in hits),
+    )
+
+
+def neighbour(view: TopologyView, selected: str | None, dx: int, dy: int) -> str | None:
+    """The node that an arrow key leads to from the selected one."""
+    if not view.layers or not any(view.layers):
+        return None
+    layout = lay_out(view)
+    columns: list[list[NodeView]] = [[s.node for s in layer if s.node is not None] for layer in layout.layers]
+    for x, column in enumerate(columns):
+        for y, node in enumerate(column):
+            if node.name == selected:
+                if dy:
+                    return column[min(max(y + dy, 0), len(column) - 1)].name
+                beside = columns[min(max(x + dx, 0), len(columns) - 1)]
+                return beside[min(y, len(beside) - 1)].name if beside else selected
+    return next(column[0].name for column in columns if column)
+
+
+def _shape(layout: Layout, height: int) -> tuple[int, int]:
+    for tall, gap in _SHAPES:
+        if max(_needed(layer, tall, gap) for layer in layout.layers) <= height:
+            return tall, gap
+    return _SHAPES[-1]
+
+
+def _tall(slot: Slot, tall: int) -> int:
+    """A node is as tall as the lines into it need."""
+    if slot.node is None:
+        return 1
+    ports = len(slot.edges)
+    return max(tall, ports * 2 + 1) if ports > 1 else tall
+
+
+def _needed(layer: tuple[Slot, ...], tall: int, gap: int) -> int:
+    return sum(_tall(slot, tall) for slot in layer) + gap * (len(layer) - 1)
+
+
+def _columns(layout: Layout, width: int) -> tuple[list[int], list[int]]:
+    """The left edge and the width of every layer; what is left over goes to the gutters, then around."""
+    widths = [
+        max((node_width(slot.node) for slot in layer if slot.node), default=1) for layer in layout.layers
+    ]
+    gutters = len(widths) - 1
+    spare = width - sum(widths)
+    while gutters and spare < gutters * GUTTER_MIN and max(widths) > 14:
+        widths[widths.index(max(widths))] -= 1
+        spare += 1
+    gutter = min(GUTTER_MAX, max(GUTTER_MIN, spare // gutters)) if gutters else 0
+    around = max(0, spare - gutter * gutters)
+    widths = [w + min(8, around // (2 * len(widths))) for w in widths]
+    x = max(0, (width - sum(widths) - gutter * gutters) // 2)
+    xs = []
+    for wide in widths:
+        xs.append(x)
+        x += wide + gutter
+    return xs, widths
+
+
+def _stack(layer: tuple[Slot, ...], x: int, width: int, tall: int, gap: int, height: int) -> list[_Frame]:
+    y = max(0, (height - _needed(layer, tall, gap)) // 2)
+    frames = []
+    for slot in layer:
+        rows = _tall(slot, tall)
+        frames.append(_Frame(x, y, width, rows))
+        y += rows + gap
+    return frames
+
+
+def _line(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> None:
+    start, end = frames[hop.layer][hop.start], frames[hop.layer + 1][hop.end]
+    role = _role(hop)
+    bus = _bus(hop, layout, frames)
+    y = _port_row(hop, end)
+    # Lines that leave one after the other keep apart: each source has its own upright.
+    grid.horizontal(start.x + start.width, bus, start.out, role)
+    grid.vertical(bus, start.out, y, role)
+    grid.horizontal(bus, end.x - 1, y, role)
+
+
+def _label(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> None:
+    end = frames[hop.layer + 1][hop.end]
+    y = _port_row(hop, end)
+    left = max(_bus(other, layout, frames) for other in layout.hops if other.layer == hop.layer) + 2
+    room = end.x - 2 - left
+    first, second = edge_text(hop.edge)
+    if end.height > 2 and len(layout.layers[hop.layer + 1][hop.end].edges) == 1:
+        _centred(grid, left, y - 1, first_fitting(first, room), room)
+        _centred(grid, left, y + 1, first_fitting(second, room), room)
+    elif end.height > 2:
+        _centred(grid, left, y - 1, first_fitting(first, room), room)
+    else:
+        row = first_fitting(second if end.height == 1 else first, room - 4)
+        if row:
+            _centred(grid, left, y, ((" ", "plain"), *row, (" ", "plain")), room)
+        if end.height == 2:
+            _centred(grid, left, y + 1, first_fitting(second, room), room)
+    grid.write(end.x - 1, y, "▸", _role(hop))
+
+
+def _centred(grid: Grid, x: int, y: int, row: Row, room: int) -> None:
+    grid.write_row(x + max(0, (room - sum(len(text) for text, _ in row)) // 2), y, row)
+
+
+def _pass(grid: Grid, slot: Slot, frame: _Frame) -> None:
+    role = slot.edges[0].health
+    grid.horizontal(frame.x - 1, frame.x + frame.width, frame.y, role if role in ("bad", "warn") else "frame")
+
+
+def _bus(hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> int:
+    starts = sorted({other.start for other in layout.hops if other.layer == hop.layer})
+    column = frames[hop.layer][0]
+    return column.x + column.width + 1 + starts.index(hop.start)
+
+
+def _port_row(hop: Hop, end: _Frame) -> int:
+    return end.out + hop.port * 2
+
+
+def _role(hop: Hop) -> str:
+    return hop.edge.health if hop.edge.health in ("bad", "warn") else "frame"
+
+
+def _foot(view: TopologyView, layout: Layout, width: int) -> tuple[Row, ...]:
+    """What cannot be drawn as a line, in words."""
+    del width
+    words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
+    words += [f"✖ {lost} reached no replica" for lost in view.lost]
+    return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()
+
+
+def _window(
+    hits: list[Hit], selected: str | None, full_width: int, full_height: int, width: int, height: int
+) -> tuple[int, int]:
+    """The upper left corner of what is shown, so that the selected node is."""
+    hit = next((h for h in hits if h.name == selected), None)
+    if hit is None:
+        return 0, 0
+    left = min(max(0, hit.x + hit.width - width), full_width - width)
+    top = min(max(0, hit.y + hit.height - height), full_height - height)
+    return left, top

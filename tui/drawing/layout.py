@@ -1,0 +1,75 @@
+"""Where the nodes of a layered graph go: rows within layers, and lines that pass layers."""
+
+from dataclasses import dataclass
+
+from marskit.views.topology import EdgeView, NodeView, TopologyView
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A node, or the place where a long edge passes a layer."""
+
+    node: NodeView | None
+    edges: tuple[EdgeView, ...]
+    """The edges that end here, or the one that passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One edge, or the part of a long one, from a slot to a slot in the next layer."""
+
+    edge: EdgeView
+    layer: int
+    start: int
+    end: int
+    port: int
+    """Which of the lines into the end it is."""
+    last: bool
+    """Whether it ends at the node, where its label stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Slots layer by layer, hops between neighbours, and edges that lead back or sideways."""
+
+    layers: tuple[tuple[Slot, ...], ...]
+    hops: tuple[Hop, ...]
+    backward: tuple[EdgeView, ...]
+
+
+def lay_out(view: TopologyView) -> Layout:
+    """Give every node and every passing edge a slot, near the slots it is called from."""
+    layer_of = {node.name: node.layer for node in view.nodes}
+    forward = [e for e in view.edges if layer_of[e.source] < layer_of[e.target]]
+    backward = tuple(e for e in view.edges if layer_of[e.source] >= layer_of[e.target])
+    layers: list[tuple[Slot, ...]] = []
+    hops: list[Hop] = []
+    place: dict[tuple[str, str] | str, int] = {}
+    for depth, nodes in enumerate(view.layers):
+        slots = [Slot(n, tuple(e for e in forward if e.target == n.name)) for n in nodes]
+        slots += [Slot(None, (e,)) for e in forward if layer_of[e.source] < depth < layer_of[e.target]]
+        before = dict(place)
+
+        def middle(slot: Slot, before: dict[tuple[str, str] | str, int] = before) -> float:
+            starts = [_start(edge, before) for edge in slot.edges]
+            return sum(starts) / len(starts) if starts else 0.0
+
+        slots.sort(key=middle)
+        for index, slot in enumerate(slots):
+            arriving = sorted(slot.edges, key=lambda edge, before=before: _start(edge, before))  # type: ignore[misc]
+            hops += [
+                Hop(edge, depth - 1, _start(edge, before), index, port, last=slot.node is not None)
+                for port, edge in enumerate(arriving)
+            ]
+            if slot.node is not None:
+                place[slot.node.name] = index
+            else:
+                place[slot.edges[0].source, slot.edges[0].target] = index
+        layers.append(tuple(slots))
+    return Layout(tuple(layers), tuple(hops), backward)
+
+
+def _start(edge: EdgeView, place: dict[tuple[str, str] | str, int]) -> int:
+    """The slot in the layer before that the edge comes from: where it passed, or its source."""
+    passed = place.get((edge.source, edge.target))
+    return place.get(edge.source, 0) if passed is None else passed

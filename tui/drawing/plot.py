@@ -1,0 +1,74 @@
+"""Curves over a stretch of time: an axis to the left, braille in the middle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.drawing.braille import Braille
+from tui.drawing.rows import Row
+
+AXIS = 8
+"""Cells that the numbers to the left take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Points of one curve as `(x, y)`; y is None where nothing is known."""
+
+    points: Sequence[tuple[float, float | None]]
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """What one plot shows."""
+
+    curves: tuple[Curve, ...]
+    x_min: float
+    x_max: float
+    y_max: float
+    top: str
+    """What stands at the upper end of the axis."""
+    level: float | None = None
+    """A dotted line across, such as an objective."""
+    uprights: tuple[tuple[float, str], ...] = ()
+    """Dotted lines up: `(x, role)`."""
+
+
+def nice_max(values: Sequence[float], least: float) -> float:
+    """An upper end that is easy to read: the next of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten."""
+    highest = max((*values, least))
+    power = 1.0
+    while power * 10 <= highest:
+        power *= 10
+    while power > highest:
+        power /= 10
+    return next((s * power for s in (1, 1.5, 2, 3, 4, 5, 6, 8) if s * power >= highest), 10 * power)
+
+
+def draw_plot(plot: Plot, width: int, height: int) -> list[Row]:
+    """The plot with its axis in exactly `height` rows."""
+    braille = Braille(max(1, width - AXIS - 1), height)
+    span = (plot.x_max - plot.x_min) or 1.0
+    top = braille.dots - 1
+
+    def at(x: float, y: float) -> tuple[int, int]:
+        return (
+            round((x - plot.x_min) / span * (braille.columns - 1)),
+            round(min(max(y, 0.0), plot.y_max) / plot.y_max * top),
+        )
+
+    for x, role in plot.uprights:
+        column = at(x, 0.0)[0]
+        for y in range(0, braille.dots, 2):
+            braille.dot(column, y, role)
+    for curve in plot.curves:
+        braille.line([None if y is None else at(x, y) for x, y in curve.points], curve.role)
+    if plot.level is not None:
+        braille.across(at(0.0, plot.level)[1], "slo")
+    labels = {0: plot.top, height - 1: "0"}
+    if height == 1:
+        labels = {0: plot.top}
+    return [
+        ((f"{labels.get(y, ''):>{AXIS - 1}} ", "dim"), ("│" if y not in labels else "┤", "axis"), *row)
+        for y, row in enumerate(braille.rows())
+    ]

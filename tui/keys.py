@@ -1,0 +1,82 @@
+"""Every key, once: the bindings, the footer, the command palette and the help screen read this table."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Intent(StrEnum):
+    """What a person can mean by a key."""
+
+    RUN = "run"
+    STEP_PHASE = "step_phase"
+    STEP_CYCLE = "step_cycle"
+    MODE = "mode"
+    PLANNER = "planner"
+    APPROVE = "approve"
+    REJECT = "reject"
+    UNDO = "undo"
+    SCENARIO = "scenario"
+    FLASH = "flash"
+    MORE = "more"
+    LESS = "less"
+    KILL = "kill"
+    SLOW = "slow"
+    ERRORS = "errors"
+    CLEAR = "clear"
+    SCALE_UP = "scale_up"
+    SCALE_DOWN = "scale_down"
+
+
+class Group(StrEnum):
+    """What a key is about."""
+
+    LOOP = "loop"
+    LOAD = "load"
+    CHAOS = "chaos"
+    SCALE = "scale"
+    SCREEN = "screen"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key and all that is said of it."""
+
+    keys: str
+    """Textual's names, comma separated."""
+    shown: str
+    action: str
+    label: str
+    """One or two words for the footer."""
+    help: str
+    group: Group
+
+
+def _intent(keys: str, shown: str, intent: Intent, label: str, words: str, group: Group) -> Key:
+    return Key(keys, shown, f"intend('{intent}')", label, words, group)
+
+
+KEYS = (
+    _intent("space", "␣", Intent.RUN, "run", "Run the loop, or pause it", Group.LOOP),
+    _intent("s", "s", Intent.STEP_PHASE, "phase", "Do the next phase, then pause", Group.LOOP),
+    _intent("c", "c", Intent.STEP_CYCLE, "cycle", "Do a whole cycle, then pause", Group.LOOP),
+    _intent("a", "a", Intent.APPROVE, "approve", "Execute the plan that waits", Group.LOOP),
+    _intent("r", "r", Intent.REJECT, "reject", "Drop the plan that waits", Group.LOOP),
+    _intent("u", "u", Intent.UNDO, "undo", "Take the newest execution back", Group.LOOP),
+    _intent("m", "m", Intent.MODE, "mode", "Choose how far the loop may go by itself", Group.LOOP),
+    _intent("p", "p", Intent.PLANNER, "planner", "Choose who decides", Group.LOOP),
+    _intent("l", "l", Intent.SCENARIO, "load", "Choose the load scenario", Group.LOAD),
+    _intent("f", "f", Intent.FLASH, "flash", "Flash crowd: three times the load, or back", Group.LOAD),
+    _intent("plus,equals_sign", "+", Intent.MORE, "more", "More load", Group.LOAD),
+    _intent("minus", "-", Intent.LESS, "less", "Less load", Group.LOAD),
+    _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
+    _intent("d", "d", Intent.SLOW, "slow", "Make a workload three times as slow", Group.CHAOS),
+    _intent("e", "e", Intent.ERRORS, "errors", "Let 20 % of a workload's answers fail", Group.CHAOS),
+    _intent("x", "x", Intent.CLEAR, "clear", "Take all faults back", Group.CHAOS),
+    _intent("right_square_bracket", "]", Intent.SCALE_UP, "replica +", "One replica more", Group.SCALE),
+    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "replica −", "One replica less", Group.SCALE),
+    Key("enter", "↵", "open", "open", "Open all of what is selected", Group.SCREEN),
+    Key("v", "v", "next_view", "view", "Show another panel on a small screen", Group.SCREEN),
+    Key("colon", ":", "command_palette", "commands", "Search all commands", Group.SCREEN),
+    Key("question_mark", "?", "help", "help", "Explain the screen and the keys", Group.SCREEN),
+    Key("q", "q", "leave", "quit", "Stop the mesh and leave", Group.SCREEN),
+)

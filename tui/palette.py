@@ -1,0 +1,74 @@
+"""Colours: two themes of our own, told apart by more than red and green, and the roles that use them."""
+
+from textual.theme import Theme
+
+ROLES = (
+    "plain",
+    "strong",
+    "dim",
+    "ok",
+    "warn",
+    "bad",
+    "unknown",
+    "accent",
+    "person",
+    "heading",
+    "frame",
+    "code",
+    "added",
+    "removed",
+    "p50",
+    "p95",
+    "slo",
+    "axis",
+    "track",
+    "key",
+    "chip",
+    "selected",
+)
+"""What a piece of text may be; `app.tcss` gives each its colour."""
+
+# Blue-green against vermilion, with amber between: the pairs that colour-blind eyes keep apart.
+NIGHT = Theme(
+    name="marskit-night",
+    primary="#58a6ff",
+    secondary="#b392f0",
+    accent="#79c0ff",
+    success="#3ddbb0",
+    warning="#f2c14e",
+    error="#ff7b54",
+    foreground="#d7dee8",
+    background="#0b1017",
+    surface="#0b1017",
+    panel="#2a3546",
+    dark=True,
+    variables={
+        "muted": "#7d8a9c",
+        "faint": "#3a475a",
+        "block-cursor-background": "#1f3a5f",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "bold",
+    },
+)
+DAY = Theme(
+    name="marskit-day",
+    primary="#0b5cad",
+    secondary="#6f42c1",
+    accent="#0969da",
+    success="#00795c",
+    warning="#8a5a00",
+    error="#c2340a",
+    foreground="#1c2530",
+    background="#fbfcfd",
+    surface="#fbfcfd",
+    panel="#c4ced9",
+    dark=False,
+    variables={
+        "muted": "#5d6b7a",
+        "faint": "#b3bfcc",
+        "block-cursor-background": "#cfe3fa",
+        "block-cursor-foreground": "#0b2540",
+        "block-cursor-text-style": "bold",
+    },
+)
+THEMES = (NIGHT, DAY)

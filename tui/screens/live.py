@@ -1,0 +1,158 @@
+"""The live screen: every panel, each given its view of the newest state."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from marskit.domain.records import Phase
+from marskit.domain.state import State
+from marskit.domain.topology import GATEWAY
+from marskit.views.actions import log_rows
+from marskit.views.alert import AlertView, alert_view
+from marskit.views.document import Document
+from marskit.views.load import LoadView, load_view
+from marskit.views.loop import loop_view
+from marskit.views.phases import phase_document, progress_document
+from marskit.views.series import SeriesView, series_view
+from marskit.views.summary import SummaryView, summary_view
+from marskit.views.topology import TopologyView, topology_view
+from tui.widgets.banner import Banner
+from tui.widgets.detail import Detail
+from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar, KeyBarView
+from tui.widgets.load import Load
+from tui.widgets.log import Log
+from tui.widgets.rail import Rail
+from tui.widgets.series import SPAN_S, Series
+from tui.widgets.topology import Topology
+
+_SWITCHED = ("series", "load", "log")
+"""The panels that share one place on a short screen."""
+
+
+class LiveScreen(Screen[None]):
+    """The mesh above, the rail in the middle, below it what was said and the curves."""
+
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-normal"), (46, "-tall")]  # noqa: RUF012
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+        self.header = Header(SummaryView(), id="header")
+        self.banner = Banner(AlertView(), id="banner")
+        self.topology = Topology(TopologyView(), id="mesh")
+        self.rail = Rail(loop_view(state), id="rail")
+        self.detail = Detail((), id="detail")
+        self.log_panel = Log((), id="log")
+        self.series = Series(SeriesView(), id="series")
+        self.load = Load(LoadView(), id="load")
+        self.key_bar = KeyBar(KeyBarView(), id="keys")
+        self._chosen = False
+        self._stopping = ""
+
+    def compose(self) -> ComposeResult:
+        """Everything, from top to bottom."""
+        yield self.header
+        yield self.banner
+        yield self.topology
+        yield self.rail
+        with Horizontal(id="lower"):
+            with Vertical(id="said"):
+                yield self.detail
+                yield self.log_panel
+            with Vertical(id="curves"):
+                yield self.series
+                yield self.load
+        yield self.key_bar
+
+    def on_mount(self) -> None:
+        """Show the state that there is already."""
+        self.add_class("show-series")
+        self.show(self.state)
+        self.topology.focus()
+
+    def show(self, state: State) -> None:
+        """Give every panel its view of a newer state."""
+        self._follow(self.state, state)
+        self.state = state
+        self.header.show(summary_view(state))
+        self.banner.show(
+            AlertView(self._stopping, alert_view(state).tone) if self._stopping else alert_view(state)
+        )
+        self.topology.show(topology_view(state))
+        if self.topology.selected is None and self.topology.view.layers[1:]:
+            self.topology.selected = self.topology.view.layers[1][0].name
+        self.rail.show(loop_view(state))
+        self.log_panel.show(log_rows(state))
+        self.load.show(load_view(state))
+        waits = state.cycle is not None and state.cycle.awaiting_approval
+        self.key_bar.show(KeyBarView(state.running, waits, self.has_class("-short")))
+        self._show_detail()
+        self._show_series()
+        self._titles()
+
+    def say_stopping(self, sentence: str) -> None:
+        """Tell that the mesh is being stopped."""
+        self._stopping = sentence
+        self.show(self.state)
+
+    @property
+    def workload(self) -> str | None:
+        """The workload that is selected, unless it is the gateway."""
+        name = self.topology.selected
+        return None if name == GATEWAY else name
+
+    def document(self, state: State) -> Document:
+        """What the detail panel shows: how the mesh comes up, then the selected phase."""
+        if state.gateway_url is None or (state.ended is not None and state.ended.reason):
+            return progress_document(state)
+        return phase_document(state, self.rail.selected)
+
+    def next_view(self) -> None:
+        """Another panel takes the one place that a short screen has."""
+        shown = next(name for name in _SWITCHED if self.has_class(f"show-{name}"))
+        following = _SWITCHED[(_SWITCHED.index(shown) + 1) % len(_SWITCHED)]
+        self.remove_class(f"show-{shown}").add_class(f"show-{following}")
+
+    def on_resize(self) -> None:
+        """A short screen shows one key more."""
+        self.call_after_refresh(self.show, self.state)
+
+    @on(Rail.Selected)
+    def _phase_selected(self) -> None:
+        self._chosen = True
+        self._show_detail()
+        self._titles()
+
+    @on(Topology.Selected)
+    def _node_selected(self) -> None:
+        self._show_series()
+        self._titles()
+
+    def _follow(self, before: State, after: State) -> None:
+        """Turn to the phase that a step reached; while the loop runs, stay where the person looks."""
+        old, new = before.cycle, after.cycle
+        if new is None:
+            return
+        if new.awaiting_approval and not (old is not None and old.awaiting_approval):
+            self.rail.selected = Phase.PLAN
+        elif not after.running and (old is None or (old.id, old.phase) != (new.id, new.phase)):
+            self.rail.selected = new.phase
+        elif after.running and not self._chosen:
+            self.rail.selected = Phase.ANALYSE
+
+    def _show_detail(self) -> None:
+        self.detail.show(self.document(self.state))
+
+    def _show_series(self) -> None:
+        node = self.topology.view.node(self.topology.selected or "")
+        service = node.service if node is not None and not node.is_gateway else None
+        self.series.show(series_view(self.state, service, span_s=SPAN_S))
+
+    def _titles(self) -> None:
+        coming = self.state.gateway_url is None
+        self.detail.border_title = "coming up" if coming else str(self.rail.selected)
+        self.series.border_title = self.series.view.service or "curves"
+        self.load.border_title = f"load {self.load.view.scenario}".strip()
+        self.topology.border_subtitle = self.header.view.gateway_url or ""

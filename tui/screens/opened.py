@@ -1,0 +1,24 @@
+"""What Enter and the help key open, each as a document over the screen."""
+
+from marskit.domain.state import State
+from marskit.views.actions import log_document
+from marskit.views.nodes import node_document
+from marskit.views.phases import phase_document
+from tui.help import help_document
+from tui.screens.document import DocumentScreen
+from tui.screens.live import LiveScreen
+
+
+def opened(live: LiveScreen) -> DocumentScreen:
+    """All of what is selected where the focus is."""
+    focused, node, phase = live.focused, live.topology.selected, live.rail.selected
+    if focused is live.log_panel:
+        return DocumentScreen("log", log_document, live.state)
+    if focused is live.topology and node is not None:
+        return DocumentScreen(node, lambda state: node_document(state, node), live.state)
+    return DocumentScreen(phase.capitalize(), lambda state: phase_document(state, phase), live.state)
+
+
+def help_screen(state: State) -> DocumentScreen:
+    """The help."""
+    return DocumentScreen("marskit", lambda _: help_document(), state)

@@ -1,0 +1,54 @@
+"""A small list to choose from: arrows and Enter, or the number in front."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from marskit.domain.commands import Command
+from tui.intents import Choice
+
+
+class Picker(ModalScreen[Command | None]):
+    """Ends with the command of the chosen option, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel")]
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__()
+        self.choice = choice
+
+    def compose(self) -> ComposeResult:
+        """The question and its options."""
+        wide = max(len(option.label) for option in self.choice.options)
+        with Vertical(classes="sheet"):
+            yield Static(self.choice.title, classes="title", markup=False)
+            options = OptionList(
+                *(
+                    Option(f"{number} {option.label.ljust(wide)}  {option.note}".rstrip())
+                    for number, option in enumerate(self.choice.options, 1)
+                ),
+                markup=False,
+            )
+            options.highlighted = self.choice.preselected
+            yield options
+            yield Static("↵ choose   esc cancel", classes="hint", markup=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click chose one."""
+        self.dismiss(self.choice.options[event.option_index].command)
+
+    def on_key(self, event: events.Key) -> None:
+        """The number in front of an option chooses it."""
+        if (
+            event.character
+            and event.character.isdigit()
+            and 1 <= int(event.character) <= len(self.choice.options)
+        ):
+            event.stop()
+            self.dismiss(self.choice.options[int(event.character) - 1].command)

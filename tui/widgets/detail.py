@@ -1,0 +1,20 @@
+"""What the selected phase or node has to say, as far as it fits; Enter opens all of it."""
+
+from collections.abc import Sequence
+
+from marskit.views.document import Document
+from tui.drawing.document import document_rows
+from tui.drawing.rows import Row, spread
+from tui.widgets.canvas import Canvas
+
+
+class Detail(Canvas[Document]):
+    """A document, cut where the space ends."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """The first rows, the last of which tells how much is missing."""
+        rows = document_rows(self.view, width)
+        if len(rows) <= height:
+            return rows
+        more: Row = ((f" ↵ {len(rows) - height + 1} more", "key"),)
+        return [*rows[: height - 1], spread(rows[height - 1], more, width)]

@@ -1,0 +1,45 @@
+"""The header: which run this is, what it does and whether it keeps its promises."""
+
+from collections.abc import Sequence
+
+from marskit.views import text
+from marskit.views.summary import SummaryView
+from marskit.views.tone import SYMBOLS
+from tui.drawing.rows import Row, first_fitting, length, spread
+from tui.widgets.canvas import Canvas
+
+_ACTIVITY = {"running": "▶", "starting": "◌", "failed": "✖", "stopped": "■", "awaiting approval": "▲"}
+
+
+class Header(Canvas[SummaryView]):
+    """One row over the whole width."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """The run to the left, its state and clock to the right."""
+        view = self.view
+        symbol = _ACTIVITY.get(view.activity, "⏸")
+        right: Row = (
+            (f"{symbol} {view.activity}", view.activity_tone),
+            (f"  cycle {view.cycle}" if view.cycle else "", "dim"),
+            (f"  {SYMBOLS[view.slo_tone]} {view.slo}" if view.slo else "", view.slo_tone),
+            (f"  {text.clock(view.now_s)} ", "strong"),
+        )
+        name: Row = ((" marskit ", "chip"),)
+        if not view.mesh:
+            return [spread(name, right, width)]
+        choices: Row = (
+            ("  ", "dim"),
+            (view.mesh, "strong"),
+            (" › ", "dim"),
+            (view.scenario, "accent"),
+            (" › ", "dim"),
+            (view.planner, "accent"),
+            (" › ", "dim"),
+            (str(view.mode), "accent"),
+        )
+        run: Row = (("  run ", "dim"), (view.run, "dim"))
+        left = first_fitting(
+            [(*name, *choices, *run), (*name, *choices), (*name, *choices[:-2]), name],
+            width - length(right) - 2,
+        )
+        return [spread(left, right, width)]

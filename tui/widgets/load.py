@@ -1,0 +1,60 @@
+"""The load: the scenario's curve, how far it has come and what was sent."""
+
+from collections.abc import Sequence
+
+from marskit.views import text
+from marskit.views.load import LoadView
+from tui.drawing.plot import Curve, Plot, draw_plot, nice_max
+from tui.drawing.rows import Row, spread
+from tui.widgets.canvas import Canvas
+
+
+class Load(Canvas[LoadView]):
+    """A curve with a marker, and the newest reading above it."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """The reading, then the curve, then where in the scenario it is."""
+        view = self.view
+        if not view.curve:
+            return [(("The scenario's curve appears here.", "dim"),)]
+        if height < 4:
+            return [self._reading(width)]
+        sent = [rate for _, rate in view.sent]
+        top = nice_max([rate * view.factor for _, rate in view.curve] + sent, 1.0)
+        marker = () if view.position_s is None else ((view.position_s, "accent"),)
+        asked = [(at, rate * view.factor) for at, rate in view.curve]
+        plot = Plot(
+            (Curve(asked, "axis"), Curve(view.sent, "ok")),
+            0.0,
+            view.duration_s,
+            top,
+            f"{top:g}/s",
+            uprights=marker,
+        )
+        return [self._reading(width), *draw_plot(plot, width, height - 2), self._position(width)]
+
+    def _reading(self, width: int) -> Row:
+        view = self.view
+        if view.status is None:
+            return (("The load begins when the mesh answers.", "dim"),)
+        if view.reason is not None:
+            return ((view.reason, "bad"),)
+        left: Row = (
+            ("asked ", "dim"),
+            (text.rate(view.asked_requests_per_s), "plain"),
+            ("  sent ", "dim"),
+            (text.rate(view.sent_requests_per_s), view.health),
+        )
+        right: Row = (
+            (f"{text.plural(view.users or 0, 'user')}  ", "dim"),
+            (text.factor(view.factor), "person" if view.factor != 1 else "dim"),
+        )
+        return spread(left, right, width)
+
+    def _position(self, width: int) -> Row:
+        view = self.view
+        at = text.clock(view.position_s or 0.0)
+        speed = f", {view.speed:g}× as fast" if view.speed != 1 else ""
+        return spread(
+            ((view.title, "dim"),), ((f"{at} of {text.clock(view.duration_s)}{speed}", "dim"),), width
+        )

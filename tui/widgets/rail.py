@@ -1,0 +1,95 @@
+"""The M-A-P-E-K rail: five boxes, the one under way lit."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from marskit.domain.records import Phase
+from marskit.views.loop import PHASES, LoopView, PhaseStatus, PhaseView
+from tui.drawing.grid import Grid
+from tui.drawing.rows import Row, clip, spread
+from tui.widgets.canvas import Canvas
+
+_MARKS = {
+    PhaseStatus.IDLE: ("○", "dim"),
+    PhaseStatus.ACTIVE: ("◉", "accent"),
+    PhaseStatus.DONE: ("✔", "ok"),
+    PhaseStatus.WAITING: ("▲", "warn"),
+}
+
+
+class Rail(Canvas[LoopView], can_focus=True):
+    """Left, right and the mouse select a phase, whose detail is shown; Enter opens it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", show=False),
+        Binding("right", "move(1)", show=False),
+    ]
+
+    selected: reactive[Phase] = reactive(Phase.MONITOR)
+    """The phase whose detail is shown."""
+
+    class Selected(Message):
+        """A person chose a phase."""
+
+        def __init__(self, phase: Phase) -> None:
+            super().__init__()
+            self.phase = phase
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """Five boxes side by side with arrows between them."""
+        gap = 3 if width >= 100 else 1
+        wide = (width - gap * (len(PHASES) - 1)) // len(PHASES)
+        grid = Grid(width, height)
+        x = (width - wide * len(PHASES) - gap * (len(PHASES) - 1)) // 2
+        for index, phase in enumerate(self.view.phases):
+            self._box(grid, phase, x, wide, height)
+            if index + 1 < len(PHASES):
+                grid.write(x + wide + gap // 2, height // 2, "▸", "dim")
+            x += wide + gap
+        return grid.rows()
+
+    def _box(self, grid: Grid, view: PhaseView, x: int, width: int, height: int) -> None:
+        lit = view.status in (PhaseStatus.ACTIVE, PhaseStatus.WAITING)
+        mark, mark_role = _MARKS[view.status]
+        chosen = view.phase is self.selected
+        role = mark_role if lit else "accent" if chosen else "frame"
+        grid.box(x, 0, width, height, role, heavy=lit or chosen)
+        name_role = "selected" if chosen and self.has_focus else "strong" if lit or chosen else "plain"
+        name = view.phase.capitalize()
+        grid.write_row(x + 1, 0, clip(((" ", "plain"), (name, name_role), (" ", "plain")), width - 5))
+        grid.write_row(x + width - 4, 0, ((" ", "plain"), (mark, mark_role), (" ", "plain")))
+        inner = width - 4
+        idle = view.status is PhaseStatus.IDLE
+        lines: list[Row] = [((view.headline, "dim" if idle else view.tone),)]
+        lines += [((fact, "dim"),) for fact in view.facts]
+        for offset, line in enumerate(lines[: height - 2]):
+            grid.write_row(x + 2, 1 + offset, spread(line, (), inner))
+
+    def watch_selected(self) -> None:
+        """Draw the selection."""
+        self.redraw()
+
+    def on_focus(self) -> None:
+        """The name of the selected phase shows the focus."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """The name of the selected phase shows the focus."""
+        self.redraw()
+
+    def action_move(self, dx: int) -> None:
+        """Select the next phase."""
+        self._choose(PHASES[(PHASES.index(self.selected) + dx) % len(PHASES)])
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the phase under the mouse."""
+        self._choose(PHASES[min(event.x * len(PHASES) // max(1, self.size.width), len(PHASES) - 1)])
+
+    def _choose(self, phase: Phase) -> None:
+        self.selected = phase
+        self.post_message(self.Selected(phase))

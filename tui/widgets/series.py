@@ -1,0 +1,114 @@
+"""Latency, traffic and replicas of one service over time, with marks where something was done."""
+
+from collections.abc import Sequence
+
+from marskit.views import text
+from marskit.views.series import MarkKind, Point, SeriesView
+from tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
+from tui.drawing.rows import Row, spread
+from tui.widgets.canvas import Canvas
+
+SPAN_S = 120.0
+_MARKS = {
+    MarkKind.ACTION: ("▲", "accent"),
+    MarkKind.PERSON: ("▲", "person"),
+    MarkKind.FAULT: ("⚡", "person"),
+}
+
+
+class Series(Canvas[SeriesView]):
+    """One to three plots over the same time, as many as fit."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """Latency first, then traffic, then replicas, and the marks below."""
+        view = self.view
+        if not view.points:
+            return [(("The curves begin with the first observation.", "dim"),)]
+        plots = [self._latency, self._traffic, self._replicas][: 1 if height < 9 else 2 if height < 15 else 3]
+        body = height - 1
+        share, extra = divmod(body, len(plots))
+        rows: list[Row] = []
+        for index, plot in enumerate(plots):
+            rows += plot(width, share + (index < extra))
+        return [*rows, self._marks(width)]
+
+    def _latency(self, width: int, height: int) -> list[Row]:
+        slo, last = self.view.slo_ms, self.view.points[-1]
+        known = [p.p95_ms for p in self.view.points if p.p95_ms is not None]
+        top = nice_max(known, slo * 1.2 if slo else 10.0)
+        legend: Row = (
+            ("p50 ", "p50"),
+            (text.ms(last.p50_ms), "dim"),
+            ("  p95 ", "p95"),
+            (text.ms(last.p95_ms), "strong"),
+        )
+        if slo is not None:
+            legend = (*legend, ("  ┄ SLO ", "slo"), (text.ms(slo), "dim"))
+        curves = (self._curve("p50_ms", "p50"), self._curve("p95_ms", "p95"))
+        return [
+            _title("latency", legend, width),
+            *self._plot(curves, top, text.ms(top), width, height, level=slo),
+        ]
+
+    def _traffic(self, width: int, height: int) -> list[Row]:
+        last = self.view.points[-1]
+        top = nice_max([p.requests_per_s or 0.0 for p in self.view.points], 1.0)
+        legend: Row = (
+            ("requests ", "ok"),
+            (text.rate(last.requests_per_s), "strong"),
+            ("  failed ", "bad"),
+            (text.number(last.failures_per_s) + "/s", "dim"),
+        )
+        curves = (self._curve("requests_per_s", "ok"), self._curve("failures_per_s", "bad"))
+        return [_title("traffic", legend, width), *self._plot(curves, top, f"{top:g}/s", width, height)]
+
+    def _replicas(self, width: int, height: int) -> list[Row]:
+        last = self.view.points[-1]
+        top = float(max((max(p.replicas_ready, p.replicas_desired) for p in self.view.points), default=1) + 1)
+        legend: Row = (
+            ("ready ", "ok"),
+            (text.replicas(last.replicas_ready, last.replicas_desired), "strong"),
+        )
+        curves = (self._curve("replicas_desired", "axis"), self._curve("replicas_ready", "ok"))
+        return [_title("replicas", legend, width), *self._plot(curves, top, f"{top:g}", width, height)]
+
+    def _plot(
+        self,
+        curves: tuple[Curve, ...],
+        top: float,
+        label: str,
+        width: int,
+        height: int,
+        level: float | None = None,
+    ) -> list[Row]:
+        now_s = self.view.now_s
+        uprights = tuple((mark.at_s, _MARKS[mark.kind][1]) for mark in self.view.marks)
+        plot = Plot(curves, now_s - SPAN_S, now_s, top, label, level, uprights)
+        return draw_plot(plot, width, max(1, height - 1))
+
+    def _curve(self, name: str, role: str) -> Curve:
+        return Curve([(p.at_s, _value(p, name)) for p in self.view.points], role)
+
+    def _marks(self, width: int) -> Row:
+        """The axis of time with a symbol under every upright."""
+        cells = width - AXIS - 1
+        start_s = self.view.now_s - SPAN_S
+        symbols = [(" ", "dim")] * cells
+        for label, at in ((f"−{SPAN_S:.0f} s", 0), ("now", cells - 3)):
+            for offset, char in enumerate(label):
+                if 0 <= at + offset < cells:
+                    symbols[at + offset] = (char, "dim")
+        for mark in self.view.marks:
+            x = round((mark.at_s - start_s) / SPAN_S * (cells - 1))
+            if 0 <= x < cells:
+                symbols[x] = _MARKS[mark.kind]
+        return ((" " * (AXIS + 1), "plain"), *symbols)
+
+
+def _value(point: Point, name: str) -> float | None:
+    value: float | None = getattr(point, name)
+    return value
+
+
+def _title(name: str, legend: Row, width: int) -> Row:
+    return spread(((f"{'':>{AXIS}} ", "plain"), (name, "heading")), legend, width)

@@ -1,9 +1,11 @@
 """The terminal app: keys become commands, states become what the screen shows, and nothing else."""
 
+import asyncio
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import ClassVar, Protocol
 
@@ -12,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.timer import Timer
 
+from marskit import exits
 from marskit.domain import commands
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
@@ -71,9 +74,11 @@ class MarskitApp(App[int]):
         Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
     ]
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, signals: Sequence[int] = ()) -> None:
+        """Show `runtime`; `signals` fills with those that come before the screen listens for them itself."""
         super().__init__()
         self._runtime = runtime
+        self._signals = signals
         self._live = LiveScreen(runtime.state)
         self._state = runtime.state
         self._drawn_at_s = 0.0
@@ -90,6 +95,10 @@ class MarskitApp(App[int]):
 
     def on_mount(self) -> None:
         """Listen from now on; what happened before is in the state already."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit, exits.of_signal(number))
+        if self._signals:
+            self.exit(exits.of_signal(self._signals[0]))
         self._runtime.subscribe(self._sink)
         self._sink()
 
@@ -204,15 +213,23 @@ class MarskitApp(App[int]):
         self.exit(0 if message.clean and (ended is None or ended.reason is None) else 1)
 
 
-def run(runtime: Runtime) -> int:
-    """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr."""
-    app = MarskitApp(runtime)
+def run(runtime: Runtime, signals: Sequence[int] = ()) -> int:
+    """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr.
+
+    A signal leaves at once: whoever started the runtime stops it.
+    """
+    app = MarskitApp(runtime, signals)
     app.run()
+    if app.return_value is not None and app.return_value > 128:
+        return app.return_value
     ended = runtime.state.ended
     if ended is not None and ended.reason:
-        print(ended.reason, file=sys.stderr)
+        print(f"marskit: {ended.reason}", file=sys.stderr)
         return 1
     if app.return_value is None or app.return_value != 0:
-        print("The mesh did not stop in time; what is left of it ends with this process.", file=sys.stderr)
+        print(
+            "marskit: The mesh did not stop in time; what is left of it ends with this process.",
+            file=sys.stderr,
+        )
         return 1
     return 0

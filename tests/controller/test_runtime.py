@@ -4,47 +4,15 @@ from queue import SimpleQueue
 
 import pytest
 
-from marskit.clock import LoopClock
-from marskit.controller.controller import Controller
-from marskit.controller.parameters import Parameters
 from marskit.controller.runtime import Runtime
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, CommandError, Run, StepCycle
 from marskit.domain.events import CycleCompleted, Event, RunEnded
 from marskit.domain.state import State
-from marskit.mapek.shield import Shield, ShieldLimits
 from marskit.mesh.port import MeshError
-from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner
+from tests.rigs import RealTimeRig as Rig
 
 WAIT_S = 10.0
-
-
-class Rig:
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.fail_start: MeshError | None = None
-        self.fail_build: Exception | None = None
-        self.thread: threading.Thread | None = None
-
-    async def build(self) -> Controller:
-        if self.fail_build is not None:
-            raise self.fail_build
-        self.thread = threading.current_thread()
-        clock = LoopClock()
-        load = FakeLoad(clock, calls=self.calls)
-        mesh = FakeMesh(clock, load, calls=self.calls, fail_start=self.fail_start)
-        parameters = Parameters(
-            run="run",
-            seed=1,
-            goals=GOALS,
-            make_planner=lambda name: FakePlanner(name=name),
-            planners=("scripted",),
-            planner="scripted",
-            period_s=0.05,
-            sample_period_s=0.02,
-        )
-        knowledge = FakeKnowledge(calls=self.calls)
-        return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
 
 
 @pytest.fixture
@@ -122,6 +90,7 @@ def test_a_controller_that_cannot_be_built_ends_the_run(
     runtime.subscribe(events.put)
     runtime.start(rig.build)
     assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
+    assert runtime.wait_until_begun(WAIT_S)
     with pytest.raises(CommandError, match="The run is over"):
         runtime.submit(Run()).result(WAIT_S)
 

@@ -1,0 +1,8 @@
+"""`python -m marskit` is `marskit`."""
+
+import sys
+
+from marskit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""The command line. It imports next to nothing itself, so that help and mistakes cost no time."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from marskit import exits
+from marskit.domain.records import Mode
+from marskit.settings import DEMO_MANIFESTS, MESHES, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from marskit.controller.controller import Controller
+
+CYCLES = 20
+BEGIN_WAIT_S = 0.5
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint, to be printed where all others are."""
+        raise SettingsError(f"{message[:1].upper()}{message[1:]}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say and return the exit code."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = parsed.run
+        return run(parsed)
+    except SettingsError as error:
+        return _complain(str(error), exits.INPUT)
+    except BrokenPipeError:
+        # Nobody reads any more; without this, Python would complain when it closes its standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.PIPE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="marskit",
+        description="Step through a self-adaptive service mesh: a real Envoy mesh, real load and the MAPE-K "
+        "loop in your terminal. Without a command it opens the terminal UI on the live mesh.",
+        epilog="Exit codes: 0 done, 1 failed while running, 2 wrong input, 130 and 143 ended by a signal.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=_run)
+    mesh = parser.add_argument_group("the mesh")
+    mesh.add_argument("--mesh", choices=MESHES, default=MESHES[0], help="default: %(default)s")
+    mesh.add_argument(
+        "--manifests",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        default=DEMO_MANIFESTS,
+        help="Kubernetes and Istio manifests, files or folders (default: the demo's)",
+    )
+    _add_mapping(mesh, default=None)
+    mesh.add_argument("--gateway-port", type=int, metavar="PORT", help="default: a free one")
+    load = parser.add_argument_group("the load")
+    _add_scenario(load, default="spike")
+    load.add_argument(
+        "--locust-workers", type=int, default=0, metavar="N", help="Locust processes besides its master"
+    )
+    loop = parser.add_argument_group("the loop")
+    loop.add_argument("--planner", default="threshold", metavar="NAME", help="default: %(default)s")
+    loop.add_argument("--mode", choices=[m.value for m in Mode], default="auto", help="default: %(default)s")
+    loop.add_argument("--period", type=float, metavar="SECONDS", help="default: 15 s of the scenario's time")
+    loop.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    _add_runs(loop, default=Path("runs"))
+    headless = parser.add_argument_group("without a screen")
+    headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
+    headless.add_argument("--cycles", type=int, metavar="N", help=f"with --headless (default: {CYCLES})")
+    headless.add_argument("--json", action="store_true", help="with --headless: one event per line, as JSON")
+    _add_commands(parser)
+    return parser
+
+
+def _add_commands(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    runs = commands.add_parser("runs", help="list the runs that were recorded")
+    runs.set_defaults(run=_list_runs)
+    _add_runs(runs)
+    report = commands.add_parser("report", help="tell the story of a run")
+    report.set_defaults(run=_report)
+    report.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
+    _add_runs(report)
+    check = commands.add_parser("check", help="check manifests and scenario without starting anything")
+    check.set_defaults(run=_check)
+    check.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="default: the demo's manifests")
+    _add_mapping(check)
+    _add_scenario(check)
+    commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
+    commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
+
+
+def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
+    to.add_argument(
+        "--runs", type=Path, metavar="FOLDER", default=default, help="where cycles are stored (default: runs)"
+    )
+
+
+def _add_scenario(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
+    to.add_argument("--scenario", metavar="NAME|FILE", default=default, help="default: spike")
+
+
+def _add_mapping(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
+    to.add_argument(
+        "--mapping", type=Path, metavar="FILE", default=default, help="how images run as local processes"
+    )
+
+
+def _complain(sentence: str, exit_code: int) -> int:
+    print(f"marskit: {sentence.rstrip('.')}.", file=sys.stderr)
+    return exit_code
+
+
+def _settings(parsed: argparse.Namespace) -> Settings:
+    """The settings that the arguments make; names are checked now rather than in the midst of a start."""
+    from marskit.agents.registry import PLANNERS
+    from marskit.load.scenario import ScenarioError, find_scenario
+
+    if parsed.planner not in PLANNERS:
+        raise SettingsError(f"There is no planner {parsed.planner!r}; choose one of {', '.join(PLANNERS)}")
+    try:
+        find_scenario(parsed.scenario)
+    except ScenarioError as error:
+        raise SettingsError(str(error)) from error
+    return Settings(
+        mesh=parsed.mesh,
+        manifests=tuple(parsed.manifests),
+        mapping=parsed.mapping,
+        scenario=parsed.scenario,
+        planner=parsed.planner,
+        mode=Mode(parsed.mode),
+        seed=parsed.seed,
+        period_s=parsed.period,
+        runs=parsed.runs,
+        gateway_port=parsed.gateway_port,
+        locust_workers=parsed.locust_workers,
+    )
+
+
+async def _build(settings: Settings) -> "Controller":
+    """Build the controller on the runtime's thread, where loading its parts holds up no screen."""
+    from marskit.bootstrap import build
+
+    return await build(settings)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    settings = _settings(parsed)
+    if parsed.headless:
+        return _run_headless(settings, parsed)
+    if parsed.json or parsed.cycles is not None:
+        raise SettingsError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
+    return _run_tui(settings)
+
+
+def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
+    cycles = CYCLES if parsed.cycles is None else parsed.cycles
+    if cycles < 1:
+        raise SettingsError(f"--cycles is {cycles}; it must be 1 or more")
+    if settings.mode is Mode.APPROVE:
+        raise SettingsError("--mode approve needs a person to approve, so it does not go with --headless")
+    from rich.console import Console
+
+    from marskit.headless import JsonTeller, StoryTeller, run_headless
+
+    teller = JsonTeller(sys.stdout) if parsed.json else StoryTeller(Console(), settings.runs)
+    ending = run_headless(partial(_build, settings), teller, cycles=cycles)
+    return _complain(ending.complaint, ending.exit_code) if ending.complaint else ending.exit_code
+
+
+def _run_tui(settings: Settings) -> int:
+    from marskit.controller.runtime import Runtime
+    from marskit.signals import first_signal
+
+    runtime = Runtime()
+    signals: list[int] = []
+    try:
+        with first_signal(signals.append):
+            runtime.start(partial(_build, settings))
+            # Loading the screen takes about as long as checking the input, and wrong input needs no screen.
+            from tui import app
+
+            runtime.wait_until_begun(BEGIN_WAIT_S)
+            if signals:
+                return exits.of_signal(signals[0])
+            if (ended := runtime.state.ended) is not None:
+                return _complain(ended.reason or "The run ended early", exits.INPUT)
+            return app.run(runtime, signals)
+    finally:
+        runtime.stop()
+
+
+def _list_runs(parsed: argparse.Namespace) -> int:
+    from marskit.offline import print_runs
+
+    print_runs(parsed.runs)
+    return 0
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.offline import print_report
+
+    try:
+        print_report(parsed.runs, parsed.name)
+    except KnowledgeError as error:
+        raise SettingsError(str(error)) from error
+    return 0
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from marskit.load.scenario import ScenarioError
+    from marskit.mesh.manifests.model import ManifestError
+    from marskit.offline import print_check
+
+    try:
+        print_check(tuple(parsed.paths or DEMO_MANIFESTS), parsed.mapping, parsed.scenario)
+    except (ManifestError, ScenarioError) as error:
+        raise SettingsError(str(error)) from error
+    return 0
+
+
+def _list_planners(parsed: argparse.Namespace) -> int:
+    from marskit.offline import print_planners
+
+    print_planners()
+    return 0
+
+
+def _list_scenarios(parsed: argparse.Namespace) -> int:
+    from marskit.load.scenario import ScenarioError
+    from marskit.offline import print_scenarios
+
+    try:
+        print_scenarios()
+    except ScenarioError as error:
+        raise SettingsError(str(error)) from error
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

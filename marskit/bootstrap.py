@@ -39,7 +39,7 @@ async def build(settings: Settings) -> Controller:
         clock=clock,
         seed=settings.seed,
         gateway_port=settings.gateway_port,
-        prepare=_install_demo if settings.manifests == DEMO_MANIFESTS else None,
+        prepare=_install_demo if _needs_packages(settings) else None,
     )
     planner = partial(make_planner, topology=mesh.topology)
     planner(settings.planner)
@@ -66,7 +66,10 @@ async def build(settings: Settings) -> Controller:
     return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
 
 
+def _needs_packages(settings: Settings) -> bool:
+    return settings.manifests == DEMO_MANIFESTS and not services.dependencies_installed()
+
+
 async def _install_demo() -> None:
     """Install what the demo's services need from npm, once per checkout."""
-    if not services.dependencies_installed():
-        await asyncio.to_thread(services.install_dependencies)
+    await asyncio.to_thread(services.install_dependencies)

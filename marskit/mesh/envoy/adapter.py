@@ -173,6 +173,7 @@ class EnvoyMesh:
         for notice in self._config.notices:
             self._notice(Severity.INFO, "manifests", notice)
         if self._prepare is not None:
+            self._progress("packages", "installing what the services need; only the first start does")
             await self._prepare()
         logs, xds = folder / "logs", folder / "xds"
         logs.mkdir()

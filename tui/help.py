@@ -19,8 +19,8 @@ _MARKS = (
     (SYMBOLS[Tone.BAD], Tone.BAD, "an objective is violated, or no replica is ready"),
     (SYMBOLS[Tone.UNKNOWN], Tone.UNKNOWN, "unknown: nothing or too little was seen"),
     ("◆", Tone.BAD, "the bottleneck that a violation was traced to"),
-    ("⚡", Tone.PERSON, "a fault that you put in"),
-    ("⛨", Tone.WARN, "the shield changed what the planner proposed"),
+    ("↯", Tone.PERSON, "a fault that you put in"),
+    ("⊘", Tone.WARN, "the shield changed what the planner proposed"),
     ("~", Tone.PLAIN, "a p95 with too few samples (n) behind it to be trusted"),
     ("50→48 %", Tone.ACCENT, "the configured weight of a destination, and the share it really had"),
 )
@@ -34,12 +34,16 @@ def help_document() -> Document:
             "with s, or let it run with the space bar. Break something and watch it mend."
         ),
         Heading("the five phases"),
-        *(Sentence(MEANINGS[phase], symbol=phase[0].upper()) for phase in Phase),
+        *(Sentence(MEANINGS[phase], Tone.PLAIN, "▎", Tone.ACCENT) for phase in Phase),
     ]
     for group, title in _GROUPS.items():
         blocks.append(Heading(title))
-        blocks += [Sentence(f"{key.help}.", symbol=key.shown) for key in KEYS if key.group is group]
+        blocks += [
+            Sentence(f"{key.help}.", Tone.PLAIN, f"{key.shown:>5}", Tone.ACCENT)
+            for key in KEYS
+            if key.group is group
+        ]
     blocks.append(Sentence("Tab goes to the mesh, the rail or the log; the arrow keys and the mouse select."))
     blocks.append(Heading("the marks"))
-    blocks += [Sentence(f"{mark}  {words}", tone) for mark, tone, words in _MARKS]
+    blocks += [Sentence(words, Tone.PLAIN, mark, tone) for mark, tone, words in _MARKS]
     return tuple(blocks)

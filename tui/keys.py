@@ -46,7 +46,7 @@ class Key:
     shown: str
     action: str
     label: str
-    """One or two words for the footer."""
+    """One word for the footer; keys without one stand before the next key's."""
     help: str
     group: Group
 
@@ -56,7 +56,7 @@ def _intent(keys: str, shown: str, intent: Intent, label: str, words: str, group
 
 
 KEYS = (
-    _intent("space", "␣", Intent.RUN, "run", "Run the loop, or pause it", Group.LOOP),
+    _intent("space", "space", Intent.RUN, "run", "Run the loop, or pause it", Group.LOOP),
     _intent("s", "s", Intent.STEP_PHASE, "phase", "Do the next phase, then pause", Group.LOOP),
     _intent("c", "c", Intent.STEP_CYCLE, "cycle", "Do a whole cycle, then pause", Group.LOOP),
     _intent("a", "a", Intent.APPROVE, "approve", "Execute the plan that waits", Group.LOOP),
@@ -66,17 +66,17 @@ KEYS = (
     _intent("p", "p", Intent.PLANNER, "planner", "Choose who decides", Group.LOOP),
     _intent("l", "l", Intent.SCENARIO, "load", "Choose the load scenario", Group.LOAD),
     _intent("f", "f", Intent.FLASH, "flash", "Flash crowd: three times the load, or back", Group.LOAD),
-    _intent("plus,equals_sign", "+", Intent.MORE, "more", "More load", Group.LOAD),
-    _intent("minus", "-", Intent.LESS, "less", "Less load", Group.LOAD),
+    _intent("plus,equals_sign", "+", Intent.MORE, "", "More load", Group.LOAD),
+    _intent("minus", "−", Intent.LESS, "rate", "Less load", Group.LOAD),
     _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
     _intent("d", "d", Intent.SLOW, "slow", "Make a workload three times as slow", Group.CHAOS),
-    _intent("e", "e", Intent.ERRORS, "errors", "Let 20 % of a workload's answers fail", Group.CHAOS),
+    _intent("e", "e", Intent.ERRORS, "fail", "Let 20 % of a workload's answers fail", Group.CHAOS),
     _intent("x", "x", Intent.CLEAR, "clear", "Take all faults back", Group.CHAOS),
-    _intent("right_square_bracket", "]", Intent.SCALE_UP, "replica +", "One replica more", Group.SCALE),
-    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "replica −", "One replica less", Group.SCALE),
+    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "One replica less", Group.SCALE),
+    _intent("right_square_bracket", "]", Intent.SCALE_UP, "scale", "One replica more", Group.SCALE),
     Key("enter", "↵", "open", "open", "Open all of what is selected", Group.SCREEN),
     Key("v", "v", "next_view", "view", "Show another panel on a small screen", Group.SCREEN),
-    Key("colon", ":", "command_palette", "commands", "Search all commands", Group.SCREEN),
+    Key("colon", ":", "command_palette", "find", "Search all commands", Group.SCREEN),
     Key("question_mark", "?", "help", "help", "Explain the screen and the keys", Group.SCREEN),
     Key("q", "q", "leave", "quit", "Stop the mesh and leave", Group.SCREEN),
 )

@@ -14,6 +14,7 @@ ROLES = (
     "person",
     "heading",
     "frame",
+    "wire",
     "code",
     "added",
     "removed",
@@ -25,6 +26,9 @@ ROLES = (
     "key",
     "chip",
     "selected",
+    "alert-warn",
+    "alert-bad",
+    "alert-accent",
 )
 """What a piece of text may be; `app.tcss` gives each its colour."""
 
@@ -45,6 +49,7 @@ NIGHT = Theme(
     variables={
         "muted": "#7d8a9c",
         "faint": "#3a475a",
+        "line": "#56667d",
         "block-cursor-background": "#1f3a5f",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "bold",
@@ -66,6 +71,7 @@ DAY = Theme(
     variables={
         "muted": "#5d6b7a",
         "faint": "#b3bfcc",
+        "line": "#8496a9",
         "block-cursor-background": "#cfe3fa",
         "block-cursor-foreground": "#0b2540",
         "block-cursor-text-style": "bold",

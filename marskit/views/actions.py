@@ -44,7 +44,7 @@ def log_rows(state: State, limit: int = 200) -> tuple[LogRow, ...]:
         *(
             _row(
                 f.at_s,
-                "✚" if isinstance(f.fault, ClearFaults) else "⚡",
+                "✚" if isinstance(f.fault, ClearFaults) else "↯",
                 "chaos",
                 describe_fault(f.fault),
                 Tone.PERSON,
@@ -59,9 +59,7 @@ def log_rows(state: State, limit: int = 200) -> tuple[LogRow, ...]:
 def log_document(state: State) -> Document:
     """The whole log to read at leisure."""
     rows = tuple(
-        Sentence(
-            f"{row.time}  {row.who}  {row.text}", row.tone if row.tone != Tone.OK else Tone.PLAIN, row.symbol
-        )
+        Sentence(f"{row.time}  {row.who}  {row.text}", Tone.PLAIN, row.symbol, row.tone)
         for row in log_rows(state)
     )
     return rows or (Sentence("Nothing was done yet.", Tone.DIM),)

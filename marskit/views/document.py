@@ -21,6 +21,8 @@ class Sentence:
     tone: Tone = Tone.PLAIN
     symbol: str = ""
     """Stands before the first line; the others are indented by it."""
+    symbol_tone: Tone | None = None
+    """The tone of the symbol where it is not that of the text."""
 
 
 @dataclass(frozen=True, slots=True)

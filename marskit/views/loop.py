@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from marskit.domain.actions import describe
 from marskit.domain.records import Diagnosis, Observation, Outcome, Phase, Plan
 from marskit.domain.state import CycleInProgress, State
 from marskit.views import text
+from marskit.views.brief import brief
 from marskit.views.current import entry_service, executions_of
 from marskit.views.tone import SYMBOLS, Tone, of_verdict
 
@@ -50,7 +50,7 @@ def loop_view(state: State) -> LoopView:
     """The rail of the cycle under way."""
     cycle = state.cycle
     if cycle is None:
-        idle = "waiting for the mesh" if state.gateway_url is None else "press s to step"
+        idle = "not up yet" if state.gateway_url is None else "s steps"
         return LoopView(
             tuple(
                 PhaseView(phase, PhaseStatus.IDLE, idle if phase is Phase.MONITOR else "", tone=Tone.DIM)
@@ -102,7 +102,7 @@ def _traffic(seen: Observation, entry: str | None) -> tuple[str, ...]:
     p95 = text.quantile(latency.p95_ms, trusted=latency.p95_is_trusted)
     return (
         f"p95 {p95}",
-        f"{text.rate(service.requests_per_s)} {entry}",
+        text.rate(service.requests_per_s),
         f"n {latency.n} in {text.duration(seen.window_s)}",
         f"{text.percent(service.error_percent)} errors",
     )
@@ -120,8 +120,8 @@ def _verdict(diagnosis: Diagnosis) -> str:
     symbol = SYMBOLS[of_verdict(diagnosis.slo_met)]
     violated = [slo.service for slo in diagnosis.slos if slo.met is False]
     if violated:
-        return f"{symbol} SLO of {violated[0]}" + (f" +{len(violated) - 1}" if len(violated) > 1 else "")
-    return f"{symbol} SLO met" if diagnosis.slo_met else f"{symbol} too few requests"
+        return f"{symbol} {violated[0]}" + (f" +{len(violated) - 1}" if len(violated) > 1 else "")
+    return f"{symbol} SLO met" if diagnosis.slo_met else f"{symbol} too few seen"
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -138,25 +138,26 @@ def _plan(cycle: CycleInProgress) -> PhaseView:
     plan = cycle.plan
     if plan is None:
         return _box(cycle, Phase.PLAN, "")
-    chosen = [describe(action) for action in plan.actions]
+    chosen = [brief(action) for action in plan.actions]
     return _box(
         cycle,
         Phase.PLAN,
         chosen[0] if chosen else "do nothing",
         *chosen[1:],
         _shield(plan),
-        f"{text.plural(len(plan.candidates), 'candidate')}, {plan.planner}",
+        text.plural(len(plan.candidates), "option"),
+        f"by {plan.planner}",
         tone=Tone.ACCENT if chosen else Tone.PLAIN,
     )
 
 
 def _shield(plan: Plan) -> str:
-    return f"⛨ {text.plural(len(plan.shield), 'change')} by shield" if plan.shield else ""
+    return f"⊘ {len(plan.shield)} by shield" if plan.shield else ""
 
 
 def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
     if cycle.awaiting_approval:
-        return _box(cycle, Phase.EXECUTE, "a approve · r reject", "waits for you", tone=Tone.WARN)
+        return _box(cycle, Phase.EXECUTE, "a approve", "r reject", tone=Tone.WARN)
     executions = executions_of(state)
     if executions:
         applied = [e for e in executions if e.outcome is Outcome.APPLIED]
@@ -169,13 +170,13 @@ def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
             cycle,
             Phase.EXECUTE,
             f"{len(applied)} applied" if applied else str(executions[-1].outcome),
-            f"effective {text.ms(slowest)}" if slowest is not None else "",
+            f"after {text.ms(slowest)}" if slowest is not None else "",
             f"{others} not applied" if applied and others else "",
-            "u takes it back" if applied else "",
+            "u undoes it" if applied else "",
             tone=Tone.BAD if failed else Tone.OK if applied else Tone.DIM,
         )
     if phase_status(cycle, Phase.EXECUTE) is PhaseStatus.DONE:
-        return _box(cycle, Phase.EXECUTE, "nothing to do", tone=Tone.DIM)
+        return _box(cycle, Phase.EXECUTE, "nothing", tone=Tone.DIM)
     return _box(cycle, Phase.EXECUTE, "")
 
 
@@ -186,7 +187,7 @@ def _knowledge(state: State, cycle: CycleInProgress) -> PhaseView:
     return _box(
         cycle,
         Phase.KNOWLEDGE,
-        f"{text.plural(state.cycles_done, 'cycle')} kept",
-        last.effects[-1].sentence if last.effects else "",
-        f"last took {text.ms(last.cpu_ms)} CPU",
+        text.plural(state.cycles_done, "cycle"),
+        text.plural(len(last.effects), "effect") if last.effects else "",
+        f"{text.ms(last.cpu_ms)} CPU",
     )

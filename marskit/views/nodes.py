@@ -40,7 +40,7 @@ def node_document(state: State, name: str) -> Document:
                     Tone.DIM,
                 )
             )
-        blocks += [Sentence(fault, Tone.PERSON, "⚡") for fault in node.faults]
+        blocks += [Sentence(fault, Tone.PERSON, "↯") for fault in node.faults]
     blocks += _edges("called by", [(e.source, e) for e in view.edges if e.target == name])
     blocks += _edges("calls", [(e.target, e) for e in view.edges if e.source == name])
     done = [e for e in state.executions if name != GATEWAY and name in target(e.action).split("/")]

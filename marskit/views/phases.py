@@ -52,7 +52,8 @@ def progress_document(state: State) -> Document:
         Sentence(
             f"{step.step}  {step.detail}".rstrip(),
             Tone.PLAIN if step.done else Tone.STRONG,
-            "✔" if step.done else "▸",
+            "✔" if step.done else "◌",
+            Tone.OK if step.done else Tone.ACCENT,
         )
         for step in progress_view(state)
     ]
@@ -65,8 +66,8 @@ def _analyse(state: State) -> list[Block]:
     diagnosis = state.cycle.diagnosis if state.cycle else None
     if diagnosis is None:
         return []
-    tone = of_verdict(diagnosis.slo_met)
-    blocks: list[Block] = [Sentence(diagnosis.sentence, Tone.STRONG, SYMBOLS[tone])]
+    verdict = of_verdict(diagnosis.slo_met)
+    blocks: list[Block] = [Sentence(diagnosis.sentence, Tone.STRONG, SYMBOLS[verdict], verdict)]
     if diagnosis.slos:
         blocks.append(
             Table(
@@ -87,26 +88,29 @@ def _analyse(state: State) -> list[Block]:
         blocks += _symptom(symptom)
     utility = diagnosis.utility
     terms = (
-        ("served in SLO", utility.served_within_slo),
+        ("served within SLO", utility.served_within_slo),
         ("violated", -utility.violated),
         ("failed", -utility.failed),
         ("replicas", -utility.replica_cost),
         ("actions", -utility.action_churn),
     )
-    sums = " ".join(f"{text.signed(value)} {name}" for name, value in terms)
-    blocks.append(Sentence(f"Utility {text.signed(utility.total)} per s: {sums}", Tone.DIM))
+    sums = ", ".join(f"{text.signed(value)} {name}" for name, value in terms if text.signed(value) != "0")
+    blocks.append(
+        Sentence(f"Utility {text.signed(utility.total)} a second: {sums or 'nothing at all'}.", Tone.DIM)
+    )
     return blocks
 
 
 def _symptom(symptom: Symptom) -> list[Block]:
     tone = of_severity(symptom.severity)
-    said = Sentence(symptom.sentence, tone, SYMBOLS.get(tone, "·"))
+    said = Sentence(symptom.sentence, Tone.PLAIN, SYMBOLS.get(tone, "·"), tone)
     numbers = " · ".join(_evidence(evidence) for evidence in symptom.evidence)
     return [said, Sentence(f"{symptom.kind}: {numbers}", Tone.DIM, " ")] if numbers else [said]
 
 
 def _evidence(evidence: Evidence) -> str:
-    held = f"{evidence.metric} {evidence.value:.4g} against {evidence.threshold:.4g}"
+    value, threshold = (text.measured(evidence.metric, v) for v in (evidence.value, evidence.threshold))
+    held = f"{evidence.metric} {value} against {threshold}"
     return f"{held} (n {evidence.n}, {text.duration(evidence.window_s)})"
 
 
@@ -134,7 +138,7 @@ def _shielded(plan: Plan) -> list[Block]:
     for change in plan.shield:
         allowed = "dropped" if change.allowed is None else describe(change.allowed)
         blocks += [
-            Sentence(f"{describe(change.proposed)} → {allowed}", Tone.WARN, "⛨"),
+            Sentence(f"{describe(change.proposed)} → {allowed}", Tone.WARN, "⊘"),
             Sentence(f"{change.rule}: {change.sentence}", Tone.DIM, " "),
         ]
     blocks.append(Sentence(f"left to do: {_actions(plan.actions)}"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from marskit.domain.records import Mode, Phase
+from marskit.domain.records import Mode
 from marskit.domain.state import State
 from marskit.views.current import diagnosis_of
 from marskit.views.tone import Tone, of_verdict
@@ -82,9 +82,4 @@ def _activity(state: State) -> tuple[str, Tone]:
         return "awaiting approval", Tone.WARN
     if state.running:
         return "running", Tone.OK
-    at = state.cycle.phase if state.cycle and not _between_cycles(state) else None
-    return (f"paused after {at}" if at else "paused"), Tone.ACCENT
-
-
-def _between_cycles(state: State) -> bool:
-    return state.cycle is None or (state.cycle.phase is Phase.KNOWLEDGE and state.cycle.phase_done)
+    return "paused", Tone.ACCENT

@@ -50,6 +50,15 @@ def share(fraction: float | None) -> str:
     return NOTHING if fraction is None else f"{100 * fraction:.0f} %"
 
 
+def measured(metric: str, value: float) -> str:
+    """A number in the unit that its name ends in: `latency_p95_ms`, `error_percent`, `utilisation`."""
+    if metric.endswith("_ms"):
+        return ms(value)
+    if metric.endswith("_percent"):
+        return percent(value)
+    return share(value) if metric == "utilisation" else f"{value:g}"
+
+
 def weight(weight_percent: int | None, share_percent: float | None) -> str:
     """The configured weight of a destination and the share it had: `50→48 %`."""
     if weight_percent is None:

@@ -31,6 +31,8 @@ class NodeView:
     utilisation: float | None = None
     queued: float | None = None
     requests_per_s: float | None = None
+    error_percent: float | None = None
+    """What users were denied; of the gateway only."""
     faults: tuple[str, ...] = ()
     """Faults in force, in a word or two each."""
 
@@ -81,13 +83,15 @@ def topology_view(state: State) -> TopologyView:
     depths = call_depths(topology)
     diagnosis = diagnosis_of(state)
     bottleneck = diagnosis.bottleneck if diagnosis else None
+    entering, failing = _entering(seen)
     gateway = NodeView(
         GATEWAY,
         GATEWAY,
         0,
         Tone.OK if state.gateway_url else Tone.UNKNOWN,
         is_gateway=True,
-        requests_per_s=_entering(seen),
+        requests_per_s=entering,
+        error_percent=100.0 * failing / entering if entering else None,
     )
     layers: list[list[NodeView]] = [[gateway], *([] for _ in range(max(depths.values(), default=0)))]
     desired = dict(state.configuration.replicas) if state.configuration else {}
@@ -162,10 +166,12 @@ def _back_calls(topology: Topology) -> set[tuple[str, str]]:
     return back
 
 
-def _entering(observation: Observation | None) -> float | None:
+def _entering(observation: Observation | None) -> tuple[float | None, float]:
+    """What comes in and how much of it fails, per second."""
     if observation is None:
-        return None
-    return sum(edge.requests_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
+        return None, 0.0
+    edges = [edge for edge in observation.edges if edge.edge.source == GATEWAY]
+    return sum(edge.requests_per_s for edge in edges), sum(edge.failures_per_s for edge in edges)
 
 
 def _node(

@@ -25,10 +25,10 @@ def _block(block: Block, width: int) -> list[Row]:
     match block:
         case Heading(text):
             return [((text, "heading"),)]
-        case Sentence(text, tone, symbol):
+        case Sentence(text, tone, symbol, symbol_tone):
             lead = f"{symbol} " if symbol else ""
             lines = textwrap.wrap(text, max(4, width - len(lead))) or [""]
-            first: Row = ((lead, tone), (lines[0], tone))
+            first: Row = ((lead, symbol_tone or tone), (lines[0], tone))
             return [first, *(((" " * len(lead), "plain"), (line, tone)) for line in lines[1:])]
         case Table():
             return _table(block, width)

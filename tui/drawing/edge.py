@@ -12,7 +12,7 @@ def edge_text(edge: EdgeView) -> tuple[list[Row], list[Row]]:
 
 def _flow(edge: EdgeView) -> list[Row]:
     if not edge.requests_per_s:
-        return [(("no traffic", "dim"),)]
+        return [()] if edge.requests_per_s is None else [(("no traffic", "dim"),)]
     rate: Row = ((text.rate(edge.requests_per_s), "plain"),)
     short: Row = ((f"{text.number(edge.requests_per_s)}/s", "plain"),)
     split = text.weight(edge.weight_percent, edge.share_percent)

@@ -43,6 +43,11 @@ class _Frame:
     height: int
 
     @property
+    def dense(self) -> int:
+        """A node without a frame keeps one cell between its text and a line."""
+        return 1 if self.height < 3 else 0
+
+    @property
     def out(self) -> int:
         """The row on which lines leave."""
         return self.y + (1 if self.height > 2 else 0)
@@ -53,10 +58,10 @@ def draw_topology(view: TopologyView, width: int, height: int, selected: str | N
     if not view.layers:
         return Drawing(((("The mesh appears here when the run begins.", "dim"),),), ())
     layout = lay_out(view)
-    foot = _foot(view, layout, width)
+    foot = _foot(view, layout)
     room = height - len(foot)
     tall, gap = _shape(layout, room)
-    xs, widths = _columns(layout, width)
+    xs, widths = _columns(layout, width, dense=tall < 3)
     frames = [
         _stack(layer, x, wide, tall, gap, room)
         for layer, x, wide in zip(layout.layers, xs, widths, strict=True)
@@ -120,10 +125,11 @@ def _needed(layer: tuple[Slot, ...], tall: int, gap: int) -> int:
     return sum(_tall(slot, tall) for slot in layer) + gap * (len(layer) - 1)
 
 
-def _columns(layout: Layout, width: int) -> tuple[list[int], list[int]]:
+def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], list[int]]:
     """The left edge and the width of every layer; what is left over goes to the gutters, then around."""
     widths = [
-        max((node_width(slot.node) for slot in layer if slot.node), default=1) for layer in layout.layers
+        max((node_width(slot.node, dense=dense) for slot in layer if slot.node), default=1)
+        for layer in layout.layers
     ]
     gutters = len(widths) - 1
     spare = width - sum(widths)
@@ -157,16 +163,16 @@ def _line(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> N
     bus = _bus(hop, layout, frames)
     y = _port_row(hop, end)
     # Lines that leave one after the other keep apart: each source has its own upright.
-    grid.horizontal(start.x + start.width, bus, start.out, role)
+    grid.horizontal(start.x + start.width + start.dense, bus, start.out, role)
     grid.vertical(bus, start.out, y, role)
-    grid.horizontal(bus, end.x - 1, y, role)
+    grid.horizontal(bus, end.x - 1 - end.dense, y, role)
 
 
 def _label(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> None:
     end = frames[hop.layer + 1][hop.end]
     y = _port_row(hop, end)
     left = max(_bus(other, layout, frames) for other in layout.hops if other.layer == hop.layer) + 2
-    room = end.x - 2 - left
+    room = end.x - 2 - end.dense - left
     first, second = edge_text(hop.edge)
     if end.height > 2 and len(layout.layers[hop.layer + 1][hop.end].edges) == 1:
         _centred(grid, left, y - 1, first_fitting(first, room), room)
@@ -174,12 +180,12 @@ def _label(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> 
     elif end.height > 2:
         _centred(grid, left, y - 1, first_fitting(first, room), room)
     else:
-        row = first_fitting(second if end.height == 1 else first, room - 4)
+        row = first_fitting(second if end.height == 1 else first, room - 2)
         if row:
             _centred(grid, left, y, ((" ", "plain"), *row, (" ", "plain")), room)
         if end.height == 2:
             _centred(grid, left, y + 1, first_fitting(second, room), room)
-    grid.write(end.x - 1, y, "▸", _role(hop))
+    grid.write(end.x - 1 - end.dense, y, "►", _role(hop))
 
 
 def _centred(grid: Grid, x: int, y: int, row: Row, room: int) -> None:
@@ -188,13 +194,13 @@ def _centred(grid: Grid, x: int, y: int, row: Row, room: int) -> None:
 
 def _pass(grid: Grid, slot: Slot, frame: _Frame) -> None:
     role = slot.edges[0].health
-    grid.horizontal(frame.x - 1, frame.x + frame.width, frame.y, role if role in ("bad", "warn") else "frame")
+    grid.horizontal(frame.x - 1, frame.x + frame.width, frame.y, role if role in ("bad", "warn") else "wire")
 
 
 def _bus(hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> int:
     starts = sorted({other.start for other in layout.hops if other.layer == hop.layer})
     column = frames[hop.layer][0]
-    return column.x + column.width + 1 + starts.index(hop.start)
+    return column.x + column.width + 1 + column.dense + starts.index(hop.start)
 
 
 def _port_row(hop: Hop, end: _Frame) -> int:
@@ -202,12 +208,11 @@ def _port_row(hop: Hop, end: _Frame) -> int:
 
 
 def _role(hop: Hop) -> str:
-    return hop.edge.health if hop.edge.health in ("bad", "warn") else "frame"
+    return hop.edge.health if hop.edge.health in ("bad", "warn") else "wire"
 
 
-def _foot(view: TopologyView, layout: Layout, width: int) -> tuple[Row, ...]:
+def _foot(view: TopologyView, layout: Layout) -> tuple[Row, ...]:
     """What cannot be drawn as a line, in words."""
-    del width
     words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
     words += [f"✖ {lost} reached no replica" for lost in view.lost]
     return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()

@@ -96,7 +96,7 @@ class Grid:
             self._links[x, y] = (before | joints, louder(old, role))
 
 
-_LOUDNESS = {"frame": 0, "unknown": 1, "ok": 2, "warn": 3, "bad": 4}
+_LOUDNESS = {"wire": 0, "warn": 1, "bad": 2}
 
 
 def louder(one: str, other: str) -> str:

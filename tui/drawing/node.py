@@ -4,12 +4,14 @@ from marskit.views import text
 from marskit.views.tone import SYMBOLS
 from marskit.views.topology import NodeView
 from tui.drawing.grid import Grid
-from tui.drawing.rows import Row, clip, spread
+from tui.drawing.rows import Row, Span, clip, length, spread, squeeze
 
 
-def node_width(node: NodeView) -> int:
+def node_width(node: NodeView, *, dense: bool) -> int:
     """How wide the node would like to be."""
-    return max(20, len(node.name) + 12) if not node.is_gateway else 13
+    if node.is_gateway:
+        return 13 if dense else 17
+    return max(16, len(node.name) + 7) if dense else max(20, len(node.name) + 12)
 
 
 def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: int, *, selected: bool) -> None:
@@ -19,42 +21,51 @@ def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: in
         for offset, row in enumerate(rows[:height]):
             grid.write_row(x, y + offset, row)
         return
-    role = "accent" if selected else node.health if node.health in ("bad", "warn") else "frame"
+    role = "accent" if selected else node.health if node.health in ("bad", "warn") else "wire"
     grid.box(x, y, width, height, role, heavy=selected)
-    inner = width - 4
-    grid.write_row(x + 1, y, ((" ", "plain"), *_title(node, width - 4, selected=selected), (" ", "plain")))
-    lines = [_busy(node, inner), _traffic(node, inner)]
-    if node.is_gateway:
-        lines = [_traffic(node, inner), ()]
-    for offset, row in enumerate(lines[: height - 2]):
+    fill = ("━" if selected else "─", role)
+    grid.write(x + 1, y, " ")
+    grid.write_row(x + 2, y, _title(node, width - 4, selected=selected, fill=fill))
+    grid.write(x + width - 2, y, " ")
+    for offset, row in enumerate((_busy(node, width - 4), _traffic(node, width - 4))[: height - 2]):
         grid.write_row(x + 2, y + 1 + offset, row)
-    badges = clip(_badges(node), inner)
-    if badges:
-        grid.write_row(x + 2, y + height - 1, badges)
+    grid.write_row(x + 2, y + height - 1, clip(_badges(node), width - 4))
 
 
-def _title(node: NodeView, width: int, *, selected: bool, marked: bool = False) -> Row:
-    name: Row = ((f"{SYMBOLS[node.health]} ", node.health), (node.name, "selected" if selected else "strong"))
-    if marked:
-        name = (*name, (" ◆" * node.is_bottleneck, "bad"), (" ⚡" * bool(node.faults), "person"))
-    if node.is_gateway or node.replicas_desired is None:
-        return clip(name, width)
-    short = (node.replicas_ready or 0) < node.replicas_desired
-    ready = "–" if node.replicas_ready is None else str(node.replicas_ready)
-    count = (
-        f"{ready}/{node.replicas_desired}",
-        "warn" if short and node.replicas_ready is not None else "strong",
+def _title(
+    node: NodeView, width: int, *, selected: bool, marked: bool = False, fill: Span = (" ", "plain")
+) -> Row:
+    marks: Row = (
+        (" ◆" * (marked and node.is_bottleneck), "bad"),
+        (" ↯" * (marked and bool(node.faults)), "person"),
     )
-    return spread(name, (count,), width)
+    count = _count(node)
+    name = squeeze(node.name, width - 2 - length(marks) - (length(count) + 2 if count else 0))
+    title: Row = (
+        (f"{SYMBOLS[node.health]} ", node.health),
+        (name, "selected" if selected else "strong"),
+        *marks,
+    )
+    return spread(title, ((" ", "plain"), *count) if count else (), width, fill)
+
+
+def _count(node: NodeView) -> Row:
+    """Replicas ready of those desired."""
+    if node.is_gateway or node.replicas_desired is None:
+        return ()
+    if node.replicas_ready is None:
+        return ((f"–/{node.replicas_desired}", "dim"),)
+    short = node.replicas_ready < node.replicas_desired
+    return ((text.replicas(node.replicas_ready, node.replicas_desired), "warn" if short else "strong"),)
 
 
 def _busy(node: NodeView, width: int) -> Row:
-    """How busy the replicas are, as a bar and in numbers."""
+    """How busy the replicas are, as a bar and in numbers; for the gateway, what comes in."""
     if node.is_gateway:
         return clip(_rate(node), width)
     if node.utilisation is None:
-        return clip(_badges(node) or (("not measured yet", "dim"),), width)
-    queue = f" q {text.number(node.queued)}" if node.queued else ""
+        return ()
+    queue = f" q {node.queued:.0f}" if node.queued else ""
     numbers = f" {text.share(node.utilisation):>5}{queue}"
     room = max(0, width - len(numbers))
     filled = min(room, round(room * node.utilisation))
@@ -63,16 +74,23 @@ def _busy(node: NodeView, width: int) -> Row:
 
 
 def _traffic(node: NodeView, width: int) -> Row:
+    if node.is_gateway:
+        failed = node.error_percent
+        return (
+            ()
+            if failed is None
+            else clip(((f"{text.percent(failed)} fail", "bad" if failed else "dim"),), width)
+        )
     return clip(_rate(node), width)
 
 
 def _rate(node: NodeView) -> Row:
     if node.requests_per_s is None:
-        return (("no traffic yet", "dim"),)
+        return ()
     return ((text.rate(node.requests_per_s), "plain"), (" in" if node.is_gateway else "", "dim"))
 
 
 def _badges(node: NodeView) -> Row:
     bottleneck: Row = ((" ◆ bottleneck ", "bad"),) if node.is_bottleneck else ()
-    faults: Row = tuple((f" ⚡ {fault} ", "person") for fault in node.faults)
+    faults: Row = tuple((f" ↯ {fault} ", "person") for fault in node.faults)
     return (*bottleneck, *faults)

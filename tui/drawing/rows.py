@@ -26,12 +26,24 @@ def clip(row: Row, width: int) -> Row:
     return (*kept, ("…", "dim")) if width > 0 else ()
 
 
-def spread(left: Row, right: Row, width: int) -> Row:
-    """Both rows on one line, the right one at the right edge; the left one gives way."""
+def spread(left: Row, right: Row, width: int, fill: Span = (" ", "plain")) -> Row:
+    """Both rows on one line, the right one at the right edge, `fill` between; the left one gives way."""
     right = clip(right, width)
     room = width - length(right)
     left = clip(left, max(0, room - 1) if right else room)
-    return (*left, (" " * (room - length(left)), "plain"), *right)
+    gap = room - length(left)
+    return (*left, (" " * min(1, gap), "plain"), (fill[0] * (gap - 1), fill[1]), *right)
+
+
+def squeeze(name: str, width: int) -> str:
+    """A name cut in its middle: what tells two workloads apart is mostly at the end."""
+    if len(name) <= width:
+        return name
+    if width < 3:
+        return name[:width]
+    suffix = name[name.rfind("-") :] if "-" in name else ""
+    tail = len(suffix) if 0 < len(suffix) < width - 2 else width // 2
+    return f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
 
 
 def first_fitting(variants: Sequence[Row], width: int) -> Row:

@@ -38,7 +38,8 @@ class LiveScreen(Screen[None]):
 
     def __init__(self, state: State) -> None:
         super().__init__()
-        self.state = state
+        self.state = State()
+        self._first = state
         self.header = Header(SummaryView(), id="header")
         self.banner = Banner(AlertView(), id="banner")
         self.topology = Topology(TopologyView(), id="mesh")
@@ -69,8 +70,8 @@ class LiveScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the state that there is already."""
         self.add_class("show-series")
-        self.show(self.state)
-        self.topology.focus()
+        self.show(self._first)
+        self.rail.focus()
 
     def show(self, state: State) -> None:
         """Give every panel its view of a newer state."""
@@ -117,7 +118,7 @@ class LiveScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """A short screen shows one key more."""
-        self.call_after_refresh(self.show, self.state)
+        self.call_after_refresh(lambda: self.show(self.state))
 
     @on(Rail.Selected)
     def _phase_selected(self) -> None:
@@ -152,7 +153,9 @@ class LiveScreen(Screen[None]):
 
     def _titles(self) -> None:
         coming = self.state.gateway_url is None
-        self.detail.border_title = "coming up" if coming else str(self.rail.selected)
-        self.series.border_title = self.series.view.service or "curves"
-        self.load.border_title = f"load {self.load.view.scenario}".strip()
-        self.topology.border_subtitle = self.header.view.gateway_url or ""
+        cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
+        self.detail.entitle("coming up" if coming else f"{self.rail.selected}{cycle}")
+        self.series.entitle(self.series.view.service or "curves")
+        self.load.entitle(f"load {self.load.view.scenario}".strip())
+        self.topology.entitle("mesh", self.header.view.gateway_url or "")
+        self.log_panel.entitle("log")

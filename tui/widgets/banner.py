@@ -1,20 +1,36 @@
-"""One line across the screen for what must not be overlooked; gone when there is nothing to say."""
+"""What must not be overlooked, across the screen; gone when there is nothing to say."""
 
+import textwrap
 from collections.abc import Sequence
 
+from textual.geometry import Size
+
 from marskit.views.alert import AlertView
+from marskit.views.tone import Tone
 from tui.drawing.rows import Row
 from tui.widgets.canvas import Canvas
 
+_ROLES = {Tone.BAD: "alert-bad", Tone.WARN: "alert-warn"}
+
 
 class Banner(Canvas[AlertView]):
-    """Takes a row only while it has a sentence."""
+    """Takes a row or two only while it has a sentence."""
 
     def show(self, view: AlertView) -> None:
-        """Show or hide the row."""
-        self.display = bool(view.text)
-        super().show(view)
+        """Show or hide it, as high as the sentence is long."""
+        if view != self.view:
+            self.display = bool(view.text)
+            super().show(view)
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The rows that the sentence takes."""
+        return len(self._lines(width))
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The sentence alone."""
-        return [((f" {self.view.text}", self.view.tone),)]
+        role = _ROLES.get(self.view.tone, "alert-accent")
+        return [((f" {line}".ljust(width), role),) for line in self._lines(width)]
+
+    def _lines(self, width: int) -> list[str]:
+        return textwrap.wrap(self.view.text, max(8, width - 2))[:3]

@@ -1,11 +1,14 @@
-"""The base of all our widgets: rows of styled text, drawn once per change and painted from a cache."""
+"""The base of all our widgets: rows of styled text, drawn once per change; only what differs is painted."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.markup import escape
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -27,8 +30,9 @@ class Canvas(Widget, Generic[View]):
     def __init__(self, view: View, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.view = view
-        self._strips: list[Strip] | None = None
+        self._rows: Sequence[Row] | None = None
         self._drawn_for: Size | None = None
+        self._titles = ("", "")
 
     @abstractmethod
     def draw(self, width: int, height: int) -> Sequence[Row]:
@@ -41,27 +45,36 @@ class Canvas(Widget, Generic[View]):
             self.redraw()
 
     def redraw(self) -> None:
-        """Forget what was drawn."""
-        self._strips = None
-        self.refresh()
+        """Draw again, and send to the terminal the lines that differ."""
+        before, size = self._rows, self.size
+        if before is None or self._drawn_for != size:
+            self.refresh()
+            return
+        rows = self._rows = self.draw(size.width, size.height)
+        for y in range(max(len(before), len(rows))):
+            if before[y : y + 1] != rows[y : y + 1]:
+                self.refresh(Region(0, y, size.width, 1))
 
-    def notify_style_update(self) -> None:
-        """The theme or the focus changed: colours must be looked up again."""
-        self._strips = None
-        super().notify_style_update()
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Put these on the border; Textual paints everything anew when they change, so only then."""
+        if (title, subtitle) != self._titles:
+            self._titles = title, subtitle
+            self.border_title, self.border_subtitle = escape(title), escape(subtitle)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the widget, from the cache."""
+        """One line of the widget; Textual keeps it until it is refreshed."""
         size = self.size
-        if self._strips is None or self._drawn_for != size:
-            self._strips = [self._strip(row, size.width) for row in self.draw(size.width, size.height)]
+        if self._rows is None or self._drawn_for != size:
+            self._rows = self.draw(size.width, size.height)
             self._drawn_for = size
-        return self._strips[y] if y < len(self._strips) else Strip.blank(size.width, self.rich_style)
+        if y >= len(self._rows):
+            return Strip.blank(size.width, self.rich_style)
+        return self._strip(self._rows[y], size.width)
 
     def _strip(self, row: Row, width: int) -> Strip:
+        # One segment per run of one role: terminals over a network pay for every change of colour.
         segments = [
-            Segment(text, self.get_component_rich_style(f"canvas--{role}"))
-            for text, role in clip(row, width)
-            if text
+            Segment("".join(text for text, _ in spans), self.get_component_rich_style(f"canvas--{role}"))
+            for role, spans in groupby(clip(row, width), key=itemgetter(1))
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -1,4 +1,4 @@
-"""What the selected phase or node has to say, as far as it fits; Enter opens all of it."""
+"""What the selected phase has to say, as far as it fits; Enter opens all of it."""
 
 from collections.abc import Sequence
 
@@ -16,5 +16,5 @@ class Detail(Canvas[Document]):
         rows = document_rows(self.view, width)
         if len(rows) <= height:
             return rows
-        more: Row = ((f" ↵ {len(rows) - height + 1} more", "key"),)
+        more: Row = ((f" … {len(rows) - height + 1} more", "key"),)
         return [*rows[: height - 1], spread(rows[height - 1], more, width)]

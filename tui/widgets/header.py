@@ -8,7 +8,7 @@ from marskit.views.tone import SYMBOLS
 from tui.drawing.rows import Row, first_fitting, length, spread
 from tui.widgets.canvas import Canvas
 
-_ACTIVITY = {"running": "▶", "starting": "◌", "failed": "✖", "stopped": "■", "awaiting approval": "▲"}
+_ACTIVITY = {"running": "►", "starting": "◌", "failed": "✖", "stopped": "■", "awaiting approval": "▲"}
 
 
 class Header(Canvas[SummaryView]):
@@ -17,7 +17,7 @@ class Header(Canvas[SummaryView]):
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The run to the left, its state and clock to the right."""
         view = self.view
-        symbol = _ACTIVITY.get(view.activity, "⏸")
+        symbol = _ACTIVITY.get(view.activity, "‖")
         right: Row = (
             (f"{symbol} {view.activity}", view.activity_tone),
             (f"  cycle {view.cycle}" if view.cycle else "", "dim"),
@@ -39,7 +39,7 @@ class Header(Canvas[SummaryView]):
         )
         run: Row = (("  run ", "dim"), (view.run, "dim"))
         left = first_fitting(
-            [(*name, *choices, *run), (*name, *choices), (*name, *choices[:-2]), name],
+            [(*name, *choices, *run), (*name, *choices), (*name, ("  ", "dim"), *choices[3:]), name],
             width - length(right) - 2,
         )
         return [spread(left, right, width)]

@@ -1,13 +1,17 @@
-"""The footer: the keys in groups, as many as fit; a click does what the key does."""
+"""The footer: the keys in groups, on two rows where one is too short; a click does what the key does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.geometry import Size
 
-from tui.drawing.rows import Row, length
+from tui.drawing.rows import Row
 from tui.keys import KEYS, Group, Key
 from tui.widgets.canvas import Canvas
+
+_STEPS = ("step_phase", "step_cycle")
+_VERDICTS = ("approve", "reject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,48 +24,60 @@ class KeyBarView:
 
 
 class KeyBar(Canvas[KeyBarView]):
-    """One row of keys."""
+    """Groups of keys, never broken across rows."""
 
     def __init__(self, view: KeyBarView, *, id: str | None = None) -> None:
         super().__init__(view, id=id)
-        self._spots: list[tuple[int, int, Key]] = []
+        self._spots: list[tuple[int, int, int, Key]] = []
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One or two rows."""
+        return len(self._lay(width)[0])
+
+    def show(self, view: KeyBarView) -> None:
+        """Other keys may need another number of rows."""
+        if view != self.view:
+            super().show(view)
+            self.refresh(layout=True)
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """Labels where there is room, else bare keys for the groups that explain themselves."""
-        for labelled in (tuple(Group), (Group.LOOP, Group.CHAOS, Group.SCREEN), (Group.LOOP,), ()):
-            row, spots = self._lay(labelled)
-            if length(row) <= width:
-                break
-        self._spots = spots
-        return [row]
+        """The rows, remembering where the keys are in them."""
+        rows, self._spots = self._lay(width)
+        return rows
 
-    def _lay(self, labelled: tuple[Group, ...]) -> tuple[Row, list[tuple[int, int, Key]]]:
-        row: list[tuple[str, str]] = []
-        spots: list[tuple[int, int, Key]] = []
+    def _lay(self, width: int) -> tuple[list[Row], list[tuple[int, int, int, Key]]]:
+        rows: list[list[tuple[str, str]]] = [[]]
+        spots: list[tuple[int, int, int, Key]] = []
         x = 0
-        group: Group | None = None
-        for key in KEYS:
-            if not self._worth(key):
-                continue
-            if group is not key.group:
-                head = " " if group is None else " │ "
-                row.append((head, "axis"))
-                x += len(head)
-                group = key.group
-            elif spots:
-                row.append((" ", "plain"))
-                x += 1
-            urgent = self.view.awaiting_approval and key.label in ("approve", "reject")
-            label = f" {self._label(key)}" if key.group in labelled or urgent else ""
-            row += [(key.shown, "key"), (label, "warn" if urgent else "dim")]
-            wide = len(key.shown) + len(label)
-            spots.append((x, x + wide, key))
-            x += wide
-        return tuple(row), spots
+        for group in Group:
+            keys = [key for key in KEYS if key.group is group and self._worth(key)]
+            labels = [f" {label}" if (label := self._label(key)) else "" for key in keys]
+            wide = sum(len(key.shown) + len(label) + 1 for key, label in zip(keys, labels, strict=True)) - 1
+            if rows[-1] and x + 3 + wide > width:
+                rows.append([])
+                x = 0
+            lead = " │ " if rows[-1] else " "
+            rows[-1].append((lead, "axis"))
+            x += len(lead)
+            for index, (key, label) in enumerate(zip(keys, labels, strict=True)):
+                urgent = self.view.awaiting_approval and key.label in _VERDICTS
+                rows[-1] += [
+                    (" " if index else "", "plain"),
+                    (key.shown, "key"),
+                    (label, "warn" if urgent else "dim"),
+                ]
+                x += bool(index)
+                end = x + len(key.shown) + len(label)
+                spots.append((len(rows) - 1, x, end, key))
+                x = end
+        return [tuple(row) for row in rows], spots
 
     def _worth(self, key: Key) -> bool:
-        if key.label in ("approve", "reject"):
+        """While a plan waits, its verdict takes the place of the steps, which are refused then."""
+        if key.label in _VERDICTS:
             return self.view.awaiting_approval
+        if any(step in key.action for step in _STEPS):
+            return not self.view.awaiting_approval
         return key.label != "view" or self.view.small
 
     def _label(self, key: Key) -> str:
@@ -69,6 +85,6 @@ class KeyBar(Canvas[KeyBarView]):
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""
-        for start, end, key in self._spots:
-            if start <= event.x < end:
+        for row, start, end, key in self._spots:
+            if row == event.y and start <= event.x < end:
                 await self.app.run_action(key.action)

@@ -24,7 +24,7 @@ class Load(Canvas[LoadView]):
         marker = () if view.position_s is None else ((view.position_s, "accent"),)
         asked = [(at, rate * view.factor) for at, rate in view.curve]
         plot = Plot(
-            (Curve(asked, "axis"), Curve(view.sent, "ok")),
+            (Curve(asked, "p50"), Curve(view.sent, "ok")),
             0.0,
             view.duration_s,
             top,

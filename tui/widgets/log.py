@@ -1,29 +1,35 @@
 """The action log: what was done and what happened, newest first."""
 
+import textwrap
 from collections.abc import Sequence
 
 from marskit.views.actions import LogRow
 from tui.drawing.rows import Row
 from tui.widgets.canvas import Canvas
 
+WHO = 8
+"""Cells for who did it."""
+
 
 class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
     """As many rows as fit; Enter opens them all."""
 
-    BORDER_TITLE = "log"
-
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """One line per row."""
+        """Each row wrapped under itself."""
         if not self.view:
-            return [(("Nothing was done yet. Try ", "dim"), ("k", "key"), (" to kill a replica.", "dim"))]
-        return [log_line(row) for row in self.view[:height]]
+            return [(("Nothing was done yet: ", "dim"), ("k", "key"), (" kills a replica.", "dim"))]
+        lines: list[Row] = []
+        for row in self.view:
+            if len(lines) >= height:
+                break
+            lines += log_lines(row, width)
+        return lines[:height]
 
 
-def log_line(row: LogRow) -> Row:
-    """One row of the log."""
-    return (
-        (row.time, "dim"),
-        (f" {row.symbol} ", row.tone),
-        (f"{row.who:<6.6} ", "dim"),
-        (row.text, row.tone if row.tone in ("bad", "warn") else "plain"),
-    )
+def log_lines(row: LogRow, width: int) -> list[Row]:
+    """One row of the log, as many lines as its text takes."""
+    role = row.tone if row.tone in ("bad", "warn") else "plain"
+    head: Row = ((row.time, "dim"), (f" {row.symbol} ", row.tone), (f"{row.who:<{WHO}.{WHO}} ", "dim"))
+    indent = " " * (len(row.time) + 3 + WHO + 1)
+    first, *rest = textwrap.wrap(row.text, max(12, width - len(indent))) or [""]
+    return [(*head, (first, role)), *(((indent, "plain"), (line, role)) for line in rest)]

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from marskit.domain.records import Phase
 from marskit.views.loop import PHASES, LoopView, PhaseStatus, PhaseView
 from tui.drawing.grid import Grid
-from tui.drawing.rows import Row, clip, spread
+from tui.drawing.rows import Row, clip
 from tui.widgets.canvas import Canvas
 
 _MARKS = {
@@ -49,7 +49,7 @@ class Rail(Canvas[LoopView], can_focus=True):
         for index, phase in enumerate(self.view.phases):
             self._box(grid, phase, x, wide, height)
             if index + 1 < len(PHASES):
-                grid.write(x + wide + gap // 2, height // 2, "▸", "dim")
+                grid.write(x + wide + gap // 2, height // 2, "►", "wire")
             x += wide + gap
         return grid.rows()
 
@@ -57,29 +57,20 @@ class Rail(Canvas[LoopView], can_focus=True):
         lit = view.status in (PhaseStatus.ACTIVE, PhaseStatus.WAITING)
         mark, mark_role = _MARKS[view.status]
         chosen = view.phase is self.selected
-        role = mark_role if lit else "accent" if chosen else "frame"
-        grid.box(x, 0, width, height, role, heavy=lit or chosen)
-        name_role = "selected" if chosen and self.has_focus else "strong" if lit or chosen else "plain"
-        name = view.phase.capitalize()
-        grid.write_row(x + 1, 0, clip(((" ", "plain"), (name, name_role), (" ", "plain")), width - 5))
+        grid.box(x, 0, width, height, mark_role if lit else "accent" if chosen else "wire", heavy=lit)
+        name_role = "selected" if chosen else "strong" if lit else "plain"
+        name = f" {view.phase.capitalize()} "
+        grid.write_row(x + 1, 0, clip(((name, name_role),), width - 4))
         grid.write_row(x + width - 4, 0, ((" ", "plain"), (mark, mark_role), (" ", "plain")))
         inner = width - 4
         idle = view.status is PhaseStatus.IDLE
         lines: list[Row] = [((view.headline, "dim" if idle else view.tone),)]
         lines += [((fact, "dim"),) for fact in view.facts]
         for offset, line in enumerate(lines[: height - 2]):
-            grid.write_row(x + 2, 1 + offset, spread(line, (), inner))
+            grid.write_row(x + 2, 1 + offset, clip(line, inner))
 
     def watch_selected(self) -> None:
         """Draw the selection."""
-        self.redraw()
-
-    def on_focus(self) -> None:
-        """The name of the selected phase shows the focus."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """The name of the selected phase shows the focus."""
         self.redraw()
 
     def action_move(self, dx: int) -> None:

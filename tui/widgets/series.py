@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from marskit.views import text
 from marskit.views.series import MarkKind, Point, SeriesView
 from tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
-from tui.drawing.rows import Row, spread
+from tui.drawing.rows import Row, length, spread
 from tui.widgets.canvas import Canvas
 
 SPAN_S = 120.0
 _MARKS = {
     MarkKind.ACTION: ("▲", "accent"),
     MarkKind.PERSON: ("▲", "person"),
-    MarkKind.FAULT: ("⚡", "person"),
+    MarkKind.FAULT: ("↯", "person"),
 }
 
 
@@ -24,7 +24,9 @@ class Series(Canvas[SeriesView]):
         view = self.view
         if not view.points:
             return [(("The curves begin with the first observation.", "dim"),)]
-        plots = [self._latency, self._traffic, self._replicas][: 1 if height < 9 else 2 if height < 15 else 3]
+        plots = [self._latency, self._traffic, self._replicas][
+            : 1 if height < 11 else 2 if height < 18 else 3
+        ]
         body = height - 1
         share, extra = divmod(body, len(plots))
         rows: list[Row] = []
@@ -36,14 +38,12 @@ class Series(Canvas[SeriesView]):
         slo, last = self.view.slo_ms, self.view.points[-1]
         known = [p.p95_ms for p in self.view.points if p.p95_ms is not None]
         top = nice_max(known, slo * 1.2 if slo else 10.0)
-        legend: Row = (
-            ("p50 ", "p50"),
-            (text.ms(last.p50_ms), "dim"),
-            ("  p95 ", "p95"),
-            (text.ms(last.p95_ms), "strong"),
-        )
+        p50: Row = (("p50 ", "p50"), (text.ms(last.p50_ms), "dim"), ("  ", "dim"))
+        legend: Row = (("p95 ", "p95"), (text.ms(last.p95_ms), "strong"))
         if slo is not None:
             legend = (*legend, ("  ┄ SLO ", "slo"), (text.ms(slo), "dim"))
+        if length(legend) + length(p50) + AXIS + len("latency") + 2 <= width:
+            legend = (*p50, *legend)
         curves = (self._curve("p50_ms", "p50"), self._curve("p95_ms", "p95"))
         return [
             _title("latency", legend, width),
@@ -59,7 +59,10 @@ class Series(Canvas[SeriesView]):
             ("  failed ", "bad"),
             (text.number(last.failures_per_s) + "/s", "dim"),
         )
-        curves = (self._curve("requests_per_s", "ok"), self._curve("failures_per_s", "bad"))
+        failed = (
+            (self._curve("failures_per_s", "bad"),) if any(p.failures_per_s for p in self.view.points) else ()
+        )
+        curves = (self._curve("requests_per_s", "ok"), *failed)
         return [_title("traffic", legend, width), *self._plot(curves, top, f"{top:g}/s", width, height)]
 
     def _replicas(self, width: int, height: int) -> list[Row]:
@@ -94,14 +97,13 @@ class Series(Canvas[SeriesView]):
         cells = width - AXIS - 1
         start_s = self.view.now_s - SPAN_S
         symbols = [(" ", "dim")] * cells
-        for label, at in ((f"−{SPAN_S:.0f} s", 0), ("now", cells - 3)):
-            for offset, char in enumerate(label):
-                if 0 <= at + offset < cells:
-                    symbols[at + offset] = (char, "dim")
         for mark in self.view.marks:
             x = round((mark.at_s - start_s) / SPAN_S * (cells - 1))
             if 0 <= x < cells:
                 symbols[x] = _MARKS[mark.kind]
+        for label, at in ((f"−{SPAN_S:.0f} s", 0), ("now", cells - 3)):
+            if at >= 0 and all(symbol == " " for symbol, _ in symbols[at : at + len(label)]):
+                symbols[at : at + len(label)] = [(char, "dim") for char in label]
         return ((" " * (AXIS + 1), "plain"), *symbols)
 
 

@@ -17,7 +17,6 @@ from tui.widgets.canvas import Canvas
 class Topology(Canvas[TopologyView], can_focus=True):
     """Arrow keys and the mouse select a node; Enter opens it."""
 
-    BORDER_TITLE = "mesh"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1, 0)", show=False),
         Binding("right", "move(1, 0)", show=False),

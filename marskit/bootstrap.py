@@ -53,6 +53,7 @@ async def build(settings: Settings) -> Controller:
         planner=settings.planner,
         mode=settings.mode,
         period_s=period_s,
+        sample_period_s=settings.sample_s,
         window_s=2 * period_s,
     )
     load = LocustLoad(

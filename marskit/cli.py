@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     loop = parser.add_argument_group("the loop")
     loop.add_argument("--planner", default="threshold", metavar="NAME", help="default: %(default)s")
     loop.add_argument("--mode", choices=[m.value for m in Mode], default="auto", help="default: %(default)s")
+    loop.add_argument(
+        "--sample",
+        type=float,
+        default=0.5,
+        metavar="SECONDS",
+        help="between two looks at the mesh (default: 0.5)",
+    )
     loop.add_argument("--period", type=float, metavar="SECONDS", help="default: 15 s of the scenario's time")
     loop.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     _add_runs(loop, default=Path("runs"))
@@ -140,6 +147,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         mode=Mode(parsed.mode),
         seed=parsed.seed,
         period_s=parsed.period,
+        sample_s=parsed.sample,
         runs=parsed.runs,
         gateway_port=parsed.gateway_port,
         locust_workers=parsed.locust_workers,

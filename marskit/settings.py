@@ -32,6 +32,8 @@ class Settings:
     seed: int = 0
     period_s: float | None = None
     """Real seconds from one cycle to the next; None is 15 seconds of the scenario's clock."""
+    sample_s: float = 0.5
+    """Real seconds from one reading of mesh and load to the next."""
     runs: Path = Path("runs")
     """The folder that knowledge is written to."""
     gateway_port: int | None = None
@@ -47,6 +49,8 @@ class Settings:
             raise SettingsError(f"the seed is {self.seed}; it must be 0 or more")
         if self.period_s is not None and not 0.2 <= self.period_s <= 3600:
             raise SettingsError(f"the period is {self.period_s:g} s; it must be from 0.2 to 3600")
+        if not 0.1 <= self.sample_s <= 60:
+            raise SettingsError(f"the time between samples is {self.sample_s:g} s; it must be from 0.1 to 60")
         if self.gateway_port is not None and not 1 <= self.gateway_port <= 65535:
             raise SettingsError(f"the gateway port is {self.gateway_port}; it must be from 1 to 65535")
         if not 0 <= self.locust_workers <= 64:

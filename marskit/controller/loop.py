@@ -88,7 +88,6 @@ class Loop:
         self._between: list[Execution] = []
         self._incidents: list[Incident] = []
         bus.subscribe(self._note_incident)
-        self._cpu_s = 0.0
 
     def note(self, execution: Execution) -> None:
         """Take an execution, whoever asked for it, into the record of the next cycle that completes."""
@@ -117,13 +116,12 @@ class Loop:
     async def run(self) -> None:
         """Turn until cancelled."""
         await self._telemetry.begun()
-        self._cpu_s = time.thread_time()
         for number in itertools.count(1):
             await self._turn(number)
 
     async def _turn(self, number: int) -> None:
         await self._enter(number, Phase.MONITOR)
-        started_at_s = self._clock.now()
+        started_at_s, cpu_s = self._clock.now(), time.thread_time()
         observation = self._telemetry.observe()
         effects = self._effects.due(
             started_at_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
@@ -157,15 +155,10 @@ class Loop:
             plan=plan,
             executions=executions,
             effects=effects,
-            cpu_ms=self._cpu_ms(),
+            cpu_ms=1000.0 * (time.thread_time() - cpu_s),
         )
         await self._remember(cycle)
         self._bus.publish(CycleCompleted(cycle))
-
-    def _cpu_ms(self) -> float:
-        """This thread's processor time since the previous call: the loop, telemetry and commands."""
-        before_s, self._cpu_s = self._cpu_s, time.thread_time()
-        return 1000.0 * (self._cpu_s - before_s)
 
     async def _enter(self, number: int, phase: Phase) -> None:
         await self._gate.wait_for(phase)

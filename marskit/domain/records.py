@@ -315,4 +315,4 @@ class Cycle:
     effects: tuple[Effect, ...]
     """What earlier executions turned out to have done."""
     cpu_ms: float
-    """Processor time of this process that the cycle took, telemetry included."""
+    """Processor time of the controller's thread from Monitor to Execute, and of the telemetry meanwhile."""

@@ -1,11 +1,11 @@
 """The MAPE-K loop itself: one turn is one coroutine, and the gate stands before every phase."""
 
 import itertools
-import time
 
 from marskit.clock import Clock
 from marskit.controller.approval import Approval, Verdict
 from marskit.controller.bus import Bus
+from marskit.controller.cpu import CpuMeter
 from marskit.controller.effects import Effects
 from marskit.controller.gate import Gate
 from marskit.controller.notices import Notices, describe
@@ -87,6 +87,7 @@ class Loop:
         self._notices = notices
         self._between: list[Execution] = []
         self._incidents: list[Incident] = []
+        self._cpu = CpuMeter()
         bus.subscribe(self._note_incident)
 
     def note(self, execution: Execution) -> None:
@@ -121,7 +122,7 @@ class Loop:
 
     async def _turn(self, number: int) -> None:
         await self._enter(number, Phase.MONITOR)
-        started_at_s, cpu_s = self._clock.now(), time.thread_time()
+        started_at_s = self._clock.now()
         observation = self._telemetry.observe()
         effects = self._effects.due(
             started_at_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
@@ -155,13 +156,15 @@ class Loop:
             plan=plan,
             executions=executions,
             effects=effects,
-            cpu_ms=1000.0 * (time.thread_time() - cpu_s),
+            cpu_ms=self._cpu.take_ms(),
         )
         await self._remember(cycle)
         self._bus.publish(CycleCompleted(cycle))
 
     async def _enter(self, number: int, phase: Phase) -> None:
+        self._cpu.pause()
         await self._gate.wait_for(phase)
+        self._cpu.start()
         self._bus.publish(PhaseStarted(self._clock.now(), number, phase))
 
     def _analyse(self, observation: Observation) -> Diagnosis:
@@ -207,7 +210,10 @@ class Loop:
                 if not plan.actions:
                     return _APPROVED
                 self._bus.publish(ApprovalAwaited(self._clock.now(), number))
-                return await self._approval.wait(number)
+                self._cpu.pause()
+                verdict = await self._approval.wait(number)
+                self._cpu.start()
+                return verdict
 
     async def _remember(self, cycle: Cycle) -> None:
         incidents = tuple(self._incidents)

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -87,6 +88,16 @@ async def test_a_tick_is_skipped_while_a_cycle_still_runs(make_rig: MakeRig) -> 
     await asyncio.sleep(10)
     starts = [event.cycle.started_at_s for event in rig.of(CycleCompleted)]
     assert starts == pytest.approx([0.1, 6.1, 8.1, 10.1])
+
+
+async def test_what_happens_while_the_loop_is_paused_costs_the_cycle_nothing(make_rig: MakeRig) -> None:
+    rig = await make_rig().start()
+    before_s = time.thread_time()
+    for _ in Phase:
+        await rig.do(StepPhase())
+        await asyncio.sleep(120)
+    spent_ms = 1000.0 * (time.thread_time() - before_s)
+    assert 0.0 < rig.knowledge.cycles[0].cpu_ms < spent_ms / 5
 
 
 async def test_a_late_planner_skips_ticks_too(make_rig: MakeRig) -> None:

@@ -16,8 +16,11 @@ run: $(READY)    ## open the terminal UI on a live mesh
 	$(PY) main.py
 
 test: $(READY)   ## the whole test suite, the real mesh included
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e"
 	$(PY) -m marskit.services test
+
+e2e: $(READY)    ## the whole program as a user would start it
+	$(PY) -m pytest -m e2e
 
 check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m ruff format --check .

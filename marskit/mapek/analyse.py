@@ -108,7 +108,8 @@ def _sentence(
     symptoms: Sequence[Symptom],
 ) -> str:
     if violated:
-        services = " and ".join(slo.service for slo in violated)
+        *others, last = [slo.service for slo in violated]
+        services = f"{', '.join(others)} and {last}" if others else last
         miss = "misses its objective" if len(violated) == 1 else "miss their objectives"
         why = blames[0].sentence if blames else "No workload of the mesh is behind it."
         return f"{services} {miss}: {why[0].lower()}{why[1:]}"

@@ -1,6 +1,7 @@
 """Where the programs are that we run; Envoy and Node.js come from pip with marskit."""
 
 import importlib.util
+import os
 import shutil
 from pathlib import Path
 
@@ -27,17 +28,21 @@ def program(name: str, directory: Path) -> Path:
     """The program that a local command begins with: `node` is ours, a path is relative to `directory`.
 
     Raises:
-        MeshError: There is no such program.
+        MeshError: There is no such program, or it may not be executed.
     """
     if name == "node":
         return node_binary()
-    if "/" in name:
-        path = directory / name
-        if path.is_file():
-            return path
-    elif found := shutil.which(name):
+    if "/" not in name:
+        found = shutil.which(name)
+        if found is None:
+            raise MeshError(f"the program {name} is not on PATH; ./{name} would be a file in {directory}")
         return Path(found)
-    raise MeshError(f"the program {name!r} was found neither on PATH nor below {directory}")
+    path = directory / name
+    if not path.is_file():
+        raise MeshError(f"there is no program {path}")
+    if not os.access(path, os.X_OK):
+        raise MeshError(f"{path} may not be executed: it has no permission for that")
+    return path
 
 
 def _inside(package: str, path: str, requirement: str) -> Path:

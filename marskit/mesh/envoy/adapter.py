@@ -16,7 +16,7 @@ from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.records import Severity
-from marskit.domain.topology import GATEWAY, Topology
+from marskit.domain.topology import Topology
 from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
@@ -25,13 +25,13 @@ from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.replicas import ReplicaSet
 from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, routes_file
 from marskit.mesh.envoy.resources.listeners import listeners
-from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource
+from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, WorkloadFault
 from marskit.mesh.envoy.resources.render import render
 from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
 from marskit.mesh.envoy.utilisation import OccupancyMeter
 from marskit.mesh.manifests.edit import edit
 from marskit.mesh.manifests.graph import Call, calls, configuration, local_environment, topology
-from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
 from marskit.ports import LOOPBACK, PortPicker, is_free
@@ -62,13 +62,17 @@ class EnvoyMesh:
             config: The mesh to run.
             clock: What samples are stamped with.
             seed: Reaches every replica as `SEED`.
-            gateway_port: Where the gateway listens; None picks a free port.
+            gateway_port: Where the gateway listens, with the first port it has; None picks a free one.
             prepare: Awaited before the first process starts, for what replicas need on disk.
+
+        Raises:
+            ManifestError: The mesh has no entrance.
         """
         self._config = config
         self._clock = clock
         self._seed = seed
         self._gateway_port = gateway_port
+        self._listeners = listeners(config, calls(config))
         self._prepare = prepare
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._sets: dict[str, ReplicaSet] = {}
@@ -154,13 +158,12 @@ class EnvoyMesh:
 
     async def inject(self, fault: Fault) -> None:
         """Break replicas through their own chaos endpoint, or requests to them in the proxy."""
-        await self._chaos.inject(fault, self._sets)
+        await self._chaos.inject(fault, self._sets, self._check_faults)
         await self._publish()
 
     async def _start(self) -> str:
         started_s = self._clock.now()
         ports = PortPicker()
-        self._listeners = listeners(self._config, calls(self._config))
         self._ports = {listener.name: self._port(listener, ports) for listener in self._listeners}
         self._http = HttpClient()
         self._endings.push_async_callback(self._http.close)
@@ -262,7 +265,15 @@ class EnvoyMesh:
             elif not isinstance(outcome := await self._publisher.publish(resources), Applied):
                 self._notice(Severity.CRITICAL, "envoy", outcome.reason)
 
-    def _render(self, config: MeshConfig) -> Mapping[str, tuple[Resource, ...]]:
+    def _check_faults(self, faults: tuple[WorkloadFault, ...]) -> None:
+        try:
+            self._render(self._config, faults)
+        except ManifestError as error:
+            raise ActionError(str(error)) from None
+
+    def _render(
+        self, config: MeshConfig, faults: tuple[WorkloadFault, ...] | None = None
+    ) -> Mapping[str, tuple[Resource, ...]]:
         endpoints = tuple(
             Endpoint(name, LOOPBACK, replica.port)
             for name, replica_set in self._sets.items()
@@ -274,7 +285,7 @@ class EnvoyMesh:
             ports=self._ports,
             endpoints=endpoints,
             probe_token=self._probe_token,
-            faults=self._chaos.proxy_faults(self._sets),
+            faults=self._chaos.proxy_faults(self._sets) if faults is None else faults,
             directory=self._folder / "xds",
         )
 
@@ -284,7 +295,7 @@ class EnvoyMesh:
         return self._ports[name]
 
     def _port(self, listener: Listener, ports: PortPicker) -> int:
-        if listener.source != GATEWAY or self._gateway_port is None:
+        if listener != self._listeners[0] or self._gateway_port is None:
             return ports.pick()
         if not is_free(self._gateway_port):
             raise MeshError(f"port {self._gateway_port} is in use: choose another with --gateway-port")

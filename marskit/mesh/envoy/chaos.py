@@ -1,5 +1,6 @@
 """Breaks replicas on request: through their own endpoint where they have one, in the proxy where not."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
@@ -11,6 +12,10 @@ from marskit.ports import LOOPBACK
 
 PROXY_DELAY_MS = 100
 """What a slow-down by 2 adds where the proxy has to do it; it cannot know the service's own time."""
+
+
+Check = Callable[[tuple[WorkloadFault, ...]], None]
+"""Raises `ActionError` when the proxy cannot do what would be asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +35,9 @@ class Chaos:
 
     def proxy_faults(self, sets: dict[str, ReplicaSet]) -> tuple[WorkloadFault, ...]:
         """What the proxy has to do for workloads that take no faults themselves."""
-        return tuple(
-            WorkloadFault(
-                workload,
-                delay_ms=round((trouble.slowdown - 1) * PROXY_DELAY_MS) or None,
-                abort_percent=trouble.error_percent or None,
-            )
-            for workload, trouble in sorted(self._troubles.items())
-            if trouble != Trouble() and not _chaos_path(sets[workload])
-        )
+        return _proxy_faults(self._troubles, sets)
 
-    async def inject(self, fault: Fault, sets: dict[str, ReplicaSet]) -> None:
+    async def inject(self, fault: Fault, sets: dict[str, ReplicaSet], check: Check) -> None:
         """Break the workload, or mend all of them; raises `ActionError` for a fault that does not fit."""
         if isinstance(fault, ClearFaults):
             broken = list(self._troubles)
@@ -64,7 +61,9 @@ class Chaos:
                 if not 0 <= percent <= 100:
                     raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 trouble = replace(trouble, error_percent=percent)
-        self._troubles[fault.workload] = trouble
+        troubles = {**self._troubles, fault.workload: trouble}
+        check(_proxy_faults(troubles, sets))
+        self._troubles = troubles
         await self._tell_all(sets[fault.workload])
 
     async def prepare(self, replica_set: ReplicaSet, replica: Replica) -> None:
@@ -91,6 +90,20 @@ class Chaos:
         if not answer.is_success:
             said = answer.body.decode(errors="replace").strip()
             raise ActionError(f"{replica.name} refused the fault: {answer.status} {said}")
+
+
+def _proxy_faults(
+    troubles: Mapping[str, Trouble], sets: Mapping[str, ReplicaSet]
+) -> tuple[WorkloadFault, ...]:
+    return tuple(
+        WorkloadFault(
+            workload,
+            delay_ms=round((trouble.slowdown - 1) * PROXY_DELAY_MS) or None,
+            abort_percent=trouble.error_percent or None,
+        )
+        for workload, trouble in sorted(troubles.items())
+        if trouble != Trouble() and not _chaos_path(sets[workload])
+    )
 
 
 def _chaos_path(replica_set: ReplicaSet) -> str | None:

@@ -53,4 +53,8 @@ def launch(deployment: Deployment, environment: Mapping[str, str], root: Path) -
     if not directory.is_dir():
         raise MeshError(f"Deployment {deployment.name}: its folder {directory} does not exist")
     first, *rest = local.command
-    return Launch((str(program(first, directory)), *rest), environment, directory, local.port_env)
+    try:
+        found = program(first, directory)
+    except MeshError as error:
+        raise MeshError(f"Deployment {deployment.name} cannot be run: {error}") from None
+    return Launch((str(found), *rest), environment, directory, local.port_env)

@@ -12,7 +12,7 @@ from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import EdgeId
 from marskit.mesh.manifests.graph import DEFAULT_AVAILABILITY_PERCENT, DEFAULT_LATENCY_P95_MS, goals, topology
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.port import Applied
+from marskit.mesh.port import ActionError, Applied
 from tests.mesh.envoy.bookshop import (
     DETAILS,
     MANIFESTS,
@@ -234,3 +234,21 @@ async def test_scaling_loses_no_request() -> None:
         assert {(page.status, page.version) for page in pages} == {(200, "v1")}
         workloads = {w.workload: w.replicas_ready for w in (await shop.sample()).workloads}
         assert workloads["productpage-v1"] == workloads["reviews-v1"] == 1
+
+
+@mesh
+async def test_a_fault_that_cannot_be_injected_changes_nothing() -> None:
+    async with bookshop() as shop:
+        with pytest.raises(ActionError, match="the destination is also reviews-v2 and reviews-v3; subsets"):
+            await shop.mesh.inject(SlowDown("reviews-v1", 3))
+        await shop.mesh.inject(InjectErrors("ratings-v1", 100))
+        outcome = await shop.mesh.execute(Scale("reviews-v1", 2))
+        assert isinstance(outcome, Applied)
+        assert shop.serving("reviews-v1") == 2
+        stars = [page.stars for page in await shop.pages(20)]
+        assert {said["error"] for said in stars if said} == {"answered 500"}
+    async with bookshop("1-all-v1") as shop:
+        with pytest.raises(ActionError, match="reviews-v3 cannot be injected: no route leads to it"):
+            await shop.mesh.inject(InjectErrors("reviews-v3", 50))
+        await shop.mesh.inject(InjectErrors("reviews-v1", 100))
+        assert (await shop.page()).reviews == {"error": "answered 500"}

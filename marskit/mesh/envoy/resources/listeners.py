@@ -15,8 +15,12 @@ def listeners(config: MeshConfig, calls: Iterable[Call]) -> tuple[Listener, ...]
     """All listeners, the gateway's first.
 
     Raises:
-        ManifestError: A Gateway's server speaks something else than plain HTTP.
+        ManifestError: There is no Gateway, or its server speaks something else than plain HTTP.
     """
+    if not config.gateways:
+        raise ManifestError(
+            "there is no Gateway, so no request could enter the mesh: add one, and a VirtualService for it"
+        )
     for gateway in config.gateways:
         for server in gateway.servers:
             if server.protocol not in HTTP_PROTOCOLS:

@@ -5,9 +5,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 endif
 
-MANIFESTS := $(wildcard k8s service-mesh)
-
-.PHONY: run test check lint format e2e bench services clean help
+.PHONY: run test e2e check bench format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -15,11 +13,11 @@ help:            ## list the targets
 run: $(READY)    ## open the terminal UI on a live mesh
 	$(PY) main.py
 
-test: $(READY)   ## the whole test suite, the real mesh included
+test: $(READY)   ## the test suite, the real mesh and the services included
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e"
 	$(PY) -m marskit.services test
 
-e2e: $(READY)    ## the whole program as a user would start it
+e2e: $(READY)    ## the whole program, started as a user would and killed in every way
 	$(PY) -m pytest -m e2e
 
 check: $(READY)  ## format, lint, types, import contracts, spelling
@@ -28,7 +26,14 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m mypy
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(PY) -m codespell_lib
-	$(if $(MANIFESTS),$(PY) -m yamllint --strict $(MANIFESTS))
+	$(PY) -m yamllint --strict k8s service-mesh
+
+bench: $(READY)  ## the numbers that the README claims
+	$(PY) -m benchmarks.startup
+	$(PY) -m benchmarks.changes
+	$(PY) -m benchmarks.accuracy
+	$(PY) -m benchmarks.crashes
+	$(PY) -m benchmarks.cost
 
 format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff format .

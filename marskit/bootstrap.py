@@ -1,6 +1,7 @@
 """The only place that chooses adapters and puts a run together."""
 
 import asyncio
+import secrets
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,7 @@ async def build(settings: Settings) -> Controller:
         scenario,
         seed=settings.seed,
         clock=clock,
-        run_directory=Path(tempfile.mkdtemp(prefix="marskit-locust-")),
+        run_directory=Path(tempfile.gettempdir()) / f"marskit-locust-{secrets.token_hex(4)}",
         workers=settings.locust_workers,
     )
     knowledge = ParquetKnowledge(settings.runs)

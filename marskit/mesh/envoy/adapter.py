@@ -142,19 +142,17 @@ class EnvoyMesh:
     async def execute(self, action: Action) -> Outcome:
         """Edit the manifests and bring the edit to Envoy or to the replicas."""
         try:
-            edited, _ = edit(self._config, action)
+            if isinstance(action, Scale):
+                self._config = edit(self._config, action)[0]
+                return await self._scale(self._sets[action.workload], action.replicas)
+            async with self._publishing:
+                outcome = await self._publisher.publish(self._render(edit(self._config, action)[0]))
+                if not isinstance(outcome, Rejected):
+                    # Edited anew: a workload may have been scaled while Envoy was being asked.
+                    self._config = edit(self._config, action)[0]
+                return outcome
         except ActionError as error:
             return Rejected(str(error))
-        if isinstance(action, Scale):
-            self._config = edited
-            return await self._scale(self._sets[action.workload], action.replicas)
-        async with self._publishing:
-            # Edited again under the lock: another change may have come in between.
-            edited, _ = edit(self._config, action)
-            outcome = await self._publisher.publish(self._render(edited))
-            if not isinstance(outcome, Rejected):
-                self._config = edited
-        return outcome
 
     async def inject(self, fault: Fault) -> None:
         """Break replicas through their own chaos endpoint, or requests to them in the proxy."""
@@ -165,6 +163,9 @@ class EnvoyMesh:
         started_s = self._clock.now()
         ports = PortPicker()
         self._ports = {listener.name: self._port(listener, ports) for listener in self._listeners}
+        if self._prepare is not None:
+            self._progress("packages", "installing what the services need; only the first start does")
+            await self._prepare()
         self._http = HttpClient()
         self._endings.push_async_callback(self._http.close)
         folder = self._folder = Path(tempfile.mkdtemp(prefix="marskit-"))
@@ -175,9 +176,6 @@ class EnvoyMesh:
         )
         for notice in self._config.notices:
             self._notice(Severity.INFO, "manifests", notice)
-        if self._prepare is not None:
-            self._progress("packages", "installing what the services need; only the first start does")
-            await self._prepare()
         logs, xds = folder / "logs", folder / "xds"
         logs.mkdir()
         xds.mkdir()

@@ -50,6 +50,9 @@ class Running:
 
         return Counter(await asyncio.gather(*(one() for _ in range(count))))
 
+    async def serving(self, workload: str, replicas: int) -> None:
+        await eventually(lambda: len(self.mesh._sets[workload].serving) == replicas)
+
     def sentences(self) -> list[str]:
         return [event.sentence for event in self.events if isinstance(event, Noticed)]
 
@@ -110,7 +113,7 @@ async def test_scaling_under_load_loses_no_request(running: Running) -> None:
     for replicas in (3, 1, 2):
         outcome = await running.mesh.execute(Scale("payments", replicas))
         assert isinstance(outcome, Applied)
-        assert outcome.effective_after_ms is not None
+        await running.serving("payments", replicas)
     assert await load == {201: 150}
     workload = next(w for w in (await running.mesh.sample()).workloads if w.workload == "payments")
     assert (workload.replicas_desired, workload.replicas_ready) == (2, 2)
@@ -126,11 +129,11 @@ async def test_an_action_that_does_not_fit_changes_nothing(running: Running) -> 
 
 
 async def test_a_killed_replica_comes_back_while_the_others_answer(running: Running) -> None:
-    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
+    await running.serving("payments", 2)
     load = asyncio.create_task(running.orders(120, at_once=4))
     await running.mesh.inject(KillReplica("payments"))
     statuses = await load
-    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
+    await running.serving("payments", 2)
     assert statuses[201] >= 117
     assert any("payments-1 ended by signal 9" in sentence for sentence in running.sentences())
 
@@ -139,7 +142,7 @@ async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running
     await running.mesh.inject(InjectErrors("payments", 100))
     assert await running.orders(4) == {502: 4}
     await running.mesh.execute(Scale("payments", 3))
-    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 3)
+    await running.serving("payments", 3)
     assert await running.orders(9) == {502: 9}
     await running.mesh.inject(ClearFaults())
     assert await running.orders(9) == {201: 9}

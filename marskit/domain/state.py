@@ -31,7 +31,7 @@ from marskit.domain.faults import ClearFaults, Fault, KillReplica
 from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan
 
 HISTORY = 600
-"""How many observations are kept: ten minutes at one a second."""
+"""How many observations are kept: five minutes at two a second."""
 RECENT = 50
 """How many cycles, notices and progress steps are kept."""
 

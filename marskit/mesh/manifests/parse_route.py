@@ -13,6 +13,7 @@ from marskit.mesh.manifests.istio import (
     Rewrite,
     StringMatch,
 )
+from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_match import regex, string_match
 
 RETRY_CONDITIONS = (
@@ -89,7 +90,7 @@ def rewrite(field: Field) -> Rewrite:
     entry = field.fields(("authority", "uri", "uriRegexRewrite"))
     entry.one_of("uri", "uriRegexRewrite")
     return Rewrite(
-        uri=entry.take("uri", Field.text),
+        uri=entry.take("uri", url_path),
         authority=entry.take("authority", Field.text),
         uri_regex=entry.take("uriRegexRewrite", _regex_rewrite),
     )

@@ -6,6 +6,20 @@ from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, object_metadata, ob
 from marskit.mesh.manifests.workloads import KubernetesService
 
 _ANNOTATIONS = ("slo-availability-percent", "slo-latency-p95-ms")
+_HTTP = ("http", "kubernetes.io/ws")
+_NAMED_PROTOCOLS = (
+    "grpc",
+    "grpc-web",
+    "http2",
+    "https",
+    "mongo",
+    "mysql",
+    "redis",
+    "tcp",
+    "tls",
+    "udp",
+)
+"""Istio's: `tcp-queue` carries TCP. A name without one of them leaves it open, and HTTP is taken."""
 _FIELDS = (
     "allocateLoadBalancerNodePorts",
     "clusterIP",
@@ -39,26 +53,36 @@ def kubernetes_service(root: Field, name: str, namespace: str, mapping: LocalMap
             (*root.path, "spec", "selector"), "is missing, but marskit needs it to find the pods"
         )
     ports = spec.need("ports", lambda f: tuple(_port(item) for item in f.some("port")))
+    protocols = ((port, protocol) for port, _, protocol in ports if protocol)
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     slo = mapping.slo(name)
     return KubernetesService(
         name=name,
         namespace=namespace,
         selector=selector,
-        ports=ports,
+        ports=tuple((port, target) for port, target, _ in ports),
         slo_latency_p95_ms=slo.latency_p95_ms
         or annotations.take(f"{OUR_ANNOTATIONS}slo-latency-p95-ms", _latency_ms),
         slo_availability_percent=slo.availability_percent
         or annotations.take(f"{OUR_ANNOTATIONS}slo-availability-percent", _percent),
+        other_protocols=tuple(protocols),
     )
 
 
-def _port(field: Field) -> tuple[int, int | str]:
+def _port(field: Field) -> tuple[int, int | str, str | None]:
     entry = field.fields(("appProtocol", "name", "nodePort", "port", "protocol", "targetPort"))
     entry.take("protocol", lambda f: f.choice("TCP"))
-    entry.take("name", Field.text)
+    protocol = _other_protocol(entry.take("appProtocol", Field.text), entry.take("name", Field.text, ""))
     port = entry.need("port", Field.port)
-    return port, entry.take("targetPort", _target_port, port)
+    return port, entry.take("targetPort", _target_port, port), protocol
+
+
+def _other_protocol(app_protocol: str | None, name: str) -> str | None:
+    """What a port carries when that is not HTTP/1.1; as in Istio, `appProtocol` says so, else its name."""
+    if app_protocol is not None:
+        return None if app_protocol.lower() in _HTTP else app_protocol
+    words = name.lower().split("-")
+    return next((p for p in ("-".join(words[:2]), words[0]) if p in _NAMED_PROTOCOLS), None)
 
 
 def _target_port(field: Field) -> int | str:

@@ -63,6 +63,8 @@ class KubernetesService:
     """`(port, targetPort)`."""
     slo_latency_p95_ms: float | None
     slo_availability_percent: float | None
+    other_protocols: tuple[tuple[int, str], ...] = ()
+    """The ports that carry something else than HTTP/1.1, and what that is."""
 
     @property
     def host(self) -> str:

@@ -17,6 +17,7 @@ from marskit.domain.metrics import EdgeSample, MeshSample
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import MeshEvent
 
 BOOKSHOP = Path(__file__).parents[3] / "examples" / "bookshop"
@@ -89,7 +90,14 @@ class Shop:
 async def bookshop(*walk: str, mapping: Path = MAPPING) -> AsyncIterator[Shop]:
     """Open the shop with files of the walk beside its manifests; nothing of it is left afterwards."""
     paths = [MANIFESTS, *(BOOKSHOP / "walk" / f"{step}.yaml" for step in walk)]
-    mesh = EnvoyMesh(load_mesh(paths, mapping=mapping), clock=LoopClock(), seed=1)
+    async with opened(load_mesh(paths, mapping=mapping)) as shop:
+        yield shop
+
+
+@asynccontextmanager
+async def opened(config: MeshConfig, *, gateway_port: int | None = None) -> AsyncIterator[Shop]:
+    """Open a shop that has been read already."""
+    mesh = EnvoyMesh(config, clock=LoopClock(), seed=1, gateway_port=gateway_port)
     events: list[MeshEvent] = []
     before = children()
     try:

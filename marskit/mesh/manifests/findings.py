@@ -1,0 +1,52 @@
+"""What a cross-check finds, and how it names the object."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from marskit.mesh.manifests.fields import Path
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.selection import document_of
+
+ONLY_HTTP = "while marskit's local mesh carries HTTP/1.1 only"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about one object, and whether it makes the whole mesh unusable."""
+
+    kind: str
+    namespace: str
+    name: str
+    path: Path
+    sentence: str
+    fatal: bool
+
+
+class Named(Protocol):
+    """Any of the typed objects."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """Where it stands."""
+        ...
+
+
+def place(config: MeshConfig, kind: str, item: Named) -> str:
+    """File and line of an object."""
+    document = document_of(config, kind, item.namespace, item.name)
+    return f"{document.file}:{document.line}"
+
+
+def fatal(kind: str, item: Named, path: Path, sentence: str) -> Finding:
+    """What makes the whole mesh unusable."""
+    return Finding(kind, item.namespace, item.name, path, sentence, True)
+
+
+def notice(kind: str, item: Named, path: Path, sentence: str) -> Finding:
+    """What is strange but runs."""
+    return Finding(kind, item.namespace, item.name, path, sentence, False)

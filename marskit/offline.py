@@ -12,6 +12,7 @@ from marskit.agents.registry import PLANNERS
 from marskit.domain.topology import Topology
 from marskit.knowledge import queries
 from marskit.load import scenario as scenarios
+from marskit.mesh.envoy.resources.render import expressible_listeners
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.report import report_lines, runs_lines
@@ -47,6 +48,7 @@ def print_check(paths: tuple[Path, ...], mapping: Path | None, scenario_name: st
         ScenarioError: The scenario is wrong.
     """
     config = load_mesh(paths, mapping=mapping)
+    expressible_listeners(config)
     scenario = scenarios.load_scenario(scenario_name)
     found = (
         plural(len(config.deployments), "Deployment"),

@@ -24,13 +24,12 @@ from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.replicas import ReplicaSet
 from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, routes_file
-from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, WorkloadFault
-from marskit.mesh.envoy.resources.render import render
+from marskit.mesh.envoy.resources.render import expressible_listeners, render
 from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
 from marskit.mesh.envoy.utilisation import OccupancyMeter
 from marskit.mesh.manifests.edit import edit
-from marskit.mesh.manifests.graph import Call, calls, configuration, local_environment, topology
+from marskit.mesh.manifests.graph import Call, configuration, local_environment, topology
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
@@ -66,13 +65,13 @@ class EnvoyMesh:
             prepare: Awaited before the first process starts, for what replicas need on disk.
 
         Raises:
-            ManifestError: The mesh has no entrance.
+            ManifestError: The mesh has no entrance, or Envoy's configuration cannot express something.
         """
         self._config = config
         self._clock = clock
         self._seed = seed
         self._gateway_port = gateway_port
-        self._listeners = listeners(config, calls(config))
+        self._listeners = expressible_listeners(config)
         self._prepare = prepare
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._sets: dict[str, ReplicaSet] = {}

@@ -15,11 +15,12 @@ from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.parse_virtual_service import export_to
 
 _HASH_KEYS = ("httpCookie", "httpHeaderName", "httpQueryParameterName", "useSourceIp")
+# PASSTHROUGH needs pods with addresses of their own.
 _SIMPLE = {
     "UNSPECIFIED": None,
     # The name before Istio 1.15.
     "LEAST_CONN": LoadBalancer.LEAST_REQUEST,
-    **{balancer.value: balancer for balancer in LoadBalancer},
+    **{balancer.value: balancer for balancer in LoadBalancer if balancer != LoadBalancer.PASSTHROUGH},
 }
 
 

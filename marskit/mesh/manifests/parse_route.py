@@ -16,6 +16,7 @@ from marskit.mesh.manifests.istio import (
 from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_match import regex, string_match
 
+_AUTHORITY = ("host", ":authority")
 RETRY_CONDITIONS = (
     "5xx",
     "cancelled",
@@ -42,16 +43,30 @@ def header_operations(field: Field) -> Headers:
     """Header operations on requests and responses."""
     headers = field.fields(("request", "response"))
     none = HeaderOperations()
-    return Headers(headers.take("request", _operations, none), headers.take("response", _operations, none))
+    return Headers(
+        headers.take("request", lambda f: _operations(f, _AUTHORITY), none),
+        headers.take("response", lambda f: _operations(f, ()), none),
+    )
 
 
-def _operations(field: Field) -> HeaderOperations:
+def _operations(field: Field, settable: tuple[str, ...]) -> HeaderOperations:
     operations = field.fields(("add", "remove", "set"))
+    for key in ("add", "set"):
+        for name, item in operations.take(key, Field.entries, ()):
+            _check_changeable(name, item, settable)
+    for item in operations.take("remove", Field.items, ()):
+        _check_changeable(item.text(), item, ())
     return HeaderOperations(
         set=operations.take("set", Field.pairs, ()),
         add=operations.take("add", Field.pairs, ()),
         remove=operations.take("remove", Field.texts, ()),
     )
+
+
+def _check_changeable(name: str, field: Field, settable: tuple[str, ...]) -> None:
+    special = name.startswith(":") or name.lower() in _AUTHORITY
+    if special and name.lower() not in settable:
+        raise FieldError(field.path, f"would change {name}, but only a request's host can be set")
 
 
 def redirect(field: Field) -> Redirect:

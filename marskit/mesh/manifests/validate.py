@@ -100,6 +100,12 @@ def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
                 yield from _destination(config, vs, path, mirror.destination)
 
 
+def _entrances(config: MeshConfig, vs: VirtualService) -> set[int]:
+    """The gateway ports of a VirtualService: where no port is written, the one entered by is meant."""
+    bound = (gateway for gateway in config.gateways if _bound(vs, gateway))
+    return {server.port for gateway in bound for server in gateway.servers}
+
+
 def _bound(vs: VirtualService, gateway: Gateway) -> bool:
     served = [host for server in gateway.servers for host in server.hosts]
     return f"{gateway.namespace}/{gateway.name}" in vs.gateways and any(
@@ -130,8 +136,11 @@ def _destination(
             (*path, "port", "number"),
             f"Service {service.name} has no port {destination.port}; it has {', '.join(map(str, ports))}",
         )
-    port = destination.port or ports[0]
-    if protocol := dict(service.other_protocols).get(port):
+    port = destination.port or (ports[0] if len(ports) == 1 else None)
+    if port is None and MESH_GATEWAY not in vs.gateways and not _entrances(config, vs) & {*ports}:
+        sentence = f"it must say which port of Service {service.name} is meant: {', '.join(map(str, ports))}"
+        yield fatal("VirtualService", vs, path, sentence)
+    if port and (protocol := dict(service.other_protocols).get(port)):
         sentence = f"port {port} of Service {service.name} carries {protocol}, {ONLY_HTTP}"
         yield fatal("VirtualService", vs, path, sentence)
     if destination.subset is not None and subset_labels(config, host, destination.subset) is None:

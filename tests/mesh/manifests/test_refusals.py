@@ -195,11 +195,33 @@ CASES = {
         f"DestinationRule cart: spec.trafficPolicy.outlierDetection.consecutiveErrors {NOT_HERE}"
         "baseEjectionTime, consecutive5xxErrors, consecutiveGatewayErrors, interval, maxEjectionPercent",
     ),
+    "a destination of several ports": (
+        "    - port: 80\n      targetPort: web\n",
+        "    - port: 81\n    - port: 82\n",
+        "VirtualService front: it must say which port of Service front is meant: 81, 82",
+    ),
+    "a load balancer that needs pods": (
+        "    outlierDetection:\n",
+        "    loadBalancer: {simple: PASSTHROUGH}  # HERE\n    outlierDetection:\n",
+        'DestinationRule cart: spec.trafficPolicy.loadBalancer.simple is "PASSTHROUGH", but must be one of',
+    ),
+    "a header that cannot be removed": (
+        LAST_ROUTE,
+        "      headers: {request: {remove: [x, Host]}}  # HERE\n",
+        "VirtualService cart: spec.http[1].headers.request.remove[1] would change Host, but only a request's"
+        " host can be set",
+    ),
+    "a header that is none": (
+        LAST_ROUTE,
+        '      headers: {response: {set: {":status": "200"}}}  # HERE\n',
+        'VirtualService cart: spec.http[1].headers.response.set[":status"] would change :status, but only a'
+        " request's host can be set",
+    ),
     "a load balancer that is none": (
         "    outlierDetection:\n",
         "    loadBalancer: {simple: ROUNDROBIN}  # HERE\n    outlierDetection:\n",
         'DestinationRule cart: spec.trafficPolicy.loadBalancer.simple is "ROUNDROBIN", but must be one of'
-        " UNSPECIFIED, LEAST_CONN, ROUND_ROBIN, LEAST_REQUEST, RANDOM, PASSTHROUGH",
+        " UNSPECIFIED, LEAST_CONN, ROUND_ROBIN, LEAST_REQUEST, RANDOM",
     ),
     "a hash of nothing": (
         "    outlierDetection:\n",

@@ -5,10 +5,12 @@ from pathlib import PurePath
 
 from marskit.mesh.envoy.resources.clusters import assignment, cluster
 from marskit.mesh.envoy.resources.entrances import PROBE_PATH, entrance, probe_matcher, routes_file
+from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import ClusterKey, Endpoint, Listener, Resource, WorkloadFault, typed
 from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.envoy.resources.routes import RouteTranslator
 from marskit.mesh.envoy.resources.virtual_hosts import VirtualHost, virtual_hosts
+from marskit.mesh.manifests.graph import calls
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 CLUSTERS_FILE = "cds.json"
@@ -52,6 +54,24 @@ def render(
         entrance(listener, ports[listener.name], probe_token, directory) for listener in listeners
     )
     return files
+
+
+def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
+    """The listeners of a configuration of which all can be expressed.
+
+    Raises:
+        ManifestError: Something cannot be expressed, by object and field.
+    """
+    found = listeners(config, calls(config))
+    render(
+        config,
+        listeners=found,
+        ports={listener.name: listener.port for listener in found},
+        endpoints=(),
+        directory=PurePath(),
+        probe_token="",
+    )
+    return found
 
 
 def _check_reached(faults: Sequence[WorkloadFault], registry: Registry, keys: Iterable[ClusterKey]) -> None:

@@ -64,7 +64,9 @@ class Publisher:
     async def publish(self, resources: Resources) -> Outcome:
         """Write a configuration and wait until requests are served by it.
 
-        A refused one is taken back: Envoy goes on with the former configuration, and so do the files.
+        What an earlier call did not see served, because Envoy was away or the wait was given up, is waited
+        for as well. A refused configuration is taken back: Envoy goes on with the former one, and so do the
+        files.
         """
         clock = asyncio.get_running_loop()
         former = dict(self._files)
@@ -72,9 +74,13 @@ class Publisher:
         start_s = clock.time()
         changed = self.write(resources)
         generation = self.generation.accepted
-        if not changed:
+        # Envoy no longer reads a file that is not in `resources`.
+        waiting = {
+            file: version for file in resources if (version := self._files[file][0]) > self.generation.effective
+        }
+        if not waiting:
             return Applied(generation, 0.0, 0.0)
-        acknowledged = await self._acknowledged(changed, generation, refusals, start_s + TIMEOUT_S)
+        acknowledged = await self._acknowledged(waiting, refusals, start_s + TIMEOUT_S)
         if acknowledged is None:
             return Unknown(f"Envoy has not answered for generation {generation} within {TIMEOUT_S:g} s")
         if not acknowledged:
@@ -82,7 +88,7 @@ class Publisher:
         pushed_s = clock.time()
         self.generation = ConfigGeneration(generation, generation, self.generation.effective)
         pushed_after_ms = (pushed_s - start_s) * 1000
-        if not await self._effective(changed, generation, start_s + TIMEOUT_S):
+        if not await self._effective(waiting, start_s + TIMEOUT_S):
             return Applied(generation, pushed_after_ms, None)
         self.generation = ConfigGeneration(generation, generation, generation)
         return Applied(generation, pushed_after_ms, (clock.time() - start_s) * 1000)
@@ -108,31 +114,33 @@ class Publisher:
         return Rejected(reason)
 
     async def _acknowledged(
-        self, changed: Sequence[str], generation: int, refusals: Mapping[str, int], deadline_s: float
+        self, waiting: Mapping[str, int], refusals: Mapping[str, int], deadline_s: float
     ) -> bool | None:
         """True once Envoy has taken all files, False if it refused one, None if it said nothing in time."""
         for pause_s in _pauses(deadline_s):
             await asyncio.sleep(pause_s)
             state = await self._subscriptions()
-            if all(state.get(f"{_subscription(file)}.version_text") == str(generation) for file in changed):
+            if all(
+                state.get(f"{_subscription(file)}.version_text") == str(version)
+                for file, version in waiting.items()
+            ):
                 return True
             now = {name: value for name, value in state.items() if isinstance(value, int)}
             if any(value > refusals.get(name, 0) for name, value in now.items()):
                 return False
         return None
 
-    async def _effective(self, changed: Sequence[str], generation: int, deadline_s: float) -> bool:
-        """Whether an answer showed the generation: of each listener whose routes changed, or of any other.
+    async def _effective(self, waiting: Mapping[str, int], deadline_s: float) -> bool:
+        """Whether an answer showed the version: of each listener whose routes changed, or of any other.
 
         Where no route changed, any answer will do: Envoy's worker takes its updates in order, and those it
         acknowledged were handed to it before the probe arrived.
         """
-        routes = [file for file in changed if file in self._probes]
-        files = routes or list(self._probes)[:1]
-        wanted = generation if routes else 0
+        routes = {file: version for file, version in waiting.items() if file in self._probes}
+        wanted = routes or dict.fromkeys(list(self._probes)[:1], 0)
         for pause_s in _pauses(deadline_s):
             await asyncio.sleep(pause_s)
-            if all([await self._serving(file) >= wanted for file in files]):
+            if all([await self._serving(file) >= version for file, version in wanted.items()]):
                 return True
         return False
 

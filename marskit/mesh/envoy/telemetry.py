@@ -100,10 +100,12 @@ class Telemetry:
 
     async def read(self) -> tuple[EdgeSample, ...]:
         """What passed each edge since the last call; raises HttpError while Envoy does not answer."""
+        # Of the Envoy that is asked: another one may have taken its place by the time of the answer.
+        starts = self._proxy.starts
         totals = read_totals(await self._proxy.stats(FILTER), self._names)
         # A new Envoy counts from 0 again.
-        last = self._last if self._proxy.starts == self._starts else {}
-        self._last, self._starts = totals, self._proxy.starts
+        last = self._last if starts == self._starts else {}
+        self._last, self._starts = totals, starts
         return tuple(total.since(edge, last.get(edge, Totals())) for edge, total in sorted(totals.items()))
 
 

@@ -12,7 +12,7 @@ from marskit.domain.records import Severity
 from marskit.http import Answer, HttpClient
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
-from marskit.mesh.port import Applied, Rejected
+from marskit.mesh.port import Applied, Rejected, Unknown
 from marskit.ports import PortPicker
 from marskit.processes import Children
 
@@ -136,3 +136,26 @@ async def test_envoy_comes_back_with_the_configuration_it_had(bench: Bench) -> N
     assert (await bench.get()).body == b"two"
     assert bench.proxy.pid != pid
     assert bench.sentences[0] == "Envoy ended by signal 9 and is started again"
+
+
+async def test_a_change_that_a_dead_envoy_missed_is_waited_for_by_the_next_call(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.publisher.publish(bench.resources(body="two"))
+    pid = bench.proxy.pid
+    assert pid is not None
+    # A stopped Envoy answers nobody, as one that is being started again.
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr("marskit.mesh.envoy.publisher.TIMEOUT_S", 0.1)
+    outcome = await bench.publisher.publish(bench.resources(body="three"))
+    assert isinstance(outcome, Unknown)
+    generation = bench.publisher.generation
+    assert (generation.accepted, generation.pushed, generation.effective) == (3, 2, 2)
+    monkeypatch.undo()
+    os.kill(pid, signal.SIGCONT)
+    outcome = await bench.publisher.publish(bench.resources(body="three"))
+    assert isinstance(outcome, Applied)
+    assert outcome.effective_after_ms is not None
+    generation = bench.publisher.generation
+    assert (generation.accepted, generation.pushed, generation.effective) == (3, 3, 3)
+    assert (await bench.get()).body == b"three"

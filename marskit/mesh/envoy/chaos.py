@@ -61,10 +61,15 @@ class Chaos:
                 if not 0 <= percent <= 100:
                     raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 trouble = replace(trouble, error_percent=percent)
-        troubles = {**self._troubles, fault.workload: trouble}
-        check(_proxy_faults(troubles, sets))
-        self._troubles = troubles
-        await self._tell_all(sets[fault.workload])
+        check(_proxy_faults({**self._troubles, fault.workload: trouble}, sets))
+        before = self._troubles.get(fault.workload, Trouble())
+        self._troubles[fault.workload] = trouble
+        try:
+            await self._tell_all(sets[fault.workload])
+        except ActionError:
+            # Or every replica to come would be told, too, and refuse.
+            self._troubles[fault.workload] = before
+            raise
 
     async def prepare(self, replica_set: ReplicaSet, replica: Replica) -> None:
         """Break a replica that has just started as its workload is broken."""
@@ -74,7 +79,8 @@ class Chaos:
 
     async def _tell_all(self, replica_set: ReplicaSet) -> None:
         trouble = self._troubles.get(replica_set.deployment.name, Trouble())
-        for replica in replica_set.serving:
+        # Those that are not ready as well: one that only hangs comes back as it was.
+        for replica in tuple(replica_set.replicas):
             await self._tell(replica_set, replica, trouble)
 
     async def _tell(self, replica_set: ReplicaSet, replica: Replica, trouble: Trouble) -> None:
@@ -85,7 +91,7 @@ class Chaos:
         try:
             answer = await self._http.put_json(f"http://{LOOPBACK}:{replica.port}{path}", body)
         except HttpError:
-            # It ended just now: its successor is told when it becomes ready.
+            # It is ending or starting: whoever answers on its behalf is told before it becomes ready.
             return
         if not answer.is_success:
             said = answer.body.decode(errors="replace").strip()

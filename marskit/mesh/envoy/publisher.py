@@ -76,7 +76,9 @@ class Publisher:
         generation = self.generation.accepted
         # Envoy no longer reads a file that is not in `resources`.
         waiting = {
-            file: version for file in resources if (version := self._files[file][0]) > self.generation.effective
+            file: version
+            for file in resources
+            if (version := self._files[file][0]) > self.generation.effective
         }
         if not waiting:
             return Applied(generation, 0.0, 0.0)

@@ -10,7 +10,7 @@ from marskit.domain.records import Severity
 from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.manifests.workloads import Deployment
-from marskit.mesh.port import MeshError
+from marskit.mesh.port import ActionError, MeshError
 from marskit.ports import LOOPBACK, PortPicker
 from marskit.processes import Child, Children
 
@@ -71,7 +71,7 @@ class ReplicaSet:
         prepared: Callable[[Replica], Awaitable[None]],
         report: Report,
     ) -> None:
-        """`prepared` is awaited for a replica that answers, before it counts as ready."""
+        """`prepared` is awaited for a replica that answers, before it counts as ready even if it refuses."""
         self.deployment = deployment
         self.replicas: list[Replica] = []
         self._launch = launch
@@ -215,7 +215,10 @@ class ReplicaSet:
             self._report(Severity.WARNING, self.deployment.name, sentence)
             child.kill_group()
             return
-        await self._prepared(replica)
+        try:
+            await self._prepared(replica)
+        except ActionError as error:
+            self._report(Severity.WARNING, self.deployment.name, str(error))
         failures = 0
         while True:
             ready = failures < PROBE_FAILURES

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -146,6 +147,13 @@ async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running
     assert await running.orders(9) == {502: 9}
     await running.mesh.inject(ClearFaults())
     assert await running.orders(9) == {201: 9}
+    with pytest.raises(ActionError, match="payments-1 refused the fault: 400"):
+        await running.mesh.inject(SlowDown("payments", 5000))
+    # What was refused is not in force: a replica to come would refuse it, too.
+    await running.mesh.inject(KillReplica("payments"))
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 3)
+    assert await running.orders(3) == {201: 3}
     with pytest.raises(ActionError, match="there is no workload 'nobody'"):
         await running.mesh.inject(SlowDown("nobody", 2))
     with pytest.raises(ActionError, match="at least 1"):
@@ -195,3 +203,20 @@ async def test_envoy_killed_under_way_is_back_with_everything(running: Running) 
     assert await running.orders(5) == {201: 5}
     edges = {sample.edge: sample for sample in (await running.mesh.sample()).edges}
     assert edges[ORDERS].requests == 5
+
+
+async def test_mending_reaches_a_replica_that_hangs_just_now(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marskit.mesh.envoy.replicas.PROBE_TIMEOUT_S", 0.1)
+    payments = running.mesh._sets["payments"]
+    await eventually(lambda: len(payments.serving) == 2)
+    await running.mesh.inject(InjectErrors("payments", 100))
+    child = payments.replicas[0].child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    await eventually(lambda: len(payments.serving) == 1)
+    await running.mesh.inject(ClearFaults())
+    os.kill(child.pid, signal.SIGCONT)
+    await eventually(lambda: len(payments.serving) == 2)
+    assert await running.orders(8) == {201: 8}

@@ -13,7 +13,7 @@ from marskit.http import HttpClient
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
-from marskit.mesh.port import MeshError
+from marskit.mesh.port import ActionError, MeshError
 from marskit.ports import PortPicker
 from marskit.processes import Children
 
@@ -51,6 +51,7 @@ class Bench:
     sentences: list[str] = field(default_factory=list)
     published: list[tuple[str, ...]] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
+    refusal: str | None = None
 
     def make(self, subject: Deployment) -> ReplicaSet:
         async def publish() -> None:
@@ -58,6 +59,8 @@ class Bench:
 
         async def prepare(replica: Replica) -> None:
             self.prepared.append(replica.name)
+            if self.refusal:
+                raise ActionError(self.refusal)
 
         def report(severity: Severity, subject: str, sentence: str) -> None:
             self.sentences.append(sentence)
@@ -102,6 +105,15 @@ async def test_replicas_become_ready_and_answer_under_their_names(bench: Bench) 
     assert answers == {"payments-1 7 hello", "payments-2 7 hello"}
     assert sorted(bench.prepared) == ["payments-1", "payments-2"]
     assert set(bench.published[-1]) == {"payments-1", "payments-2"}
+    await payments.stop()
+
+
+async def test_a_replica_that_refuses_to_be_broken_serves_all_the_same(bench: Bench) -> None:
+    bench.refusal = "payments-1 refused the fault: 400"
+    payments = bench.make(deployment(readiness=Probe("/ready", 200)))
+    await payments.scale(1)
+    assert await payments.wait_ready(10)
+    assert bench.sentences == ["payments-1 refused the fault: 400"]
     await payments.stop()
 
 

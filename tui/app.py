@@ -79,7 +79,7 @@ class MarskitApp(App[int]):
         super().__init__()
         self._runtime = runtime
         self._signals = signals
-        self._live = LiveScreen(runtime.state)
+        self.live = LiveScreen(runtime.state)
         self._state = runtime.state
         self._drawn_at_s = 0.0
         self._due: Timer | None = None
@@ -91,7 +91,7 @@ class MarskitApp(App[int]):
 
     def get_default_screen(self) -> LiveScreen:
         """The live screen is all there is until something opens over it."""
-        return self._live
+        return self.live
 
     def on_mount(self) -> None:
         """Listen from now on; what happened before is in the state already."""
@@ -123,7 +123,7 @@ class MarskitApp(App[int]):
     def _draw(self) -> None:
         self._due = None
         self._drawn_at_s = time.monotonic()
-        self._live.show(self._state)
+        self.live.show(self._state)
         for screen in self.screen_stack[1:]:
             if callable(show := getattr(screen, "show", None)):
                 show(self._state)
@@ -157,7 +157,7 @@ class MarskitApp(App[int]):
 
     def action_intend(self, name: str) -> None:
         """Do what a key means now."""
-        meant = meaning(Intent(name), self._state, workload=self._live.workload, factor=self.factor)
+        meant = meaning(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
         if isinstance(meant, Choice):
             from tui.screens.picker import Picker
 
@@ -170,7 +170,7 @@ class MarskitApp(App[int]):
     def choices(self) -> Iterator[tuple[str, Option]]:
         """Everything that a picker would offer now, each with its question."""
         for intent in Intent:
-            meant = meaning(intent, self._state, workload=self._live.workload, factor=self.factor)
+            meant = meaning(intent, self._state, workload=self.live.workload, factor=self.factor)
             if isinstance(meant, Choice):
                 yield from ((meant.title, option) for option in meant.options)
 
@@ -178,7 +178,7 @@ class MarskitApp(App[int]):
         """Open all of what is selected: the node, the log, or the phase."""
         from tui.screens.opened import opened
 
-        self.push_screen(opened(self._live))
+        self.push_screen(opened(self.live))
 
     def action_help(self) -> None:
         """Explain the screen."""
@@ -188,7 +188,7 @@ class MarskitApp(App[int]):
 
     def action_next_view(self) -> None:
         """Show another panel on a short screen."""
-        self._live.next_view()
+        self.live.next_view()
 
     async def action_quit(self) -> None:
         """Leave as `q` does."""
@@ -200,7 +200,7 @@ class MarskitApp(App[int]):
             self.exit(1)
             return
         self._leaving = True
-        self._live.say_stopping("◌ Stopping the load and the mesh…   q leaves at once")
+        self.live.say_stopping("◌ Stopping the load and the mesh…   q leaves at once")
         threading.Thread(target=self._stop, name="marskit-stop", daemon=True).start()
 
     def _stop(self) -> None:

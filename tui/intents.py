@@ -140,7 +140,7 @@ def _scale(state: State, workload: str | None, step: int) -> Command | Refusal:
     bounds = next((w for w in state.started.topology.workloads if w.name == workload), None)
     if bounds is None:
         return Refusal("Select a workload in the mesh first: tab, then the arrow keys.")
-    wanted = state.configuration.replicas_of(bounds.name) + step
+    wanted = dict(state.configuration.replicas).get(bounds.name, 0) + step
     if not bounds.min_replicas <= wanted <= bounds.max_replicas:
         return Refusal(f"{bounds.name} may have {bounds.min_replicas} to {bounds.max_replicas} replicas.")
     return commands.Act(Scale(bounds.name, wanted))

@@ -7,10 +7,10 @@ from marskit.views import text
 
 
 def brief(action: Action) -> str:
-    """The change alone: `payments → 4`, `food 70 music 30`."""
+    """The change alone: `payments→4`, `food 70 music 30`."""
     match action:
         case Scale(workload, replicas):
-            return f"{workload} → {replicas}"
+            return f"{workload}→{replicas}"
         case ShiftTraffic(weights_percent=weights):
             return " ".join(f"{subset} {weight}" for subset, weight in weights)
         case SetTimeout(timeout_ms=timeout_ms):

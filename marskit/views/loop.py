@@ -152,7 +152,7 @@ def _plan(cycle: CycleInProgress) -> PhaseView:
 
 
 def _shield(plan: Plan) -> str:
-    return f"⊘ {len(plan.shield)} by shield" if plan.shield else ""
+    return f"⊘ shield ×{len(plan.shield)}" if plan.shield else ""
 
 
 def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
@@ -181,7 +181,7 @@ def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
 
 
 def _knowledge(state: State, cycle: CycleInProgress) -> PhaseView:
-    if not state.cycles_done:
+    if not state.cycles:
         return _box(cycle, Phase.KNOWLEDGE, "")
     last = state.cycles[-1]
     return _box(

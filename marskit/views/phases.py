@@ -118,7 +118,10 @@ def _plan(state: State) -> list[Block]:
     plan = state.cycle.plan if state.cycle else None
     if plan is None:
         return []
-    blocks: list[Block] = [Sentence(plan.reason, Tone.STRONG, "▸")]
+    tone = Tone.ACCENT if plan.actions else Tone.DIM
+    blocks: list[Block] = [Sentence(_actions(plan.actions).capitalize(), Tone.STRONG, "►", tone)]
+    blocks.append(Sentence(plan.reason, Tone.PLAIN, " "))
+    blocks += _shielded(plan)
     if plan.candidates:
         chosen = set(plan.proposed)
         blocks.append(Heading(f"considered by {plan.planner}"))
@@ -127,7 +130,6 @@ def _plan(state: State) -> list[Block]:
             score = "" if candidate.score is None else f" (score {candidate.score:.3g})"
             words = f"{_actions(candidate.actions)}{score}: {candidate.reason}"
             blocks.append(Sentence(words, Tone.PLAIN if taken else Tone.DIM, "◉" if taken else "○"))
-    blocks += _shielded(plan)
     return blocks
 
 
@@ -141,7 +143,6 @@ def _shielded(plan: Plan) -> list[Block]:
             Sentence(f"{describe(change.proposed)} → {allowed}", Tone.WARN, "⊘"),
             Sentence(f"{change.rule}: {change.sentence}", Tone.DIM, " "),
         ]
-    blocks.append(Sentence(f"left to do: {_actions(plan.actions)}"))
     return blocks
 
 
@@ -156,7 +157,7 @@ def _execute(state: State) -> list[Block]:
     blocks: list[Block] = []
     if cycle.awaiting_approval and cycle.plan is not None:
         blocks.append(Sentence("The plan waits for you: a approves it, r rejects it.", Tone.WARN, "▲"))
-        blocks += [Sentence(describe(action), Tone.STRONG, "▸") for action in cycle.plan.actions]
+        blocks += [Sentence(describe(action), Tone.STRONG, "►", Tone.ACCENT) for action in cycle.plan.actions]
     for execution in executions_of(state):
         blocks += execution_document(execution)
     return blocks or [Sentence("Nothing to execute in this cycle.", Tone.DIM)]

@@ -10,6 +10,10 @@ from marskit.domain.state import State
 from marskit.views.current import entry_service
 
 
+YOUNG_S = 30.0
+"""The least that is shown, so that the first readings do not fill the plot."""
+
+
 class MarkKind(StrEnum):
     """Who or what did it."""
 
@@ -46,22 +50,27 @@ class SeriesView:
 
     service: str = ""
     now_s: float = 0.0
+    span_s: float = 0.0
+    """How far back it goes: less while the run is young."""
     slo_ms: float | None = None
     points: tuple[Point, ...] = ()
     marks: tuple[Mark, ...] = ()
 
 
 def series_view(state: State, service: str | None = None, *, span_s: float = 120.0) -> SeriesView:
-    """The last `span_s` seconds of `service`, by default the one that users meet first."""
+    """At most the last `span_s` seconds of `service`, by default the one that users meet first."""
     name = service or entry_service(state)
     if state.started is None or name is None:
         return SeriesView()
     slo = state.started.goals.slo(name)
     workloads = tuple(w.name for w in state.started.topology.workloads if w.service == name)
+    age_s = state.now_s - state.history[0].at_s if state.history else 0.0
+    span_s = min(span_s, max(YOUNG_S, age_s))
     since_s = state.now_s - span_s
     return SeriesView(
         service=name,
         now_s=state.now_s,
+        span_s=span_s,
         slo_ms=slo.latency_ms if slo else None,
         points=tuple(_point(seen, name, workloads) for seen in state.history if seen.at_s >= since_s),
         marks=tuple(mark for mark in _marks(state) if mark.at_s >= since_s),

@@ -13,7 +13,7 @@ def document_rows(document: Document, width: int) -> list[Row]:
     for index, block in enumerate(document):
         if index and _apart(document[index - 1], block):
             rows.append(())
-        rows += _block(block, max(8, width))
+        rows += [clip(row, width) for row in _block(block, width)]
     return rows
 
 
@@ -33,19 +33,19 @@ def _block(block: Block, width: int) -> list[Row]:
         case Table():
             return _table(block, width)
         case Code(text, language):
-            return _command(text, width) if language is Language.COMMAND else _diff(text, width)
+            return _command(text, width) if language is Language.COMMAND else _diff(text)
         case _:
             assert_never(block)
 
 
 def _command(text: str, width: int) -> list[Row]:
-    wrapped = textwrap.wrap(text, width - 4, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(text, max(4, width - 4), break_on_hyphens=False) or [""]
     first: Row = (("$ ", "dim"), (wrapped[0], "code"))
     return [first, *((("    ", "dim"), (line, "code")) for line in wrapped[1:])]
 
 
-def _diff(text: str, width: int) -> list[Row]:
-    return [clip((("  ", "dim"), (line, _diff_role(line))), width) for line in text.splitlines()]
+def _diff(text: str) -> list[Row]:
+    return [(("  ", "dim"), (line, _diff_role(line))) for line in text.splitlines()]
 
 
 def _diff_role(line: str) -> str:
@@ -61,7 +61,7 @@ def _table(table: Table, width: int) -> list[Row]:
     shown = [c for c in columns if sum(widths[: c + 1]) + 2 * c <= width] or [0]
     rows: list[Row] = [tuple((_aligned(table.columns[c], widths[c], c), "dim") for c in shown)]
     rows += [tuple((_aligned(row[c].text, widths[c], c), row[c].tone) for c in shown) for row in table.rows]
-    return [clip(row, width) for row in rows]
+    return rows
 
 
 def _aligned(text: str, width: int, column: int) -> str:

@@ -171,7 +171,8 @@ def _line(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> N
 def _label(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> None:
     end = frames[hop.layer + 1][hop.end]
     y = _port_row(hop, end)
-    left = max(_bus(other, layout, frames) for other in layout.hops if other.layer == hop.layer) + 2
+    buses = [_bus(other, layout, frames) for other in layout.hops if other.layer == hop.layer]
+    left = max(buses) + 2 - end.dense
     room = end.x - 2 - end.dense - left
     first, second = edge_text(hop.edge)
     if end.height > 2 and len(layout.layers[hop.layer + 1][hop.end].edges) == 1:

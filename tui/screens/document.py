@@ -42,14 +42,14 @@ class DocumentScreen(ModalScreen[None]):
 
     def __init__(self, title: str, make: Callable[[State], Document], state: State) -> None:
         super().__init__()
-        self._heading = title
+        self.heading = title
         self._make = make
         self._page = Page(make(state))
 
     def compose(self) -> ComposeResult:
         """Title, the document, and how to leave."""
         with Vertical(classes="sheet wide"):
-            yield Static(self._heading, classes="title", markup=False)
+            yield Static(self.heading, classes="title", markup=False)
             with VerticalScroll():
                 yield self._page
             yield Static("↑↓ scroll   esc close", classes="hint", markup=False)

@@ -33,6 +33,8 @@ class Canvas(Widget, Generic[View]):
         self._rows: Sequence[Row] | None = None
         self._drawn_for: Size | None = None
         self._titles = ("", "")
+        self.draws = 0
+        """How often it was drawn."""
 
     @abstractmethod
     def draw(self, width: int, height: int) -> Sequence[Row]:
@@ -50,7 +52,7 @@ class Canvas(Widget, Generic[View]):
         if before is None or self._drawn_for != size:
             self.refresh()
             return
-        rows = self._rows = self.draw(size.width, size.height)
+        rows = self._rows = self._draw(size)
         for y in range(max(len(before), len(rows))):
             if before[y : y + 1] != rows[y : y + 1]:
                 self.refresh(Region(0, y, size.width, 1))
@@ -65,11 +67,15 @@ class Canvas(Widget, Generic[View]):
         """One line of the widget; Textual keeps it until it is refreshed."""
         size = self.size
         if self._rows is None or self._drawn_for != size:
-            self._rows = self.draw(size.width, size.height)
+            self._rows = self._draw(size)
             self._drawn_for = size
         if y >= len(self._rows):
             return Strip.blank(size.width, self.rich_style)
         return self._strip(self._rows[y], size.width)
+
+    def _draw(self, size: Size) -> Sequence[Row]:
+        self.draws += 1
+        return self.draw(size.width, size.height)
 
     def _strip(self, row: Row, width: int) -> Strip:
         # One segment per run of one role: terminals over a network pay for every change of colour.

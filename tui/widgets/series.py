@@ -86,7 +86,7 @@ class Series(Canvas[SeriesView]):
     ) -> list[Row]:
         now_s = self.view.now_s
         uprights = tuple((mark.at_s, _MARKS[mark.kind][1]) for mark in self.view.marks)
-        plot = Plot(curves, now_s - SPAN_S, now_s, top, label, level, uprights)
+        plot = Plot(curves, now_s - self.view.span_s, now_s, top, label, level, uprights)
         return draw_plot(plot, width, max(1, height - 1))
 
     def _curve(self, name: str, role: str) -> Curve:
@@ -95,13 +95,13 @@ class Series(Canvas[SeriesView]):
     def _marks(self, width: int) -> Row:
         """The axis of time with a symbol under every upright."""
         cells = width - AXIS - 1
-        start_s = self.view.now_s - SPAN_S
+        start_s = self.view.now_s - self.view.span_s
         symbols = [(" ", "dim")] * cells
         for mark in self.view.marks:
-            x = round((mark.at_s - start_s) / SPAN_S * (cells - 1))
+            x = round((mark.at_s - start_s) / self.view.span_s * (cells - 1))
             if 0 <= x < cells:
                 symbols[x] = _MARKS[mark.kind]
-        for label, at in ((f"−{SPAN_S:.0f} s", 0), ("now", cells - 3)):
+        for label, at in ((f"−{self.view.span_s:.0f} s", 0), ("now", cells - 3)):
             if at >= 0 and all(symbol == " " for symbol, _ in symbols[at : at + len(label)]):
                 symbols[at : at + len(label)] = [(char, "dim") for char in label]
         return ((" " * (AXIS + 1), "plain"), *symbols)
@@ -113,4 +113,6 @@ def _value(point: Point, name: str) -> float | None:
 
 
 def _title(name: str, legend: Row, width: int) -> Row:
-    return spread(((f"{'':>{AXIS}} ", "plain"), (name, "heading")), legend, width)
+    """The legend matters more than the name where there is no room for both."""
+    left: Row = ((f"{'':>{AXIS}} ", "plain"), (name, "heading"))
+    return spread(left if length(left) + length(legend) < width else (), legend, width)

@@ -36,12 +36,12 @@ class Topology(Canvas[TopologyView], can_focus=True):
 
     def __init__(self, view: TopologyView, *, id: str | None = None) -> None:
         super().__init__(view, id=id)
-        self._hits: tuple[Hit, ...] = ()
+        self.hits: tuple[Hit, ...] = ()
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The graph, remembering where its nodes are."""
         drawing = draw_topology(self.view, width, height, self.selected)
-        self._hits = drawing.hits
+        self.hits = drawing.hits
         return drawing.rows
 
     def watch_selected(self) -> None:
@@ -59,6 +59,6 @@ class Topology(Canvas[TopologyView], can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        for hit in self._hits:
+        for hit in self.hits:
             if hit.x <= offset.x < hit.x + hit.width and hit.y <= offset.y < hit.y + hit.height:
                 self.selected = hit.name

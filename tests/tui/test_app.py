@@ -1,0 +1,207 @@
+"""States come in from another thread, failures become sentences, and leaving ends in time."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from marskit.domain.actions import Scale
+from marskit.domain.events import Noticed, Progressed, RunEnded
+from marskit.domain.records import Severity
+from marskit.domain.state import State
+from tests.tui import scripts
+from tests.tui.fake import FakeRuntime
+from tests.tui.scripts import Story
+from tests.tui.test_scenes import text_of
+from tui.app import FRAME_S, MarskitApp, run
+from tui.messages import CommandFailed, StateChanged
+
+
+async def until(pilot: Pilot[int], holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to that"
+        await pilot.pause(0.02)
+
+
+def test_a_newer_state_replaces_an_older_one_and_nothing_else() -> None:
+    newer, older = StateChanged(State()), StateChanged(State())
+    assert newer.can_replace(older)
+    assert not newer.can_replace(CommandFailed("no", expected=True))
+    assert not CommandFailed("no", expected=True).can_replace(older)
+
+
+async def test_a_flood_of_events_is_drawn_a_few_times_and_ends_up_to_date(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    drawn: list[float] = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(2 * FRAME_S)
+        show = app.live.show
+
+        def count(state: State) -> None:
+            drawn.append(state.now_s)
+            show(state)
+
+        monkeypatch.setattr(app.live, "show", count)
+        began = time.monotonic()
+        flood = [Noticed(100.0 + i, Severity.INFO, "test", f"event {i}") for i in range(2000)]
+        thread = threading.Thread(target=runtime.tell, args=flood)
+        thread.start()
+        await until(pilot, lambda: bool(drawn) and drawn[-1] == 2099.0)
+        took_s = time.monotonic() - began
+        thread.join()
+        assert len(drawn) <= took_s / FRAME_S + 2
+        assert "event 1999" in text_of(app)
+
+
+async def test_nothing_is_drawn_while_nothing_changes() -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(2 * FRAME_S)
+        before = app.live.topology.draws
+        runtime.tell(Noticed(runtime.state.now_s, Severity.INFO, "test", "only the log changes"))
+        await until(pilot, lambda: "only the log" in text_of(app))
+        assert app.live.topology.draws == before
+
+
+async def test_a_command_that_fails_is_told_with_its_sentence() -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    runtime.refuse = "There is nothing to undo."
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("u")
+        await pilot.pause()
+        assert [(n.message, n.severity) for n in app._notifications] == [
+            ("There is nothing to undo.", "warning")
+        ]
+
+
+async def test_the_first_frame_needs_no_event_and_the_mesh_comes_up_before_ones_eyes() -> None:
+    runtime = FakeRuntime()
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "The mesh appears here" in text_of(app)
+        runtime.tell(*scripts.starting().events)
+        await until(pilot, lambda: "5 of 8 ready" in text_of(app))
+        assert "recommendations-music" in text_of(app)
+        runtime.tell(*scripts.healthy().events)
+        await until(pilot, lambda: "SLO met" in text_of(app))
+        assert "http://127.0.0.1:10000" in text_of(app)
+
+
+async def test_stepping_shows_the_phase_that_was_reached() -> None:
+    story = scripts.violated()
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.live.rail.selected == "analyse"
+        before = len(story.events)
+        story.plan(Scale("payments", 4))
+        runtime.tell(*story.events[before:])
+        await until(pilot, lambda: app.live.rail.selected == "plan")
+        assert "plan · cycle 9" in text_of(app)
+
+
+async def test_a_plan_that_waits_turns_to_it_and_offers_the_verdict() -> None:
+    app = MarskitApp(FakeRuntime(scripts.awaiting()))
+    async with app.run_test(size=(120, 40)):
+        assert app.live.rail.selected == "plan"
+        assert "Waits for you: scale payments to 4" in text_of(app)
+        assert "a approve r reject" in text_of(app)
+
+
+async def test_a_person_who_looks_at_a_phase_keeps_it_while_the_loop_runs() -> None:
+    story = scripts.healthy()
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("right", "right")
+        assert app.live.rail.selected == "execute"
+        before = len(story.events)
+        story.observe().turn()
+        runtime.tell(*story.events[before:])
+        await until(pilot, lambda: "execute · cycle 9" in text_of(app))
+
+
+async def test_a_short_screen_shows_one_panel_after_the_other() -> None:
+    app = MarskitApp(FakeRuntime(scripts.recovered()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        shown = []
+        for _ in range(4):
+            panels = (app.live.series, app.live.load, app.live.log_panel)
+            shown.append([panel.id for panel in panels if panel.styles.display == "block"])
+            await pilot.press("v")
+        assert shown == [["series"], ["load"], ["log"], ["series"]]
+
+
+async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
+    runtime = SlowToStop(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: "Stopping the load and the mesh" in text_of(app))
+        runtime.tell(Progressed(60.0, "load", "stopped"))
+        runtime.go_on.set()
+        await until(pilot, lambda: app.return_value is not None)
+    assert (runtime.stopped, app.return_value) == (True, 0)
+
+
+async def test_leaving_twice_leaves_at_once() -> None:
+    runtime = SlowToStop(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("q", "q")
+        await until(pilot, lambda: app.return_value is not None)
+    runtime.go_on.set()
+    assert app.return_value == 1
+
+
+@pytest.mark.parametrize(
+    ("story", "clean", "code", "said"),
+    [
+        (scripts.healthy(), True, 0, ""),
+        (scripts.failed(), True, 1, "Port 10000 is in use by another program"),
+        (scripts.healthy(), False, 1, "did not stop in time"),
+    ],
+    ids=["well", "failed", "late"],
+)
+def test_the_exit_code_and_stderr_tell_how_it_ended(
+    story: Story,
+    clean: bool,  # noqa: FBT001
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runtime = FakeRuntime(story)
+    runtime.stops_cleanly = clean
+    headless = MarskitApp.run
+
+    async def leave(pilot: Pilot[object]) -> None:
+        await pilot.press("q")
+
+    monkeypatch.setattr(
+        MarskitApp, "run", lambda self: headless(self, headless=True, auto_pilot=leave, size=(80, 24))
+    )
+    assert run(runtime) == code
+    assert said in capsys.readouterr().err
+
+
+class SlowToStop(FakeRuntime):
+    """Stops when the test lets it."""
+
+    def __init__(self, story: Story) -> None:
+        super().__init__(story)
+        self.go_on = threading.Event()
+
+    def stop(self, timeout_s: float) -> bool:
+        self.stopped = True
+        self.go_on.wait(timeout_s)
+        self.tell(RunEnded(self.state.now_s, None))
+        return True

@@ -1,0 +1,169 @@
+"""Every key submits what it says, by itself or through its picker."""
+
+from dataclasses import replace
+
+import pytest
+
+from marskit.domain import commands
+from marskit.domain.actions import Scale
+from marskit.domain.commands import Command
+from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.records import Mode
+from marskit.domain.state import State
+from tests.tui import scripts
+from tests.tui.fake import FakeRuntime
+from tests.tui.scripts import Story
+from tui.app import MarskitApp
+from tui.intents import Choice, Refusal, meaning
+from tui.keys import KEYS, Intent
+from tui.screens.document import DocumentScreen
+from tui.screens.picker import Picker
+
+
+async def submitted(story: Story, *keys: str) -> list[Command]:
+    runtime = FakeRuntime(story)
+    async with MarskitApp(runtime).run_test(size=(120, 40)) as pilot:
+        await pilot.press(*keys)
+        await pilot.pause()
+    return runtime.commands
+
+
+@pytest.mark.parametrize(
+    ("keys", "command"),
+    [
+        (("space",), commands.Pause()),
+        (("s",), commands.StepPhase()),
+        (("c",), commands.StepCycle()),
+        (("a",), commands.Approve()),
+        (("r",), commands.Reject()),
+        (("u",), commands.Undo()),
+        (("m", "down", "enter"), commands.SetMode(Mode.RECOMMEND)),
+        (("m", "4"), commands.SetMode(Mode.FREEZE)),
+        (("p", "down", "enter"), commands.SetPlanner("hpa")),
+        (("l", "up", "enter"), commands.SetScenario("steady")),
+        (("f",), commands.SetLoadFactor(3.0)),
+        (("plus",), commands.SetLoadFactor(1.5)),
+        (("equals_sign",), commands.SetLoadFactor(1.5)),
+        (("minus",), commands.SetLoadFactor(0.75)),
+        (("k", "enter"), commands.Inject(KillReplica("orders"))),
+        (("d", "2"), commands.Inject(SlowDown("payments", 3.0))),
+        (("e", "down", "enter"), commands.Inject(InjectErrors("payments", 20.0))),
+        (("x",), commands.Inject(ClearFaults())),
+        (("right_square_bracket",), commands.Act(Scale("orders", 3))),
+        (("left_square_bracket",), commands.Act(Scale("orders", 1))),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+async def test_a_key_submits_its_command(keys: tuple[str, ...], command: Command) -> None:
+    assert await submitted(scripts.healthy(), *keys) == [command]
+
+
+async def test_space_runs_a_paused_loop() -> None:
+    assert await submitted(scripts.violated(), "space") == [commands.Run()]
+
+
+async def test_a_picker_may_be_left_without_a_choice() -> None:
+    assert await submitted(scripts.healthy(), "k", "escape", "m", "q") == []
+
+
+async def test_the_node_selected_in_the_mesh_comes_first_in_the_pickers_and_is_scaled() -> None:
+    # From the rail back to the mesh, and from orders to the first workload that it calls.
+    keys = ("shift+tab", "right", "k", "enter", "right_square_bracket")
+    assert await submitted(scripts.healthy(), *keys) == [
+        commands.Inject(KillReplica("payments")),
+        commands.Act(Scale("payments", 3)),
+    ]
+
+
+async def test_load_keys_count_on_from_what_was_asked_for_last() -> None:
+    factors = await submitted(scripts.healthy(), "plus", "plus", "minus", "f", "f")
+    assert factors == [commands.SetLoadFactor(f) for f in (1.5, 2.0, 1.5, 3.0, 1.0)]
+
+
+async def test_a_mesh_of_one_workload_needs_no_picker() -> None:
+    story = scripts.healthy()
+    assert story.state.started is not None
+    topology = replace(scripts.TOPOLOGY, workloads=scripts.TOPOLOGY.workloads[:1], edges=())
+    story.state = replace(story.state, started=replace(story.state.started, topology=topology))
+    assert await submitted(story, "k") == [commands.Inject(KillReplica("orders"))]
+
+
+def test_bounds_and_missing_selections_are_refused_with_a_sentence() -> None:
+    state = scripts.healthy().state
+    assert meaning(Intent.SCALE_UP, state, workload=None, factor=1.0) == Refusal(
+        "Select a workload in the mesh first: tab, then the arrow keys."
+    )
+    story = scripts.healthy().write(Scale("orders", 6))
+    assert meaning(Intent.SCALE_UP, story.state, workload="orders", factor=1.0) == Refusal(
+        "orders may have 1 to 6 replicas."
+    )
+
+
+@pytest.mark.parametrize("intent", Intent)
+def test_before_the_run_only_the_mode_can_be_chosen(intent: Intent) -> None:
+    assert (
+        not isinstance(meaning(intent, State(), workload=None, factor=1.0), Choice) or intent is Intent.MODE
+    )
+
+
+def test_every_intent_has_a_key_and_every_key_is_another() -> None:
+    actions = [key.action for key in KEYS]
+    assert [f"intend('{intent}')" in actions for intent in Intent] == [True] * len(Intent)
+    names = [name for key in KEYS for name in key.keys.split(",")]
+    assert len(names) == len(set(names))
+
+
+async def test_keys_do_nothing_behind_an_open_screen() -> None:
+    assert await submitted(scripts.healthy(), "question_mark", "k", "space", "escape", "s") == [
+        commands.StepPhase()
+    ]
+
+
+async def test_enter_opens_what_has_the_focus_and_escape_closes_it() -> None:
+    app = MarskitApp(FakeRuntime(scripts.recovered()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        titles = []
+        for keys in (("enter",), ("tab", "enter"), ("shift+tab", "shift+tab", "enter")):
+            await pilot.press(*keys)
+            assert isinstance(app.screen, DocumentScreen)
+            titles.append(app.screen.heading)
+            await pilot.press("escape")
+        assert titles == ["Analyse", "log", "orders"]
+
+
+async def test_the_mouse_selects_phases_nodes_and_keys() -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        live = app.live
+        await pilot.click("#rail", offset=(60, 2))
+        assert live.rail.selected == "plan"
+        hit = next(h for h in live.topology.hits if h.name == "payments")
+        await pilot.click("#mesh", offset=(hit.x + 4, hit.y + 2))
+        assert live.workload == "payments"
+        assert live.series.view.service == "payments"
+        await pilot.click("#keys", offset=(14, 0))
+        await pilot.pause()
+        assert runtime.commands == [commands.StepPhase()]
+
+
+async def test_the_palette_offers_every_key_and_every_choice() -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"decides", "space", *"hpa")
+        await app.workers.wait_for_complete()
+        await pilot.pause(0.2)
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert runtime.commands == [commands.SetPlanner("hpa")]
+
+
+async def test_a_picker_marks_what_holds_now() -> None:
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p")
+        assert isinstance(app.screen, Picker)
+        assert [option.note for option in app.screen.choice.options] == ["", "now", ""]

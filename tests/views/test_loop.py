@@ -1,0 +1,112 @@
+from marskit.domain.actions import Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
+from marskit.domain.config import OutlierDetection, Retries
+from marskit.domain.records import Phase
+from marskit.views.brief import brief
+from marskit.views.document import Code, Document, Language, Sentence
+from marskit.views.loop import PhaseStatus, loop_view
+from marskit.views.phases import phase_document
+from marskit.views.tone import Tone
+from tests.tui import scripts
+from tests.tui.scripts import Story
+
+DONE, ACTIVE, IDLE = PhaseStatus.DONE, PhaseStatus.ACTIVE, PhaseStatus.IDLE
+
+
+def statuses(story: Story) -> list[PhaseStatus]:
+    return [view.status for view in loop_view(story.state).phases]
+
+
+def said(document: Document) -> str:
+    return " ".join(block.text for block in document if isinstance(block, Sentence))
+
+
+def test_the_rail_follows_the_phases() -> None:
+    assert statuses(scripts.up()) == [IDLE] * 5
+    assert statuses(scripts.up().observe().monitor()) == [DONE, IDLE, IDLE, IDLE, IDLE]
+    assert statuses(scripts.violated()) == [DONE, DONE, IDLE, IDLE, IDLE]
+    assert statuses(scripts.violated().enter(Phase.PLAN)) == [DONE, DONE, ACTIVE, IDLE, IDLE]
+    assert statuses(scripts.executed()) == [DONE, DONE, DONE, ACTIVE, IDLE]
+    assert statuses(scripts.executed().finish()) == [DONE] * 5
+
+
+def test_a_plan_that_waits_is_told_as_such() -> None:
+    view = loop_view(scripts.awaiting().state)
+    assert view.awaiting_approval
+    assert view.phases[3].status is PhaseStatus.WAITING
+    assert view.phases[3].headline == "a approve"
+
+
+def test_each_box_says_what_came_of_its_phase() -> None:
+    monitor, analyse, plan, execute, knowledge = loop_view(scripts.executed().finish().state).phases
+    assert monitor.headline.startswith("p95 4")
+    assert (analyse.headline, analyse.tone) == ("✖ orders +1", Tone.BAD)
+    assert analyse.facts[0] == "◆ payments"
+    assert (plan.headline, plan.facts[0]) == ("payments→4", "⊘ shield ×1")
+    assert (execute.headline, execute.facts[0]) == ("1 applied", "after 412 ms")
+    assert knowledge.headline == "9 cycles"
+
+
+def test_a_cycle_without_actions_says_so() -> None:
+    phases = loop_view(scripts.healthy().state).phases
+    assert phases[2].headline == "do nothing"
+    assert phases[3].headline == "nothing"
+
+
+def test_analyse_tells_the_evidence() -> None:
+    words = said(phase_document(scripts.violated().state, Phase.ANALYSE))
+    assert "payments" in words
+    assert "latency_p95_ms 432 ms against 300 ms (n 1118, 10 s)" in words
+
+
+def test_plan_tells_what_was_weighed_and_what_the_shield_changed() -> None:
+    words = said(phase_document(scripts.planned().state, Phase.PLAN))
+    assert words.startswith("Scale payments to 4 payments is the bottleneck")
+    assert "scale payments to 5 → scale payments to 4" in words
+    assert "at most 2 replicas at a time" in words
+    assert "do nothing (score 0): orders would stay over its objective" in words
+
+
+def test_execute_tells_the_command_the_change_and_the_way_back() -> None:
+    document = phase_document(scripts.executed().state, Phase.EXECUTE)
+    commands = [b.text for b in document if isinstance(b, Code) and b.language is Language.COMMAND]
+    diffs = [b.text for b in document if isinstance(b, Code) and b.language is Language.DIFF]
+    assert commands == [
+        "kubectl -n marskit-demo scale deployment payments --replicas=4",
+        "kubectl -n marskit-demo scale deployment payments --replicas=2",
+    ]
+    assert "+  replicas: 4" in diffs[0]
+    assert "pushed after 6.4 ms, effective after 412 ms" in said(document)
+
+
+def test_knowledge_tells_effects() -> None:
+    assert "fell from 812 ms to 141 ms" in said(phase_document(scripts.recovered().state, Phase.KNOWLEDGE))
+
+
+def test_a_phase_that_has_not_come_explains_itself() -> None:
+    words = said(phase_document(scripts.violated().state, Phase.PLAN))
+    assert words.startswith("Plan weighs what could be done")
+
+
+def test_actions_in_few_letters() -> None:
+    assert [
+        brief(action)
+        for action in (
+            Scale("payments", 4),
+            ShiftTraffic("recommendations", 0, (("food", 70), ("music", 30))),
+            SetTimeout("payments", 0, 500),
+            SetTimeout("payments", 0, None),
+            SetRetries("payments", 0, Retries(2)),
+            SetRetries("payments", 0, None),
+            SetOutlierDetection("payments", OutlierDetection(5, 1000, 5000, 34)),
+            SetOutlierDetection("payments", None),
+        )
+    ] == [
+        "payments→4",
+        "food 70 music 30",
+        "timeout 500 ms",
+        "timeout —",
+        "retries 2",
+        "retries —",
+        "eject after 5",
+        "no ejection",
+    ]

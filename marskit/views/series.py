@@ -9,7 +9,6 @@ from marskit.domain.records import Observation, Origin, Outcome
 from marskit.domain.state import State
 from marskit.views.current import entry_service
 
-
 YOUNG_S = 30.0
 """The least that is shown, so that the first readings do not fill the plot."""
 

@@ -117,7 +117,6 @@ class LocustChild:
             LOCUSTFILE,
             "--loglevel",
             "WARNING",
-            *arguments,
         ]
         env = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
         env |= {"MARSKIT_SCENARIO": str(self._scenario.path), "MARSKIT_SEED": str(self._seed)}

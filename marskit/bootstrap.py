@@ -1,6 +1,5 @@
 """The only place that chooses adapters and puts a run together."""
 
-import asyncio
 import secrets
 import tempfile
 from functools import partial
@@ -40,7 +39,7 @@ async def build(settings: Settings) -> Controller:
         clock=clock,
         seed=settings.seed,
         gateway_port=settings.gateway_port,
-        prepare=_install_demo if _needs_packages(settings) else None,
+        prepare=services.install_in_child if _needs_packages(settings) else None,
     )
     planner = partial(make_planner, topology=mesh.topology)
     planner(settings.planner)
@@ -70,8 +69,3 @@ async def build(settings: Settings) -> Controller:
 
 def _needs_packages(settings: Settings) -> bool:
     return settings.manifests == DEMO_MANIFESTS and not services.dependencies_installed()
-
-
-async def _install_demo() -> None:
-    """Install what the demo's services need from npm, once per checkout."""
-    await asyncio.to_thread(services.install_dependencies)

@@ -8,12 +8,14 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from marskit.binaries import node_binary, npm_command
 from marskit.mesh.port import MeshError
+from marskit.processes import Children
 
 _INSTALL_TIMEOUT_S = 300
 _INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-progress", "--loglevel=error")
@@ -65,6 +67,22 @@ def install_dependencies(root: Path | None = None) -> None:
             ) from error
         if done.returncode != 0:
             raise ServicesError(f"npm ci in {root} failed: {_first_reason(done.stderr)}")
+
+
+async def install_in_child() -> None:
+    """Install them in a process that can be given up at any moment, and that ends when this one is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="marskit-npm-"))
+    log = folder / "install.log"
+    children = Children(scratch=folder)
+    try:
+        command = (sys.executable, "-m", "marskit.services", "install")
+        cwd = services_root().parent
+        child = await children.spawn("npm", command, env=os.environ, cwd=cwd, log=log)
+        if code := await child.wait():
+            said = log.read_text(errors="replace").strip().splitlines()
+            raise ServicesError(said[-1] if said else f"npm ci ended with code {code}")
+    finally:
+        await children.close(grace_s=1.0)
 
 
 def run_tests(root: Path | None = None) -> int:

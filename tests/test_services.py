@@ -1,3 +1,5 @@
+import asyncio
+import fcntl
 import importlib.util
 import json
 import os
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from marskit import binaries, services
@@ -102,6 +105,34 @@ def test_of_two_installers_one_waits_and_finds_the_work_done(tmp_path: Path) -> 
     calls = sorted(int(child.communicate(timeout=60)[0]) for child in children)
     assert calls == [0, 1]
     assert services.dependencies_installed(root)
+
+
+def installers() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "marskit.services" in p.cmdline()]
+
+
+async def test_an_installation_that_hangs_ends_when_it_is_given_up() -> None:
+    with (SRC / "package-lock.json").open("rb") as lock:
+        # Whoever installs waits for this lock first.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        installing = asyncio.create_task(services.install_in_child())
+        async with asyncio.timeout(10):
+            while not installers():  # noqa: ASYNC110 # a process can only be looked for
+                await asyncio.sleep(0.01)
+        (installer,) = installers()
+        installing.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(installing, return_exceptions=True)
+    assert installing.cancelled()
+    assert not installer.is_running()
+
+
+async def test_a_failed_installation_in_a_child_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nonexistent")
+    with pytest.raises(ServicesError) as caught:
+        await services.install_in_child()
+    assert str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMES)

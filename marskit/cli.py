@@ -1,7 +1,9 @@
 """The command line. It imports next to nothing itself, so that help and mistakes cost no time."""
 
 import argparse
+import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = parsed.run
-        return run(parsed)
+        exit_code = run(parsed)
+        sys.stdout.flush()
     except SettingsError as error:
         return _complain(str(error), exits.INPUT)
-    except BrokenPipeError:
-        # Nobody reads any more; without this, Python would complain when it closes its standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.PIPE
+    except OSError as error:
+        return _cannot_go_on(error)
+    return exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="marskit",
         description="Step through a self-adaptive service mesh: a real Envoy mesh, real load and the MAPE-K "
         "loop in your terminal. Without a command it opens the terminal UI on the live mesh.",
-        epilog="Exit codes: 0 done, 1 failed while running, 2 wrong input, 130 and 143 ended by a signal.",
+        epilog="Exit codes: 0 done, 1 failed while running, 2 wrong input, 129, 130 or 143 ended by a "
+        "closed terminal or a signal.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=_run)
@@ -127,6 +130,19 @@ def _complain(sentence: str, exit_code: int) -> int:
     return exit_code
 
 
+def _cannot_go_on(error: OSError) -> int:
+    """A file that cannot be read, or an output that cannot be written: it alone has no name."""
+    if error.filename is not None:
+        return _complain(f"{error.filename}: {error.strerror}", exits.FAILED)
+    # What is still to be written must find a place to go, or Python would complain when it closes its output.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return exits.PIPE
+    if error.errno == errno.EIO:
+        return exits.of_signal(signal.SIGHUP)
+    return _complain(f"The output cannot be written: {error.strerror}", exits.FAILED)
+
+
 def _settings(parsed: argparse.Namespace) -> Settings:
     """The settings that the arguments make; names are checked now rather than in the midst of a start."""
     from marskit.agents.registry import PLANNERS
@@ -167,6 +183,8 @@ def _run(parsed: argparse.Namespace) -> int:
         return _run_headless(settings, parsed)
     if parsed.json or parsed.cycles is not None:
         raise SettingsError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise SettingsError("The terminal UI needs a terminal on both ends; without one, run --headless")
     return _run_tui(settings)
 
 

@@ -5,22 +5,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end the program: SIGHUP is a terminal that was closed; `nohup` has it ignored."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 @contextmanager
 def first_signal(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of the first SIGINT or SIGTERM; a second one ends the program at once.
+    """Call `act` with the number of the first signal that ends; a second one ends the program at once.
 
     `act` must not raise: an exception out of nowhere can leave Python's import lock taken for ever.
     """
+    numbers = ending_signals()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        for each in _NUMBERS:
+        for each in numbers:
             signal.signal(each, signal.SIG_DFL)
         act(number)
 
-    before = {number: signal.signal(number, handle) for number in _NUMBERS}
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

@@ -93,6 +93,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--locust-workers 65", "65 Locust workers; there may be 0 to 64"),
         ("--json", "--json needs --headless"),
         ("--cycles 3", "--cycles needs --headless"),
+        ("--runs /nowhere", "The terminal UI needs a terminal on both ends; without one, run --headless"),
         ("--headless --cycles 0", "--cycles is 0; it must be 1 or more"),
         ("--headless --mode approve", "--mode approve needs a person to approve"),
         ("--headless --manifests /nowhere", "/nowhere"),
@@ -165,7 +166,9 @@ def test_json_goes_out_line_by_line(tmp_path: Path) -> None:
     assert json.loads(out.splitlines()[0])["kind"] == "RunStarted"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = headless("--cycles", "1000000", "--runs", str(tmp_path))
     assert process.stdout is not None
@@ -181,6 +184,22 @@ def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals, c
     assert listed.runs[0].figures.cycles >= 1
     parts = list((tmp_path / f"run={listed.runs[0].run}").glob("cycles-*.parquet"))
     assert len(parts) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("arguments", [["runs"], ["--headless"], ["--headless", "--json"]])
+def test_an_output_that_is_full_is_told_in_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", FAKE, *arguments, "--runs", str(tmp_path)],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "marskit: The output cannot be written: No space left on device.\n"
 
 
 def test_a_reader_that_goes_away_ends_the_run_without_a_word(tmp_path: Path) -> None:

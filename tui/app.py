@@ -1,7 +1,6 @@
 """The terminal app: keys become commands, states become what the screen shows, and nothing else."""
 
 import asyncio
-import signal
 import sys
 import threading
 import time
@@ -19,11 +18,13 @@ from marskit.domain import commands
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
 from marskit.domain.state import State
+from marskit.signals import ending_signals
 from tui.intents import Choice, Option, Refusal, meaning
 from tui.keys import KEYS, Intent
 from tui.messages import CommandFailed, StateChanged, Stopped
 from tui.palette import NIGHT, THEMES
 from tui.screens.live import LiveScreen
+from tui.terminal import TerminalDriver
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -76,7 +77,7 @@ class MarskitApp(App[int]):
 
     def __init__(self, runtime: Runtime, signals: Sequence[int] = ()) -> None:
         """Show `runtime`; `signals` fills with those that come before the screen listens for them itself."""
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self._runtime = runtime
         self._signals = signals
         self.live = LiveScreen(runtime.state)
@@ -95,7 +96,7 @@ class MarskitApp(App[int]):
 
     def on_mount(self) -> None:
         """Listen from now on; what happened before is in the state already."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             asyncio.get_running_loop().add_signal_handler(number, self.exit, exits.of_signal(number))
         if self._signals:
             self.exit(exits.of_signal(self._signals[0]))

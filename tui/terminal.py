@@ -1,0 +1,73 @@
+"""The terminal that the app draws on, which a person may close at any time."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, TextIO, cast
+
+from textual.drivers.linux_driver import LinuxDriver
+
+from marskit import exits
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver, but for it a terminal that goes away is the end of the app.
+
+    Without this, the thread that writes would die of the first error, and whoever draws would wait for it.
+    """
+
+    def __init__(
+        self,
+        app: "App[object]",
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        assert self._file is not None
+        self._file = cast(TextIOWrapper, _Output(self._file, self._leave))
+
+    def _leave(self) -> None:
+        """Runs on the thread that writes."""
+        self._app.call_later(self._app.exit, exits.of_signal(signal.SIGHUP))
+
+
+class _Output:
+    """A terminal's output; what is written after its end goes nowhere."""
+
+    def __init__(self, file: TextIO, at_end: Callable[[], None]) -> None:
+        self._file = file
+        self._at_end = at_end
+
+    def fileno(self) -> int:
+        """The descriptor behind it."""
+        return self._file.fileno()
+
+    def write(self, text: str) -> None:
+        """Write, or find out that nobody reads any more."""
+        try:
+            self._file.write(text)
+        except OSError:
+            self._end()
+
+    def flush(self) -> None:
+        """Write what waits, or find out that nobody reads any more."""
+        try:
+            self._file.flush()
+        except OSError:
+            self._end()
+
+    def _end(self) -> None:
+        # What still waits to be written, and every traceback to come, must find a place to go.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.__stdout__, sys.__stderr__):
+            if stream is not None:
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        self._at_end()

@@ -227,6 +227,8 @@ class FakeMesh:
     fail_start: Exception | None = None
     fail_sample: Exception | None = None
     fail_execute: Exception | None = None
+    lands_all_the_same: bool = False
+    """Whether a write that fails is carried out nevertheless."""
     fail_stop: Exception | None = None
     _generation: int = 0
     _sampled_s: float = 0.0
@@ -300,6 +302,8 @@ class FakeMesh:
         self.calls.append(describe(action))
         await self.clock.sleep(self.execute_s)
         if self.fail_execute is not None:
+            if self.lands_all_the_same:
+                self.configuration = changed(self.configuration, action)
             return Unknown(str(self.fail_execute))
         self.configuration = changed(self.configuration, action)
         self._generation += 1

@@ -12,6 +12,7 @@ from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.writer import Writer
+from marskit.domain.actions import Action
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -32,6 +33,7 @@ from marskit.domain.records import (
     Outcome,
     Phase,
     Plan,
+    Severity,
 )
 from marskit.knowledge.port import Incident, Knowledge
 from marskit.load.port import Load
@@ -193,12 +195,23 @@ class Loop:
     async def _execute(self, number: int, mode: Mode, plan: Plan) -> None:
         verdict = await self._verdict(number, mode, plan)
         for action in plan.actions:
-            # The mode may change between two actions; freezing must hold from then on.
-            if verdict.approved and self._bus.state.mode is not Mode.FREEZE:
-                await self._writer.write(action, Origin.PLANNER)
+            # The mode may change between two actions; what it forbids is forbidden from then on.
+            now = self._bus.state.mode
+            if verdict.approved and now in (mode, Mode.AUTO):
+                await self._write(action)
             else:
-                reason = verdict.reason or "the mode changed to freeze"
+                reason = verdict.reason or f"the mode changed to {now}"
                 await self._writer.withhold(action, Origin.PLANNER, reason)
+
+    async def _write(self, action: Action) -> None:
+        """Write what of the action is still safe: since it was planned, it may have waited for a person."""
+        allowed, changes = self._shield.check((action,), self.view(), self._bus.state.executions)
+        if not allowed:
+            await self._writer.withhold(action, Origin.PLANNER, changes[-1].sentence.rstrip("."))
+            return
+        for change in changes:
+            self._notices.tell("shield", change.sentence, Severity.INFO)
+        await self._writer.write(allowed[0], Origin.PLANNER)
 
     async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
         match mode:

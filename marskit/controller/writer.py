@@ -8,8 +8,8 @@ from marskit.controller.bus import Bus
 from marskit.domain.actions import Action
 from marskit.domain.commands import CommandError
 from marskit.domain.events import Executed
-from marskit.domain.records import Execution, Origin, Outcome
-from marskit.mapek.execute import execute, withhold
+from marskit.domain.records import Execution, Mode, Origin, Outcome
+from marskit.mapek.execute import ALREADY_SO, execute, withhold
 from marskit.mesh.port import Mesh
 
 
@@ -29,17 +29,12 @@ class Writer:
     async def write(self, action: Action, origin: Origin) -> Execution:
         """Execute the action and publish how it ended."""
         async with self._writing:
-            return self._publish(
-                await execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
-            )
+            return await self._write(action, origin)
 
     async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
         """Publish what executing the action would have been."""
         async with self._writing:
-            at_s = self._clock.now()
-            return self._publish(
-                withhold(self._mesh, action, id=self._next_id(), origin=origin, at_s=at_s, reason=reason)
-            )
+            return self._withhold(action, origin, reason)
 
     async def undo(self, execution: int | None) -> Execution:
         """Execute the inverse of that execution, or of the newest one that is still in force.
@@ -50,13 +45,30 @@ class Writer:
         Raises:
             CommandError: There is nothing to undo.
         """
-        undone = self._in_force(execution)
-        assert undone.inverse is not None
-        done = await self.write(undone.inverse, Origin.UNDO)
-        if done.outcome is Outcome.APPLIED:
-            self._undoes[done.id] = undone.id
-            self._take_back(undone.id)
-        return done
+        async with self._writing:
+            # Looked up in its turn: what is being written now may be what has to be undone.
+            undone = self._in_force(execution)
+            assert undone.inverse is not None
+            done = await self._write(undone.inverse, Origin.UNDO)
+            if done.outcome is Outcome.APPLIED:
+                self._undoes[done.id] = undone.id
+            if done.outcome is Outcome.APPLIED or done.reason == ALREADY_SO:
+                self._take_back(undone.id)
+            return done
+
+    async def _write(self, action: Action, origin: Origin) -> Execution:
+        if self._bus.state.mode is Mode.FREEZE:
+            # It changed while this action waited for its turn.
+            return self._withhold(action, origin, "the mode changed to freeze")
+        return self._publish(
+            await execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
+        )
+
+    def _withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
+        at_s = self._clock.now()
+        return self._publish(
+            withhold(self._mesh, action, id=self._next_id(), origin=origin, at_s=at_s, reason=reason)
+        )
 
     def _take_back(self, number: int) -> None:
         """Mark it as undone; if it was an undo itself, what it undid changes sides as well, and so on."""
@@ -71,7 +83,8 @@ class Writer:
         in_force = {
             execution.id: execution
             for execution in self._bus.state.executions
-            if execution.outcome is Outcome.APPLIED
+            # An unknown outcome may have landed.
+            if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN)
             and execution.inverse is not None
             and execution.id not in self._undone
         }

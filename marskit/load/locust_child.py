@@ -122,7 +122,7 @@ class LocustChild:
         env |= {"MARSKIT_SCENARIO": str(self._scenario.path), "MARSKIT_SEED": str(self._seed)}
         log = self._folder / f"{name}.log"
         log.unlink(missing_ok=True)
-        child = await self._children.spawn(name, argv, env=env, cwd=self._folder, log=log)
+        child = await self._children.spawn(name, [*argv, *arguments], env=env, cwd=self._folder, log=log)
         self._running.append(child)
 
     async def _until_ready(self, is_ready: Callable[[], Awaitable[bool]]) -> None:

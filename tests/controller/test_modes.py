@@ -122,13 +122,84 @@ async def test_freeze_writes_nothing(make_rig: MakeRig) -> None:
     assert rig.mesh.configuration.replicas_of("payments") == 3
 
 
-async def test_freezing_holds_between_two_actions_of_one_plan(make_rig: MakeRig) -> None:
+@pytest.mark.parametrize("mode", [Mode.FREEZE, Mode.RECOMMEND, Mode.APPROVE])
+async def test_a_new_mode_holds_between_two_actions_of_one_plan(make_rig: MakeRig, mode: Mode) -> None:
     rig = await make_rig(planner=FakePlanner([(GROW, Scale("orders", 3))])).start()
     rig.mesh.execute_s = 1.0
-    await rig.do(StepCycle(), SetMode(Mode.FREEZE))
+    await rig.do(StepCycle(), SetMode(mode))
     await asyncio.sleep(5)
     assert [e.outcome for e in rig.state.executions] == [Outcome.APPLIED, Outcome.WITHHELD]
-    assert rig.state.executions[1].reason == "the mode changed to freeze"
+    assert rig.state.executions[1].reason == f"the mode changed to {mode}"
+
+
+async def test_an_approved_plan_is_carried_out_in_full_when_the_mode_becomes_auto(make_rig: MakeRig) -> None:
+    rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW, Scale("orders", 3))])).start()
+    rig.mesh.execute_s = 1.0
+    await rig.do(StepCycle(), Approve(), SetMode(Mode.AUTO))
+    await asyncio.sleep(5)
+    assert [e.outcome for e in rig.state.executions] == [Outcome.APPLIED] * 2
+
+
+async def test_freezing_holds_for_what_waits_for_its_turn(make_rig: MakeRig) -> None:
+    rig = await make_rig().start()
+    rig.mesh.execute_s = 1.0
+    first = asyncio.create_task(rig.do(Act(GROW)))
+    second = asyncio.create_task(rig.do(Act(Scale("orders", 3))))
+    await asyncio.sleep(0.5)
+    await rig.do(SetMode(Mode.FREEZE))
+    await first
+    with pytest.raises(CommandError, match=r"^Scale orders to 3: the mode changed to freeze\.$"):
+        await second
+    assert rig.mesh.configuration.replicas_of("orders") == 2
+
+
+async def test_what_became_unsafe_while_it_waited_for_approval_is_not_written(make_rig: MakeRig) -> None:
+    rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(Scale("payments", 1),)])).start()
+    rig.load.factor = 0.1
+    await asyncio.sleep(6)
+    await rig.do(StepCycle())
+    rig.load.factor = 3.0
+    await asyncio.sleep(6)
+    await rig.do(Approve())
+    (execution,) = rig.state.executions
+    assert execution.outcome is Outcome.WITHHELD
+    assert "replicas busy" in execution.reason
+    assert rig.mesh.configuration.replicas_of("payments") == 2
+
+
+async def test_two_undoes_at_once_walk_back_two_steps(make_rig: MakeRig) -> None:
+    rig = await make_rig().start()
+    await rig.do(Act(GROW), Act(Scale("orders", 3)))
+    rig.mesh.execute_s = 1.0
+    await asyncio.gather(rig.do(Undo()), rig.do(Undo()))
+    assert rig.mesh.configuration.replicas_of("payments") == 2
+    assert rig.mesh.configuration.replicas_of("orders") == 2
+
+
+async def test_what_may_have_landed_can_be_undone(make_rig: MakeRig) -> None:
+    rig = await make_rig().start()
+    await rig.do(Act(GROW))
+    rig.mesh.fail_execute = RuntimeError("no answer came")
+    rig.mesh.lands_all_the_same = True
+    with pytest.raises(CommandError, match="no answer came"):
+        await rig.do(Act(Scale("orders", 3)))
+    rig.mesh.fail_execute = None
+    await rig.do(Undo())
+    assert rig.mesh.configuration.replicas_of("orders") == 2
+    assert rig.mesh.configuration.replicas_of("payments") == 3
+
+
+async def test_what_did_not_land_after_all_does_not_hold_up_undoing(make_rig: MakeRig) -> None:
+    rig = await make_rig().start()
+    await rig.do(Act(GROW))
+    rig.mesh.fail_execute = RuntimeError("no answer came")
+    with pytest.raises(CommandError, match="no answer came"):
+        await rig.do(Act(Scale("orders", 3)))
+    rig.mesh.fail_execute = None
+    with pytest.raises(CommandError, match="already so"):
+        await rig.do(Undo())
+    await rig.do(Undo())
+    assert rig.mesh.configuration.replicas_of("payments") == 2
 
 
 async def test_undo_walks_back_and_an_undo_can_be_undone(make_rig: MakeRig) -> None:

@@ -63,6 +63,8 @@ class EdgeNames:
     ) -> None:
         self._sources = {listener.name: listener.source for listener in listeners}
         self._services = {workload.name: workload.service for workload in topology.workloads}
+        # A workload behind two Services is called by each of them.
+        self._called = {(edge.source, edge.workload): edge for edge in reversed(topology.edges)}
         self._workloads = {
             f"{service.name}.{service.namespace}.svc.cluster.local": (service.name, service.workloads)
             for service in topology.services
@@ -74,7 +76,8 @@ class EdgeNames:
         """The edge of a request that a replica answered; None when it is of another mesh."""
         if listener not in self._sources or workload not in self._services:
             return None
-        return EdgeId(self._sources[listener], self._services[workload], workload)
+        source = self._sources[listener]
+        return self._called.get((source, workload)) or EdgeId(source, self._services[workload], workload)
 
     def unanswered(self, cluster: ClusterKey) -> EdgeId | None:
         """The edge of a request for which no replica was chosen, and of Envoy's own statistics.

@@ -1,9 +1,12 @@
 """How busy each replica is: by its own metrics where it offers them, by its processor time where not."""
 
 import asyncio
+import contextlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import psutil
 
@@ -41,6 +44,30 @@ class Occupancy:
     queued: float | None = None
 
 
+class Sessions:
+    """Processor time of replicas, with what they started: a shell around the server, worker processes."""
+
+    @cached_property
+    def _members(self) -> dict[int, list[int]]:
+        """Processes by session. Every replica leads one, and going by it is far cheaper than by parents."""
+        members: dict[int, list[int]] = {}
+        for pid in psutil.pids():
+            with contextlib.suppress(OSError):
+                members.setdefault(os.getsid(pid), []).append(pid)
+        return members
+
+    def processor_s(self, leader: int) -> float:
+        """Seconds that the leader and its session's other processes have spent; raises psutil.Error."""
+        times = psutil.Process(leader).cpu_times()
+        total = times.user + times.system
+        for pid in self._members.get(leader, ()):
+            if pid != leader:
+                with contextlib.suppress(psutil.Error):
+                    times = psutil.Process(pid).cpu_times()
+                    total += times.user + times.system
+        return total
+
+
 class OccupancyMeter:
     """Keeps the last reading of every replica, since only differences tell how busy it is now."""
 
@@ -62,8 +89,9 @@ class OccupancyMeter:
         replicas = [
             (replica_set.deployment, replica) for replica_set in sets for replica in replica_set.serving
         ]
+        sessions = Sessions()
         readings = await asyncio.gather(
-            *(self._look(deployment, replica) for deployment, replica in replicas)
+            *(self._look(deployment, replica, sessions) for deployment, replica in replicas)
         )
         found = {
             replica.name: reading for (_, replica), reading in zip(replicas, readings, strict=True) if reading
@@ -88,7 +116,7 @@ class OccupancyMeter:
         queues = [reading.queued for reading in readings if reading.queued is not None]
         return Occupancy(sum(shares) / len(shares) if shares else None, sum(queues) if queues else None)
 
-    async def _look(self, deployment: Deployment, replica: Replica) -> Reading | None:
+    async def _look(self, deployment: Deployment, replica: Replica, sessions: Sessions) -> Reading | None:
         if replica.child is None:
             return None
         pid = replica.child.pid
@@ -97,11 +125,11 @@ class OccupancyMeter:
                 reading := await self._scrape(deployment.metrics_path, replica, pid)
             ):
                 return reading
-            times = psutil.Process(pid).cpu_times()
+            busy_s = sessions.processor_s(pid)
         except (HttpError, psutil.Error):
             return None
         cores = (deployment.cpu_request_millis or 1000) / 1000
-        return Reading(pid, asyncio.get_running_loop().time(), times.user + times.system, cores, None)
+        return Reading(pid, asyncio.get_running_loop().time(), busy_s, cores, None)
 
     async def _scrape(self, path: str, replica: Replica, pid: int) -> Reading | None:
         answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout_s=SCRAPE_TIMEOUT_S)

@@ -6,14 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from marskit.binaries import node_binary
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import EdgeId
-from marskit.mesh.manifests.graph import DEFAULT_AVAILABILITY_PERCENT, DEFAULT_LATENCY_P95_MS, goals, topology
+from marskit.mesh.envoy.resources.render import expressible_listeners
+from marskit.mesh.envoy.telemetry import EdgeNames
+from marskit.mesh.manifests.graph import (
+    DEFAULT_AVAILABILITY_PERCENT,
+    DEFAULT_LATENCY_P95_MS,
+    configuration,
+    goals,
+    topology,
+)
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import ActionError, Applied
 from tests.mesh.envoy.bookshop import (
+    BOOKSHOP,
     DETAILS,
     MANIFESTS,
     MAPPING,
@@ -183,14 +193,19 @@ async def test_a_replica_that_only_fails_is_ejected(tmp_path: Path) -> None:
 
 
 @mesh
-async def test_processor_time_stands_in_for_metrics() -> None:
-    async with bookshop("1-all-v1") as shop:
+@pytest.mark.parametrize("command", ['"node"', f'"sh", "-c", "{node_binary()} $0; exit"'])
+async def test_processor_time_stands_in_for_metrics(command: str, tmp_path: Path) -> None:
+    # The shell itself does nothing: what it started counts.
+    wrapped = mapping_with(
+        tmp_path, (f'"node", "{BOOKSHOP}/app/productpage', f'{command}, "{BOOKSHOP}/app/productpage')
+    )
+    async with bookshop("1-all-v1", mapping=wrapped) as shop:
         await shop.sample()
         await asyncio.sleep(1)
         await shop.pages(150)
         busy = {w.workload: w.utilisation for w in (await shop.sample()).workloads}
         assert all(share is not None and 0 <= share <= 1 for share in busy.values())
-        assert (busy["productpage-v1"] or 0) > (busy["reviews-v3"] or 0)
+        assert (busy["productpage-v1"] or 0) > max(0.05, busy["reviews-v3"] or 0)
 
 
 @mesh
@@ -252,3 +267,20 @@ async def test_a_fault_that_cannot_be_injected_changes_nothing() -> None:
             await shop.mesh.inject(InjectErrors("reviews-v3", 50))
         await shop.mesh.inject(InjectErrors("reviews-v1", 100))
         assert (await shop.page()).reviews == {"error": "answered 500"}
+
+
+def test_a_workload_behind_two_services_is_called_by_each(tmp_path: Path) -> None:
+    text = (MANIFESTS / "bookshop.yaml").read_text()
+    stars = text.split("---\n")[3].replace("name: ratings", "name: stars", 1)
+    workloads = tmp_path / "bookshop.yaml"
+    head, calls_of_v3, tail = text.rpartition("{name: RATINGS_HOST, value: ratings}")
+    workloads.write_text(f"{head}{calls_of_v3.replace('value: ratings', 'value: stars')}{tail}---\n{stars}")
+    config = load_mesh([workloads, MANIFESTS / "gateway.yaml", MANIFESTS / "subsets.yaml"], mapping=MAPPING)
+    entered = expressible_listeners(config)
+    names = EdgeNames(topology(config), configuration(config), entered)
+    answered = {names.answered(listener.name, "ratings-v1") for listener in entered if listener.service}
+    assert {edge for edge in answered if edge} >= {
+        EdgeId("reviews-v2", "ratings", "ratings-v1"),
+        EdgeId("reviews-v3", "stars", "ratings-v1"),
+    }
+    assert {edge for edge in topology(config).edges if edge.workload == "ratings-v1"} <= answered

@@ -47,7 +47,7 @@ def test_the_defaults_are_istios() -> None:
     assert set(limits(resource).values()) == {UNLIMITED}
     assert "outlier_detection" not in resource
     assert resource["connect_timeout"] == "0.250s"
-    assert protocol(resource) == {"idle_timeout": "30.000s"}
+    assert protocol(resource) == {"idle_timeout": "1.500s"}
 
 
 def test_the_endpoints_come_from_a_file_of_their_own() -> None:

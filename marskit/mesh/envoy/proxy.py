@@ -52,11 +52,14 @@ class Proxy:
         """Start Envoy and wait until it serves; the xDS files must be there.
 
         Raises:
-            MeshError: It did not start, with its own last words.
+            MeshError: It did not start or refused what it found there, with its own words.
         """
         child = await self._spawn()
         if not await self._ready(child):
             raise MeshError(f"Envoy did not start: {self.complaint() or last_line(self._log)}")
+        # It serves without what it refused, and nobody would wonder why some requests go nowhere.
+        if reason := self.complaint():
+            raise MeshError(f"Envoy refused the configuration: {reason}")
         self._watch = asyncio.create_task(self._keep_running(child), name="envoy")
 
     async def stop(self) -> None:

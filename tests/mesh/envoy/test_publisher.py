@@ -1,7 +1,9 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from marskit.domain.records import Severity
 from marskit.http import Answer, HttpClient
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
-from marskit.mesh.port import Applied, Rejected, Unknown
+from marskit.mesh.port import Applied, MeshError, Rejected, Unknown
 from marskit.ports import PortPicker
 from marskit.processes import Children
 
@@ -66,8 +68,9 @@ class Bench:
         return await self.http.get(f"http://127.0.0.1:{self.port}/")
 
 
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+@asynccontextmanager
+async def made_in(tmp_path: Path) -> AsyncIterator[Bench]:
+    """Everything but a running Envoy."""
     ports, children, sentences = PortPicker(), Children(), list[str]()
     port = ports.pick()
 
@@ -86,13 +89,33 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     )
     probes = {"rds-edge.json": f"http://127.0.0.1:{port}/"}
     publisher = Publisher(tmp_path, proxy, http, probes=probes, probe_headers={})
-    made = Bench(tmp_path, port, proxy, http, publisher, sentences)
-    publisher.write(made.resources())
-    await proxy.start()
-    yield made
+    yield Bench(tmp_path, port, proxy, http, publisher, sentences)
     await proxy.stop()
     await http.close()
     await children.close(grace_s=1)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with made_in(tmp_path) as made:
+        made.publisher.write(made.resources())
+        await made.proxy.start()
+        yield made
+
+
+async def test_a_first_configuration_that_envoy_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    async with made_in(tmp_path) as bench:
+        bench.publisher.write(bench.resources(status=99))
+        with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*DirectResponseAction"):
+            await bench.proxy.start()
+
+
+async def test_a_listener_port_that_is_taken_is_told_in_envoys_words(tmp_path: Path) -> None:
+    async with made_in(tmp_path) as bench:
+        with socket.create_server(("127.0.0.1", bench.port)):
+            bench.publisher.write(bench.resources())
+            with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*Address already in use"):
+                await bench.proxy.start()
 
 
 async def test_a_change_is_acknowledged_and_then_seen_in_answers(bench: Bench) -> None:

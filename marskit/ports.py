@@ -2,10 +2,13 @@
 
 import random
 import socket
+from collections import deque
 
 LOOPBACK = "127.0.0.1"
 # Below the range of outgoing connections, which would take a port between choice and use.
 _FIRST, _LAST = 20_000, 31_999
+# Enough for whoever got one to be listening; a replica that restarts for days must not use up the range.
+_REMEMBERED = 1000
 
 
 def is_free(port: int) -> bool:
@@ -28,13 +31,13 @@ class PortPicker:
     def __init__(self) -> None:
         # Unseeded on purpose: two runs with the same seed must not reach for the same ports.
         self._random = random.SystemRandom()
-        self._given: set[int] = set()
+        self._given: deque[int] = deque(maxlen=_REMEMBERED)
 
     def pick(self) -> int:
-        """A free port that this picker has not given before; raises OSError when there is none."""
+        """A free port that this picker has not given lately; raises OSError when there is none."""
         for _ in range(1000):
             port = self._random.randint(_FIRST, _LAST)
             if port not in self._given and is_free(port):
-                self._given.add(port)
+                self._given.append(port)
                 return port
         raise OSError(f"no free port between {_FIRST} and {_LAST} on {LOOPBACK}")

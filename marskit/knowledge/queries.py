@@ -83,10 +83,10 @@ def list_runs(root: Path) -> RunList:
     for folder in sorted(root.glob("run=*")):
         try:
             head = _head(folder)
+            rows, problems = _rows(folder, _Counted._fields)
         except KnowledgeError as error:
             unreadable.append(str(error))
             continue
-        rows, problems = _rows(folder, _Counted._fields)
         unreadable += problems
         counted = figures(_Counted(*row) for row in rows)
         runs.append(

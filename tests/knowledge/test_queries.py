@@ -37,6 +37,16 @@ async def test_the_list_shows_the_headline_figures(tmp_path: Path) -> None:
     assert summary.figures == figures(load_run(tmp_path, run).records)
 
 
+async def test_a_run_whose_files_are_gone_does_not_hide_the_others(tmp_path: Path) -> None:
+    gone, kept = await store(tmp_path, [cycle(1)]), await store(tmp_path, [cycle(1)])
+    (run_folder(tmp_path, gone) / "cycles-000002-000002.parquet").symlink_to(tmp_path / "nowhere")
+    listed = list_runs(tmp_path)
+    assert [summary.run for summary in listed.runs] == [kept]
+    assert listed.unreadable == (
+        f"{run_folder(tmp_path, gone)}: its files change faster than they can be read.",
+    )
+
+
 async def test_runs_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     good = await store(tmp_path, [cycle(1)])
     bad = await store(tmp_path, [cycle(1)])

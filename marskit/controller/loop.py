@@ -20,12 +20,14 @@ from marskit.domain.events import (
     Event,
     ExecuteEnded,
     Monitored,
+    Observed,
     PhaseStarted,
     Planned,
 )
 from marskit.domain.records import (
     Cycle,
     Diagnosis,
+    Effect,
     Execution,
     Mode,
     Observation,
@@ -89,8 +91,10 @@ class Loop:
         self._notices = notices
         self._between: list[Execution] = []
         self._incidents: list[Incident] = []
+        self._effects_seen: tuple[Effect, ...] = ()
         self._cpu = CpuMeter()
         bus.subscribe(self._note_incident)
+        bus.subscribe(self._note_effects)
 
     def note(self, execution: Execution) -> None:
         """Take an execution, whoever asked for it, into the record of the next cycle that completes."""
@@ -102,6 +106,15 @@ class Loop:
     def _note_incident(self, event: Event) -> None:
         if isinstance(event, Incident):
             self._incidents.append(event)
+
+    def _note_effects(self, event: Event) -> None:
+        # Not by the cycle's clock: a loop that is paused would read them off a window long after.
+        if isinstance(event, Observed):
+            self._effects_seen += self._effects.due(
+                self._clock.now(),
+                self._mesh.configuration,
+                lambda since_s: self._telemetry.observe(since_s=since_s),
+            )
 
     def view(self, observation: Observation | None = None) -> PlanningView:
         """What planner and shield may look at now; `observation` is the newest one unless given."""
@@ -126,9 +139,7 @@ class Loop:
         await self._enter(number, Phase.MONITOR)
         started_at_s = self._clock.now()
         observation = self._telemetry.observe()
-        effects = self._effects.due(
-            started_at_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
-        )
+        effects, self._effects_seen = self._effects_seen, ()
         self._bus.publish(Monitored(self._clock.now(), number, observation))
 
         await self._enter(number, Phase.ANALYSE)

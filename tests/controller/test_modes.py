@@ -261,3 +261,19 @@ async def test_effects_are_in_the_cycle_after_a_whole_window(make_rig: MakeRig) 
     await asyncio.sleep(12)
     told = [(cycle.id, [effect.execution for effect in cycle.effects]) for cycle in rig.knowledge.cycles]
     assert told == [(1, []), (2, []), (3, []), (4, [1]), (5, []), (6, []), (7, [])]
+
+
+async def test_an_effect_is_read_off_the_window_after_it_however_long_the_loop_pauses(
+    make_rig: MakeRig,
+) -> None:
+    rig = await make_rig().start()
+    await asyncio.sleep(6)
+    await rig.do(Act(GROW))
+    await asyncio.sleep(10)
+    rig.load.factor = 20.0
+    await asyncio.sleep(10)
+    await rig.do(StepCycle())
+    (effect,) = rig.knowledge.cycles[0].effects
+    assert effect.latency_p95_before_ms is not None
+    assert effect.latency_p95_after_ms is not None
+    assert effect.latency_p95_after_ms == pytest.approx(effect.latency_p95_before_ms, rel=0.1)

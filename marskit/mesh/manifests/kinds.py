@@ -4,10 +4,12 @@ from marskit.mesh.manifests.fields import Field, FieldError, suggestion
 
 ISTIO_VERSIONS = tuple(f"networking.istio.io/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
 SUPPORTED = {
+    "ConfigMap": ("v1",),
     "Deployment": ("apps/v1",),
     "DestinationRule": ISTIO_VERSIONS,
     "Gateway": ISTIO_VERSIONS,
     "Namespace": ("v1",),
+    "Secret": ("v1",),
     "Service": ("v1",),
     "ServiceAccount": ("v1",),
     "VirtualService": ISTIO_VERSIONS,
@@ -18,7 +20,6 @@ WITHOUT_MEANING = frozenset(
     {
         "ClusterRole",
         "ClusterRoleBinding",
-        "ConfigMap",
         "HorizontalPodAutoscaler",
         "LimitRange",
         "NetworkPolicy",
@@ -30,7 +31,6 @@ WITHOUT_MEANING = frozenset(
         "Role",
         "RoleBinding",
         "Route",
-        "Secret",
         "ServiceMeshMember",
         "ServiceMeshMemberRoll",
         "ServiceMonitor",

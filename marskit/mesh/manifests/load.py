@@ -14,8 +14,9 @@ from marskit.mesh.manifests.model import Document, ManifestError, MeshConfig
 from marskit.mesh.manifests.parse import Parsed, parse
 from marskit.mesh.manifests.read import Source, read_files
 from marskit.mesh.manifests.validate import validate
-from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+from marskit.mesh.manifests.workloads import Deployment, KeyValues, KubernetesService
 
+STORES = ("ConfigMap", "Secret")
 DEFAULT_NAMESPACE = "default"
 NO_OBJECT = ""
 
@@ -41,10 +42,11 @@ def load_mesh(
     sources = _objects(read_files(paths), notices)
     namespaces = frozenset(d.name if d.kind == "Namespace" else d.namespace for d, _ in sources.values())
     parsed: list[Parsed] = []
-    for document, source in sources.values():
+    # Deployments take variables from ConfigMaps and Secrets wherever those were written.
+    for document, source in sorted(sources.values(), key=lambda each: each[0].kind not in STORES):
         found: list[str] = []
         try:
-            item = parse(document, namespaces, local, found)
+            item = parse(document, namespaces, local, found, _all(parsed, KeyValues))
         except FieldError as error:
             raise source.error(f"{document.kind} {document.name}: {error}", error.path) from None
         parsed += [item] if item else []

@@ -1,5 +1,7 @@
 """One document in, the typed object it stands for out."""
 
+from collections.abc import Iterable
+
 from marskit.mesh.manifests.fields import Field
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
 from marskit.mesh.manifests.mapping import LocalMapping
@@ -8,15 +10,20 @@ from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.parse_deployment import parse_deployment
 from marskit.mesh.manifests.parse_destination_rule import destination_rule
 from marskit.mesh.manifests.parse_gateway import gateway
+from marskit.mesh.manifests.parse_key_values import config_map, secret
 from marskit.mesh.manifests.parse_service import kubernetes_service
 from marskit.mesh.manifests.parse_virtual_service import virtual_service
-from marskit.mesh.manifests.workloads import Deployment, KubernetesService
+from marskit.mesh.manifests.workloads import Deployment, KeyValues, KubernetesService
 
-Parsed = Deployment | KubernetesService | Gateway | VirtualService | DestinationRule
+Parsed = Deployment | KubernetesService | KeyValues | Gateway | VirtualService | DestinationRule
 
 
 def parse(
-    document: Document, namespaces: frozenset[str], mapping: LocalMapping, notices: list[str]
+    document: Document,
+    namespaces: frozenset[str],
+    mapping: LocalMapping,
+    notices: list[str],
+    stores: Iterable[KeyValues] = (),
 ) -> Parsed | None:
     """The typed object, or None for kinds that only have to exist.
 
@@ -25,6 +32,7 @@ def parse(
         namespaces: All namespaces that the manifests know.
         mapping: How images run locally; it wins over annotations.
         notices: Takes up what has no meaning on this machine.
+        stores: The ConfigMaps and Secrets that Deployments may take variables from.
 
     Raises:
         FieldError: A field is wrong or not supported.
@@ -33,11 +41,15 @@ def parse(
     scope = Scope(document.namespace, namespaces)
     match document.kind:
         case "Deployment":
-            parsed = parse_deployment(root, name, document.namespace, mapping)
+            parsed = parse_deployment(root, name, document.namespace, mapping, stores)
             notices.extend(parsed.notices)
             return parsed.deployment
         case "Service":
             return kubernetes_service(root, name, document.namespace, mapping)
+        case "ConfigMap":
+            return config_map(root, name, document.namespace)
+        case "Secret":
+            return secret(root, name, document.namespace)
         case "Gateway":
             return gateway(root, name, scope)
         case "VirtualService":

@@ -4,8 +4,10 @@ import re
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
 from marskit.mesh.manifests.mapping import url_path
+from marskit.mesh.manifests.parse_key_values import CONFIG_MAP, SECRET, Stores
 from marskit.mesh.manifests.values import parse_cpu_millis
 from marskit.mesh.manifests.workloads import Probe
+from marskit.ports import LOOPBACK
 
 _MAPPINGS = ("lifecycle", "livenessProbe", "securityContext", "startupProbe")
 _FIELDS = (
@@ -13,6 +15,7 @@ _FIELDS = (
     "args",
     "command",
     "env",
+    "envFrom",
     "image",
     "imagePullPolicy",
     "name",
@@ -35,7 +38,7 @@ Ports = tuple[tuple[str | None, int], ...]
 
 def container_fields(field: Field) -> Fields:
     """The container's fields; those without a meaning on this machine are only looked at for their type."""
-    entry = field.fields(_FIELDS, ("envFrom",))
+    entry = field.fields(_FIELDS)
     for key in _MAPPINGS:
         entry.take(key, Field.entries)
     return entry
@@ -52,9 +55,9 @@ def _port(field: Field) -> tuple[str | None, int]:
 
 
 def environment(
-    field: Field, namespace: str, overridden: frozenset[str], notices: list[str]
+    field: Field, namespace: str, overridden: frozenset[str], stores: Stores, notices: list[str]
 ) -> tuple[tuple[str, str], ...]:
-    """The variables with their literal values; `$(NAME)` stands for an earlier one, as in Kubernetes."""
+    """The variables with their values; `$(NAME)` stands for an earlier one, as in Kubernetes."""
     env: dict[str, str] = {}
     for item in field.items():
         entry = item.fields(("name", "value", "valueFrom"))
@@ -65,17 +68,36 @@ def environment(
             env[name] = _expand(entry.take("value", Field.any_text, ""), env)
         elif name in overridden:
             continue
-        elif source.value == {"fieldRef": {"fieldPath": "metadata.namespace"}}:
-            env[name] = namespace
-        elif source.value == {"fieldRef": {"fieldPath": "metadata.name"}}:
-            notices.append(f"the variable {name} (the pod's name) is not set on this machine")
-        else:
-            raise FieldError(
-                source.path,
-                f"is not supported by marskit's local mesh; give {name} a value in the annotation"
-                " marskit.dev/env or in the mapping file",
-            )
+        elif (value := _from_elsewhere(source, name, namespace, stores, notices)) is not None:
+            env[name] = value
     return tuple(env.items())
+
+
+def _from_elsewhere(
+    source: Field, name: str, namespace: str, stores: Stores, notices: list[str]
+) -> str | None:
+    """The value of a `valueFrom`, or None when there is none here."""
+    own_value = f"give {name} a value in the annotation marskit.dev/env or in the mapping file"
+    kinds = source.fields(("configMapKeyRef", "fieldRef", "resourceFieldRef", "secretKeyRef"))
+    kind = kinds.one_of(*kinds.children)
+    if kind == "configMapKeyRef":
+        return stores.value(kinds.children[kind], CONFIG_MAP, own_value)
+    if kind == "secretKeyRef":
+        return stores.value(kinds.children[kind], SECRET, own_value)
+    match kinds.take("fieldRef", _field_path):
+        case "metadata.namespace":
+            return namespace
+        case "metadata.name":
+            notices.append(f"the variable {name} (the pod's name) is not set on this machine")
+            return None
+        case "status.hostIP" | "status.podIP":
+            return LOOPBACK
+        case _:
+            raise FieldError(source.path, f"is not supported by marskit's local mesh; {own_value}")
+
+
+def _field_path(field: Field) -> str:
+    return field.fields(("apiVersion", "fieldPath")).need("fieldPath", Field.text)
 
 
 def _variable(field: Field) -> str:

@@ -1,5 +1,6 @@
 """Deployments: how many replicas of which pod, within which bounds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
@@ -12,9 +13,10 @@ from marskit.mesh.manifests.parse_container import (
     ports,
     readiness,
 )
+from marskit.mesh.manifests.parse_key_values import Stores
 from marskit.mesh.manifests.parse_local import local_environment, local_process, metrics_path
 from marskit.mesh.manifests.parse_pod import Pod, read_pod
-from marskit.mesh.manifests.workloads import Deployment, Probe
+from marskit.mesh.manifests.workloads import Deployment, KeyValues, Probe
 
 _ANNOTATIONS = ("max-replicas", "min-replicas")
 _DEFAULT_MAXIMUM = 10
@@ -38,8 +40,10 @@ class ParsedDeployment:
     notices: tuple[str, ...]
 
 
-def parse_deployment(root: Field, name: str, namespace: str, mapping: LocalMapping) -> ParsedDeployment:
-    """A Deployment; the mapping wins over its annotations."""
+def parse_deployment(
+    root: Field, name: str, namespace: str, mapping: LocalMapping, stores: Iterable[KeyValues] = ()
+) -> ParsedDeployment:
+    """A Deployment; the mapping wins over its annotations, and `stores` is where variables come from."""
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     spec = object_spec(root).fields(_FIELDS)
     spec.take("strategy", Field.entries)
@@ -49,9 +53,13 @@ def parse_deployment(root: Field, name: str, namespace: str, mapping: LocalMappi
     image = entry.need("image", Field.text)
     override = mapping.image(image)
     local_env = local_environment(pod.annotations, override)
+    own = Stores(namespace, stores)
+    overridden = frozenset(dict(local_env))
     notices = list(pod.notices)
     container_ports = entry.take("ports", ports, ())
     probe = entry.take("readinessProbe", lambda f: readiness(f, container_ports, notices))
+    shared = entry.take("envFrom", own.everything, ())
+    env = entry.take("env", lambda f: environment(f, namespace, overridden, own, notices), ())
     replicas = spec.take("replicas", Field.integer, 1)
     minimum, maximum = _bounds(annotations, mapping, name, replicas)
     deployment = Deployment(
@@ -61,7 +69,7 @@ def parse_deployment(root: Field, name: str, namespace: str, mapping: LocalMappi
         replicas=replicas,
         image=image,
         container_port=container_ports[0][1] if container_ports else None,
-        env=entry.take("env", lambda f: environment(f, namespace, frozenset(dict(local_env)), notices), ()),
+        env=tuple((dict(shared) | dict(env)).items()),
         readiness=Probe(override.readiness_path) if override.readiness_path else probe,
         metrics_path=override.metrics_path or metrics_path(pod.annotations),
         cpu_request_millis=entry.take("resources", cpu_request_millis),

@@ -53,6 +53,16 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyValues:
+    """A ConfigMap or a Secret."""
+
+    kind: str
+    name: str
+    namespace: str
+    data: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KubernetesService:
     """A Service that selects pods by label."""
 

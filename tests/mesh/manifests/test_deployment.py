@@ -92,6 +92,11 @@ def test_a_variable_from_elsewhere_needs_a_local_value() -> None:
     assert deployment(secret, mapping=mapping).env == ()
 
 
+def test_the_address_of_the_pod_is_that_of_this_machine() -> None:
+    found = deployment("env: [{name: IP, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: status.podIP}}}]")
+    assert found.env == (("IP", "127.0.0.1"),)
+
+
 def test_the_name_of_the_pod_is_left_out_with_a_notice() -> None:
     found = parsed("env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]")
     assert found.deployment.env == ()
@@ -179,7 +184,10 @@ def test_what_is_left_out_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("container", "pod"),
     [
-        ("envFrom: [{configMapRef: {name: c}}]", ""),
+        ("envFrom: [{prefix: A_}]", ""),
+        ("envFrom: [{secretRef: {name: c}}]", ""),
+        ("env: [{name: A, valueFrom: x}]", ""),
+        ("env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}]", ""),
         ("securityContext: strict", ""),
         ("resources: {requests: {cpu: lots}}", ""),
         ("readinessProbe: {httpGet: {path: ready, port: 80}}", ""),

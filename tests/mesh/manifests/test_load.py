@@ -107,7 +107,7 @@ def test_a_list_is_its_items(tmp_path: Path) -> None:
 def test_what_has_no_meaning_here_is_noticed(tmp_path: Path) -> None:
     others = "".join(
         f"---\napiVersion: x/v1\nkind: {kind}\nmetadata: {{name: other}}\n"
-        for kind in ("Route", "ServiceMeshMemberRoll", "HorizontalPodAutoscaler", "ConfigMap")
+        for kind in ("Route", "ServiceMeshMemberRoll", "HorizontalPodAutoscaler", "PodDisruptionBudget")
     )
     silent = "---\nkind: Kustomization\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n"
     file = write(tmp_path, "a.yaml", f"{deployment('a').strip()}\n{others}{silent}---\nreplicas: 3\n")
@@ -115,7 +115,7 @@ def test_what_has_no_meaning_here_is_noticed(tmp_path: Path) -> None:
         f"{file}:12: Route other has no meaning here and is passed over",
         f"{file}:16: ServiceMeshMemberRoll other has no meaning here and is passed over",
         f"{file}:20: HorizontalPodAutoscaler other has no meaning here and is passed over",
-        f"{file}:24: ConfigMap other has no meaning here and is passed over",
+        f"{file}:24: PodDisruptionBudget other has no meaning here and is passed over",
         f"{file}:34: this is no Kubernetes object and is passed over",
     )
 

@@ -290,8 +290,20 @@ CASES = {
     "a variable from a secret": (
         FRONT_ENV,
         "              valueFrom: {secretKeyRef: {name: s, key: k}}  # HERE\n",
+        "Deployment front: spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef names k of Secret"
+        " s, which is not there; give CART_URL a value in the annotation marskit.dev/env or in the mapping",
+    ),
+    "a variable from a limit": (
+        FRONT_ENV,
+        "              valueFrom: {resourceFieldRef: {resource: limits.cpu}}  # HERE\n",
         "Deployment front: spec.template.spec.containers[0].env[0].valueFrom is not supported by marskit's"
         " local mesh; give CART_URL a value in the annotation marskit.dev/env or in the mapping file",
+    ),
+    "variables from nowhere": (
+        FRONT_ENV,
+        f"{FRONT_ENV}          envFrom: [{{configMapRef: {{name: c}}}}]  # HERE\n",
+        "Deployment front: spec.template.spec.containers[0].envFrom[0].configMapRef names ConfigMap c,"
+        " which is not there",
     ),
     "a typo in a container": (
         CART_IMAGE,
@@ -342,8 +354,8 @@ CASES = {
     "an unknown kind": (
         "kind: Namespace\n",
         "kind: EnvoyFilter  # HERE\n",
-        "kind EnvoyFilter is not supported by marskit's local mesh; supported here: Deployment,"
-        " DestinationRule, Gateway, Namespace, Service, ServiceAccount, VirtualService",
+        "kind EnvoyFilter is not supported by marskit's local mesh; supported here: ConfigMap,"
+        " Deployment, DestinationRule, Gateway, Namespace, Secret, Service, ServiceAccount, VirtualService",
     ),
     "a misspelt kind": (
         "kind: Namespace\n",

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from marskit.domain.actions import describe
+from marskit.domain.events import FaultInjected, Noticed
 from marskit.domain.faults import ClearFaults, describe_fault
+from marskit.domain.goals import Goals
 from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.domain.state import State
 from marskit.views import text
@@ -17,6 +19,8 @@ _OUTCOMES = {
     Outcome.WITHHELD: ("◌", Tone.DIM),
 }
 _ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo"}
+WHO = 8
+"""The most letters that say who did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +37,13 @@ class LogRow:
 
 def log_rows(state: State, limit: int = 200) -> tuple[LogRow, ...]:
     """The newest `limit` rows."""
-    executed = {e.id: e for e in state.executions}
+    goals = state.started.goals if state.started else Goals(())
+    effects = ((cycle.ended_at_s, effect) for cycle in state.cycles for effect in cycle.effects)
     rows = [
-        *(_execution(e) for e in state.executions),
-        *(
-            _effect(effect, cycle.ended_at_s, executed.get(effect.execution))
-            for cycle in state.cycles
-            for effect in cycle.effects
-        ),
-        *(
-            _row(
-                f.at_s,
-                "✚" if isinstance(f.fault, ClearFaults) else "↯",
-                "chaos",
-                describe_fault(f.fault),
-                Tone.PERSON,
-            )
-            for f in state.fault_log
-        ),
-        *(_row(n.at_s, "!", n.subject, n.sentence, of_severity(n.severity)) for n in state.notices),
+        *(_execution(execution) for execution in state.executions),
+        *(_row(at_s, "↳", "effect", effect.sentence, effect_tone(effect, goals)) for at_s, effect in effects),
+        *(_fault(event) for event in state.fault_log),
+        *(_notice(notice) for notice in state.notices),
     ]
     return tuple(sorted(rows, key=lambda row: row.at_s, reverse=True)[:limit])
 
@@ -63,6 +55,16 @@ def log_document(state: State) -> Document:
         for row in log_rows(state)
     )
     return rows or (Sentence("Nothing was done yet.", Tone.DIM),)
+
+
+def effect_tone(effect: Effect, goals: Goals) -> Tone:
+    """Well when it helped or the objective holds all the same, as after giving up a replica too many."""
+    before_ms, after_ms = effect.latency_p95_before_ms, effect.latency_p95_after_ms
+    slo = goals.slo(effect.service)
+    slower = before_ms is not None and after_ms is not None and after_ms > before_ms
+    over = slo is None or after_ms is None or after_ms > slo.latency_ms
+    failing = (effect.error_percent_after or 0.0) > (effect.error_percent_before or 0.0)
+    return Tone.WARN if failing or (slower and over) else Tone.OK
 
 
 def outcome_mark(outcome: Outcome) -> tuple[str, Tone]:
@@ -89,8 +91,12 @@ def _execution(execution: Execution) -> LogRow:
     return _row(execution.at_s, symbol, origin_name(execution.origin), words, tone)
 
 
-def _effect(effect: Effect, at_s: float, execution: Execution | None) -> LogRow:
-    before, after = effect.latency_p95_before_ms, effect.latency_p95_after_ms
-    better = before is not None and after is not None and after <= before
-    what = f"{describe(execution.action)}: " if execution else ""
-    return _row(at_s, "↳", "effect", f"{what}{effect.sentence}", Tone.OK if better else Tone.WARN)
+def _fault(event: FaultInjected) -> LogRow:
+    symbol = "✚" if isinstance(event.fault, ClearFaults) else "↯"
+    return _row(event.at_s, symbol, "chaos", describe_fault(event.fault), Tone.PERSON)
+
+
+def _notice(notice: Noticed) -> LogRow:
+    """Its sentence names a long subject anyway, such as a replica."""
+    who = notice.subject if len(notice.subject) <= WHO else "notice"
+    return _row(notice.at_s, "!", who, notice.sentence, of_severity(notice.severity))

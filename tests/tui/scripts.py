@@ -413,7 +413,15 @@ def executed() -> Story:
 def recovered() -> Story:
     story = executed().finish().tell(RunningChanged(68.0, running=True))
     story.observe(6)
-    effect = Effect(1, "orders", 812.0, 141.0, 2.1, 0.0, "p95 of orders fell from 812 ms to 141 ms.")
+    effect = Effect(
+        1,
+        "orders",
+        812.0,
+        141.0,
+        2.1,
+        0.0,
+        "p95 of orders fell from 812 ms to 141 ms after “scale payments to 4”.",
+    )
     story.turn(effects=(effect,))
     story.slowed = 1.6
     story.tell(FaultInjected(story.now_s, SlowDown("payments", 1.6)))

@@ -9,7 +9,11 @@ from tui.drawing.layout import Hop, Layout, Slot, lay_out
 from tui.drawing.node import draw_node, node_width
 from tui.drawing.rows import Row, first_fitting
 
-GUTTER_MIN, GUTTER_MAX = 13, 36
+GUTTERS = (11, 8)
+"""Cells between layers: the least that labels need, and the least that lines need."""
+GUTTER_MAX = 36
+NAMES = (14, 10)
+"""The least that a node is narrowed to before the gutters are, and after."""
 _SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))
 """Rows of a node and between nodes, from roomy to dense."""
 
@@ -84,6 +88,7 @@ def draw_topology(view: TopologyView, width: int, height: int, selected: str | N
         if hop.last:
             _label(grid, hop, layout, frames)
     left, top = _window(hits, selected, full_width, full_height, width, room)
+    _hint(grid, left, top, width, room)
     return Drawing(
         (*grid.rows(left, top, width, room), *foot),
         tuple(Hit(h.name, h.x - left, h.y - top, h.width, h.height) for h in hits),
@@ -128,15 +133,18 @@ def _needed(layer: tuple[Slot, ...], tall: int, gap: int) -> int:
 def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], list[int]]:
     """The left edge and the width of every layer; what is left over goes to the gutters, then around."""
     widths = [
-        max((node_width(slot.node, dense=dense) for slot in layer if slot.node), default=1)
+        max(
+            (node_width(slot.node, dense=dense and len(slot.edges) < 2) for slot in layer if slot.node),
+            default=1,
+        )
         for layer in layout.layers
     ]
-    gutters = len(widths) - 1
+    gutters = max(1, len(widths) - 1)
+    for least_gutter, least_name in zip(GUTTERS, NAMES, strict=True):
+        while width - sum(widths) < gutters * least_gutter and max(widths) > least_name:
+            widths[widths.index(max(widths))] -= 1
     spare = width - sum(widths)
-    while gutters and spare < gutters * GUTTER_MIN and max(widths) > 14:
-        widths[widths.index(max(widths))] -= 1
-        spare += 1
-    gutter = min(GUTTER_MAX, max(GUTTER_MIN, spare // gutters)) if gutters else 0
+    gutter = min(GUTTER_MAX, max(GUTTERS[-1], spare // gutters))
     around = max(0, spare - gutter * gutters)
     widths = [w + min(8, around // (2 * len(widths))) for w in widths]
     x = max(0, (width - sum(widths) - gutter * gutters) // 2)
@@ -217,6 +225,20 @@ def _foot(view: TopologyView, layout: Layout) -> tuple[Row, ...]:
     words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
     words += [f"✖ {lost} reached no replica" for lost in view.lost]
     return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()
+
+
+def _hint(grid: Grid, left: int, top: int, width: int, height: int) -> None:
+    """Mark the sides on which the graph goes on; the arrow keys lead there."""
+    middle_x, middle_y = left + width // 2, top + height // 2
+    sides = (
+        (left > 0, left, middle_y, "‹"),
+        (left + width < grid.width, left + width - 1, middle_y, "›"),
+        (top > 0, middle_x, top, "↑"),
+        (top + height < grid.height, middle_x, top + height - 1, "↓"),
+    )
+    for goes_on, x, y, mark in sides:
+        if goes_on:
+            grid.write(x, y, mark, "key")
 
 
 def _window(

@@ -3,12 +3,9 @@
 import textwrap
 from collections.abc import Sequence
 
-from marskit.views.actions import LogRow
+from marskit.views.actions import WHO, LogRow
 from tui.drawing.rows import Row
 from tui.widgets.canvas import Canvas
-
-WHO = 8
-"""Cells for who did it."""
 
 
 class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
@@ -29,7 +26,7 @@ class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
 def log_lines(row: LogRow, width: int) -> list[Row]:
     """One row of the log, as many lines as its text takes."""
     role = row.tone if row.tone in ("bad", "warn") else "plain"
-    head: Row = ((row.time, "dim"), (f" {row.symbol} ", row.tone), (f"{row.who:<{WHO}.{WHO}} ", "dim"))
+    head: Row = ((row.time, "dim"), (f" {row.symbol} ", row.tone), (f"{row.who:<{WHO}} ", "dim"))
     indent = " " * (len(row.time) + 3 + WHO + 1)
     first, *rest = textwrap.wrap(row.text, max(12, width - len(indent))) or [""]
     return [(*head, (first, role)), *(((indent, "plain"), (line, role)) for line in rest)]

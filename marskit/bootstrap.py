@@ -29,6 +29,7 @@ async def build(settings: Settings) -> Controller:
         ManifestError: A manifest or the mapping file is wrong.
         ScenarioError: The scenario is wrong, or there is none of that name.
         UnknownPlanner: There is no planner of that name.
+        MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
         KnowledgeError: Nothing can be written to the folder for runs.
     """
     clock = LoopClock()

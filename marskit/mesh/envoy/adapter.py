@@ -66,12 +66,20 @@ class EnvoyMesh:
 
         Raises:
             ManifestError: The mesh has no entrance, or Envoy's configuration cannot express something.
+            MeshError: A program or a folder that it needs is missing, or the gateway's port is in use.
         """
         self._config = config
         self._clock = clock
         self._seed = seed
         self._gateway_port = gateway_port
+        self._binary = envoy_binary()
         self._listeners = expressible_listeners(config)
+        self._picker = PortPicker()
+        self._ports = {listener.name: self._port(listener) for listener in self._listeners}
+        self._launches = {
+            each.name: launch(each, local_environment(config, each, self._listener_port), config.root)
+            for each in config.deployments
+        }
         self._prepare = prepare
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._sets: dict[str, ReplicaSet] = {}
@@ -160,8 +168,6 @@ class EnvoyMesh:
 
     async def _start(self) -> str:
         started_s = self._clock.now()
-        ports = PortPicker()
-        self._ports = {listener.name: self._port(listener, ports) for listener in self._listeners}
         if self._prepare is not None:
             self._progress("packages", "installing what the services need; only the first start does")
             await self._prepare()
@@ -182,11 +188,11 @@ class EnvoyMesh:
         self._meter = OccupancyMeter(self._http)
         self._probe_token = secrets.token_hex(8)
         self._proxy = Proxy(
-            envoy_binary(),
+            self._binary,
             xds=xds,
             log=logs / "envoy.log",
             children=self._children,
-            ports=ports,
+            ports=self._picker,
             http=self._http,
             report=self._notice,
         )
@@ -204,7 +210,7 @@ class EnvoyMesh:
             probe_headers={PROBE_HEADER: self._probe_token},
         )
         for deployment in self._config.deployments:
-            self._sets[deployment.name] = self._replica_set(deployment, ports, logs)
+            self._sets[deployment.name] = self._replica_set(deployment, logs)
             self._endings.push_async_callback(self._sets[deployment.name].stop)
         self._publisher.write(self._render(self._config))
         # One replica of each first: on few cores, the first answer would wait for all the others.
@@ -222,14 +228,13 @@ class EnvoyMesh:
         self._report(MeshReady(self._clock.now(), url))
         return url
 
-    def _replica_set(self, deployment: Deployment, ports: PortPicker, logs: Path) -> ReplicaSet:
-        environment = local_environment(self._config, deployment, self._listener_port)
+    def _replica_set(self, deployment: Deployment, logs: Path) -> ReplicaSet:
         replica_set = ReplicaSet(
             deployment,
-            launch=launch(deployment, environment, self._config.root),
+            launch=self._launches[deployment.name],
             seed=self._seed,
             children=self._children,
-            ports=ports,
+            ports=self._picker,
             http=self._http,
             logs=logs,
             published=self._publish,
@@ -291,9 +296,9 @@ class EnvoyMesh:
         name = next(li.name for li in self._listeners if (li.source, li.service, li.port) == wanted)
         return self._ports[name]
 
-    def _port(self, listener: Listener, ports: PortPicker) -> int:
+    def _port(self, listener: Listener) -> int:
         if listener != self._listeners[0] or self._gateway_port is None:
-            return ports.pick()
+            return self._picker.pick()
         if not is_free(self._gateway_port):
             raise MeshError(f"port {self._gateway_port} is in use: choose another with --gateway-port")
         return self._gateway_port

@@ -1,5 +1,6 @@
 """What goes wrong with manifests of others: one sentence each, and nothing is left running."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,6 @@ def test_a_mapping_for_an_unknown_image(tmp_path: Path) -> None:
     )
 
 
-@mesh
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
@@ -130,14 +130,19 @@ def test_a_mapping_for_an_unknown_image(tmp_path: Path) -> None:
         ),
         (["./missing", "{port}"], "Deployment ratings-v1 cannot be run: there is no program "),
         (["./mapping.toml", "{port}"], "mapping.toml may not be executed"),
-        (
-            ["sh", "-c", "echo hello; echo the till is locked >&2; exit 3", "{port}"],
-            "ratings-v1-1 does not start: the till is locked",
-        ),
     ],
 )
 async def test_a_program_that_cannot_run(command: list[str], sentence: str, tmp_path: Path) -> None:
-    assert sentence in await fails(mapping_with(tmp_path, (RATINGS, f"command = {command}")))
+    config = load_mesh([MANIFESTS], mapping=mapping_with(tmp_path, (RATINGS, f"command = {command}")))
+    with pytest.raises(MeshError, match=re.escape(sentence)):
+        EnvoyMesh(config, clock=LoopClock(), seed=1)
+
+
+@mesh
+async def test_a_program_that_ends_again_and_again(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo hello; echo the till is locked >&2; exit 3", "{port}"]
+    sentence = await fails(mapping_with(tmp_path, (RATINGS, f"command = {command}")))
+    assert "ratings-v1-1 does not start: the till is locked" in sentence
 
 
 @mesh

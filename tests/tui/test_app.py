@@ -1,8 +1,11 @@
 """States come in from another thread, failures become sentences, and leaving ends in time."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -147,6 +150,7 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
         await pilot.press("q")
         await until(pilot, lambda: "Stopping the load and the mesh" in text_of(app))
         runtime.tell(Progressed(60.0, "load", "stopped"))
+        await until(pilot, lambda: "✔ load  stopped" in text_of(app) and "going down" in text_of(app))
         runtime.go_on.set()
         await until(pilot, lambda: app.return_value is not None)
     assert (runtime.stopped, app.return_value) == (True, 0)
@@ -205,3 +209,21 @@ class SlowToStop(FakeRuntime):
         self.go_on.wait(timeout_s)
         self.tell(RunEnded(self.state.now_s, None))
         return True
+
+
+def test_the_screen_loads_nothing_heavy_and_nothing_of_the_run() -> None:
+    heavy = (
+        "polars",
+        "httpx",
+        "aiohttp",
+        "yaml",
+        "psutil",
+        "locust",
+        "gevent",
+        "torch",
+        "marskit.controller",
+    )
+    code = f"import sys, tui.app; print([m for m in {heavy!r} if m in sys.modules])"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

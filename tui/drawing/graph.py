@@ -10,6 +10,7 @@ from tui.drawing.node import draw_node, node_width
 from tui.drawing.rows import Row, first_fitting
 
 GUTTERS = (11, 8)
+DENSE_GUTTERS = (13, 8)
 """Cells between layers: the least that labels need, and the least that lines need."""
 GUTTER_MAX = 36
 NAMES = (14, 10)
@@ -140,7 +141,7 @@ def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], lis
         for layer in layout.layers
     ]
     gutters = max(1, len(widths) - 1)
-    for least_gutter, least_name in zip(GUTTERS, NAMES, strict=True):
+    for least_gutter, least_name in zip(DENSE_GUTTERS if dense else GUTTERS, NAMES, strict=True):
         while width - sum(widths) < gutters * least_gutter and max(widths) > least_name:
             widths[widths.index(max(widths))] -= 1
     spare = width - sum(widths)

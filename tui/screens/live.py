@@ -49,7 +49,6 @@ class LiveScreen(Screen[None]):
         self.series = Series(SeriesView(), id="series")
         self.load = Load(LoadView(), id="load")
         self.key_bar = KeyBar(KeyBarView(), id="keys")
-        self._chosen = False
         self._stopping = ""
 
     def compose(self) -> ComposeResult:
@@ -105,8 +104,8 @@ class LiveScreen(Screen[None]):
         return None if name == GATEWAY else name
 
     def document(self, state: State) -> Document:
-        """What the detail panel shows: how the mesh comes up, then the selected phase."""
-        if state.gateway_url is None or (state.ended is not None and state.ended.reason):
+        """What the detail panel shows: how the mesh comes up or goes down, else the selected phase."""
+        if self._stopping or state.gateway_url is None or (state.ended is not None and state.ended.reason):
             return progress_document(state)
         return phase_document(state, self.rail.selected)
 
@@ -122,7 +121,6 @@ class LiveScreen(Screen[None]):
 
     @on(Rail.Selected)
     def _phase_selected(self) -> None:
-        self._chosen = True
         self._show_detail()
         self._titles()
 
@@ -140,7 +138,7 @@ class LiveScreen(Screen[None]):
             self.rail.selected = Phase.PLAN
         elif not after.running and (old is None or (old.id, old.phase) != (new.id, new.phase)):
             self.rail.selected = new.phase
-        elif after.running and not self._chosen:
+        elif after.running and not self.rail.chosen:
             self.rail.selected = Phase.ANALYSE
 
     def _show_detail(self) -> None:
@@ -152,9 +150,9 @@ class LiveScreen(Screen[None]):
         self.series.show(series_view(self.state, service, span_s=SPAN_S))
 
     def _titles(self) -> None:
-        coming = self.state.gateway_url is None
         cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
-        self.detail.entitle("coming up" if coming else f"{self.rail.selected}{cycle}")
+        coming_up = "coming up" if self.state.gateway_url is None else ""
+        self.detail.entitle("going down" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
         self.topology.entitle("mesh", self.header.view.gateway_url or "")

@@ -50,6 +50,7 @@ class Canvas(Widget, Generic[View]):
         """Draw again, and send to the terminal the lines that differ."""
         before, size = self._rows, self.size
         if before is None or self._drawn_for != size:
+            self._rows = None
             self.refresh()
             return
         rows = self._rows = self._draw(size)

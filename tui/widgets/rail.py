@@ -33,6 +33,9 @@ class Rail(Canvas[LoopView], can_focus=True):
     selected: reactive[Phase] = reactive(Phase.MONITOR)
     """The phase whose detail is shown."""
 
+    chosen = False
+    """Whether a person chose it, rather than the loop by reaching it."""
+
     class Selected(Message):
         """A person chose a phase."""
 
@@ -83,4 +86,5 @@ class Rail(Canvas[LoopView], can_focus=True):
 
     def _choose(self, phase: Phase) -> None:
         self.selected = phase
+        self.chosen = True
         self.post_message(self.Selected(phase))

@@ -28,7 +28,9 @@ class PortPicker:
     Another program may still take a port between choice and use: whoever uses one must be ready to ask again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, taken: int | None = None) -> None:
+        """Never give `taken`, which somebody else will use."""
+        self._taken = taken
         # Unseeded on purpose: two runs with the same seed must not reach for the same ports.
         self._random = random.SystemRandom()
         self._given: deque[int] = deque(maxlen=_REMEMBERED)
@@ -37,7 +39,7 @@ class PortPicker:
         """A free port that this picker has not given lately; raises OSError when there is none."""
         for _ in range(1000):
             port = self._random.randint(_FIRST, _LAST)
-            if port not in self._given and is_free(port):
+            if port != self._taken and port not in self._given and is_free(port):
                 self._given.append(port)
                 return port
         raise OSError(f"no free port between {_FIRST} and {_LAST} on {LOOPBACK}")

@@ -1,6 +1,7 @@
 """Knowledge as Parquet: one dataset for all runs, one folder per run, one file per cycle until they merge."""
 
 import asyncio
+import contextlib
 import io
 import time
 from collections.abc import Callable
@@ -87,7 +88,9 @@ class _Writer:
         write_durably(self._path(part), _uncompressed(frame))
         self._singles[part] = frame
         if len(self._singles) > MOST_PARTS:
-            self._merge_singles()
+            # The cycle is stored: a merge that fails is made up for by the next one.
+            with contextlib.suppress(OSError):
+                self._merge_singles()
 
     def close(self) -> None:
         import polars as pl
@@ -97,9 +100,9 @@ class _Writer:
             self._merge({part: pl.read_parquet(self._path(part)) for part in self._merged})
 
     def _merge_singles(self) -> None:
-        singles, self._singles = self._singles, {}
-        if singles:
-            self._merged.append(self._merge(singles))
+        if self._singles:
+            self._merged.append(self._merge(self._singles))
+            self._singles = {}
 
     def _merge(self, frames: "dict[Part, pl.DataFrame]") -> Part:
         """Merge the files of these frames: first the merged one is durable, then the others go.
@@ -114,7 +117,7 @@ class _Writer:
             pl.concat(frames.values(), rechunk=True).write_parquet(content)
             write_durably(self._path(whole), content.getvalue())
             for part in frames:
-                self._path(part).unlink()
+                self._path(part).unlink(missing_ok=True)
         return whole
 
     def _path(self, part: Part) -> Path:

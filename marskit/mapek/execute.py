@@ -23,7 +23,7 @@ async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock:
         outcome = await mesh.execute(action)
     except ActionError as error:
         outcome = Rejected(str(error))
-    except MeshError as error:
+    except (MeshError, OSError) as error:
         outcome = Unknown(str(error))
     match outcome:
         case Applied(generation, pushed_after_ms, effective_after_ms):

@@ -93,7 +93,7 @@ async def test_a_merge_that_was_cut_short_shows_no_cycle_twice(
     for one in cycles:
         await knowledge.append(one, ())
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda self: (_ for _ in ()).throw(OSError("cut short")))
+        patch.setattr(Path, "unlink", lambda self, missing_ok: (_ for _ in ()).throw(OSError("cut short")))
         with pytest.raises(OSError, match="cut short"):
             await knowledge.close()
     assert len(parts(tmp_path, run)) == 7

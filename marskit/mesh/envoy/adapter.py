@@ -20,6 +20,7 @@ from marskit.domain.topology import Topology
 from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
+from marskit.mesh.envoy.logs import bound
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.replicas import ReplicaSet
@@ -40,7 +41,6 @@ START_TIMEOUT_S = 30.0
 SCALE_WAIT_S = 2.0
 """How long an action waits for new replicas before it reports them as still starting."""
 STOP_GRACE_S = 3.0
-LOG_LIMIT_BYTES = 4_000_000
 
 
 class EnvoyMesh:
@@ -74,7 +74,7 @@ class EnvoyMesh:
         self._gateway_port = gateway_port
         self._binary = envoy_binary()
         self._listeners = expressible_listeners(config)
-        self._picker = PortPicker()
+        self._picker = PortPicker(taken=gateway_port)
         self._ports = {listener.name: self._port(listener) for listener in self._listeners}
         self._launches = {
             each.name: launch(each, local_environment(config, each, self._listener_port), config.root)
@@ -137,7 +137,7 @@ class EnvoyMesh:
             )
             for (name, replica_set), occupancy in zip(self._sets.items(), occupancies, strict=True)
         )
-        self._bound_logs()
+        bound(self._folder / "logs")
         now_s = self._clock.now()
         duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
         return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
@@ -262,10 +262,13 @@ class EnvoyMesh:
         """Bring who serves now to Envoy."""
         async with self._publishing:
             resources = self._render(self._config)
-            if not self._proxy.starts:
-                self._publisher.write(resources)
-            elif not isinstance(outcome := await self._publisher.publish(resources), Applied):
-                self._notice(Severity.CRITICAL, "envoy", outcome.reason)
+            try:
+                if not self._proxy.starts:
+                    self._publisher.write(resources)
+                elif not isinstance(outcome := await self._publisher.publish(resources), Applied):
+                    self._notice(Severity.CRITICAL, "envoy", outcome.reason)
+            except OSError as error:
+                self._notice(Severity.CRITICAL, "envoy", f"the configuration cannot be written: {error}")
 
     def _check_faults(self, faults: tuple[WorkloadFault, ...]) -> None:
         try:
@@ -302,13 +305,6 @@ class EnvoyMesh:
         if not is_free(self._gateway_port):
             raise MeshError(f"port {self._gateway_port} is in use: choose another with --gateway-port")
         return self._gateway_port
-
-    def _bound_logs(self) -> None:
-        # Everything that writes here appends, so cutting a file to nothing loses old lines and nothing else.
-        for log in (self._folder / "logs").iterdir():
-            if log.stat().st_size > LOG_LIMIT_BYTES:
-                with log.open("r+b") as file:
-                    file.truncate()
 
     def _progress(self, step: str, detail: str) -> None:
         self._report(Progressed(self._clock.now(), step, detail))

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from marskit.domain.records import Severity
 from marskit.http import HttpClient, HttpError
-from marskit.mesh.envoy.replicas import Report, last_line
+from marskit.mesh.envoy.logs import last_line
+from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.port import MeshError
 from marskit.ports import LOOPBACK, PortPicker
 from marskit.processes import Child, Children
@@ -142,10 +143,19 @@ class Proxy:
             code = await child.wait()
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
             self._report(Severity.CRITICAL, "envoy", f"Envoy ended {how} and is started again")
-            child = await self._spawn()
-            while not await self._ready(child):
+            child = await self._restarted()
+            self._report(Severity.INFO, "envoy", "Envoy is back")
+
+    async def _restarted(self) -> Child:
+        """A new Envoy that serves, however often it takes."""
+        while True:
+            try:
+                child = await self._spawn()
+                if await self._ready(child):
+                    return child
                 child.kill_group()
                 await child.wait()
-                await asyncio.sleep(RESTART_WAIT_S)
-                child = await self._spawn()
-            self._report(Severity.INFO, "envoy", "Envoy is back")
+            except OSError as error:
+                sentence = f"Envoy cannot be started ({error.strerror or error}) and is tried again"
+                self._report(Severity.CRITICAL, "envoy", sentence)
+            await asyncio.sleep(RESTART_WAIT_S)

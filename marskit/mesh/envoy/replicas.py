@@ -9,6 +9,7 @@ from signal import SIGKILL
 from marskit.domain.records import Severity
 from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.launch import Launch
+from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, MeshError
 from marskit.ports import LOOPBACK, PortPicker
@@ -168,8 +169,8 @@ class ReplicaSet:
     async def _keep_running(self, replica: Replica) -> None:
         while True:
             await asyncio.sleep(BACK_OFF_S[min(replica.crashes, len(BACK_OFF_S) - 1)])
-            replica.port = self._ports.pick()
             try:
+                replica.port = self._ports.pick()
                 child = await self._children.spawn(
                     replica.name,
                     self._launch.arguments(replica.port),
@@ -178,7 +179,7 @@ class ReplicaSet:
                     log=self._log(replica),
                 )
             except OSError as error:
-                await self._ended(replica, f"cannot be started ({error.strerror})")
+                await self._ended(replica, f"cannot be started ({error.strerror or error})")
                 continue
             replica.child = child
             serving = asyncio.create_task(self._serve(replica, child))
@@ -247,14 +248,3 @@ class ReplicaSet:
         except (OSError, HttpError):
             return False
         return answer.is_success
-
-
-def last_line(log: Path) -> str:
-    """The line near the end of a log that says most: the last that names an error, else the last at all."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - 4096))
-        lines = [line.strip() for line in file.read().decode(errors="replace").split("\n") if line.strip()]
-        errors = [line for line in lines if "error" in line.lower()]
-        return next(iter(errors[-1:] or lines[-1:]), "")
-    return ""

@@ -1,9 +1,6 @@
 """The only place that chooses adapters and puts a run together."""
 
-import secrets
-import tempfile
 from functools import partial
-from pathlib import Path
 
 from marskit import services
 from marskit.agents.registry import PLANNERS, make_planner
@@ -19,6 +16,7 @@ from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
+from marskit.processes import scratch_path
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
 
@@ -61,7 +59,7 @@ async def build(settings: Settings) -> Controller:
         scenario,
         seed=settings.seed,
         clock=clock,
-        run_directory=Path(tempfile.gettempdir()) / f"marskit-locust-{secrets.token_hex(4)}",
+        run_directory=scratch_path("marskit-locust-"),
         workers=settings.locust_workers,
     )
     knowledge = ParquetKnowledge(settings.runs)

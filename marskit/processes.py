@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import secrets
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -69,12 +71,18 @@ class Children:
     """
 
     def __init__(self, *, scratch: Path | None = None) -> None:
-        """Own `scratch`, a directory that from the first spawn on disappears when the program does."""
+        """Own `scratch`, a directory that disappears when the program does, once `make_scratch` made it."""
         self._scratch = scratch
         self._running: set[Child] = set()
         self._guard: Child | None = None
         self._pipe = -1
         self._closed = False
+
+    def make_scratch(self) -> None:
+        """Make the scratch directory; the guard is there before it, so no death can leave it behind."""
+        assert self._scratch is not None
+        self._ensure_guard()
+        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def spawn(
         self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path
@@ -190,6 +198,11 @@ class Children:
             loop.call_later(_POLL_S, self._poll, loop, child, ended)
         else:
             ended(child)
+
+
+def scratch_path(prefix: str) -> Path:
+    """A path in the folder for temporary files that is nobody's yet, for `Children` to make and remove."""
+    return Path(tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
 
 
 def _settle(child: Child) -> None:

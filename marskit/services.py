@@ -8,14 +8,13 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from marskit.binaries import node_binary, npm_command
 from marskit.mesh.port import MeshError
-from marskit.processes import Children
+from marskit.processes import Children, scratch_path
 
 _INSTALL_TIMEOUT_S = 300
 _INSTALL = ("ci", "--omit=dev", "--ignore-scripts", "--no-progress", "--loglevel=error")
@@ -71,10 +70,11 @@ def install_dependencies(root: Path | None = None) -> None:
 
 async def install_in_child() -> None:
     """Install them in a process that can be given up at any moment, and that ends when this one is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="marskit-npm-"))
+    folder = scratch_path("marskit-npm-")
     log = folder / "install.log"
     children = Children(scratch=folder)
     try:
+        children.make_scratch()
         command = (sys.executable, "-m", "marskit.services", "install")
         cwd = services_root().parent
         child = await children.spawn("npm", command, env=os.environ, cwd=cwd, log=log)

@@ -56,7 +56,7 @@ class LocustChild:
         """
         for _ in range(_ATTEMPTS):
             try:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._children.make_scratch()
                 await self._launch()
             except OSError as error:
                 raise LoadError(f"Locust cannot be started: {error}.") from error

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
@@ -35,7 +34,7 @@ from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
 from marskit.ports import LOOPBACK, PortPicker, is_free
-from marskit.processes import Children
+from marskit.processes import Children, scratch_path
 
 START_TIMEOUT_S = 30.0
 SCALE_WAIT_S = 2.0
@@ -173,9 +172,10 @@ class EnvoyMesh:
             await self._prepare()
         self._http = HttpClient()
         self._endings.push_async_callback(self._http.close)
-        folder = self._folder = Path(tempfile.mkdtemp(prefix="marskit-"))
+        folder = self._folder = scratch_path("marskit-")
         self._children = Children(scratch=folder)
         self._endings.push_async_callback(self._children.close, grace_s=STOP_GRACE_S)
+        self._children.make_scratch()
         self._progress(
             "manifests", f"{len(self._config.deployments)} workloads, {len(self._listeners)} listeners"
         )

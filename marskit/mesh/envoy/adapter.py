@@ -31,6 +31,7 @@ from marskit.mesh.envoy.utilisation import OccupancyMeter
 from marskit.mesh.manifests.edit import edit
 from marskit.mesh.manifests.graph import Call, configuration, local_environment, topology
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
+from marskit.mesh.manifests.selection import selects
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
 from marskit.ports import LOOPBACK, PortPicker, is_free
@@ -240,6 +241,9 @@ class EnvoyMesh:
             published=self._publish,
             prepared=lambda replica: self._chaos.prepare(replica_set, replica),
             report=self._notice,
+            # Many manifests leave out containerPort; who has neither that nor a Service is a worker.
+            listens=deployment.container_port is not None
+            or any(selects(service, deployment) for service in self._config.services),
         )
         return replica_set
 

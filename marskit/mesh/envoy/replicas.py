@@ -71,8 +71,12 @@ class ReplicaSet:
         published: Callable[[], Awaitable[None]],
         prepared: Callable[[Replica], Awaitable[None]],
         report: Report,
+        listens: bool = True,
     ) -> None:
-        """`prepared` is awaited for a replica that answers, before it counts as ready even if it refuses."""
+        """`prepared` is awaited for a replica that answers, before it counts as ready even if it refuses.
+
+        A replica that does not even listen is ready when it runs, as in Kubernetes.
+        """
         self.deployment = deployment
         self.replicas: list[Replica] = []
         self._launch = launch
@@ -84,6 +88,7 @@ class ReplicaSet:
         self._published = published
         self._prepared = prepared
         self._report = report
+        self._listens = listens
         self._number = 0
         self._changed = asyncio.Event()
         self._drains: set[asyncio.Task[None]] = set()
@@ -239,6 +244,8 @@ class ReplicaSet:
         probe = self.deployment.readiness
         try:
             if probe is None:
+                if not self._listens:
+                    return True
                 _, writer = await asyncio.open_connection(LOOPBACK, replica.port)
                 writer.close()
                 return True

@@ -58,6 +58,17 @@ def addresses(config: MeshConfig, deployment: Deployment) -> Iterator[Address]:
                     yield found
 
 
+def strangers(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """`(variable, host)` of the full names of Services that the manifests do not have."""
+    known = {service.host for service in config.services}
+    for variable, value in effective_environment(deployment).items():
+        for match in _HOST.finditer(value):
+            host = match["host"]
+            full = f"{host}.cluster.local" if host.endswith(".svc") else host
+            if full.endswith(f".{CLUSTER_DOMAIN}") and full not in known:
+                yield variable, host
+
+
 def _address(
     env: Mapping[str, str], variable: str, match: re.Match[str], service: KubernetesService, *, is_own: bool
 ) -> Address | None:

@@ -47,7 +47,7 @@ def parse_deployment(
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     spec = object_spec(root).fields(_FIELDS)
     spec.take("strategy", Field.entries)
-    pod = spec.need("template", read_pod)
+    pod = spec.need("template", lambda f: read_pod(f, mapping))
     spec.need("selector", lambda f: _check_selector(f, pod))
     entry = container_fields(pod.container)
     image = entry.need("image", Field.text)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from marskit.mesh.manifests.fields import Field, Fields
+from marskit.mesh.manifests.mapping import LocalMapping
 from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, read_metadata
 
 _ANNOTATIONS = ("chaos-path", "command", "container", "directory", "env", "port-env")
@@ -60,8 +61,8 @@ class Pod:
     notices: tuple[str, ...]
 
 
-def read_pod(template: Field) -> Pod:
-    """A pod template."""
+def read_pod(template: Field, mapping: LocalMapping) -> Pod:
+    """A pod template; the mapping tells the application from what stands beside it."""
     parts = template.fields(("metadata", "spec"))
     meta = parts.need("metadata", lambda f: read_metadata(f, _ANNOTATIONS))
     spec = parts.need("spec", lambda f: f.fields(_FIELDS))
@@ -69,7 +70,7 @@ def read_pod(template: Field) -> Pod:
         spec.take(key, Field.entries)
     for key in _LISTS:
         spec.take(key, Field.items)
-    container = spec.need("containers", lambda f: _application(f, meta.annotations))
+    container = spec.need("containers", lambda f: _application(f, meta.annotations, mapping))
     return Pod(
         labels=meta.labels,
         annotations=meta.annotations,
@@ -79,11 +80,12 @@ def read_pod(template: Field) -> Pod:
     )
 
 
-def _application(field: Field, annotations: Fields) -> Field:
+def _application(field: Field, annotations: Fields, mapping: LocalMapping) -> Field:
     containers = {_name(item): item for item in field.some("container")}
     wanted = annotations.children.get(f"{OUR_ANNOTATIONS}container")
     if wanted is None:
-        return next(iter(containers.values()))
+        mapped = (c for c in containers.values() if mapping.image(_text(c, "image")).command)
+        return next(mapped, next(iter(containers.values())))
     if wanted.value not in containers:
         raise wanted.error(f"one of the containers {', '.join(containers)}")
     return containers[wanted.value]
@@ -101,4 +103,8 @@ def _left_out(spec: Fields, application: Field) -> Iterator[str]:
 
 
 def _name(field: Field) -> str:
-    return field.fields(tuple(key for key, _ in field.entries())).need("name", Field.text)
+    return _text(field, "name")
+
+
+def _text(field: Field, key: str) -> str:
+    return field.fields(tuple(key for key, _ in field.entries())).need(key, Field.text)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from marskit.domain.topology import GATEWAY
-from marskit.mesh.manifests.addresses import addresses
+from marskit.mesh.manifests.addresses import addresses, strangers
 from marskit.mesh.manifests.fields import Path, suggestion
 from marskit.mesh.manifests.findings import ONLY_HTTP, Finding, fatal, notice
 from marskit.mesh.manifests.model import MeshConfig
@@ -55,6 +55,14 @@ def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Fi
                     f"the variable {address.variable} addresses port {address.port} of Service"
                     f" {address.service.name}, which has {ports}, so it is no call",
                 )
+    yield from _strangers(config)
+
+
+def _strangers(config: MeshConfig) -> Iterator[Finding]:
+    for deployment in config.deployments:
+        for variable, host in strangers(config, deployment):
+            sentence = f"the variable {variable} addresses {host}, which is no Service here, so it is no call"
+            yield notice("Deployment", deployment, ("spec", "template"), sentence)
 
 
 def check_services(config: MeshConfig) -> Iterator[Finding]:

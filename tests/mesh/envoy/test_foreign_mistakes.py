@@ -294,3 +294,51 @@ async def test_a_chosen_port_is_the_first_of_several(tmp_path: Path) -> None:
     async with opened(config, gateway_port=port) as shop:
         assert shop.url == f"http://127.0.0.1:{port}"
         assert (await shop.page()).status == 200
+
+
+WORKER = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: night-watch}
+spec:
+  selector: {matchLabels: {app: night-watch}}
+  template:
+    metadata: {labels: {app: night-watch}}
+    spec:
+      containers:
+        - {name: log-shipper, image: docker.io/example/log-shipper:1.0}
+        - name: watch
+          image: docker.io/example/night-watch:1.0
+          env: [{name: REVIEWS, value: "http://reviews.elsewhere.svc.cluster.local:9080"}]
+"""
+WATCH = (
+    "[replicas.",
+    '[images."docker.io/example/night-watch"]\ncommand = ["sleep", "{port}"]\n\n[replicas.',
+)
+
+
+@mesh
+async def test_a_worker_that_nobody_calls_need_not_listen(tmp_path: Path) -> None:
+    file = write(tmp_path, "worker.yaml", WORKER)
+    config = load_mesh([MANIFESTS, file], mapping=mapping_with(tmp_path, WATCH))
+    assert [notice.partition(": ")[2] for notice in config.notices] == [
+        # The mapping tells which container is the application.
+        "Deployment night-watch: the container log-shipper is not run on this machine",
+        "Deployment night-watch: the variable REVIEWS addresses reviews.elsewhere.svc.cluster.local, which is"
+        " no Service here, so it is no call",
+    ]
+    async with opened(config) as shop:
+        assert shop.serving("night-watch") == 1
+        assert (await shop.page()).status == 200
+
+
+async def test_names_that_are_too_long_for_a_file(tmp_path: Path) -> None:
+    name = "night-watch" * 20
+    text = WORKER.replace("name: night-watch", f"name: {name}").replace(
+        "reviews.elsewhere.svc.cluster.local", "reviews"
+    )
+    config = load_mesh(
+        [MANIFESTS, write(tmp_path, "worker.yaml", text)], mapping=mapping_with(tmp_path, WATCH)
+    )
+    with pytest.raises(ManifestError, match=f"the names in eds-{name}__reviews.* are too long together"):
+        EnvoyMesh(config, clock=LoopClock(), seed=1)

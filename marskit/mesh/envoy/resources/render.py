@@ -14,6 +14,7 @@ from marskit.mesh.manifests.graph import calls
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 CLUSTERS_FILE = "cds.json"
+LONGEST_FILE_NAME = 254
 LISTENERS_FILE = "lds.json"
 
 
@@ -63,7 +64,7 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
         ManifestError: Something cannot be expressed, by object and field.
     """
     found = listeners(config, calls(config))
-    render(
+    files = render(
         config,
         listeners=found,
         ports={listener.name: listener.port for listener in found},
@@ -71,6 +72,8 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
         directory=PurePath(),
         probe_token="",
     )
+    if longest := max((file for file in files if len(file) > LONGEST_FILE_NAME), key=len, default=""):
+        raise ManifestError(f"the names in {longest} are too long together to be those of a file")
     return found
 
 

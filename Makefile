@@ -40,6 +40,7 @@ format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff check --fix .
 
 .venv/.ready: pyproject.toml
+	@echo "Setting up .venv; this takes a minute or two and happens once."
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from marskit.controller.controller import Controller
 
 CYCLES = 20
+SCENARIO = "spike"
+SCREEN_SCENARIO = "rush-hours"
+"""A person reads for a minute before the first rush, and there is always a next one."""
 BEGIN_WAIT_S = 0.5
 
 
@@ -66,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_mapping(mesh, default=None)
     mesh.add_argument("--gateway-port", type=int, metavar="PORT", help="default: a free one")
     load = parser.add_argument_group("the load")
-    _add_scenario(load, default="spike")
+    _add_scenario(load, default=None)
     load.add_argument(
         "--locust-workers", type=int, default=0, metavar="N", help="Locust processes besides its master"
     )
@@ -116,7 +119,12 @@ def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRES
 
 
 def _add_scenario(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
-    to.add_argument("--scenario", metavar="NAME|FILE", default=default, help="default: spike")
+    to.add_argument(
+        "--scenario",
+        metavar="NAME|FILE",
+        default=default,
+        help="default: rush-hours on the screen, else spike",
+    )
 
 
 def _add_mapping(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
@@ -150,15 +158,16 @@ def _settings(parsed: argparse.Namespace) -> Settings:
 
     if parsed.planner not in PLANNERS:
         raise SettingsError(f"There is no planner {parsed.planner!r}; choose one of {', '.join(PLANNERS)}")
+    scenario = parsed.scenario or (SCENARIO if parsed.headless else SCREEN_SCENARIO)
     try:
-        find_scenario(parsed.scenario)
+        find_scenario(scenario)
     except ScenarioError as error:
         raise SettingsError(str(error)) from error
     return Settings(
         mesh=parsed.mesh,
         manifests=tuple(parsed.manifests),
         mapping=parsed.mapping,
-        scenario=parsed.scenario,
+        scenario=scenario,
         planner=parsed.planner,
         mode=Mode(parsed.mode),
         seed=parsed.seed,
@@ -220,9 +229,15 @@ def _run_tui(settings: Settings) -> int:
                 return exits.of_signal(signals[0])
             if (ended := runtime.state.ended) is not None:
                 return _complain(ended.reason or "The run ended early", exits.INPUT)
-            return app.run(runtime, signals)
+            exit_code = app.run(runtime, signals)
     finally:
         runtime.stop()
+    if runtime.state.cycles_done and runtime.state.started is not None:
+        kept = runtime.state.started.run
+        print(
+            f"{runtime.state.cycles_done} cycles are recorded as run {kept}; `report last` tells their story."
+        )
+    return exit_code
 
 
 def _list_runs(parsed: argparse.Namespace) -> int:
@@ -249,7 +264,7 @@ def _check(parsed: argparse.Namespace) -> int:
     from marskit.offline import print_check
 
     try:
-        print_check(tuple(parsed.paths or DEMO_MANIFESTS), parsed.mapping, parsed.scenario)
+        print_check(tuple(parsed.paths or DEMO_MANIFESTS), parsed.mapping, parsed.scenario or SCENARIO)
     except (ManifestError, ScenarioError) as error:
         raise SettingsError(str(error)) from error
     return 0

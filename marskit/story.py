@@ -64,7 +64,7 @@ def cycle_line(cycle: Cycle) -> Text:
     observation, load = cycle.observation, cycle.observation.load
     status = _told_status(cycle)
     sent = f"{load.sent_requests_per_s:.0f}/{load.offered_requests_per_s:.0f}" if load else text.NOTHING
-    p95_ms, n = (status.latency_p95_ms, status.n) if status else (None, 0)
+    p95_ms, n = (status.latency_p95_ms, status.latency_n) if status else (None, 0)
     ready = sum(workload.replicas_ready for workload in observation.workloads)
     desired = sum(workload.replicas_desired for workload in observation.workloads)
     verdict, style = _VERDICT[cycle.diagnosis.slo_met]

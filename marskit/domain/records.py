@@ -182,6 +182,9 @@ class SloStatus:
     availability_percent: float | None
     availability_met: bool | None
     n: int
+    """Requests that the availability rests on."""
+    latency_n: int = 0
+    """Successes that the p95 rests on."""
 
     @property
     def met(self) -> bool | None:

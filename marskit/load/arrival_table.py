@@ -44,7 +44,8 @@ def _curve(kind: str, table: Table, folder: Path) -> Curve:
             return FlashCrowd(base, peak, table.number("at_s"), table.number("decay_s", above=0))
         case _:
             period_s = table.number("period_s", above=0)
-            return OnOff(base, peak, period_s, table.number("on_s", above=0, at_most=period_s))
+            on_s = table.number("on_s", above=0, at_most=period_s)
+            return OnOff(base, peak, period_s, on_s, table.number("from_s"))
 
 
 def _read_trace(file: Path) -> Trace:

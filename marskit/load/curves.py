@@ -113,12 +113,13 @@ class FlashCrowd:
 
 @dataclass(frozen=True, slots=True)
 class OnOff:
-    """Bursts: peak for the first `on_s` of every period, base for the rest."""
+    """Bursts from `from_s` on: peak for the first `on_s` of every period, base for the rest and before."""
 
     base_requests_per_s: float
     peak_requests_per_s: float
     period_s: float
     on_s: float
+    from_s: float = 0.0
 
     @property
     def highest_requests_per_s(self) -> float:
@@ -127,7 +128,8 @@ class OnOff:
 
     def rate_at(self, t_s: float) -> float:
         """Requests per second at that time."""
-        return self.peak_requests_per_s if t_s % self.period_s < self.on_s else self.base_requests_per_s
+        on = t_s >= self.from_s and (t_s - self.from_s) % self.period_s < self.on_s
+        return self.peak_requests_per_s if on else self.base_requests_per_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class LocustChild:
             LoadError: It does not start.
         """
         for _ in range(_ATTEMPTS):
+            await self._stop_all()
             try:
                 self._children.make_scratch()
                 await self._launch()
@@ -64,7 +65,7 @@ class LocustChild:
                 await self._until_ready(is_ready)
                 return
             except PortTakenError:
-                await self._stop_all()
+                continue
         raise LoadError(f"Locust found its ports taken {_ATTEMPTS} times in a row.")
 
     def failure(self) -> str | None:

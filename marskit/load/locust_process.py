@@ -116,9 +116,13 @@ class LocustLoad:
         if not 0 < factor <= LARGEST_FACTOR:
             allowed = f"above 0 and at most {LARGEST_FACTOR:g}"
             raise LoadError(f"The load factor must be {allowed}, not {factor:g}.")
-        self._factor = factor
-        if self._gateway_url is not None:
-            await self._swarm(restart=False)
+        former, self._factor = self._factor, factor
+        try:
+            if self._gateway_url is not None:
+                await self._swarm(restart=await self._revived())
+        except LoadError:
+            self._factor = former
+            raise
 
     async def set_scenario(self, scenario: str) -> None:
         """Follow another scenario (or the same) from its beginning; the factor stays.
@@ -126,13 +130,16 @@ class LocustLoad:
         Raises:
             LoadError: There is no such scenario, it is wrong, or Locust does not answer.
         """
+        former = self._scenario, self._info
         try:
             self._scenario = load_scenario(scenario)
-        except ScenarioError as error:
+            self._info = scenario_info(self._scenario)
+            if self._gateway_url is not None:
+                await self._revived()
+                await self._swarm(restart=True)
+        except (ScenarioError, LoadError) as error:
+            self._scenario, self._info = former
             raise LoadError(str(error)) from error
-        self._info = scenario_info(self._scenario)
-        if self._gateway_url is not None:
-            await self._swarm(restart=True)
 
     async def stop(self) -> None:
         """Send nothing more and leave no process behind; safe to call twice and after a failed start."""
@@ -145,6 +152,14 @@ class LocustLoad:
     @property
     def _users(self) -> int:
         return max(1, round(self._scenario.users * self._factor))
+
+    async def _revived(self) -> bool:
+        """Start Locust again if it died; whether it had."""
+        if self._child.failure() is None:
+            return False
+        await self._child.start(self._is_ready)
+        self._history.clear()
+        return True
 
     async def _swarm(self, *, restart: bool) -> None:
         assert self._api is not None

@@ -18,6 +18,9 @@ from marskit.domain.records import Effect, Execution, Latency, Observation, Outc
 from marskit.domain.topology import Topology
 from marskit.mapek.utility import entry_services
 
+LOAD_CHANGED = 0.2
+"""A change of the offered load by more than this share is told with every effect read across it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PendingEffect:
@@ -66,7 +69,7 @@ def effect(
         latency_p95_after_ms=now.latency.p95_ms,
         error_percent_before=before.error_percent,
         error_percent_after=now.error_percent,
-        sentence=_sentence(name, execution.action, before, now),
+        sentence=_sentence(name, execution.action, before, now) + _load(pending.before, after),
     )
 
 
@@ -120,6 +123,16 @@ def _sentence(name: str, action: Action, before: ServiceObservation, after: Serv
     moved = f"{verb} from {old:.0f} ms to {new:.0f} ms"
     errors = _errors(before.error_percent or 0.0, after.error_percent or 0.0)
     return f"p95 of {name} {moved} {when}{errors}."
+
+
+def _load(before: Observation, after: Observation) -> str:
+    """What else changed: an effect read across another load is not the action's alone."""
+    if before.load is None or after.load is None:
+        return ""
+    old, new = before.load.offered_requests_per_s, after.load.offered_requests_per_s
+    if abs(new - old) <= LOAD_CHANGED * max(old, new):
+        return ""
+    return f" Meanwhile the load went from {old:.0f} to {new:.0f} req/s, so it is not the action's alone."
 
 
 def _errors(before: float, after: float) -> str:

@@ -26,6 +26,7 @@ def slo_status(slo: Slo, observation: Observation) -> SloStatus:
         availability_percent=None if error_percent is None else 100.0 - error_percent,
         availability_met=_availability_met(slo, service, observation.window_s),
         n=seen(service.requests_per_s, observation.window_s),
+        latency_n=service.latency.n,
     )
 
 

@@ -78,7 +78,7 @@ def _analyse(state: State) -> list[Block]:
                         Cell(text.quantile(slo.latency_p95_ms, trusted=slo.latency_met is not None)),
                         Cell(text.ms(slo.latency_ms), Tone.DIM),
                         Cell(text.percent(slo.availability_percent)),
-                        Cell(str(slo.n), Tone.DIM),
+                        Cell(str(slo.latency_n), Tone.DIM),
                     )
                     for slo in diagnosis.slos
                 ),

@@ -85,7 +85,7 @@ def cycle(
         "orders answers 95% of its requests within 412 ms, above its 200 ms.",
     )
     diagnosis = Diagnosis(
-        slos=(SloStatus("orders", 200.0, p95_ms, met, 100.0, True, 100),),
+        slos=(SloStatus("orders", 200.0, p95_ms, met, 100.0, True, 100, 100),),
         symptoms=() if met else (symptom,),
         bottleneck=None if met else "payments",
         utility=Utility(20.0, 0.0, 0.0, 4.0, 0.0),

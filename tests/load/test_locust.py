@@ -224,15 +224,19 @@ async def test_a_slow_system_does_not_slow_the_load(gateway: Gateway, tmp_path: 
         assert gateway.count(from_s, from_s + 2) == pytest.approx(80, abs=4 * math.sqrt(80))
 
 
-async def test_a_killed_locust_is_a_reading_with_a_reason(gateway: Gateway, tmp_path: Path) -> None:
+async def test_a_killed_locust_is_a_reading_with_a_reason_and_comes_back_when_asked(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     async with running(steady(tmp_path), gateway, tmp_path) as run:
         (locust,) = (process for process in run.family if "locust" in process.cmdline())
         locust.send_signal(signal.SIGKILL)
         sample = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
         assert sample.reason == "Locust was ended by SIGKILL."
         assert (sample.users, sample.offered_requests_per_s, sample.sent_requests_per_s) == (0, 0, 0)
-        with pytest.raises(LoadError, match="Locust was ended by SIGKILL"):
-            await run.load.set_factor(2)
+        await run.load.set_scenario("steady")
+        again = await sampled(run.load, lambda sample: sample.sent_requests_per_s > 0)
+        assert again.status is LoadStatus.RUNNING
+        assert again.scenario_s < 60
 
 
 async def test_a_locust_that_hangs_is_a_reading_too(gateway: Gateway, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from tests.load.scenarios import a_scenario, write_scenario
 STEADY = 'kind = "steady"\nbase_requests_per_s = 30'
 SPIKE = 'kind = "spike"\nbase_requests_per_s = 30\npeak_requests_per_s = 110\nfrom_s = 40\n'
 GET = '[[request]]\nname = "a"\nmethod = "GET"\npath = "/"\n'
-NAMES = ("canary", "diurnal", "flash-crowd", "on-off", "ramp", "spike", "steady", "trace")
+NAMES = ("canary", "diurnal", "flash-crowd", "on-off", "ramp", "rush-hours", "spike", "steady", "trace")
 
 
-def test_the_shipped_scenarios_are_the_eight() -> None:
+def test_the_shipped_scenarios_are_these() -> None:
     assert list_scenarios() == NAMES
 
 
@@ -27,7 +27,8 @@ def test_a_shipped_scenario_suits_a_small_machine(name: str) -> None:
     assert scenario.name == name
     assert scenario.path == SHIPPED / f"{name}.toml"
     assert scenario.peak_rate <= 150
-    assert scenario.duration_s / scenario.speed <= 200
+    # One is for a screen that is left open.
+    assert scenario.duration_s / scenario.speed <= 200 or name == "rush-hours"
     assert scenario.rate_at(0) <= 50 or name in {"on-off"}
 
 

@@ -1,6 +1,8 @@
 """Where the nodes of a layered graph go: rows within layers, and lines that pass layers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from marskit.views.topology import EdgeView, NodeView, TopologyView
 
@@ -48,18 +50,12 @@ def lay_out(view: TopologyView) -> Layout:
     for depth, nodes in enumerate(view.layers):
         slots = [Slot(n, tuple(e for e in forward if e.target == n.name)) for n in nodes]
         slots += [Slot(None, (e,)) for e in forward if layer_of[e.source] < depth < layer_of[e.target]]
-        before = dict(place)
-
-        def middle(slot: Slot, before: dict[tuple[str, str] | str, int] = before) -> float:
-            starts = [_start(edge, before) for edge in slot.edges]
-            return sum(starts) / len(starts) if starts else 0.0
-
-        slots.sort(key=middle)
+        start = partial(_start, place=dict(place))
+        slots.sort(key=partial(_middle, start=start))
         for index, slot in enumerate(slots):
-            arriving = sorted(slot.edges, key=lambda edge, before=before: _start(edge, before))  # type: ignore[misc]
             hops += [
-                Hop(edge, depth - 1, _start(edge, before), index, port, last=slot.node is not None)
-                for port, edge in enumerate(arriving)
+                Hop(edge, depth - 1, start(edge), index, port, last=slot.node is not None)
+                for port, edge in enumerate(sorted(slot.edges, key=start))
             ]
             if slot.node is not None:
                 place[slot.node.name] = index
@@ -67,6 +63,12 @@ def lay_out(view: TopologyView) -> Layout:
                 place[slot.edges[0].source, slot.edges[0].target] = index
         layers.append(tuple(slots))
     return Layout(tuple(layers), tuple(hops), backward)
+
+
+def _middle(slot: Slot, start: Callable[[EdgeView], int]) -> float:
+    """The slot in the layer before that this one would best stand beside."""
+    starts = [start(edge) for edge in slot.edges]
+    return sum(starts) / len(starts) if starts else 0.0
 
 
 def _start(edge: EdgeView, place: dict[tuple[str, str] | str, int]) -> int:

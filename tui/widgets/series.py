@@ -98,7 +98,8 @@ class Series(Canvas[SeriesView]):
         start_s = self.view.now_s - self.view.span_s
         symbols = [(" ", "dim")] * cells
         for mark in self.view.marks:
-            x = round((mark.at_s - start_s) / self.view.span_s * (cells - 1))
+            # Where the upright is: two dots make a cell.
+            x = round((mark.at_s - start_s) / self.view.span_s * (2 * cells - 1)) // 2
             if 0 <= x < cells:
                 symbols[x] = _MARKS[mark.kind]
         for label, at in ((f"−{self.view.span_s:.0f} s", 0), ("now", cells - 3)):

@@ -26,7 +26,7 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m mypy
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(PY) -m codespell_lib
-	$(PY) -m yamllint --strict k8s service-mesh
+	$(PY) -m yamllint --strict k8s service-mesh examples
 
 bench: $(READY)  ## the numbers that the README claims
 	$(PY) -m benchmarks.startup

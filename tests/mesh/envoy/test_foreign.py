@@ -1,6 +1,7 @@
 """Manifests that are not ours, run as they are: Istio's classic walk through an app of four services."""
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import EdgeId
+from marskit.load.scenario import load_scenario
 from marskit.mesh.envoy.resources.render import expressible_listeners
 from marskit.mesh.envoy.telemetry import EdgeNames
 from marskit.mesh.manifests.graph import (
@@ -67,6 +69,17 @@ def test_the_entrance_has_an_objective_whether_written_or_not(tmp_path: Path) ->
     assert goals(usual) == Goals(
         (Slo("productpage", DEFAULT_LATENCY_P95_MS, 0.95, DEFAULT_AVAILABILITY_PERCENT),)
     )
+
+
+def test_every_step_of_the_walk_is_described_and_loads() -> None:
+    steps = sorted((BOOKSHOP / "walk").iterdir())
+    described = re.findall(
+        r"^\| \[[\w-]+\]\((walk/.+?)\)", (BOOKSHOP / "README.md").read_text(), re.MULTILINE
+    )
+    assert described == [f"walk/{step.name}" for step in steps]
+    for step in steps:
+        assert not load_mesh([MANIFESTS, step], mapping=MAPPING).notices
+    assert load_scenario(BOOKSHOP / "browse.toml").peak_rate == 25
 
 
 @mesh

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), exits.INPUT)
     except OSError as error:
         return _cannot_go_on(error)
+    except KeyboardInterrupt:
+        return exits.of_signal(signal.SIGINT)
     return exit_code
 
 

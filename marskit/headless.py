@@ -133,10 +133,15 @@ def run_headless(factory: Factory, teller: Teller, *, cycles: int) -> Ending:
 def _tell_cycles(
     events: "SimpleQueue[Event | _Signalled]", teller: Teller, cycles: int
 ) -> RunEnded | _Signalled | None:
-    """Tell everything up to the end of that many cycles; what came before that, if anything did."""
+    """Tell everything up to the end of that many cycles; what came before that, if anything did.
+
+    The end of a run that never began is not told: its reason is all there is to say.
+    """
+    begun = False
     while cycles > 0:
         event = events.get()
-        if isinstance(event, _Signalled):
+        begun = begun or isinstance(event, RunStarted)
+        if isinstance(event, _Signalled) or (isinstance(event, RunEnded) and not begun):
             return event
         teller.tell(event)
         if isinstance(event, RunEnded):

@@ -118,9 +118,10 @@ def _plan(state: State) -> list[Block]:
     plan = state.cycle.plan if state.cycle else None
     if plan is None:
         return []
-    tone = Tone.ACCENT if plan.actions else Tone.DIM
-    blocks: list[Block] = [Sentence(_actions(plan.actions).capitalize(), Tone.STRONG, "►", tone)]
-    blocks.append(Sentence(plan.reason, Tone.PLAIN, " "))
+    blocks: list[Block] = [Sentence(plan.reason, Tone.STRONG, "►", Tone.DIM)]
+    if plan.proposed:
+        does = Sentence(_actions(plan.actions).capitalize(), Tone.STRONG, "►", Tone.ACCENT)
+        blocks = [does, Sentence(plan.reason, Tone.PLAIN, " ")]
     blocks += _shielded(plan)
     if plan.candidates:
         chosen = set(plan.proposed)

@@ -1,5 +1,7 @@
 """One node of the topology as characters, in as many rows as there is room for."""
 
+from math import ceil
+
 from marskit.views import text
 from marskit.views.tone import SYMBOLS
 from marskit.views.topology import NodeView
@@ -68,7 +70,7 @@ def _busy(node: NodeView, width: int) -> Row:
     queue = f" q {node.queued:.0f}" if node.queued else ""
     numbers = f" {text.share(node.utilisation):>5}{queue}"
     room = max(0, width - len(numbers))
-    filled = min(room, round(room * node.utilisation))
+    filled = min(room, ceil(room * node.utilisation))
     role = "warn" if node.utilisation > 0.8 or node.queued else "ok"
     return (("━" * filled, role), ("─" * (room - filled), "track"), (numbers, "plain"))
 

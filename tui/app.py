@@ -114,7 +114,9 @@ class MarskitApp(App[int]):
     def on_state_changed(self, message: StateChanged) -> None:
         """Draw the state at once, or with those that follow within a frame."""
         self._state = message.state
-        if self._due is None:
+        if _refused(message.state):
+            self.exit(exits.INPUT)
+        elif self._due is None:
             wait_s = self._drawn_at_s + FRAME_S - time.monotonic()
             if wait_s <= 0:
                 self._draw()
@@ -214,6 +216,11 @@ class MarskitApp(App[int]):
         self.exit(0 if message.clean and (ended is None or ended.reason is None) else 1)
 
 
+def _refused(state: State) -> bool:
+    """Whether the run never began because its input was wrong: there is nothing to see then."""
+    return state.started is None and state.ended is not None and state.ended.reason is not None
+
+
 def run(runtime: Runtime, signals: Sequence[int] = ()) -> int:
     """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr.
 
@@ -226,7 +233,7 @@ def run(runtime: Runtime, signals: Sequence[int] = ()) -> int:
     ended = runtime.state.ended
     if ended is not None and ended.reason:
         print(f"marskit: {ended.reason}", file=sys.stderr)
-        return 1
+        return exits.INPUT if _refused(runtime.state) else exits.FAILED
     if app.return_value is None or app.return_value != 0:
         print(
             "marskit: The mesh did not stop in time; what is left of it ends with this process.",

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -54,6 +55,10 @@ class Terminal(Program):
     def wait_for_text(self, text: str, within_s: float = START_S) -> None:
         """Return once the program has written that."""
         wait_for(f"{text!r}; written: {self.drawn[-500:]!r}", lambda: text.encode() in self.drawn, within_s)
+
+    def told(self) -> str:
+        """What it wrote where the shell's prompt would be: all of it, or what came after its own screen."""
+        return re.sub(r"\x1b\[[^a-z]*[a-z]", "", self.drawn.rpartition(LEFT)[2].decode())
 
     def close(self) -> None:
         """Close the terminal under the program, as its window's close button does."""

@@ -12,7 +12,7 @@ from marskit.load.scenario import SHIPPED
 from marskit.ports import LOOPBACK
 from marskit.settings import DEMO_MANIFESTS
 from tests.e2e.program import ROOT, START_S, Program
-from tests.e2e.terminal import ENTERED, Terminal
+from tests.e2e.terminal import Terminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh, pytest.mark.xdist_group("e2e")]
 
@@ -141,8 +141,17 @@ def test_a_port_in_use(tmp_path: Path) -> None:
             assert terminal.end(START_S) == 2
             terminal.assert_nothing_left()
             assert not list(terminal.runs.glob("*"))
-    assert ENTERED not in terminal.drawn
-    assert terminal.drawn.decode() == f"marskit: {sentence}.\r\n"
+    assert terminal.told() == f"marskit: {sentence}.\r\n"
+
+
+def test_a_service_that_does_not_start(tmp_path: Path) -> None:
+    broken = manifests_with('["node", "src/payments/server.js"]', '["sh", "-c", "echo no till; exit 3"]')
+    with Terminal(tmp_path / "terminal", *broken(tmp_path / "input")) as terminal:
+        terminal.wait_for_text("does not start")
+        terminal.press("q")
+        assert terminal.end() == 1
+        terminal.assert_nothing_left()
+    assert terminal.told() == "marskit: payments-1 does not start: no till.\r\n"
 
 
 @pytest.mark.parametrize(

@@ -166,14 +166,29 @@ async def test_leaving_twice_leaves_at_once() -> None:
     assert app.return_value == 1
 
 
+async def test_input_that_is_refused_after_the_first_frame_leaves_by_itself() -> None:
+    runtime = FakeRuntime()
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        runtime.tell(RunEnded(0.0, "shop.yaml:3: no such field."))
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value == 2
+
+
 @pytest.mark.parametrize(
     ("story", "clean", "code", "said"),
     [
         (scripts.healthy(), True, 0, ""),
         (scripts.failed(), True, 1, "Port 10000 is in use by another program"),
+        (
+            Story().tell(RunEnded(0.0, "shop.yaml:3: no such field.")),
+            True,
+            2,
+            "shop.yaml:3: no such",
+        ),
         (scripts.healthy(), False, 1, "did not stop in time"),
     ],
-    ids=["well", "failed", "late"],
+    ids=["well", "failed", "refused", "late"],
 )
 def test_the_exit_code_and_stderr_tell_how_it_ended(
     story: Story,

@@ -1,4 +1,5 @@
 import asyncio
+import signal
 
 from hypothesis import settings
 
@@ -9,3 +10,6 @@ asyncio.set_event_loop(None)
 # The same examples in every run, and no verdict on how fast a busy machine is.
 settings.register_profile("marskit", deadline=None, derandomize=True)
 settings.load_profile("marskit")
+
+# Under `nohup`, or a CI that ignores hang-ups, the programs that tests start would inherit that and not end.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

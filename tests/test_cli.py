@@ -175,7 +175,10 @@ def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals, c
     while "MISSED" not in (line := process.stdout.readline()) and " met " not in line and "—" not in line:
         assert line
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == code
     assert err == ""
     assert "SLO at the end" in out

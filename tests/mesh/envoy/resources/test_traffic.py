@@ -251,7 +251,6 @@ def test_more_requests_than_the_pool_takes_are_refused(bench: Bench) -> None:
         got = list(threads.map(lambda _: bench.request(headers={"x-delay-ms": "150"}), range(6)))
     refused = [answer for answer in got if answer.status == 503]
     assert {answer.status for answer in got} == {200, 503}
-    assert 1 <= len(refused) <= 4
     assert all(answer.headers["x-envoy-overloaded"] == "true" for answer in refused)
 
 

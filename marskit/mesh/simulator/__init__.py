@@ -1,0 +1,1 @@
+"""The twin: a queueing model of the mesh that the manifests describe, in virtual time."""

@@ -1,0 +1,170 @@
+"""What the twin knows of a mesh: stations that serve, the calls between them, and how long both take.
+
+Times are real seconds or milliseconds, never scenario time. Everything is a plain number, so that a model can
+be calibrated, randomised and printed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from marskit.domain.config import Retries
+from marskit.domain.topology import GATEWAY
+
+
+class Balancer(StrEnum):
+    """How a caller's proxy chooses among the ready replicas of a workload."""
+
+    LEAST_REQUEST = "LEAST_REQUEST"
+    """The one with fewer requests of two that are drawn at random, as Envoy does it."""
+    ROUND_ROBIN = "ROUND_ROBIN"
+    RANDOM = "RANDOM"
+
+
+class Distribution(StrEnum):
+    """The shape of a service time."""
+
+    LOGNORMAL = "lognormal"
+    EXPONENTIAL = "exponential"
+    CONSTANT = "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One workload: every replica has a few workers and a bounded first-come-first-served queue.
+
+    A worker is held for the station's own service time, not while the request waits for what it calls.
+    """
+
+    workload: str
+    service: str
+    replicas: int
+    """At the beginning; all of them are ready then."""
+    min_replicas: int
+    max_replicas: int
+    workers: int
+    """Requests that one replica serves at once."""
+    service_ms: float
+    """Mean service time."""
+    service_cv: float
+    """Coefficient of variation of the service time."""
+    distribution: Distribution
+    queue_limit: int
+    """Requests that may wait in one replica; the next one is answered 503 at once."""
+    balancer: Balancer
+    start_s: float
+    """From the decision to scale until a new replica is ready."""
+
+    @property
+    def capacity_per_s(self) -> float:
+        """Requests per second that one replica can carry."""
+        return 1000.0 * self.workers / self.service_ms
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """Which failed tries of a call are made again, and how often."""
+
+    attempts: int
+    """Further tries after the first."""
+    per_try_timeout_ms: int | None
+    on_overload: bool
+    """A 503 of a full queue is tried again."""
+    on_error: bool
+    """Any other 5xx is tried again."""
+    on_timeout: bool
+    """A try that ran into `per_try_timeout_ms` is made again."""
+
+
+NO_RETRIES = RetryRule(0, None, on_overload=False, on_error=False, on_timeout=False)
+_EVERY_5XX = frozenset({"5xx"})
+_GATEWAY_ERRORS = frozenset({"5xx", "gateway-error", "retriable-status-codes"})
+
+
+def retry_rule(retries: Retries | None) -> RetryRule:
+    """What a route's retry policy means here; None is Istio's default, which repeats a 503 twice."""
+    if retries is None:
+        return RetryRule(2, None, on_overload=True, on_error=False, on_timeout=False)
+    if retries.attempts == 0:
+        return NO_RETRIES
+    reasons = {reason.strip() for reason in retries.retry_on.split(",")}
+    return RetryRule(
+        attempts=retries.attempts,
+        per_try_timeout_ms=retries.per_try_timeout_ms,
+        on_overload=bool(reasons & _GATEWAY_ERRORS),
+        on_error=bool(reasons & _EVERY_5XX),
+        # Envoy counts a try that it gave up itself as a reset.
+        on_timeout=bool(reasons & {*_GATEWAY_ERRORS, "reset"}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The calls from one source to one service, and how they are shared among its workloads."""
+
+    source: str
+    """`GATEWAY`, or the workload that calls."""
+    service: str
+    per_request: float
+    """The share of the source's requests that make this call, 0 to 1.
+
+    Those of the gateway add up to 1: every request enters by one of them. The calls of a workload are nested:
+    a request that makes a rarer one makes the more frequent ones too.
+    """
+    hop_ms: float
+    """What proxy, network and framework add to every try."""
+    splits: tuple[tuple[str, int], ...]
+    """`(workload, weight_percent)`, adding up to 100."""
+    route: tuple[str, int] | None
+    """`(virtual_service, index)` of the route that the weights, the timeout and the retries belong to."""
+    subsets: tuple[str, ...] = ()
+    """The names that a traffic shift has for `splits`, in their order; empty when it cannot be shifted."""
+    timeout_ms: int | None = None
+    retries: RetryRule = NO_RETRIES
+
+
+@dataclass(frozen=True, slots=True)
+class TwinModel:
+    """A mesh as the twin sees it."""
+
+    stations: tuple[Station, ...]
+    """Callers before those whom they call."""
+    calls: tuple[Call, ...]
+    """The gateway's first, then by caller in the order of `stations`, each in the order it is made."""
+
+    def station(self, workload: str) -> Station:
+        """The station of that workload; raises `KeyError` when there is none."""
+        for station in self.stations:
+            if station.workload == workload:
+                return station
+        raise KeyError(workload)
+
+    def calls_of(self, source: str) -> tuple[Call, ...]:
+        """The calls that `source` makes, in order."""
+        return tuple(call for call in self.calls if call.source == source)
+
+    def visits(self) -> dict[str, float]:
+        """How often each workload is visited per request that enters the mesh, without retries."""
+        visits = {GATEWAY: 1.0} | {station.workload: 0.0 for station in self.stations}
+        for call in self.calls:
+            for workload, weight in call.splits:
+                visits[workload] += visits[call.source] * call.per_request * weight / 100.0
+        del visits[GATEWAY]
+        return visits
+
+    def with_splits(self, route: tuple[str, int], weights_percent: dict[str, int]) -> "TwinModel":
+        """The model after a traffic shift; `weights_percent` is by subset name."""
+        return replace(self, calls=tuple(_shifted(call, route, weights_percent) for call in self.calls))
+
+    def edges(self) -> Iterator[tuple[Call, str]]:
+        """Every call with each workload that may answer it."""
+        for call in self.calls:
+            for workload, _ in call.splits:
+                yield call, workload
+
+
+def _shifted(call: Call, route: tuple[str, int], weights_percent: dict[str, int]) -> Call:
+    if call.route != route or not call.subsets:
+        return call
+    pairs = zip(call.splits, call.subsets, strict=True)
+    return replace(call, splits=tuple((workload, weights_percent[name]) for (workload, _), name in pairs))

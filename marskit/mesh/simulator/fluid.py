@@ -49,6 +49,7 @@ class Fluid:
             refused=np.zeros((stations, n)),
             busy=np.zeros((stations, n)),
             sojourn=np.zeros((stations, 3, n)),
+            answer=np.zeros((stations, 3, n)),
             failed=np.zeros((calls, n)),
             called=np.zeros((calls, n)),
             moments=np.zeros((profiles, 4, n)),

@@ -56,7 +56,9 @@ class Flow(NamedTuple):
     busy: Floats
     """(W, N) mean utilisation."""
     sojourn: Floats
-    """(W, 3, N) cumulants of the time at a station and at all that it waits for, in s, s² and s³."""
+    """(W, 3, N) cumulants of the time at a station itself, in s, s² and s³."""
+    answer: Floats
+    """(W, 3, N) the same with all that it waits for."""
     failed: Floats
     """(K, N) calls that failed after all tries."""
     called: Floats
@@ -103,7 +105,7 @@ def _turn(
         low = busy_of[rows[b] + j]
         rise = busy_of[rows[b] + j + 1] - low
         guess = inside - (inside + most * (low + (at - j) * rise) - here) / (1.0 + most * rise * scale)
-        gone = max(0.0, min(most, here - guess))
+        gone = max(0.0, min(most, here - max(0.0, guess)))
         left = here - gone
         over = max(0.0, left - x[_LIMIT + b])
         left -= over
@@ -167,7 +169,7 @@ def _answer(
     m0 = m1 = m2 = m3 = failing = 0.0
     for e in range(s.edge_from[k], s.edge_from[k + 1]):
         w = s.edge_to[e]
-        k1, k2, k3 = out.sojourn[w, 0, i], out.sojourn[w, 1, i], out.sojourn[w, 2, i]
+        k1, k2, k3 = out.answer[w, 0, i], out.answer[w, 1, i], out.answer[w, 2, i]
         good = weights[e, i] * (1.0 - state.failing[w, i])
         failing += weights[e, i] * state.failing[w, i]
         m0 += good
@@ -228,10 +230,11 @@ def _conclude(
                 well *= 1.0 - failing
         state.failing[w, i] = 1.0 - m0
         if begin < end and m0 > 0.0:
-            m1, m2, m3 = m1 / m0, m2 / m0, m3 / m0
-            out.sojourn[w, 0, i] = m1
-            out.sojourn[w, 1, i] = m2 - m1 * m1
-            out.sojourn[w, 2, i] = m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1
+            k1 = m1 / m0
+            k2, k3 = m2 / m0 - k1 * k1, m3 / m0 - 3.0 * k1 * m2 / m0 + 2.0 * k1 * k1 * k1
+        out.answer[w, 0, i] = k1
+        out.answer[w, 1, i] = k2
+        out.answer[w, 2, i] = k3
     for k in range(gates):
         failing = 0.0
         for e in range(s.edge_from[k], s.edge_from[k + 1]):

@@ -28,6 +28,16 @@ def tail(x: float, k1: float, k2: float, k3: float) -> float:
     return 0.5 * math.erfc(z * 0.7071067811865476)
 
 
+def draw_s(z: float, k1: float, k2: float, k3: float) -> float:
+    """The latency that a standard normal `z` stands for: the inverse of `tail`."""
+    sigma = math.sqrt(max(k2, 0.0)) + _TINY
+    skew = k3 / (sigma * sigma * sigma)
+    if skew < 1e-3:
+        return k1 + sigma * z
+    root = 1.0 + skew * z / 6.0 - skew * skew / 36.0
+    return k1 + sigma * 2.0 / skew * (max(root, 0.0) ** 3 - 1.0)
+
+
 @inline
 def slow(x: float, moments: Floats, first: int, last: int, i: int) -> float:
     """How many successes of the profiles `first` to `last` took longer than `x` seconds.

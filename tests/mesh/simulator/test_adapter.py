@@ -20,8 +20,8 @@ from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import ActionError, Applied, MeshEvent, Rejected
 from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.card import Card, Fitted, StationFit
+from marskit.mesh.simulator.requests import RequestTwin
 from marskit.virtual_time import VirtualLoop
-from tests.mesh.simulator.fluid import FluidEngine
 
 ROOT = Path(__file__).parents[3]
 ORDERS = EdgeId(GATEWAY, "orders", "orders")
@@ -39,7 +39,7 @@ class Rig:
         self.mesh = TwinMesh(
             load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"]),
             clock=self.clock,
-            engine=partial(FluidEngine, arrivals=self.load),
+            engine=partial(RequestTwin, arrivals=self.load, seed=1),
             card=card,
             answered=self.load.answered,
         )
@@ -195,7 +195,7 @@ def test_a_slow_down_and_errors_are_taken_back() -> None:
         await rig.mesh.inject(ClearFaults())
         await rig.after(0.5)
         mended_ms, failing = edge(await rig.after(2.0))
-        assert mended_ms == pytest.approx(whole_ms, rel=0.1)
+        assert mended_ms == pytest.approx(whole_ms, rel=0.3)
         assert failing == 0.0
 
     live(test)

@@ -4,18 +4,19 @@ from functools import partial
 
 from marskit import services
 from marskit.agents.registry import PLANNERS, make_planner
-from marskit.clock import LoopClock
+from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
 from marskit.knowledge.files import new_run
 from marskit.knowledge.parquet import ParquetKnowledge
-from marskit.load.locust_process import LocustLoad
-from marskit.load.scenario import load_scenario
+from marskit.load.port import Load
+from marskit.load.scenario import Scenario, load_scenario
 from marskit.mapek.shield import Shield
 from marskit.mapek.shield_rules import ShieldLimits
-from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.port import Mesh
 from marskit.processes import scratch_path
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
@@ -24,7 +25,7 @@ async def build(settings: Settings) -> Controller:
     """The controller of one run, on the loop that will run it; nothing is started yet.
 
     Raises:
-        ManifestError: A manifest or the mapping file is wrong.
+        ManifestError: A manifest or the mapping file is wrong, or the twin cannot simulate the mesh.
         ScenarioError: The scenario is wrong, or there is none of that name.
         UnknownPlanner: There is no planner of that name.
         MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
@@ -33,13 +34,8 @@ async def build(settings: Settings) -> Controller:
     clock = LoopClock()
     config = load_mesh(settings.manifests, mapping=settings.mapping)
     scenario = load_scenario(settings.scenario)
-    mesh = EnvoyMesh(
-        config,
-        clock=clock,
-        seed=settings.seed,
-        gateway_port=settings.gateway_port,
-        prepare=services.install_in_child if _needs_packages(settings) else None,
-    )
+    choose = _twin if settings.mesh == "twin" else _envoy
+    mesh, load = choose(settings, config, scenario, clock)
     planner = partial(make_planner, topology=mesh.topology)
     planner(settings.planner)
     period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
@@ -55,6 +51,22 @@ async def build(settings: Settings) -> Controller:
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
     )
+    knowledge = ParquetKnowledge(settings.runs)
+    return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
+
+
+# Each imports its own adapters: neither has to wait until what only the other needs is loaded.
+def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
+    from marskit.load.locust_process import LocustLoad
+    from marskit.mesh.envoy.adapter import EnvoyMesh
+
+    mesh = EnvoyMesh(
+        config,
+        clock=clock,
+        seed=settings.seed,
+        gateway_port=settings.gateway_port,
+        prepare=services.install_in_child if _needs_packages(settings) else None,
+    )
     load = LocustLoad(
         scenario,
         seed=settings.seed,
@@ -62,8 +74,17 @@ async def build(settings: Settings) -> Controller:
         run_directory=scratch_path("marskit-locust-"),
         workers=settings.locust_workers,
     )
-    knowledge = ParquetKnowledge(settings.runs)
-    return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
+    return mesh, load
+
+
+def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
+    from marskit.load.simulated import SimulatedLoad
+    from marskit.mesh.simulator.adapter import TwinMesh
+    from marskit.mesh.simulator.requests import RequestTwin
+
+    load = SimulatedLoad(scenario, seed=settings.seed, clock=clock)
+    engine = partial(RequestTwin, arrivals=load, seed=settings.seed)
+    return TwinMesh(config, clock=clock, engine=engine, answered=load.answered), load
 
 
 def _needs_packages(settings: Settings) -> bool:

@@ -16,12 +16,16 @@ from marskit.domain.records import Mode
 from marskit.settings import DEMO_MANIFESTS, MESHES, Settings, SettingsError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from marskit.controller.controller import Controller
 
 CYCLES = 20
 SCENARIO = "spike"
 SCREEN_SCENARIO = "rush-hours"
 """A person reads for a minute before the first rush, and there is always a next one."""
+SCREEN_PACE = 10.0
+"""Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
 BEGIN_WAIT_S = 0.5
 
 
@@ -60,7 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=_run)
     mesh = parser.add_argument_group("the mesh")
-    mesh.add_argument("--mesh", choices=MESHES, default=MESHES[0], help="default: %(default)s")
+    mesh.add_argument(
+        "--mesh",
+        choices=MESHES,
+        default=MESHES[0],
+        help="a real Envoy, or its twin: a model in virtual time (default: %(default)s)",
+    )
+    mesh.add_argument(
+        "--pace",
+        type=float,
+        metavar="X",
+        help="seconds of the twin in a real one (default: "
+        f"{SCREEN_PACE:g} on the screen, else as many as possible)",
+    )
     mesh.add_argument(
         "--manifests",
         type=Path,
@@ -166,6 +182,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         find_scenario(scenario)
     except ScenarioError as error:
         raise SettingsError(str(error)) from error
+    paced = parsed.mesh == "twin" and parsed.pace is None and not parsed.headless
     return Settings(
         mesh=parsed.mesh,
         manifests=tuple(parsed.manifests),
@@ -179,6 +196,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         runs=parsed.runs,
         gateway_port=parsed.gateway_port,
         locust_workers=parsed.locust_workers,
+        pace=SCREEN_PACE if paced else parsed.pace,
     )
 
 
@@ -187,6 +205,17 @@ async def _build(settings: Settings) -> "Controller":
     from marskit.bootstrap import build
 
     return await build(settings)
+
+
+def _time(settings: Settings) -> "Callable[[], AbstractEventLoop]":
+    """What makes the event loop: its time is that of the mesh."""
+    if settings.mesh == "twin":
+        from marskit.virtual_time import VirtualLoop
+
+        return partial(VirtualLoop, settings.pace)
+    from asyncio import new_event_loop
+
+    return new_event_loop
 
 
 def _run(parsed: argparse.Namespace) -> int:
@@ -211,7 +240,7 @@ def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
     from marskit.headless import JsonTeller, StoryTeller, run_headless
 
     teller = JsonTeller(sys.stdout) if parsed.json else StoryTeller(Console(), settings.runs)
-    ending = run_headless(partial(_build, settings), teller, cycles=cycles)
+    ending = run_headless(partial(_build, settings), teller, cycles=cycles, loop_factory=_time(settings))
     return _complain(ending.complaint, ending.exit_code) if ending.complaint else ending.exit_code
 
 
@@ -225,7 +254,7 @@ def _run_tui(settings: Settings) -> int:
     signals: list[int] = []
     try:
         with first_signal(signals.append):
-            runtime.start(partial(_build, settings))
+            runtime.start(partial(_build, settings), loop_factory=_time(settings))
             # Loading the screen takes about as long as checking the input, and wrong input needs no screen.
             from tui import app
 

@@ -1,5 +1,6 @@
 """A run without a screen: the same controller for so many cycles, told in lines or as NDJSON."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -8,7 +9,7 @@ from typing import Protocol, TextIO
 from rich.console import Console
 
 from marskit import exits
-from marskit.controller.runtime import Factory, Runtime
+from marskit.controller.runtime import Factory, LoopFactory, Runtime
 from marskit.domain.commands import Run
 from marskit.domain.events import CycleCompleted, Event, MeshReady, Progressed, RunEnded, RunStarted
 from marskit.knowledge.codec import dumps
@@ -103,14 +104,34 @@ class _Signalled:
     number: int
 
 
-def run_headless(factory: Factory, teller: Teller, *, cycles: int) -> Ending:
+class _Enough:
+    """Ends a run with its last cycle, on the run's own thread: in virtual time, any other came too late."""
+
+    def __init__(self, runtime: Runtime, cycles: int) -> None:
+        self._runtime = runtime
+        self._cycles = cycles
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, CycleCompleted):
+            self._cycles -= 1
+            if self._cycles == 0:
+                self._runtime.end()
+
+
+def run_headless(
+    factory: Factory,
+    teller: Teller,
+    *,
+    cycles: int,
+    loop_factory: LoopFactory = asyncio.new_event_loop,
+) -> Ending:
     """Run until `cycles` cycles are done, and end everything whatever happens."""
     events: SimpleQueue[Event | _Signalled] = SimpleQueue()
     runtime = Runtime()
     runtime.subscribe(events.put)
+    runtime.subscribe(_Enough(runtime, cycles))
     with first_signal(lambda number: events.put(_Signalled(number))):
-        runtime.start(factory)
-        runtime.submit(Run())
+        runtime.start(factory, first=(Run(),), loop_factory=loop_factory)
         try:
             last = _tell_cycles(events, teller, cycles)
         finally:

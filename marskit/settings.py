@@ -8,7 +8,7 @@ from marskit.domain.records import Mode
 ROOT = Path(__file__).parents[1]
 """The checkout: manifests, services and scenarios lie beside the package."""
 DEMO_MANIFESTS = (ROOT / "k8s" / "base", ROOT / "service-mesh")
-MESHES = ("envoy",)
+MESHES = ("envoy", "twin")
 KUBERNETES_PERIOD_S = 15.0
 """The autoscaler's period, in scenario seconds: unless told otherwise, ours as well."""
 
@@ -40,6 +40,8 @@ class Settings:
     """None picks a free one."""
     locust_workers: int = 0
     """Locust worker processes besides the master; 0 is one process that does both."""
+    pace: float | None = None
+    """How many seconds of the twin pass in a real one; None is as many as the machine can."""
 
     def __post_init__(self) -> None:
         """Check what needs no file; the files are checked by those who read them."""
@@ -55,3 +57,17 @@ class Settings:
             raise SettingsError(f"the gateway port is {self.gateway_port}; it must be from 1 to 65535")
         if not 0 <= self.locust_workers <= 64:
             raise SettingsError(f"{self.locust_workers} Locust workers; there may be 0 to 64")
+        if self.pace is not None and not 0.1 <= self.pace <= 1000:
+            raise SettingsError(f"the pace is {self.pace:g}; it must be from 0.1 to 1000")
+        if self.mesh == "twin":
+            self._check_twin()
+        elif self.pace is not None:
+            raise SettingsError(f"the mesh {self.mesh} lives in real time, so --pace needs --mesh twin")
+
+    def _check_twin(self) -> None:
+        if self.gateway_port is not None:
+            raise SettingsError("the twin listens on no port, so --gateway-port does not go with --mesh twin")
+        if self.locust_workers:
+            raise SettingsError(
+                "no Locust runs with the twin, so --locust-workers does not go with --mesh twin"
+            )

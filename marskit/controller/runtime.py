@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 
 from marskit.controller.bus import Bus, Sink
@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 Factory = Callable[[], Awaitable[Controller]]
 """Builds the controller on the loop that it will run on."""
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+"""Makes that loop, which decides what time is."""
 
 _EXPECTED = (ValueError, OSError, MeshError, LoadError, KnowledgeError)
 """What a factory raises about its input, with a sentence that says it all."""
@@ -29,7 +31,7 @@ class Runtime:
     """Runs one controller on an event loop of its own, in one daemon thread.
 
     Every method may be called from any thread but the runtime's own, and none but `stop` waits. Sinks are
-    called on the runtime's thread: they hand off and return.
+    called on the runtime's thread: they hand off and return, and of all methods may call `end`.
     """
 
     def __init__(self) -> None:
@@ -59,12 +61,26 @@ class Runtime:
         with self._lock:
             self._bus.unsubscribe(sink)
 
-    def start(self, factory: Factory) -> None:
-        """Build a controller and run it; may be called once. A failure is told by `RunEnded`."""
+    def start(
+        self,
+        factory: Factory,
+        *,
+        first: Sequence[Command] = (),
+        loop_factory: LoopFactory = asyncio.new_event_loop,
+    ) -> None:
+        """Build a controller and run it; may be called once. A failure is told by `RunEnded`.
+
+        Args:
+            factory: Builds the controller.
+            first: Commands to carry out as soon as the run has begun, before any of its time has passed.
+            loop_factory: Makes the event loop.
+        """
         with self._lock:
             if self._thread is not None:
                 raise RuntimeError("a runtime starts once")
-            self._loop = asyncio.new_event_loop()
+            self._loop = loop_factory()
+            for command in first:
+                self._take(self._loop, command)
             self._thread = threading.Thread(
                 target=self._live, args=(self._loop, factory), name="marskit-controller", daemon=True
             )
@@ -76,22 +92,24 @@ class Runtime:
 
     def submit(self, command: Command) -> Future[None]:
         """Hand a command to the controller; the future ends when it took effect, or with a `CommandError`."""
-        result: Future[None] = Future()
         with self._lock:
-            if self._loop is None:
-                begun = self._thread is not None
-                result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
-            else:
-                self._waiting.add(result)
-                self._loop.call_soon_threadsafe(self._begin, command, result)
-        return result
+            if self._loop is not None:
+                return self._take(self._loop, command)
+            result: Future[None] = Future()
+            begun = self._thread is not None
+            result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
+            return result
 
-    def stop(self, timeout_s: float = 20.0) -> bool:
-        """End the run and wait until everything is gone; False if that takes too long. Idempotent."""
+    def end(self) -> None:
+        """Let the run end, at the time that it is now; `stop` waits for it as well. Idempotent."""
         with self._lock:
             self._stopping = True
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._cancel)
+
+    def stop(self, timeout_s: float = 20.0) -> bool:
+        """End the run and wait until everything is gone; False if that takes too long. Idempotent."""
+        self.end()
         if self._thread is None:
             return True
         self._thread.join(timeout_s)
@@ -138,6 +156,12 @@ class Runtime:
             self._bus = controller.bus
         self._controller.set_result(controller)
         await controller.run()
+
+    def _take(self, loop: asyncio.AbstractEventLoop, command: Command) -> Future[None]:
+        result: Future[None] = Future()
+        self._waiting.add(result)
+        loop.call_soon_threadsafe(self._begin, command, result)
+        return result
 
     def _begin(self, command: Command, result: Future[None]) -> None:
         task = asyncio.ensure_future(self._handle(command))

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from pathlib import Path
 
 from marskit.clock import Clock
@@ -11,12 +10,10 @@ from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.info import scenario_info
 from marskit.load.locust_api import LocustApi, Totals
 from marskit.load.locust_child import LocustChild
-from marskit.load.port import LoadError
+from marskit.load.port import LoadError, check_factor
+from marskit.load.rates import Rates
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
 
-LARGEST_FACTOR = 10.0
-_WINDOW_S = 2.0
-"""Rates are averages over that long."""
 _RUNNING_WITHIN_S = 15.0
 _POLL_S = 0.02
 _LEAD_S = 0.1
@@ -42,7 +39,7 @@ class LocustLoad:
         self._stopped = False
         self._factor = 1.0
         self._begun_s = 0.0
-        self._history: deque[tuple[float, int, int]] = deque()
+        self._rates = Rates()
 
     @property
     def scenario(self) -> ScenarioInfo:
@@ -87,7 +84,8 @@ class LocustLoad:
         self._gateway_url = gateway_url
         try:
             await self._swarm(restart=True)
-            self._rates(self._clock.now(), await self._until_running())
+            totals = await self._until_running()
+            self._rates.read(self._clock.now(), totals.requests, totals.failures)
         except BaseException:
             await self.stop()
             raise
@@ -113,9 +111,7 @@ class LocustLoad:
         Raises:
             LoadError: The factor is out of range, or Locust does not answer.
         """
-        if not 0 < factor <= LARGEST_FACTOR:
-            allowed = f"above 0 and at most {LARGEST_FACTOR:g}"
-            raise LoadError(f"The load factor must be {allowed}, not {factor:g}.")
+        check_factor(factor)
         former, self._factor = self._factor, factor
         try:
             if self._gateway_url is not None:
@@ -158,7 +154,7 @@ class LocustLoad:
         if self._child.failure() is None:
             return False
         await self._child.start(self._is_ready)
-        self._history.clear()
+        self._rates = Rates()
         return True
 
     async def _swarm(self, *, restart: bool) -> None:
@@ -203,7 +199,7 @@ class LocustLoad:
         at_s = self._clock.now()
         scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed
         offered = self._scenario.rate_at(scenario_s) * self._users / self._scenario.users
-        sent, failed = (0.0, 0.0) if totals is None else self._rates(at_s, totals)
+        sent, failed = self._rates.read(at_s, totals.requests, totals.failures) if totals else (0.0, 0.0)
         return LoadSample(
             at_s=at_s,
             status=status,
@@ -215,18 +211,3 @@ class LocustLoad:
             failures_per_s=failed,
             reason=reason,
         )
-
-    def _rates(self, at_s: float, totals: Totals) -> tuple[float, float]:
-        """Requests and failures per second, from the counters of now and of a window ago."""
-        history = self._history
-        if history and totals.requests < history[-1][1]:
-            # Somebody reset the statistics, or stopped and started anew, on Locust's page.
-            history.clear()
-        history.append((at_s, totals.requests, totals.failures))
-        while history[-1][0] - history[1 if len(history) > 1 else 0][0] >= _WINDOW_S:
-            history.popleft()
-        since_s, requests, failures = history[0]
-        if at_s <= since_s:
-            return 0.0, 0.0
-        elapsed_s = at_s - since_s
-        return (totals.requests - requests) / elapsed_s, (totals.failures - failures) / elapsed_s

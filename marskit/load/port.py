@@ -5,9 +5,18 @@ from typing import Protocol
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample
 
+LARGEST_FACTOR = 10.0
+
 
 class LoadError(Exception):
     """The load cannot do that, with one sentence saying why."""
+
+
+def check_factor(factor: float) -> None:
+    """Raise `LoadError` for a load factor that is out of range."""
+    if not 0 < factor <= LARGEST_FACTOR:
+        allowed = f"above 0 and at most {LARGEST_FACTOR:g}"
+        raise LoadError(f"The load factor must be {allowed}, not {factor:g}.")
 
 
 class Load(Protocol):

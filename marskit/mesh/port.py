@@ -14,6 +14,9 @@ from marskit.domain.topology import Topology
 MeshEvent = Progressed | MeshReady | Noticed
 """What a mesh reports by itself."""
 
+SCALE_WAIT_S = 2.0
+"""How long an action waits for new replicas before it reports them as still starting."""
+
 
 class MeshError(Exception):
     """The mesh cannot start or go on, with one sentence saying why."""

@@ -7,9 +7,10 @@ import pytest
 from marskit.controller.runtime import Runtime
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, CommandError, Run, StepCycle
-from marskit.domain.events import CycleCompleted, Event, RunEnded
+from marskit.domain.events import CycleCompleted, Event, RunEnded, RunningChanged
 from marskit.domain.state import State
 from marskit.mesh.port import MeshError
+from marskit.virtual_time import VirtualLoop
 from tests.rigs import RealTimeRig as Rig
 
 WAIT_S = 10.0
@@ -55,6 +56,34 @@ def test_commands_given_before_the_controller_is_built_are_carried_out(runtime: 
     runtime.start(rig.build)
     runtime.submit(StepCycle())
     wait_for(events, CycleCompleted)
+
+
+def test_the_first_commands_are_carried_out_before_any_time_has_passed(runtime: Runtime) -> None:
+    rig = Rig()
+    events: SimpleQueue[Event] = SimpleQueue()
+    runtime.subscribe(events.put)
+    runtime.start(rig.build, first=(Run(),), loop_factory=VirtualLoop)
+    first = wait_for(events, RunningChanged)
+    assert isinstance(first, RunningChanged)
+    assert (first.at_s, first.running) == (0.0, True)
+
+
+def test_a_sink_ends_the_run_at_the_moment_it_says_so(runtime: Runtime) -> None:
+    rig = Rig()
+    events: SimpleQueue[Event] = SimpleQueue()
+
+    def until_the_third_cycle(event: Event) -> None:
+        events.put(event)
+        if isinstance(event, CycleCompleted) and event.cycle.id == 3:
+            runtime.end()
+
+    runtime.subscribe(until_the_third_cycle)
+    runtime.start(rig.build, first=(Run(),), loop_factory=VirtualLoop)
+    ended = wait_for(events, RunEnded)
+    assert isinstance(ended, RunEnded)
+    assert ended.reason is None
+    assert runtime.state.cycles_done == 3
+    assert ended.at_s == runtime.state.cycles[-1].ended_at_s
 
 
 def test_a_refused_command_fails_in_its_future(runtime: Runtime) -> None:

@@ -33,13 +33,20 @@ from marskit.mesh.manifests.graph import Call, configuration, local_environment,
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.selection import selects
 from marskit.mesh.manifests.workloads import Deployment
-from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Outcome, Preview, Rejected
+from marskit.mesh.port import (
+    SCALE_WAIT_S,
+    ActionError,
+    Applied,
+    MeshError,
+    MeshEvent,
+    Outcome,
+    Preview,
+    Rejected,
+)
 from marskit.ports import LOOPBACK, PortPicker, is_free
 from marskit.processes import Children, scratch_path
 
 START_TIMEOUT_S = 30.0
-SCALE_WAIT_S = 2.0
-"""How long an action waits for new replicas before it reports them as still starting."""
 STOP_GRACE_S = 3.0
 
 

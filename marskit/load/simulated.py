@@ -1,0 +1,183 @@
+"""The load port in virtual time: the requests that Locust's users would send, without sending them."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush, heapreplace
+
+from marskit.clock import Clock
+from marskit.domain.events import ScenarioInfo
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.load.arrivals import Arrival, user_arrivals
+from marskit.load.info import scenario_info
+from marskit.load.port import LoadError, check_factor
+from marskit.load.rates import Rates
+from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
+
+
+class SimulatedLoad:
+    """Follows a scenario, and hands its arrivals to whoever simulates the mesh.
+
+    Scenario, seed and number of users make the same arrivals as with Locust.
+    """
+
+    def __init__(self, scenario: Scenario, *, seed: int, clock: Clock) -> None:
+        self._scenario = scenario
+        self._info = scenario_info(scenario)
+        self._seed = seed
+        self._clock = clock
+        self._status = LoadStatus.STARTING
+        self._factor = 1.0
+        self._begun_s = 0.0
+        self._crowd: _Crowd | None = None
+        self._due: list[float] = []
+        """Arrivals that were drawn and are still to be handed over."""
+        self._requests = self._failures = 0
+        self._rates = Rates()
+
+    @property
+    def scenario(self) -> ScenarioInfo:
+        """The scenario that is followed, or will be once the load starts."""
+        return self._info
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The names that `set_scenario` takes."""
+        return list_scenarios()
+
+    async def prepare(self) -> None:
+        """Nothing has to be prepared."""
+
+    async def start(self, gateway_url: str) -> None:
+        """Begin the curve at its beginning; raises `LoadError` once the load was stopped."""
+        if self._status is LoadStatus.STOPPED:
+            raise LoadError("The load was stopped.")
+        self._status = LoadStatus.RUNNING
+        self._rates.read(self._clock.now(), self._requests, self._failures)
+        self._begin()
+
+    async def sample(self) -> LoadSample:
+        """Read the load as it is now."""
+        at_s = self._clock.now()
+        running = self._status is LoadStatus.RUNNING
+        begun = self._status is not LoadStatus.STARTING
+        sent, failed = self._rates.read(at_s, self._requests, self._failures) if running else (0.0, 0.0)
+        return LoadSample(
+            at_s=at_s,
+            status=self._status,
+            users=self._users if running else 0,
+            factor=self._factor,
+            scenario_s=(at_s - self._begun_s) * self._scenario.speed if begun else 0.0,
+            offered_requests_per_s=self.rate_per_s(at_s),
+            sent_requests_per_s=sent,
+            failures_per_s=failed,
+        )
+
+    async def set_factor(self, factor: float) -> None:
+        """Send that many times the curve's rate from now on, by changing the number of users.
+
+        Raises:
+            LoadError: The factor is out of range.
+        """
+        check_factor(factor)
+        self._draw(self._clock.now())
+        self._factor = factor
+        if self._crowd is not None:
+            self._crowd.become(self._users, self._clock.now() - self._begun_s)
+
+    async def set_scenario(self, scenario: str) -> None:
+        """Follow another scenario (or the same) from its beginning; the factor stays.
+
+        Raises:
+            LoadError: There is no such scenario, or it is wrong.
+        """
+        try:
+            following = load_scenario(scenario)
+        except ScenarioError as error:
+            raise LoadError(str(error)) from error
+        self._draw(self._clock.now())
+        self._scenario, self._info = following, scenario_info(following)
+        if self._status is LoadStatus.RUNNING:
+            self._begin()
+
+    async def stop(self) -> None:
+        """Send nothing more."""
+        self._draw(self._clock.now())
+        self._crowd = None
+        self._status = LoadStatus.STOPPED
+
+    def rate_per_s(self, at_s: float) -> float:
+        """How many requests a second are to be expected at that time."""
+        if self._status is not LoadStatus.RUNNING or at_s < self._begun_s:
+            return 0.0
+        scenario = self._scenario
+        return scenario.rate_at((at_s - self._begun_s) * scenario.speed) * self._users / scenario.users
+
+    def until(self, at_s: float) -> list[float]:
+        """When requests arrived since the last call and before `at_s`, in order."""
+        self._draw(at_s)
+        count = bisect_left(self._due, at_s)
+        due, self._due = self._due[:count], self._due[count:]
+        return due
+
+    def answered(self, requests: int, failures: int) -> None:
+        """Take note of what the mesh has answered since the last call, as Locust counts its responses."""
+        self._requests += requests
+        self._failures += failures
+
+    @property
+    def _users(self) -> int:
+        return max(1, round(self._scenario.users * self._factor))
+
+    def _begin(self) -> None:
+        self._begun_s = self._clock.now()
+        self._crowd = _Crowd(self._scenario, self._seed)
+        self._crowd.become(self._users, 0.0)
+
+    def _draw(self, until_s: float) -> None:
+        if self._crowd is not None:
+            self._due += (self._begun_s + at_s for at_s in self._crowd.draw(until_s - self._begun_s))
+
+
+class _Crowd:
+    """The users of one scenario, whose number may change; times count from its beginning."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._streams: list[Iterator[Arrival]] = []
+        self._next: list[tuple[float, int]] = []
+        """A heap of when each of those who are there is due, and who that is."""
+        self._away: dict[int, float | None] = {}
+        """When each of those who are not there is due next; None if never."""
+        self._size = 0
+
+    def become(self, size: int, now_s: float) -> None:
+        """Let users come or go; one who comes back has missed what was due in the meantime."""
+        for user in range(len(self._streams), size):
+            self._streams.append(user_arrivals(self._scenario, self._seed, user))
+            self._away[user] = self._following(user)
+        for user in range(self._size, size):
+            at_s = self._away.pop(user, None)
+            while at_s is not None and at_s < now_s:
+                at_s = self._following(user)
+            if at_s is not None:
+                heappush(self._next, (at_s, user))
+        self._away |= {user: at_s for at_s, user in self._next if user >= size}
+        self._next = [(at_s, user) for at_s, user in self._next if user < size]
+        heapify(self._next)
+        self._size = size
+
+    def draw(self, until_s: float) -> Iterator[float]:
+        """The arrivals that are due before then and were not drawn yet, in order."""
+        while self._next and self._next[0][0] < until_s:
+            at_s, user = self._next[0]
+            following = self._following(user)
+            if following is None:
+                heappop(self._next)
+            else:
+                heapreplace(self._next, (following, user))
+            yield at_s
+
+    def _following(self, user: int) -> float | None:
+        arrival = next(self._streams[user], None)
+        return arrival.at_s if arrival else None

@@ -1,0 +1,195 @@
+"""The twin behind the mesh port: manifests in, a mesh out that is computed up to the clock's time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+
+from marskit.clock import Clock
+from marskit.domain.actions import Action, Scale, SetOutlierDetection
+from marskit.domain.config import Configuration
+from marskit.domain.events import MeshReady, Noticed, Progressed
+from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
+from marskit.domain.records import Severity
+from marskit.domain.topology import GATEWAY, Topology
+from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.graph import configuration, topology
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.port import SCALE_WAIT_S, ActionError, Applied, MeshEvent, Outcome, Preview, Rejected
+from marskit.mesh.simulator.card import Card
+from marskit.mesh.simulator.compile import twin_model
+from marskit.mesh.simulator.engine import Engine
+from marskit.mesh.simulator.model import TwinModel
+
+PUSH_S = 0.009
+"""From the write until requests are served by it: the median that `make bench` measures on Envoy."""
+
+
+class TwinMesh:
+    """No process and no port: what happens between two calls is computed when the second one comes."""
+
+    def __init__(
+        self,
+        config: MeshConfig,
+        *,
+        clock: Clock,
+        engine: Callable[[TwinModel], Engine],
+        card: Card | None = None,
+        answered: Callable[[int, int], None] = lambda requests, failures: None,
+    ) -> None:
+        """Take the manifests.
+
+        Args:
+            config: The mesh to simulate.
+            clock: How far the engine is moved; if it is not virtual, all is as slow as in a real mesh.
+            engine: Makes what simulates, at second 0 of the clock.
+            card: What recorded runs say of service times and hops.
+            answered: Told with every sample how many requests the gateway has answered and how many of them
+                with a failure; this is all that a simulated load hears of its requests.
+
+        Raises:
+            ManifestError: The twin cannot simulate this mesh.
+        """
+        self._config = config
+        self._configuration = configuration(config)
+        self._clock = clock
+        self._card = card
+        self._engine = engine(twin_model(config, card))
+        self._answered = answered
+        self._report: Callable[[MeshEvent], None] = lambda event: None
+        self._accepted = self._effective = 0
+        self._broken: dict[str, None] = {}
+        """Workloads with a slow-down or errors, in the order they were broken."""
+        self._workloads: tuple[WorkloadSample, ...] = ()
+        self._sampled_at_s = 0.0
+
+    @property
+    def name(self) -> str:
+        """`twin`."""
+        return "twin"
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The graph that the manifests describe; actions do not change it."""
+        return topology(self._config)
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the manifests say now, the actions so far included."""
+        return self._configuration
+
+    async def start(self, report: Callable[[MeshEvent], None]) -> str:
+        """Say what is simulated; all replicas are ready at once."""
+        self._report = report
+        now_s = self._advance()
+        model = self._engine.model
+        report(Progressed(now_s, "manifests", f"{len(model.stations)} workloads, {len(model.calls)} calls"))
+        for notice in self._config.notices:
+            report(Noticed(now_s, Severity.INFO, "manifests", notice))
+        _, self._workloads = self._engine.read()
+        self._sampled_at_s = now_s
+        url = f"twin:{self._config.namespace}"
+        report(MeshReady(now_s, url))
+        return url
+
+    async def stop(self) -> None:
+        """Nothing was started that would have to end."""
+
+    async def sample(self) -> MeshSample:
+        """What passed since the last call."""
+        now_s = self._advance()
+        edges, self._workloads = self._engine.read()
+        entrance = [sample for sample in edges if sample.edge.source == GATEWAY]
+        self._answered(sum(each.requests for each in entrance), sum(each.failures for each in entrance))
+        duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
+        generation = ConfigGeneration(self._accepted, self._effective, self._effective)
+        return MeshSample(now_s, duration_s, edges, self._workloads, generation)
+
+    def preview(self, action: Action) -> Preview:
+        """What the action would do to the manifests."""
+        return edit(self._config, action)[1]
+
+    async def execute(self, action: Action) -> Outcome:
+        """Edit the manifests and bring the edit to the engine, in about the time that Envoy takes."""
+        try:
+            edited = edit(self._config, action)[0]
+        except ActionError as error:
+            return Rejected(str(error))
+        match action:
+            case Scale(workload, replicas):
+                more = replicas > self.configuration.replicas_of(workload)
+                self._become(edited)
+                return await self._scale(workload, replicas, more=more)
+            case SetOutlierDetection():
+                return Rejected("the twin does not simulate outlier detection")
+            case _:
+                return await self._reroute(action)
+
+    async def inject(self, fault: Fault) -> None:
+        """Break replicas, or mend all of them."""
+        now_s = self._advance()
+        if isinstance(fault, ClearFaults):
+            for workload in self._broken:
+                self._engine.slow_down(workload, 1.0)
+                self._engine.fail(workload, 0.0)
+            self._broken.clear()
+            return
+        names = sorted(workload.name for workload in self.topology.workloads)
+        if fault.workload not in names:
+            raise ActionError(f"there is no workload {fault.workload!r}, only {', '.join(names)}")
+        match fault:
+            case KillReplica(workload):
+                self._kill(workload, now_s)
+            case SlowDown(workload, factor):
+                if factor < 1:
+                    raise ActionError(f"a slow-down by {factor:g} is none: the factor must be at least 1")
+                self._engine.slow_down(workload, factor)
+                self._broken[workload] = None
+            case InjectErrors(workload, percent):
+                if not 0 <= percent <= 100:
+                    raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
+                self._engine.fail(workload, percent)
+                self._broken[workload] = None
+
+    def _become(self, config: MeshConfig) -> None:
+        self._config = config
+        self._configuration = configuration(config)
+
+    def _advance(self) -> float:
+        now_s = self._clock.now()
+        self._engine.advance(now_s)
+        return now_s
+
+    async def _scale(self, workload: str, replicas: int, *, more: bool) -> Outcome:
+        self._advance()
+        self._engine.scale(workload, replicas)
+        generation = await self._pushed()
+        if not more:
+            return Applied(generation, PUSH_S * 1000, PUSH_S * 1000)
+        start_s = max(PUSH_S, self._engine.model.station(workload).start_s)
+        await self._clock.sleep(min(start_s, SCALE_WAIT_S) - PUSH_S)
+        return Applied(generation, PUSH_S * 1000, start_s * 1000 if start_s <= SCALE_WAIT_S else None)
+
+    async def _reroute(self, action: Action) -> Outcome:
+        generation = await self._pushed()
+        # Edited anew: a workload may have been scaled while the proxies were being told.
+        self._become(edit(self._config, action)[0])
+        self._advance()
+        calls = twin_model(self._config, self._card).calls
+        self._engine.change(replace(self._engine.model, calls=calls))
+        return Applied(generation, PUSH_S * 1000, PUSH_S * 1000)
+
+    async def _pushed(self) -> int:
+        """Take the time that it takes until the proxies know; the number of the new configuration."""
+        self._accepted += 1
+        generation = self._accepted
+        await self._clock.sleep(PUSH_S)
+        self._effective = generation
+        return generation
+
+    def _kill(self, workload: str, now_s: float) -> None:
+        if not any(sample.replicas_ready for sample in self._workloads if sample.workload == workload):
+            raise ActionError(f"{workload} has no ready replica to kill")
+        self._engine.kill(workload)
+        sentence = f"a replica of {workload} was killed and is started again"
+        self._report(Noticed(now_s, Severity.WARNING, workload, sentence))

@@ -17,8 +17,9 @@ from marskit.mesh.manifests.load import load_mesh
 
 MANIFESTS = Path(__file__).parent / "manifests"
 MEAN_MS = 100.0
-REQUESTS = 6000
-AT_ONCE = 20
+REQUESTS = 16_000
+"""So many that the standard error of the median is 1.2 % of it."""
+AT_ONCE = 40
 
 
 async def measure() -> int:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
-import httpx
+import aiohttp
 
 ORDER = {"method": "POST", "path": "/orders", "json": {"item": "book", "quantity": 1, "amount": 10.0}}
 
@@ -33,8 +33,10 @@ class Traffic(AbstractAsyncContextManager["Traffic"]):
 
     async def __aenter__(self) -> "Traffic":
         """Begin."""
-        limits = httpx.Limits(max_connections=self._at_once)
-        self._client = httpx.AsyncClient(trust_env=False, timeout=10, limits=limits)
+        # A client that took the processor from the services would be measured with them.
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._at_once), timeout=aiohttp.ClientTimeout(total=10)
+        )
         self._tasks = [asyncio.create_task(self._send()) for _ in range(self._at_once)]
         return self
 
@@ -44,7 +46,7 @@ class Traffic(AbstractAsyncContextManager["Traffic"]):
         """Let what is in flight end."""
         self._running = False
         await asyncio.gather(*self._tasks)
-        await self._client.aclose()
+        await self._client.close()
 
     @property
     def sent(self) -> int:
@@ -64,9 +66,10 @@ class Traffic(AbstractAsyncContextManager["Traffic"]):
     async def _send(self) -> None:
         while self._running:
             try:
-                answer = await self._client.request(self._method, self._url, json=self._json)
-                outcome, failed = str(answer.status_code), answer.is_error
-            except httpx.HTTPError as error:
+                async with self._client.request(self._method, self._url, json=self._json) as answer:
+                    await answer.read()
+                outcome, failed = str(answer.status), answer.status >= 400
+            except (aiohttp.ClientError, TimeoutError) as error:
                 outcome, failed = type(error).__name__, True
             self.outcomes[outcome] += 1
             if failed:

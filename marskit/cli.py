@@ -26,7 +26,6 @@ SCREEN_SCENARIO = "rush-hours"
 """A person reads for a minute before the first rush, and there is always a next one."""
 SCREEN_PACE = 10.0
 """Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
-BEGIN_WAIT_S = 0.5
 
 
 class _Parser(argparse.ArgumentParser):
@@ -254,16 +253,12 @@ def _run_tui(settings: Settings) -> int:
     signals: list[int] = []
     try:
         with first_signal(signals.append):
-            runtime.start(partial(_build, settings), loop_factory=_time(settings))
-            # Loading the screen takes about as long as checking the input, and wrong input needs no screen.
             from tui import app
 
-            runtime.wait_until_begun(BEGIN_WAIT_S)
             if signals:
                 return exits.of_signal(signals[0])
-            if (ended := runtime.state.ended) is not None:
-                return _complain(ended.reason or "The run ended early", exits.INPUT)
-            exit_code = app.run(runtime, signals)
+            begin = partial(runtime.start, partial(_build, settings), loop_factory=_time(settings))
+            exit_code = app.run(runtime, signals, begin)
     finally:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:

@@ -40,16 +40,9 @@ class HttpClient:
     """
 
     def __init__(self, *, keep_alive: bool = True) -> None:
-        # Here and not above: a command that asks nobody need not wait for it.
-        import aiohttp
-
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=not keep_alive),
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._errors = (aiohttp.ClientError, TimeoutError, OSError)
+        self._keep_alive = keep_alive
+        self._closed = False
+        self._opened: aiohttp.ClientSession | None = None
 
     async def get(
         self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
@@ -67,16 +60,32 @@ class HttpClient:
 
     async def close(self) -> None:
         """Let go of all connections."""
-        await self._session.close()
+        self._closed = True
+        if self._opened is not None:
+            await self._opened.close()
 
     async def _request(self, method: str, url: str, **options: Any) -> Answer:
-        if self._session.closed:
+        if self._closed:
             raise HttpError("the client is closed")
+        import aiohttp
+
         try:
-            async with self._session.request(method, url, allow_redirects=False, **options) as answer:
+            async with self._session().request(method, url, allow_redirects=False, **options) as answer:
                 return Answer(answer.status, answer.headers, await answer.read())
-        except self._errors as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise HttpError(str(error) or type(error).__name__) from error
+
+    def _session(self) -> "aiohttp.ClientSession":
+        """Opened with the first question: loading its package would hold up what is to be asked."""
+        import aiohttp
+
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=not self._keep_alive),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._opened
 
     @staticmethod
     def _timeout(seconds: float) -> "aiohttp.ClientTimeout":

@@ -75,11 +75,17 @@ class MarskitApp(App[int]):
         Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
     ]
 
-    def __init__(self, runtime: Runtime, signals: Sequence[int] = ()) -> None:
-        """Show `runtime`; `signals` fills with those that come before the screen listens for them itself."""
+    def __init__(
+        self, runtime: Runtime, signals: Sequence[int] = (), begin: Callable[[], None] | None = None
+    ) -> None:
+        """Show `runtime`, and call `begin` once the first frame is drawn.
+
+        `signals` fills with those that come before the screen listens for them itself.
+        """
         super().__init__(driver_class=TerminalDriver)
         self._runtime = runtime
         self._signals = signals
+        self._begin = begin
         self.live = LiveScreen(runtime.state)
         self._state = runtime.state
         self._drawn_at_s = 0.0
@@ -102,6 +108,9 @@ class MarskitApp(App[int]):
             self.exit(exits.of_signal(self._signals[0]))
         self._runtime.subscribe(self._sink)
         self._sink()
+        if self._begin is not None:
+            # What begins loads many modules, which would hold up the first frame.
+            self.call_after_refresh(self._begin)
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -221,12 +230,12 @@ def _refused(state: State) -> bool:
     return state.started is None and state.ended is not None and state.ended.reason is not None
 
 
-def run(runtime: Runtime, signals: Sequence[int] = ()) -> int:
+def run(runtime: Runtime, signals: Sequence[int] = (), begin: Callable[[], None] | None = None) -> int:
     """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr.
 
-    A signal leaves at once: whoever started the runtime stops it.
+    `begin` starts the runtime if nobody has. A signal leaves at once: whoever starts the runtime stops it.
     """
-    app = MarskitApp(runtime, signals)
+    app = MarskitApp(runtime, signals, begin)
     app.run()
     if app.return_value is not None and app.return_value > 128:
         return app.return_value

@@ -27,6 +27,9 @@ from marskit.mesh.port import Mesh, MeshError, MeshEvent
 
 _log = logging.getLogger(__name__)
 
+HEAD_START_S = 0.9
+"""The load starts beside the mesh, but on few cores what answers requests comes before what sends them."""
+
 
 class Controller:
     """Runs one mesh under one load with one loop, from start to end, on one event loop and in no thread.
@@ -131,18 +134,22 @@ class Controller:
         self._loop.planner.reset(self._parameters.seed)
         started = self._started()
         self.bus.publish(started)
-        # Not waited for: the mesh need not wait for the disk, and cycles are stored after it in any case.
-        self._opening = asyncio.create_task(self._open_knowledge(started))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._load.prepare())
             starting = tasks.create_task(self._mesh.start(self._report))
+            tasks.create_task(self._prepare_load(starting))
         gateway_url = starting.result()
         if self.state.gateway_url is None:
             self.bus.publish(MeshReady(self._clock.now(), gateway_url))
+        # Not waited for, and not begun before: what it loads would hold up the start of the mesh.
+        self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._telemetry.run())
             tasks.create_task(self._loop.run())
+
+    async def _prepare_load(self, mesh: asyncio.Task[str]) -> None:
+        await asyncio.wait({mesh}, timeout=HEAD_START_S)
+        await self._load.prepare()
 
     def _started(self) -> RunStarted:
         parameters = self._parameters

@@ -10,7 +10,7 @@ from marskit.controller.bus import Bus, Sink
 from marskit.controller.controller import Controller
 from marskit.controller.notices import describe
 from marskit.domain.commands import Command, CommandError
-from marskit.domain.events import Event, RunEnded
+from marskit.domain.events import RunEnded
 from marskit.domain.state import State
 from marskit.knowledge.port import KnowledgeError
 from marskit.load.port import LoadError
@@ -43,8 +43,6 @@ class Runtime:
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._waiting: set[Future[None]] = set()
-        self._begun = threading.Event()
-        self._bus.subscribe(self._note)
 
     @property
     def state(self) -> State:
@@ -85,10 +83,6 @@ class Runtime:
                 target=self._live, args=(self._loop, factory), name="marskit-controller", daemon=True
             )
         self._thread.start()
-
-    def wait_until_begun(self, timeout_s: float) -> bool:
-        """Wait until the run has begun or ended; whether it has."""
-        return self._begun.wait(timeout_s)
 
     def submit(self, command: Command) -> Future[None]:
         """Hand a command to the controller; the future ends when it took effect, or with a `CommandError`."""
@@ -183,9 +177,6 @@ class Runtime:
             result.set_exception(error)
         else:
             result.set_result(None)
-
-    def _note(self, event: Event) -> None:
-        self._begun.set()
 
     def _cancel(self) -> None:
         if self._main is not None:

@@ -19,7 +19,7 @@ LOCUSTFILE = Path(__file__).parents[2] / "locust" / "locustfile.py"
 
 _ATTEMPTS = 5
 _READY_WITHIN_S = 30.0
-_POLL_S = 0.02
+_POLL_S = 0.05
 _GRACE_S = 3.0
 _DYING_POLLS = 10
 _TELLING = re.compile(r"[\w.]+(Error|Exception|Exit)\b|\[.*/(ERROR|CRITICAL)/")

@@ -111,7 +111,7 @@ async def test_everything_ends_in_order_and_the_end_comes_last(make_rig: MakeRig
     rig.mesh.fail_stop = OSError("no such process")
     await rig.do(Run())
     await rig.stop()
-    assert rig.calls[:3] == ["load.prepare", "mesh.start", "load.start"]
+    assert rig.calls[:3] == ["mesh.start", "load.prepare", "load.start"]
     assert rig.calls[3:] == ["load.stop", "mesh.stop", "knowledge.close"]
     assert [type(event) for event in rig.events[-2:]] == [Noticed, RunEnded]
     assert rig.state.ended is not None

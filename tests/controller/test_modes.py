@@ -68,7 +68,7 @@ async def test_rejecting_drops_the_plan(make_rig: MakeRig) -> None:
     await rig.do(StepCycle(), Reject())
     (execution,) = rig.state.executions
     assert (execution.outcome, execution.reason) == (Outcome.WITHHELD, "a person rejected it")
-    assert rig.mesh.calls == ["load.prepare", "mesh.start", "load.start"]
+    assert rig.mesh.calls == ["mesh.start", "load.prepare", "load.start"]
 
 
 async def test_a_plan_without_actions_waits_for_nobody(make_rig: MakeRig) -> None:

@@ -119,7 +119,6 @@ def test_a_controller_that_cannot_be_built_ends_the_run(
     runtime.subscribe(events.put)
     runtime.start(rig.build)
     assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
-    assert runtime.wait_until_begun(WAIT_S)
     with pytest.raises(CommandError, match="The run is over"):
         runtime.submit(Run()).result(WAIT_S)
 

@@ -91,6 +91,7 @@ def _service_ms(windows: Windows, workload: str, workers: int, untold: list[str]
             (pl.col("workload") == workload) & pl.col("steady") & pl.col("utilisation").is_not_null()
         )
         .join(_clean(windows, pl.col("workload") == workload), on=["run", "at_s"])
+        .sort("run", "at_s")
         .select(
             served=pl.col("served_per_s") * pl.col("window_s"),
             busy_ms=pl.col("utilisation") * pl.col("ready") * workers * pl.col("window_s") * 1000.0,
@@ -112,12 +113,17 @@ def _per_request(
         if not calls:
             continue
         is_source = (pl.col("source") if source == GATEWAY else pl.col("workload")) == source
-        asked = windows.edges.filter(is_source).group_by("run", "at_s").agg(asked=_requests())
+        # In order: the same numbers summed in another one would differ in their last digit.
+        asked = (
+            windows.edges.filter(is_source)
+            .group_by("run", "at_s", maintain_order=True)
+            .agg(asked=_requests())
+        )
         clean = _clean(windows, (pl.col("source") == source) | (pl.col("workload") == source))
         for call in calls:
             made = (
                 windows.edges.filter((pl.col("source") == source) & (pl.col("service") == call.service))
-                .group_by("run", "at_s")
+                .group_by("run", "at_s", maintain_order=True)
                 .agg(made=_requests())
             )
             rows = asked.join(made, on=["run", "at_s"]).join(clean, on=["run", "at_s"])
@@ -145,7 +151,7 @@ def _clean(windows: Windows, edges: pl.Expr) -> pl.DataFrame:
     """The windows in which nothing failed or was tried again on those edges."""
     return (
         windows.edges.filter(edges)
-        .group_by("run", "at_s")
+        .group_by("run", "at_s", maintain_order=True)
         .agg(bad=(pl.col("failures_per_s") + pl.col("repeated_per_s")).sum())
         .filter(pl.col("bad") == 0)
         .select("run", "at_s")
@@ -190,7 +196,7 @@ def calm_windows(model: TwinModel, windows: Windows, call: Call, workload: str) 
     behind = _reach(model, workload)
     calm = (
         windows.workloads.filter(pl.col("workload").is_in(list(behind)))
-        .group_by("run", "at_s")
+        .group_by("run", "at_s", maintain_order=True)
         .agg(calm=(pl.col("steady") & (pl.col("utilisation").fill_null(1.0) <= CALM)).all())
         .filter(pl.col("calm"))
         .select("run", "at_s")

@@ -16,7 +16,7 @@ from marskit.mesh.simulator.card import Fitted
 from marskit.mesh.simulator.model import Call, Distribution, TwinModel
 
 LARGEST_CV = 3.0
-TELLING = 0.25
+TELLING = 0.1
 """A coefficient of variation whose standard error is a larger share of it is not told by the runs."""
 _BISECTIONS = 30
 _STEP = 0.01

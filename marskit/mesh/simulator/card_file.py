@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -21,6 +22,7 @@ FORMAT = 1
 """Raised when a field changes its meaning; a reader refuses every other one."""
 SHIPPED = Path(__file__).with_name("demo-card.toml")
 _MOST_WINDOWS = 1_000_000
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class CardError(ValueError):
@@ -82,7 +84,7 @@ def _lines(card: Card, model: TwinModel) -> Iterator[str]:
     yield f"mesh = {_text(mesh_digest(model))}"
     yield f"runs = [{', '.join(map(_text, card.runs))}]"
     for workload, station in card.stations.items():
-        yield f"\n[stations.{_text(workload)}]"
+        yield f"\n[stations.{workload if _BARE.fullmatch(workload) else _text(workload)}]"
         yield from _fit_lines(station)
     for (source, service), call in card.calls.items():
         yield f"\n[[calls]]\nsource = {_text(source)}\nservice = {_text(service)}"

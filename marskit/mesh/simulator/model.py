@@ -122,6 +122,15 @@ class Call:
     timeout_ms: int | None = None
     retries: RetryRule = NO_RETRIES
 
+    def drawn(self, luck: float) -> str:
+        """The workload that answers when `luck`, from 0 to below 1, decides among the weights."""
+        at = 100.0 * luck
+        for workload, weight in self.splits:
+            at -= weight
+            if at < 0.0:
+                return workload
+        return self.splits[-1][0]
+
 
 @dataclass(frozen=True, slots=True)
 class TwinModel:

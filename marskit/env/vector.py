@@ -1,0 +1,225 @@
+"""Many meshes as one Gymnasium vector environment, computed side by side."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from marskit.domain.goals import Goals
+from marskit.env.encoding import STATIONS, encode, encoding
+from marskit.env.loads import random_rates
+from marskit.env.step import TERMS, Prices, Run, step
+from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mesh.simulator.arrays import Floats, Whole
+from marskit.mesh.simulator.fluid import Fluid
+from marskit.mesh.simulator.model import TwinModel
+
+TICKS = 10
+"""Of the twin, in one control period."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSettings:
+    """What an environment is, besides its mesh and its goals."""
+
+    period_s: float = 2.0
+    """Real seconds from one decision to the next."""
+    speed: float = 7.5
+    """Scenario seconds per real second, for the shield's cool-downs."""
+    periods: int = 180
+    """Control periods of an episode."""
+    spread: float = 0.1
+    """Every episode's service times, hops and starts are drawn from within this share of the model's."""
+    breach_price: float = 1.0
+    """What a period in which the objective is missed costs, as a share of `scale`."""
+    limits: ShieldLimits = field(default_factory=ShieldLimits)
+
+
+class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
+    """`n` meshes behind Gymnasium's vector API, with a new load and a slightly other mesh every episode.
+
+    Spaces, reward and episodes are those of `marskit.env.mesh_env.MeshEnv`, which documents them. Episodes
+    end by truncation and begin anew in the same step; the last observation is in `info["final_obs"]`.
+    """
+
+    def __init__(
+        self,
+        model: TwinModel,
+        goals: Goals,
+        n: int,
+        *,
+        settings: EnvSettings | None = None,
+        threads: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.settings = settings or EnvSettings()
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.num_envs = n
+        tick_s = self.settings.period_s / TICKS
+        self.fluid = Fluid(model, goals, n, tick_s=tick_s)
+        self.encoding = encoding(
+            model, self.settings.limits, period_scenario_s=self.settings.period_s * self.settings.speed
+        )
+        size, actions = self.encoding.observation_size, self.encoding.action_size
+        self.single_observation_space = gym.spaces.Box(-1.0, 2.0, (size,), np.float32)
+        self.single_action_space = gym.spaces.Box(-1.0, 1.0, (actions,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, n)
+        self.action_space = batch_space(self.single_action_space, n)
+        self.capacity_per_s = _capacity_per_s(model)
+        self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price)
+        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._chunks = [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
+        self._nominal = self.fluid.parameters
+        self.fluid.parameters = type(self._nominal)(*(part.copy() for part in self._nominal))
+        stations, periods = len(model.stations), self.settings.periods
+        self.run = Run(
+            rates=np.zeros((periods + 1, n)),
+            period=np.zeros(n, np.int64),
+            since=np.zeros((stations, n), np.int64),
+            raw=np.zeros((self.encoding.raw_size, n)),
+            last=np.zeros((stations + 4, n)),
+            noise=np.ones(n, np.uint64),
+            terms=np.zeros((len(TERMS), n)),
+            actions=np.zeros(n, np.int64),
+            reward=np.zeros(n),
+            observation=np.zeros((n, size), np.float32),
+        )
+        self._load = np.zeros(stations)
+        self._entering = (self.encoding.codes.call_source < 0)[:, None]
+        self._seed(seed)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin new episodes everywhere.
+
+        Args:
+            seed: Of all randomness from now on.
+            options: `rates`, a (periods + 1, n) array of requests per second, in place of random loads.
+        """
+        if isinstance(seed, list):
+            seed = seed[0]
+        if seed is not None:
+            self._seed(seed)
+        self._begin(np.arange(self.num_envs), (options or {}).get("rates"))
+        return self.run.observation.copy(), {}
+
+    def step(
+        self, actions: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """One control period in every mesh."""
+        actions = np.ascontiguousarray(actions, np.float32)
+        if self._threads is None:
+            self._advance(actions, 0, self.num_envs)
+        else:
+            list(self._threads.map(lambda chunk: self._advance(actions, *chunk), self._chunks))
+        self.fluid.tick += TICKS
+        rewards = self.run.reward.copy()
+        ended = self.run.period >= self.settings.periods
+        info: dict[str, Any] = {}
+        observation = self.run.observation.copy()
+        if ended.any():
+            info["final_obs"] = observation.copy()
+            info["_final_obs"] = ended
+            which = np.flatnonzero(ended)
+            self._begin(which, None)
+            observation[which] = self.run.observation[which]
+        return observation, rewards, np.zeros(self.num_envs, bool), ended, info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """End the threads."""
+        if self._threads is not None:
+            self._threads.shutdown()
+
+    def _advance(self, actions: NDArray[np.float32], first: int, last: int) -> None:
+        fluid = self.fluid
+        step(
+            fluid.structure,
+            fluid.parameters,
+            self.encoding.codes,
+            self.prices,
+            fluid.state,
+            fluid.desired,
+            fluid.weights,
+            fluid.flow,
+            self.run,
+            actions,
+            fluid.tick,
+            TICKS,
+            fluid.tick_s,
+            first,
+            last,
+        )
+
+    def _seed(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        # Never 0, which xorshift would not leave.
+        self.run.noise[:] = self._rng.integers(1, 2**63, self.num_envs).astype(np.uint64)
+
+    def _begin(self, which: Whole, rates: Floats | None) -> None:
+        """Put the meshes `which` at the beginning of a new episode."""
+        run, fluid = self.run, self.fluid
+        fluid.reset(which)
+        drawn, nominal, spread = fluid.parameters, self._nominal, self.settings.spread
+        for part, usual in (
+            (drawn.service_s, nominal.service_s),
+            (drawn.hop_s, nominal.hop_s),
+            (drawn.start_s, nominal.start_s),
+        ):
+            factors = self._rng.uniform(1.0 - spread, 1.0 + spread, (len(usual), len(which)))
+            part[:, which] = usual[:, which] * factors
+        # One factor for all calls of a mesh, so that none becomes more frequent than another.
+        factors = self._rng.uniform(1.0 - spread, 1.0 + spread, len(which))
+        part = nominal.per_request[:, which] * factors
+        drawn.per_request[:, which] = np.where(
+            self._entering, nominal.per_request[:, which], np.minimum(part, 1.0)
+        )
+        lowest, highest = 0.1 * self.capacity_per_s, 2.4 * self.capacity_per_s
+        for i in which:
+            run.rates[:, i] = (
+                random_rates(self._rng, self.settings.periods, lowest, highest)
+                if rates is None
+                else rates[:, i]
+            )
+        run.period[which] = 0
+        run.since[:, which] = 1000
+        run.raw[:, which] = 0.0
+        run.last[:, which] = 0.0
+        initial = fluid.desired[:, which]
+        run.raw[0:3, which] = run.rates[0, which]
+        run.raw[STATIONS::4, which] = initial
+        run.raw[STATIONS + 1 :: 4, which] = initial
+        for i in which:
+            encode(self.encoding.codes, run.raw, fluid.weights, int(i), self._load, run.observation)
+        run.last[-4, which] = run.rates[0, which] * self.settings.period_s
+
+
+def with_spread(settings: EnvSettings, spread: float) -> EnvSettings:
+    """The same environment with another spread; 0 is the model itself."""
+    return replace(settings, spread=spread)
+
+
+def _capacity_per_s(model: TwinModel) -> float:
+    """The load that the replicas of the beginning carry at 70 %."""
+    visits = model.visits()
+    loads = [
+        0.7 * s.replicas * s.capacity_per_s / visits[s.workload] for s in model.stations if visits[s.workload]
+    ]
+    return min(loads)
+
+
+def _prices(goals: Goals, capacity_per_s: float, breach: float) -> Prices:
+    allowed: Sequence[float] = [1.0 - slo.quantile for slo in goals.slos]
+    return Prices(
+        replica=goals.replica_cost_per_s,
+        action=goals.action_cost,
+        breach=breach * capacity_per_s,
+        allowed=min(allowed, default=0.05),
+        scale=capacity_per_s,
+    )

@@ -1,0 +1,196 @@
+"""The fast engine behind the contract of all engines: a fluid mesh, and the requests it would have served.
+
+How much waits where is computed as a fluid; every request that arrives is then sent through that state, so
+that counts are whole and quantiles have the noise of their number, as on a real mesh.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from marskit.domain.goals import Goals
+from marskit.domain.metrics import EdgeSample, WorkloadSample
+from marskit.domain.topology import GATEWAY
+from marskit.mesh.simulator import arrays
+from marskit.mesh.simulator.engine import Arrivals
+from marskit.mesh.simulator.fluid import Fluid
+from marskit.mesh.simulator.kernel import Flow
+from marskit.mesh.simulator.latency import draw_s
+from marskit.mesh.simulator.model import Call, TwinModel
+from marskit.mesh.simulator.passed import Passed, edge_sample
+
+TICK_S = 0.1
+_NO_GOALS = Goals(())
+_EPSILON_S = 1e-9
+
+
+@dataclass(slots=True)
+class _Station:
+    """The state that requests of one stretch find at a station."""
+
+    refused: float
+    """The share that finds no room."""
+    errors: float
+    is_gone: bool
+    """No replica is ready."""
+    cumulants: tuple[float, float, float]
+    reset: float
+    """The share whose replica was killed under it."""
+
+
+class FastTwin:
+    """One mesh in virtual time by the fast model; see `Engine`."""
+
+    def __init__(self, model: TwinModel, arrivals: Arrivals, *, seed: int) -> None:
+        self._model = model
+        self._arrivals = arrivals
+        self._random = Random(f"{seed}/fast")
+        self._fluid = Fluid(model, _NO_GOALS, 1, tick_s=TICK_S)
+        self._place = {station.workload: w for w, station in enumerate(model.stations)}
+        self._now_s = 0.0
+        self._killed: dict[int, float] = {}
+        self._passed: dict[tuple[str, str, str], Passed] = {}
+        self._busy = np.zeros(len(model.stations))
+        self._read_s = 0.0
+        self._measured_s = 0.0
+
+    @property
+    def model(self) -> TwinModel:
+        """What is simulated."""
+        return self._model
+
+    def advance(self, until_s: float) -> None:
+        """Let all whole ticks before then pass."""
+        ticks = int((until_s - self._now_s) / TICK_S + _EPSILON_S)
+        if ticks < 1:
+            return
+        end_s = self._now_s + ticks * TICK_S
+        begin, end = (np.array([self._arrivals.rate_per_s(at)]) for at in (self._now_s, end_s))
+        flow = self._fluid.advance(begin, end, ticks)
+        self._busy += flow.busy[:, 0] * ticks * TICK_S
+        self._measured_s += ticks * TICK_S
+        self._now_s = end_s
+        stations = [self._station(flow, w) for w in range(len(self._model.stations))]
+        self._killed.clear()
+        for _ in self._arrivals.until(end_s):
+            self._enter(stations)
+
+    def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
+        """What passed since the last reading, and the state now."""
+        elapsed_s = max(self._now_s - self._read_s, TICK_S)
+        self._read_s = self._now_s
+        edges = tuple(self._edge(call, workload, elapsed_s) for call, workload in self._model.edges())
+        self._passed = {}
+        state, busy_s, self._busy = self._fluid.state, self._busy, np.zeros(len(self._model.stations))
+        measured_s, self._measured_s = self._measured_s, 0.0
+        workloads = []
+        for w, station in enumerate(self._model.stations):
+            ready = int(state.ready[w, 0])
+            busy = min(1.0, float(busy_s[w]) / measured_s) if measured_s > 0 and ready else None
+            queued = max(0.0, float(state.inside[w, 0]) - ready * station.workers * (busy or 0.0))
+            workloads.append(
+                WorkloadSample(
+                    station.workload, int(self._fluid.desired[w, 0]), ready, busy, round(queued, 1)
+                )
+            )
+        return edges, tuple(workloads)
+
+    def scale(self, workload: str, replicas: int) -> None:
+        """Set how many replicas there are to be."""
+        self._fluid.scale(self._place[workload], 0, replicas)
+
+    def change(self, model: TwinModel) -> None:
+        """Go on with other weights, timeouts or retries."""
+        self._model = model
+        self._fluid.structure = arrays.structure(model, _NO_GOALS)
+        self._fluid.weights[:, 0] = arrays.weights(model)
+
+    def kill(self, workload: str) -> None:
+        """End one ready replica with what is in it; another is started in its place."""
+        w, state = self._place[workload], self._fluid.state
+        ready = int(state.ready[w, 0])
+        if ready == 0:
+            return
+        self._killed[w] = self._killed.get(w, 0.0) + float(state.inside[w, 0]) / ready
+        state.inside[w, 0] *= (ready - 1) / ready
+        state.ready[w, 0] -= 1
+        self._fluid.desired[w, 0] -= 1
+        self._fluid.scale(w, 0, int(self._fluid.desired[w, 0]) + 1)
+
+    def slow_down(self, workload: str, factor: float) -> None:
+        """Multiply the service times from now on."""
+        self._fluid.state.slowdown[self._place[workload], 0] = factor
+
+    def fail(self, workload: str, percent: float) -> None:
+        """Let that share of the answers be errors."""
+        self._fluid.state.errors[self._place[workload], 0] = percent / 100.0
+
+    def _station(self, flow: Flow, w: int) -> _Station:
+        came = max(float(flow.arrivals[w, 0]), _EPSILON_S)
+        k1, k2, k3 = (float(k) for k in flow.sojourn[w, :, 0])
+        return _Station(
+            refused=min(1.0, float(flow.refused[w, 0]) / came),
+            errors=float(self._fluid.state.errors[w, 0]),
+            is_gone=self._fluid.state.ready[w, 0] == 0,
+            cumulants=(k1, k2, k3),
+            reset=min(1.0, self._killed.get(w, 0.0) / came),
+        )
+
+    def _enter(self, stations: list[_Station]) -> None:
+        calls = self._model.calls_of(GATEWAY)
+        shares = [call.per_request for call in calls]
+        call = calls[0] if len(calls) == 1 else self._random.choices(calls, shares)[0]
+        self._ask(call, stations)
+
+    def _ask(self, call: Call, stations: list[_Station]) -> tuple[bool, float]:
+        """One call with all its tries; whether it succeeded, and after how many seconds."""
+        random = self._random
+        workload = call.drawn(random.random())
+        key = (call.source, call.service, workload)
+        passed = self._passed.setdefault(key, Passed())
+        rule, waited_s = call.retries, 0.0
+        limit_s = (call.timeout_ms or float("inf")) / 1000.0
+        for left in range(rule.attempts, -1, -1):
+            failure, took_s = self._try(workload, stations)
+            took_s += self._fluid.parameters.hop_s[self._model.calls.index(call), 0]
+            per_try_s = (rule.per_try_timeout_ms or float("inf")) / 1000.0
+            if took_s > per_try_s:
+                failure, took_s = "UT", per_try_s
+            waited_s += took_s
+            if waited_s > limit_s:
+                failure, waited_s, left = "UT", limit_s, 0
+            again = {"UO": rule.on_overload, "5xx": rule.on_error}.get(failure, rule.on_timeout)
+            if not failure or not left or not again:
+                break
+            passed.retries += 1
+        passed.add(failure, waited_s)
+        return not failure, waited_s
+
+    def _try(self, workload: str, stations: list[_Station]) -> tuple[str, float]:
+        """One try at a workload: why it failed, empty if it did not, and how long it took in seconds."""
+        random, here = self._random, stations[self._place[workload]]
+        if here.is_gone:
+            return "UH", 0.0
+        luck = random.random()
+        if luck < here.refused:
+            return "UO", 0.0
+        took_s = max(0.0, draw_s(random.gauss(0.0, 1.0), *here.cumulants))
+        if random.random() < here.reset:
+            return "UC", 0.5 * took_s
+        if random.random() < here.errors:
+            return "5xx", took_s
+        wanted = random.random()
+        for call in self._model.calls_of(workload):
+            if wanted < call.per_request:
+                succeeded, more_s = self._ask(call, stations)
+                took_s += more_s
+                if not succeeded:
+                    return "5xx", took_s
+        return "", took_s
+
+    def _edge(self, call: Call, workload: str, elapsed_s: float) -> EdgeSample:
+        passed = self._passed.get((call.source, call.service, workload), Passed())
+        # Little's law: those that are under way are those that came within one latency.
+        mean_ms = edge_sample(call, workload, passed, 0).successes_ms.mean_ms() or 0.0
+        return edge_sample(call, workload, passed, round(passed.requests / elapsed_s * mean_ms / 1000.0))

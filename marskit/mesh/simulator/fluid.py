@@ -1,0 +1,108 @@
+"""Many fast twins side by side: state, time and what they are told, around the inner loop."""
+
+import math
+
+import numpy as np
+
+from marskit.domain.goals import Goals
+from marskit.mesh.simulator import arrays
+from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
+from marskit.mesh.simulator.kernel import Flow, State, advance
+from marskit.mesh.simulator.model import TwinModel
+
+TICK_S = 0.2
+"""Real seconds; a tenth of the demo's control period."""
+LONGEST_START_S = 60.0
+
+
+class Fluid:
+    """`n` meshes of one model; arrays have a column for each, stations and edges in the model's order."""
+
+    def __init__(self, model: TwinModel, goals: Goals, n: int, *, tick_s: float = TICK_S) -> None:
+        self.model = model
+        self.n = n
+        self.tick_s = tick_s
+        self.structure = arrays.structure(model, goals)
+        self.parameters: Parameters = arrays.parameters(model, n)
+        stations, calls, profiles = (
+            len(model.stations),
+            len(model.calls),
+            int(self.structure.profile_from[-1]),
+        )
+        longest = max(min(s.start_s, LONGEST_START_S) for s in model.stations)
+        # Twice the longest start: randomised meshes may take longer than the model.
+        self.depth = math.ceil(2.0 * longest / tick_s) + 2
+        self.tick = 0
+        self.desired: Whole = np.zeros((stations, n), np.int64)
+        self.weights: Floats = np.zeros((len(self.structure.edge_to), n))
+        self.state = State(
+            inside=np.zeros((stations, n)),
+            ready=np.zeros((stations, n), np.int64),
+            starting=np.zeros((stations, self.depth, n), np.int64),
+            failing=np.zeros((stations, n)),
+            slowdown=np.ones((stations, n)),
+            errors=np.zeros((stations, n)),
+        )
+        self.flow = Flow(
+            arrivals=np.zeros((stations, n)),
+            served=np.zeros((stations, n)),
+            refused=np.zeros((stations, n)),
+            busy=np.zeros((stations, n)),
+            sojourn=np.zeros((stations, 3, n)),
+            answer=np.zeros((stations, 3, n)),
+            failed=np.zeros((calls, n)),
+            called=np.zeros((calls, n)),
+            moments=np.zeros((profiles, 4, n)),
+        )
+        self._initial = np.array([s.replicas for s in model.stations], np.int64)
+        self._shares = arrays.weights(model)
+        self.reset(slice(None))
+
+    def reset(self, which: slice | Whole) -> None:
+        """Put these meshes back to the model's beginning: empty, all replicas ready."""
+        self.desired[:, which] = self.state.ready[:, which] = self._initial[:, None]
+        self.weights[:, which] = self._shares[:, None]
+        self.state.inside[:, which] = 0.0
+        self.state.starting[:, :, which] = 0
+        self.state.failing[:, which] = 0.0
+        self.state.slowdown[:, which] = 1.0
+        self.state.errors[:, which] = 0.0
+
+    def scale(self, station: int, mesh: int, replicas: int) -> None:
+        """Set how many replicas there are to be in one mesh; see `marskit.env.step` for all at once."""
+        change = replicas - int(self.desired[station, mesh])
+        self.desired[station, mesh] = replicas
+        starting = self.state.starting[station, :, mesh]
+        if change > 0:
+            ticks = max(1, round(float(self.parameters.start_s[station, mesh]) / self.tick_s))
+            starting[(self.tick + min(ticks, self.depth - 1)) % self.depth] += change
+        for _ in range(-change):
+            # What is still starting goes first, the youngest before the others.
+            ages = [(self.tick + k) % self.depth for k in range(self.depth, 0, -1)]
+            youngest = next((slot for slot in ages if starting[slot]), None)
+            if youngest is None:
+                self.state.ready[station, mesh] -= 1
+            else:
+                starting[youngest] -= 1
+
+    def advance(self, rate_from: Floats, rate_to: Floats, ticks: int) -> Flow:
+        """Let `ticks` pass while (n,) requests per second go from one to the other.
+
+        The flow that is returned is overwritten by the next call.
+        """
+        advance(
+            self.structure,
+            self.parameters,
+            self.state,
+            self.weights,
+            rate_from,
+            rate_to,
+            self.tick,
+            ticks,
+            self.tick_s,
+            self.flow,
+            0,
+            self.n,
+        )
+        self.tick += ticks
+        return self.flow

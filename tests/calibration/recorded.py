@@ -17,7 +17,7 @@ from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Origin, Outcome, Plan
 from marskit.knowledge.port import Incident
 from marskit.knowledge.queries import StoredRun
-from marskit.knowledge.record import Recorder
+from marskit.knowledge.record import Record, Recorder
 from marskit.load.arrivals import user_arrivals
 from marskit.load.info import scenario_info
 from marskit.load.scenario import load_scenario
@@ -114,7 +114,7 @@ def record(
     done: list[Execution] = []
     broken = sorted(faults, key=lambda each: each[0])
     incidents: list[Incident] = []
-    records = []
+    records: list[Record] = []
     for sample in range(1, round((end_s - PERIOD_S) / SAMPLE_S) + 1):
         at_s = sample * SAMPLE_S
         while todo and todo[0][0] <= at_s:

@@ -5,7 +5,7 @@ import pytest
 
 from marskit.calibration.starts import start_times
 from marskit.calibration.windows import apart, quiet, windows
-from marskit.domain.faults import ClearFaults, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Fault, KillReplica, SlowDown
 from marskit.knowledge.queries import StoredRun
 from tests.calibration.recorded import LEAD_S, demo_model, record
 
@@ -41,7 +41,11 @@ def test_a_window_in_which_replicas_change_is_not_steady(run: StoredRun) -> None
 
 
 def test_what_was_broken_on_purpose_is_left_out() -> None:
-    faults = [(15.0, SlowDown("payments", 3.0)), (21.0, ClearFaults()), (33.0, KillReplica("orders"))]
+    faults: list[tuple[float, Fault]] = [
+        (15.0, SlowDown("payments", 3.0)),
+        (21.0, ClearFaults()),
+        (33.0, KillReplica("orders")),
+    ]
     run = record(demo_model(), scenario="steady", seed=1, cycles=25, faults=faults)
     for kept in quiet(run.records):
         observation = kept.cycle.observation

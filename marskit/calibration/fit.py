@@ -68,6 +68,7 @@ def fit(
                     f"{TRUSTED_N} requests and all workers below {CALM:.0%} busy."
                 )
             elif hop.value < 0:
+                # Nothing is faster than nothing: it is chance, and the standard error says so.
                 hop = replace(hop, value=0.0)
             calls[call.source, call.service] = replace(
                 calls.get((call.source, call.service), CallFit()), hop_ms=hop

@@ -34,6 +34,7 @@ bench: $(READY)  ## the numbers that the README claims
 	$(PY) -m benchmarks.accuracy
 	$(PY) -m benchmarks.crashes
 	$(PY) -m benchmarks.cost
+	$(PY) -m benchmarks.calibration
 
 format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff format .

@@ -126,6 +126,22 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     check.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="default: the demo's manifests")
     _add_mapping(check)
     _add_scenario(check)
+    calibrate = commands.add_parser("calibrate", help="fit the twin to runs, and say how far to trust it")
+    calibrate.set_defaults(run=_calibrate)
+    calibrate.add_argument(
+        "names", nargs="+", metavar="RUN", help="its id, the beginning of it, or `last`; the more, the better"
+    )
+    calibrate.add_argument("--out", type=Path, metavar="FILE", help="where to write the calibration card")
+    calibrate.add_argument(
+        "--manifests",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        default=argparse.SUPPRESS,
+        help="of the mesh that was recorded (default: the demo's)",
+    )
+    _add_mapping(calibrate)
+    _add_runs(calibrate)
     commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
     commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
 
@@ -295,6 +311,22 @@ def _check(parsed: argparse.Namespace) -> int:
     try:
         print_check(tuple(parsed.paths or DEMO_MANIFESTS), parsed.mapping, parsed.scenario or SCENARIO)
     except (ManifestError, ScenarioError) as error:
+        raise SettingsError(str(error)) from error
+    return 0
+
+
+def _calibrate(parsed: argparse.Namespace) -> int:
+    from marskit.calibrating import print_calibration
+    from marskit.calibration.error import CalibrationError
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.mesh.manifests.model import ManifestError
+
+    if parsed.out is not None and (parsed.out.is_dir() or not parsed.out.parent.is_dir()):
+        # Said now rather than after a minute's work.
+        raise SettingsError(f"--out is {parsed.out}; it must be a file in a folder that exists")
+    try:
+        print_calibration(parsed.runs, parsed.names, parsed.manifests, parsed.mapping, parsed.out)
+    except (KnowledgeError, ManifestError, CalibrationError) as error:
         raise SettingsError(str(error)) from error
     return 0
 

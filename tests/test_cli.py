@@ -58,6 +58,7 @@ def headless(*arguments: str) -> "subprocess.Popen[str]":
         (["check"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["scenarios"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["runs"], (*HEAVY, "textual", "httpx", "aiohttp")),
+        (["calibrate", "last"], (*HEAVY, "textual", "httpx", "aiohttp")),
     ],
 )
 def test_a_command_loads_only_what_it_needs(
@@ -107,7 +108,16 @@ def test_a_command_loads_only_what_it_needs(
         ("check --scenario calm", 'There is no scenario "calm"'),
         ("report 2026 --runs /nowhere", "There are no runs in /nowhere"),
         ("--bogus", "Unrecognized arguments: --bogus"),
-        ("bogus", "invalid choice: 'bogus' (choose from 'runs', 'report', 'check', 'planners', 'scenarios')"),
+        ("calibrate last --runs /nowhere", "There are no runs in /nowhere"),
+        (
+            "calibrate last --out /nowhere/card.toml",
+            "--out is /nowhere/card.toml; it must be a file in a folder",
+        ),
+        ("calibrate last --manifests /nowhere", "/nowhere"),
+        (
+            "bogus",
+            "invalid choice: 'bogus' (choose from 'runs', 'report', 'check', 'calibrate', 'planners', ",
+        ),
         ("report", "The following arguments are required: RUN"),
     ],
 )

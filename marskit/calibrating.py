@@ -1,0 +1,63 @@
+"""The command that fits the twin to recorded runs and shows what came out."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from marskit.calibration.calibrate import Calibration, calibrate
+from marskit.card_view import card_view
+from marskit.knowledge import queries
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.simulator.card_file import write_card
+from marskit.mesh.simulator.compile import twin_model
+from marskit.mesh.simulator.engine import Arrivals, Engine
+from marskit.mesh.simulator.model import TwinModel
+from marskit.mesh.simulator.requests import RequestTwin
+
+
+def print_calibration(
+    root: Path, names: Sequence[str], paths: Sequence[Path], mapping: Path | None, out: Path | None
+) -> None:
+    """Fit the twin of these manifests to runs under `root`, show the card, and write it to `out`.
+
+    Raises:
+        KnowledgeError: There is no such run, or nothing is known of it.
+        ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
+        CalibrationError: The runs are of no use for this mesh.
+    """
+    model = twin_model(load_mesh(tuple(paths), mapping=mapping))
+    runs = [queries.load_run(root, run) for run in dict.fromkeys(queries.find_run(root, n) for n in names)]
+    for sentence in (sentence for run in runs for sentence in run.unreadable):
+        print(f"marskit: {sentence}", file=sys.stderr)
+    found = _calibrate(model, runs)
+    console = Console()
+    for part in card_view(found.card, model, found.untold):
+        console.print(part, highlight=False)
+    console.print()
+    if out is None:
+        console.print("--out FILE keeps it as a card.", style="dim", highlight=False)
+    else:
+        write_card(out, found.card, model)
+        console.print(f"written to {out}", highlight=False, soft_wrap=True)
+
+
+def _calibrate(model: TwinModel, runs: Sequence[queries.StoredRun]) -> Calibration:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # To the other stream: whoever keeps the card's text wants no bar in it.
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        return calibrate(
+            model,
+            runs,
+            _engine,
+            progress=lambda done, total, step: bar.update(
+                task, completed=done, total=total, description=step
+            ),
+        )
+
+
+def _engine(model: TwinModel, arrivals: Arrivals, seed: int) -> Engine:
+    return RequestTwin(model, arrivals, seed=seed)

@@ -1,0 +1,127 @@
+"""The whole of it: runs in, a card out that says how far to trust it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from marskit.calibration.error import CalibrationError
+from marskit.calibration.fit import fit
+from marskit.calibration.queueing import Queueing, added_by_queueing
+from marskit.calibration.replay import Course, MakeEngine, course
+from marskit.calibration.replay_check import Compared, compare, errors
+from marskit.calibration.starts import start_times
+from marskit.calibration.windows import Windows, windows
+from marskit.knowledge.queries import StoredRun
+from marskit.mesh.simulator.card import Card
+from marskit.mesh.simulator.compile import calibrated
+from marskit.mesh.simulator.model import TwinModel
+
+FITTED_SHARE = 0.7
+"""Of a single run, the first part is fitted to and the rest held out."""
+_ROUNDS = 2
+"""What queueing adds depends on what is fitted, though hardly."""
+_TWINS = 3
+"""So many twins repeat a run, each with luck of its own; what is common to them is what the model says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the runs told."""
+
+    card: Card
+    untold: tuple[str, ...]
+    """One sentence for each number that they did not tell, and for each run that could not be repeated."""
+    compared: tuple[Compared, ...]
+    """What the card's held-out errors are counted from."""
+
+
+def calibrate(
+    model: TwinModel,
+    runs: Sequence[StoredRun],
+    engine: MakeEngine,
+    *,
+    progress: Callable[[int, int, str], None] = lambda done, total, step: None,
+) -> Calibration:
+    """Fit the model to the runs, and check each run against a fit to all others.
+
+    Args:
+        model: The mesh by its manifests.
+        runs: Of that mesh; with just one, its last part is checked against a fit to the first.
+        engine: Repeats the runs.
+        progress: Told how many of how many replays are done, and what the next one is for.
+
+    Raises:
+        CalibrationError: A run is of another mesh, or there is nothing to fit to.
+    """
+    for run in runs:
+        _check_mesh(model, run)
+    untold: list[str] = []
+    courses: list[tuple[StoredRun, Course]] = []
+    for run in runs:
+        try:
+            courses.append((run, course(run)))
+        except CalibrationError as error:
+            untold.append(f"How well the twin repeats {error}")
+    seen = windows(runs)
+    if seen.workloads.is_empty():
+        raise CalibrationError("The runs have no window without faults, so there is nothing to fit to.")
+    total, done = len(courses) * (_ROUNDS + 1), 0
+    starts = start_times(runs)
+    queueing: Queueing = {}
+    for number in range(1, _ROUNDS + 1):
+        fitted = calibrated(model, fit(model, seen, starts, queueing).card)
+        found: Queueing = {}
+        for place, (run, what) in enumerate(courses):
+            progress(done, total, f"what queueing adds, round {number}: {run.started.scenario.name}")
+            found = {**found, **added_by_queueing(fitted, seen, what, engine, _seeds(place))}
+            done += 1
+        queueing = found
+    whole = fit(model, seen, starts, queueing)
+    compared: list[Compared] = []
+    for place, (run, what) in enumerate(courses):
+        progress(done, total, f"held out: {run.started.scenario.name}")
+        compared += _held_out(model, runs, seen, queueing, (run, what), engine, _seeds(len(courses) + place))
+        done += 1
+    progress(done, total, "done")
+    card = replace(whole.card, runs=tuple(run.started.run for run in runs), held_out=errors(compared))
+    return Calibration(card, (*whole.untold, *untold), tuple(compared))
+
+
+def _seeds(place: int) -> range:
+    """Of its own for every run: the same luck in all of them would not even out."""
+    return range(_TWINS * place, _TWINS * (place + 1))
+
+
+def _held_out(
+    model: TwinModel,
+    runs: Sequence[StoredRun],
+    seen: Windows,
+    queueing: Queueing,
+    held_out: tuple[StoredRun, Course],
+    engine: MakeEngine,
+    seeds: Sequence[int],
+) -> Iterator[Compared]:
+    """The run, or the last part of the only one, against the twin that was fitted to all the rest."""
+    run, what = held_out
+    if len(runs) > 1:
+        since_s = 0.0
+        rest = seen.without(run.started.run)
+        starts = start_times([other for other in runs if other is not run])
+    else:
+        first_s, last_s = (run.records[index].cycle.observation.at_s for index in (0, -1))
+        since_s = first_s + FITTED_SHARE * (last_s - first_s)
+        rest = seen.before(since_s)
+        early = tuple(record for record in run.records if record.cycle.ended_at_s <= since_s)
+        starts = start_times([replace(run, records=early)])
+    fitted = calibrated(model, fit(model, rest, starts, queueing).card)
+    return compare(fitted, run, what, engine, seeds, since_s=since_s)
+
+
+def _check_mesh(model: TwinModel, run: StoredRun) -> None:
+    recorded, ours = run.started.topology, [station.workload for station in model.stations]
+    workloads = [workload.name for workload in recorded.workloads]
+    calls = {(edge.source, edge.service) for edge in recorded.edges}
+    if sorted(workloads) != sorted(ours) or calls != {(call.source, call.service) for call in model.calls}:
+        raise CalibrationError(
+            f"run {run.started.run}: it was recorded on another mesh, with {', '.join(sorted(workloads))}; "
+            f"that of these manifests has {', '.join(sorted(ours))}, or calls them otherwise."
+        )

@@ -1,0 +1,75 @@
+"""Estimates that a few odd windows do not move, each with its standard error."""
+
+from collections.abc import Sequence
+from math import pi, sqrt
+from statistics import fmean, median
+
+from marskit.mesh.simulator.card import Fitted
+
+LEAST = 5
+"""Fewer values than that tell no spread, so nothing is fitted to them."""
+OUTLIER = 4.0
+"""A value further from the middle than so many robust standard deviations is left out."""
+_MAD_TO_SD = 1.4826
+"""The median absolute deviation of a normal distribution times this is its standard deviation."""
+_ROUNDS = 10
+
+
+def ratio(totals: Sequence[tuple[float, float]]) -> Fitted | None:
+    """The slope through the origin of `y` over `x`, both summed up over a window: `(x, y)` for each.
+
+    Counts scatter with the root of their mean, so weighted least squares gives each window the weight 1/x,
+    and the slope is the sum of y over the sum of x (the ratio estimator: Cochran, Sampling Techniques, 1977).
+    """
+    kept = [(x, y) for x, y in totals if x > 0]
+    for _ in range(_ROUNDS):
+        if len(kept) < LEAST:
+            return None
+        slope = sum(y for _, y in kept) / sum(x for x, _ in kept)
+        inside = _inliers([(y - slope * x) / sqrt(x) for x, y in kept])
+        if len(inside) == len(kept):
+            break
+        kept = [kept[index] for index in inside]
+    if len(kept) < LEAST:
+        return None
+    total = sum(x for x, _ in kept)
+    slope = sum(y for _, y in kept) / total
+    spread = sum((y - slope * x) ** 2 / x for x, y in kept) / (len(kept) - 1)
+    return Fitted(slope, sqrt(spread / total), len(kept))
+
+
+def middle(values: Sequence[float]) -> Fitted | None:
+    """The median, with the standard error that the median of normal values has."""
+    if len(values) < LEAST:
+        return None
+    value = median(values)
+    deviation = _MAD_TO_SD * median(abs(each - value) for each in values)
+    return Fitted(value, sqrt(pi / 2) * deviation / sqrt(len(values)), len(values))
+
+
+def inlying_rows(rows: Sequence[tuple[float, ...]]) -> list[int]:
+    """The indices of the rows of which no column is an outlier."""
+    kept = list(range(len(rows)))
+    for column in zip(*rows, strict=True):
+        inside = set(_inliers(column))
+        kept = [index for index in kept if index in inside]
+    return kept
+
+
+def pooled(fits: Sequence[Fitted]) -> Fitted | None:
+    """Estimates of the same number as one, each weighted by the inverse of its variance."""
+    if not fits:
+        return None
+    if any(fit.stderr == 0 for fit in fits):
+        return Fitted(fmean(fit.value for fit in fits), 0.0, sum(fit.n for fit in fits))
+    weights = [fit.stderr**-2 for fit in fits]
+    value = sum(w * fit.value for w, fit in zip(weights, fits, strict=True)) / sum(weights)
+    return Fitted(value, sum(weights) ** -0.5, sum(fit.n for fit in fits))
+
+
+def _inliers(values: Sequence[float]) -> list[int]:
+    centre = median(values)
+    deviation = _MAD_TO_SD * median(abs(value - centre) for value in values)
+    # No spread at all is no reason to leave anything out.
+    limit = OUTLIER * deviation or float("inf")
+    return [index for index, value in enumerate(values) if abs(value - centre) <= limit]

@@ -1,0 +1,225 @@
+"""A card from windows: service times, who calls whom how often, what a hop costs, how long a start takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from marskit.calibration.estimators import LEAST, middle, pooled, ratio
+from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
+from marskit.calibration.windows import Windows
+from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.mesh.simulator.card import CallFit, Card, Fitted, StationFit
+from marskit.mesh.simulator.compile import calibrated
+from marskit.mesh.simulator.model import Call, TwinModel
+
+CALM = 0.35
+"""Workers busy at most to this share hardly let anyone queue, so latencies show hops and service times."""
+TRUSTED_N = 40
+"""A p95 of fewer requests is one request's luck."""
+_SLACK = 3.0
+
+WindowKey = tuple[str, float]
+"""Run and end of a window."""
+Queueing = Mapping[tuple[WindowKey, EdgeId], tuple[float, float]]
+"""What queueing added to p50 and p95 of an edge in a window, in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A card, and one sentence for each number that the runs do not tell."""
+
+    card: Card
+    untold: tuple[str, ...]
+
+
+def fit(
+    model: TwinModel,
+    windows: Windows,
+    starts: Mapping[str, Sequence[float]],
+    queueing: Queueing | None = None,
+) -> Fit:
+    """Fit every number of the model that the windows tell.
+
+    Args:
+        model: The mesh by its manifests; its workers, queues and balancers are taken as they are.
+        windows: What runs showed.
+        starts: How long new replicas took until they were ready, by workload.
+        queueing: What queueing added to the latencies of calm windows, if that is known.
+    """
+    untold: list[str] = []
+    services = {s.workload: _service_ms(windows, s.workload, s.workers, untold) for s in model.stations}
+    rates = _per_request(model, windows, untold)
+    stations = {
+        name: StationFit(service_ms=service, start_s=_start_s(starts, name, untold))
+        for name, service in services.items()
+    }
+    calls = {key: CallFit(per_request=rate) for key, rate in rates.items()}
+    spreads: dict[str, list[Fitted]] = {s.workload: [] for s in model.stations}
+    # Whom nobody calls any further comes first: their callers' latencies hold theirs.
+    for caller in [*(s.workload for s in reversed(model.stations)), GATEWAY]:
+        for call in model.calls_of(caller):
+            card = Card((), stations, calls)
+            fits = _edges(calibrated(model, card), call, windows, services, queueing or {})
+            hop = pooled([each.hop_ms for each in fits.values()])
+            if hop is None:
+                untold.append(
+                    f"The hop of {call.source} → {call.service}: fewer than {LEAST} windows with at least "
+                    f"{TRUSTED_N} requests and all workers below {CALM:.0%} busy."
+                )
+            elif hop.value < 0:
+                # Nothing is faster than nothing: it is chance, and the standard error says so.
+                hop = replace(hop, value=0.0)
+            calls[call.source, call.service] = replace(
+                calls.get((call.source, call.service), CallFit()), hop_ms=hop
+            )
+            for workload, each in fits.items():
+                if each.service_cv is not None:
+                    spreads[workload].append(each.service_cv)
+                    stations[workload] = replace(stations[workload], service_cv=pooled(spreads[workload]))
+    for name, found in spreads.items():
+        if not found:
+            untold.append(
+                f"The spread of {name}'s service times: too little of its callers' latency is its own."
+            )
+    return Fit(Card(tuple(windows.workloads["run"].unique().sort()), stations, calls), tuple(untold))
+
+
+def _service_ms(windows: Windows, workload: str, workers: int, untold: list[str]) -> Fitted | None:
+    """The utilisation law: busy workers are throughput times service time (Denning & Buzen 1978)."""
+    rows = (
+        windows.workloads.filter(
+            (pl.col("workload") == workload) & pl.col("steady") & pl.col("utilisation").is_not_null()
+        )
+        .join(_clean(windows, pl.col("workload") == workload), on=["run", "at_s"])
+        .sort("run", "at_s")
+        .select(
+            served=pl.col("served_per_s") * pl.col("window_s"),
+            busy_ms=pl.col("utilisation") * pl.col("ready") * workers * pl.col("window_s") * 1000.0,
+        )
+    )
+    fitted = ratio(list(rows.iter_rows()))
+    if fitted is None:
+        untold.append(f"The service time of {workload}: fewer than {LEAST} steady windows with requests.")
+    return fitted
+
+
+def _per_request(
+    model: TwinModel, windows: Windows, untold: list[str]
+) -> dict[tuple[str, str], Fitted | None]:
+    """How many of a source's requests make each call."""
+    found: dict[tuple[str, str], Fitted | None] = {}
+    for source in (GATEWAY, *(s.workload for s in model.stations)):
+        calls = model.calls_of(source)
+        if not calls:
+            continue
+        is_source = (pl.col("source") if source == GATEWAY else pl.col("workload")) == source
+        # In order: the same numbers summed in another one would differ in their last digit.
+        asked = (
+            windows.edges.filter(is_source)
+            .group_by("run", "at_s", maintain_order=True)
+            .agg(asked=_requests())
+        )
+        clean = _clean(windows, (pl.col("source") == source) | (pl.col("workload") == source))
+        for call in calls:
+            made = (
+                windows.edges.filter((pl.col("source") == source) & (pl.col("service") == call.service))
+                .group_by("run", "at_s", maintain_order=True)
+                .agg(made=_requests())
+            )
+            rows = asked.join(made, on=["run", "at_s"]).join(clean, on=["run", "at_s"])
+            rate = ratio(list(rows.sort("run", "at_s").select("asked", "made").iter_rows()))
+            where = f"{source} → {call.service}"
+            if rate is None:
+                untold.append(f"How often {where} is called: fewer than {LEAST} windows without failures.")
+            elif rate.value - _SLACK * rate.stderr > 1:
+                untold.append(
+                    f"How often {where} is called: {rate.value:.2f} times per request, but the twin knows at "
+                    "most one call of each kind."
+                )
+                rate = None
+            else:
+                rate = replace(rate, value=min(1.0, rate.value))
+            found[source, call.service] = rate
+    return found
+
+
+def _requests() -> pl.Expr:
+    return (pl.col("requests_per_s") * pl.col("window_s")).sum()
+
+
+def _clean(windows: Windows, edges: pl.Expr) -> pl.DataFrame:
+    """The windows in which nothing failed or was tried again on those edges."""
+    return (
+        windows.edges.filter(edges)
+        .group_by("run", "at_s", maintain_order=True)
+        .agg(bad=(pl.col("failures_per_s") + pl.col("repeated_per_s")).sum())
+        .filter(pl.col("bad") == 0)
+        .select("run", "at_s")
+    )
+
+
+def _start_s(starts: Mapping[str, Sequence[float]], workload: str, untold: list[str]) -> Fitted | None:
+    """The median of the workload's own scale-ups, or of all workloads' when it has too few."""
+    own = starts.get(workload, ())
+    fitted = middle(own)
+    if fitted is None:
+        every = [took_s for of_one in starts.values() for took_s in of_one]
+        fitted = middle(every)
+        instead = "the median of all workloads is taken" if fitted else f"{LEAST} are needed"
+        untold.append(f"How long {workload} takes to start: {len(own)} scale-ups of its own; {instead}.")
+    return fitted
+
+
+def _edges(
+    model: TwinModel,
+    call: Call,
+    windows: Windows,
+    services: Mapping[str, Fitted | None],
+    queueing: Queueing,
+) -> dict[str, EdgeFit]:
+    found: dict[str, EdgeFit] = {}
+    for workload, _ in call.splits:
+        rows = calm_windows(model, windows, call, workload)
+        edge = EdgeId(call.source, call.service, workload)
+        quantiles = []
+        for run, at_s, n, p50_ms, p95_ms in rows.iter_rows():
+            more_50, more_95 = queueing.get(((run, at_s), edge), (0.0, 0.0))
+            quantiles.append(Quantiles(n, p50_ms - more_50, p95_ms - more_95))
+        fitted = fit_edge(model, call, workload, quantiles, services[workload])
+        if fitted is not None:
+            found[workload] = fitted
+    return found
+
+
+def calm_windows(model: TwinModel, windows: Windows, call: Call, workload: str) -> pl.DataFrame:
+    """`run, at_s, n, p50_ms, p95_ms` of the edge where it and all behind it had workers to spare."""
+    behind = _reach(model, workload)
+    calm = (
+        windows.workloads.filter(pl.col("workload").is_in(list(behind)))
+        .group_by("run", "at_s", maintain_order=True)
+        .agg(calm=(pl.col("steady") & (pl.col("utilisation").fill_null(1.0) <= CALM)).all())
+        .filter(pl.col("calm"))
+        .select("run", "at_s")
+    )
+    inside = pl.col("workload").is_in(list(behind)) & pl.col("source").is_in([call.source, *behind])
+    is_edge = (pl.col("source") == call.source) & (pl.col("workload") == workload)
+    return (
+        windows.edges.filter(is_edge & (pl.col("service") == call.service) & (pl.col("n") >= TRUSTED_N))
+        .join(calm, on=["run", "at_s"])
+        .join(_clean(windows, inside), on=["run", "at_s"])
+        .select("run", "at_s", "n", "p50_ms", "p95_ms")
+        .sort("run", "at_s")
+    )
+
+
+def _reach(model: TwinModel, workload: str) -> tuple[str, ...]:
+    """The workload and all that take part in its answers."""
+    reached: dict[str, None] = {}
+    todo = [workload]
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached[name] = None
+            todo += [callee for call in model.calls_of(name) for callee, _ in call.splits]
+    return tuple(reached)

@@ -1,0 +1,181 @@
+"""Recorded cycles as frames to fit to: one row per window and workload, one per window and edge."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from marskit.domain.actions import Scale
+from marskit.domain.events import FaultInjected, ScenarioChanged
+from marskit.domain.faults import ClearFaults, KillReplica
+from marskit.domain.load import LoadStatus
+from marskit.domain.records import Observation, Outcome
+from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.record import Record
+
+SETTLING_S = 2.0
+"""How long a mesh that was changed is no steady one: queues drain, and replicas are read late."""
+_EPSILON_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What the runs showed, window by window; windows of one run do not overlap, so each counts once."""
+
+    workloads: pl.DataFrame
+    """`run, at_s, window_s, workload, ready, utilisation, served_per_s, steady`."""
+    edges: pl.DataFrame
+    """`run, at_s, window_s, source, service, workload, requests_per_s, failures_per_s, repeated_per_s, n,
+    p50_ms, p95_ms`; `repeated_per_s` is of retries and timeouts."""
+
+    def without(self, run: str) -> "Windows":
+        """The windows of all other runs."""
+        other = pl.col("run") != run
+        return Windows(self.workloads.filter(other), self.edges.filter(other))
+
+    def before(self, at_s: float) -> "Windows":
+        """The windows that ended by then."""
+        early = pl.col("at_s") <= at_s
+        return Windows(self.workloads.filter(early), self.edges.filter(early))
+
+
+def windows(runs: Iterable[StoredRun]) -> Windows:
+    """All windows of the runs in which nothing was broken on purpose."""
+    text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
+    workloads: list[dict[str, Any]] = []
+    edges: list[dict[str, Any]] = []
+    for run in runs:
+        for record in apart(quiet(run.records)):
+            observation = record.cycle.observation
+            window = {
+                "run": run.started.run,
+                "at_s": observation.at_s,
+                "window_s": observation.window_s,
+            }
+            workloads += [window | row for row in _workloads(run, observation)]
+            edges += [window | row for row in _edges(observation)]
+    key = {"run": text, "at_s": real, "window_s": real}
+    return Windows(
+        pl.DataFrame(
+            workloads,
+            schema=key
+            | {"workload": text, "ready": whole, "utilisation": real, "served_per_s": real, "steady": flag},
+        ),
+        pl.DataFrame(
+            edges,
+            schema=key
+            | {"source": text, "service": text, "workload": text}
+            | {"requests_per_s": real, "failures_per_s": real, "repeated_per_s": real}
+            | {"n": whole, "p50_ms": real, "p95_ms": real},
+        ),
+    )
+
+
+def quiet(records: Sequence[Record]) -> tuple[Record, ...]:
+    """The records whose whole window lies under load and is touched by no fault."""
+    broken = [*_broken(records), (float("-inf"), _load_settled_s(records))]
+    kept = []
+    for record in records:
+        until_s = record.cycle.observation.at_s
+        from_s = until_s - record.cycle.observation.window_s
+        if record.cycle.observation.window_s > 0 and not any(b < until_s and from_s < e for b, e in broken):
+            kept.append(record)
+    return tuple(kept)
+
+
+def apart(records: Iterable[Record]) -> Iterator[Record]:
+    """Those of the records whose windows do not overlap, the earliest first."""
+    end_s = float("-inf")
+    for record in records:
+        observation = record.cycle.observation
+        if observation.at_s - observation.window_s >= end_s - _EPSILON_S:
+            end_s = observation.at_s
+            yield record
+
+
+def _broken(records: Sequence[Record]) -> list[tuple[float, float]]:
+    """The stretches in which something was broken, each until the mesh had time to settle."""
+    stretches: list[tuple[float, float]] = []
+    since_s: float | None = None
+    for incident in (incident for record in records for incident in record.incidents):
+        match incident:
+            case FaultInjected(at_s, ClearFaults()):
+                if since_s is not None:
+                    stretches.append((since_s, at_s + SETTLING_S))
+                since_s = None
+            case FaultInjected(at_s, KillReplica()):
+                stretches.append((at_s, at_s + 2 * SETTLING_S))
+            case FaultInjected(at_s, _):
+                since_s = at_s if since_s is None else since_s
+            case ScenarioChanged(at_s, _):
+                stretches.append((at_s, at_s + SETTLING_S))
+    return [*stretches, (since_s, float("inf"))] if since_s is not None else stretches
+
+
+def _load_settled_s(records: Sequence[Record]) -> float:
+    """When the load had begun and the mesh had settled under it."""
+    for record in records:
+        load = record.cycle.observation.load
+        if load is not None and load.status is LoadStatus.RUNNING:
+            return load.at_s - load.scenario_s / record.speed + SETTLING_S
+    return float("inf")
+
+
+def _workloads(run: StoredRun, observation: Observation) -> Iterator[dict[str, Any]]:
+    for workload in observation.workloads:
+        name = workload.workload
+        yield {
+            "workload": name,
+            "ready": workload.replicas_ready,
+            "utilisation": workload.utilisation,
+            "served_per_s": _served_per_s(observation, name),
+            "steady": workload.replicas_ready > 0 and _is_steady(run.records, observation, name),
+        }
+
+
+def _served_per_s(observation: Observation, workload: str) -> float:
+    """The requests that took a worker: all but those that a full queue sent back.
+
+    A request that failed because of a call it made was served before.
+    """
+    into = [e for e in observation.edges if e.edge.workload == workload]
+    out = [e for e in observation.edges if e.edge.source == workload]
+    failed = sum(e.failures_per_s for e in into) - sum(e.failures_per_s for e in out)
+    return sum(e.requests_per_s for e in into) - max(0.0, failed)
+
+
+def _is_steady(records: Sequence[Record], observation: Observation, workload: str) -> bool:
+    """Whether as many replicas as now were ready during the whole window, as far as the cycles show."""
+    from_s = observation.at_s - observation.window_s - SETTLING_S
+    ready = observation.workload(workload).replicas_ready
+    for record in records:
+        seen = record.cycle.observation
+        if from_s <= seen.at_s <= observation.at_s:
+            state = seen.workload(workload)
+            if state.replicas_ready != ready or state.replicas_desired != ready:
+                return False
+        for execution in record.cycle.executions:
+            scaled = isinstance(execution.action, Scale) and execution.action.workload == workload
+            if (
+                scaled
+                and execution.outcome is Outcome.APPLIED
+                and from_s <= execution.at_s <= observation.at_s
+            ):
+                return False
+    return True
+
+
+def _edges(observation: Observation) -> Iterator[dict[str, Any]]:
+    for edge in observation.edges:
+        yield {
+            "source": edge.edge.source,
+            "service": edge.edge.service,
+            "workload": edge.edge.workload,
+            "requests_per_s": edge.requests_per_s,
+            "failures_per_s": edge.failures_per_s,
+            "repeated_per_s": edge.retries_per_s + edge.timeouts_per_s,
+            "n": edge.latency.n,
+            "p50_ms": edge.latency.p50_ms,
+            "p95_ms": edge.latency.p95_ms,
+        }

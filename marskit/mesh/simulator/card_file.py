@@ -1,0 +1,199 @@
+"""Calibration cards as TOML files that a person can read, and that no other mesh takes for its own."""
+
+import json
+import math
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+
+from marskit import __version__
+from marskit.load.fields import ScenarioError, Table
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, StationFit
+from marskit.mesh.simulator.compile import twin_model
+from marskit.mesh.simulator.model import TwinModel
+from marskit.settings import DEMO_MANIFESTS
+
+FORMAT = 1
+"""Raised when a field changes its meaning; a reader refuses every other one."""
+SHIPPED = Path(__file__).with_name("demo-card.toml")
+_MOST_WINDOWS = 1_000_000
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class CardError(ValueError):
+    """A card that cannot be used: one sentence with file, field, what was found and what is allowed."""
+
+
+def mesh_digest(model: TwinModel) -> str:
+    """The same for all meshes that one card fits: of the workloads' names, and of who calls whom."""
+    shape = {
+        "workloads": sorted(station.workload for station in model.stations),
+        "calls": sorted([call.source, call.service] for call in model.calls),
+    }
+    return sha256(json.dumps(shape).encode()).hexdigest()[:16]
+
+
+def write_card(path: Path, card: Card, model: TwinModel) -> None:
+    """Put the card into the file at once: a crash leaves the old file or the new one."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write("\n".join(_lines(card, model)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def read_card(path: Path, model: TwinModel) -> Card:
+    """The card in the file, for that mesh.
+
+    Raises:
+        CardError: It cannot be read, a field is wrong, or it belongs to another mesh.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CardError(f"{path}: the calibration card cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise CardError(f"{path}: the calibration card is not TOML in UTF-8: {error}.") from error
+    try:
+        return _card(Table(path, "", data), model, path)
+    except ScenarioError as error:
+        raise CardError(str(error)) from None
+
+
+def demo_card() -> Card:
+    """The card that comes with marskit, for the demo's mesh."""
+    return read_card(SHIPPED, twin_model(load_mesh(DEMO_MANIFESTS)))
+
+
+def shipped_card(model: TwinModel) -> Card | None:
+    """The card that comes with marskit if it is for this mesh, else None."""
+    is_ours = f"mesh = {_text(mesh_digest(model))}" in SHIPPED.read_text(encoding="utf-8").splitlines()
+    return read_card(SHIPPED, model) if is_ours else None
+
+
+def _lines(card: Card, model: TwinModel) -> Iterator[str]:
+    yield "# What `marskit calibrate` found: numbers, standard errors, and how many windows they rest on."
+    yield f"format = {FORMAT}"
+    yield f"marskit = {_text(__version__)}"
+    yield f"mesh = {_text(mesh_digest(model))}"
+    yield f"runs = [{', '.join(map(_text, card.runs))}]"
+    for workload, station in card.stations.items():
+        yield f"\n[stations.{workload if _BARE.fullmatch(workload) else _text(workload)}]"
+        yield from _fit_lines(station)
+    for (source, service), call in card.calls.items():
+        yield f"\n[[calls]]\nsource = {_text(source)}\nservice = {_text(service)}"
+        yield from _fit_lines(call)
+    for held_out in card.held_out:
+        yield f"\n[[held_out]]\nservice = {_text(held_out.service)}\nn = {held_out.n}"
+        yield f"p50_error_percent = {held_out.p50_error_percent!r}"
+        yield f"p95_error_percent = {held_out.p95_error_percent!r}"
+
+
+def _fit_lines(fit: StationFit | CallFit) -> Iterator[str]:
+    for field in fields(fit):
+        fitted = getattr(fit, field.name)
+        if fitted is not None:
+            value, stderr, n = float(fitted.value), float(fitted.stderr), fitted.n
+            yield f"{field.name} = {{ value = {value!r}, stderr = {stderr!r}, n = {n} }}"
+
+
+def _text(text: str) -> str:
+    """As a basic string of TOML, whose escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _card(table: Table, model: TwinModel, path: Path) -> Card:
+    table.integer("format", at_least=FORMAT, at_most=FORMAT)
+    table.text("marskit")
+    mesh, ours = table.text("mesh"), mesh_digest(model)
+    if mesh != ours:
+        raise CardError(
+            f"{path}: mesh is {mesh}, so this card was fitted to another mesh; that of these manifests, with "
+            f"{', '.join(station.workload for station in model.stations)}, is {ours}."
+        )
+    card = Card(
+        runs=_runs(table),
+        stations=dict(_stations(table, model)),
+        calls=dict(_calls(table, model)),
+        held_out=tuple(_held_out(each, model) for each in _tables(table, "held_out")),
+    )
+    table.close()
+    return card
+
+
+def _runs(table: Table) -> tuple[str, ...]:
+    runs = table.value("runs", "a list of run ids")
+    if not isinstance(runs, list) or not all(isinstance(run, str) and run for run in runs):
+        table.fail("runs", f"is {runs!r}; it must be a list of run ids")
+    return tuple(runs)
+
+
+def _stations(table: Table, model: TwinModel) -> Iterator[tuple[str, StationFit]]:
+    if not table.has("stations"):
+        return
+    names = [station.workload for station in model.stations]
+    stations = table.table("stations")
+    for workload, _ in stations.items():
+        if workload not in names:
+            stations.fail(workload, f"is no workload of this mesh; it has {', '.join(names)}")
+        fit = stations.table(workload)
+        # A mean of 0 would be no service at all.
+        found = StationFit(
+            service_ms=_fitted(fit, "service_ms", above=0.0),
+            service_cv=_fitted(fit, "service_cv"),
+            start_s=_fitted(fit, "start_s"),
+        )
+        fit.close()
+        yield workload, found
+
+
+def _calls(table: Table, model: TwinModel) -> Iterator[tuple[tuple[str, str], CallFit]]:
+    known = [(call.source, call.service) for call in model.calls]
+    found: list[tuple[str, str]] = []
+    for fit in _tables(table, "calls"):
+        source, service = fit.text("source"), fit.text("service")
+        if (source, service) not in known or (source, service) in found:
+            once = "twice in the card" if (source, service) in found else "no call of this mesh"
+            fit.fail("service", f'is "{service}"; {source} → {service} is {once}')
+        found.append((source, service))
+        call = CallFit(per_request=_fitted(fit, "per_request", at_most=1.0), hop_ms=_fitted(fit, "hop_ms"))
+        fit.close()
+        yield (source, service), call
+
+
+def _held_out(table: Table, model: TwinModel) -> HeldOut:
+    services = list(dict.fromkeys(station.service for station in model.stations))
+    found = HeldOut(
+        service=table.choice("service", services),
+        n=table.integer("n", at_least=1, at_most=_MOST_WINDOWS),
+        p50_error_percent=table.number("p50_error_percent"),
+        p95_error_percent=table.number("p95_error_percent"),
+    )
+    table.close()
+    return found
+
+
+def _tables(table: Table, key: str) -> tuple[Table, ...]:
+    return table.tables(key) if table.has(key) else ()
+
+
+def _fitted(
+    table: Table, key: str, *, above: float | None = None, at_most: float = math.inf
+) -> Fitted | None:
+    if not table.has(key):
+        return None
+    fit = table.table(key)
+    most = {} if math.isinf(at_most) else {"at_most": at_most}
+    found = Fitted(
+        value=fit.number("value", above=above, **most),
+        stderr=fit.number("stderr"),
+        n=fit.integer("n", at_least=1, at_most=_MOST_WINDOWS),
+    )
+    fit.close()
+    return found

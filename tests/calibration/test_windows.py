@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from marskit.calibration.starts import start_times
+from marskit.calibration.windows import apart, quiet, windows
+from marskit.domain.faults import ClearFaults, Fault, KillReplica, SlowDown
+from marskit.knowledge.queries import StoredRun
+from tests.calibration.recorded import LEAD_S, demo_model, record
+
+
+@pytest.fixture(scope="module")
+def run() -> StoredRun:
+    return record(
+        demo_model(),
+        scenario="spike",
+        seed=1,
+        cycles=20,
+        scales=[(12.0, "payments", 4), (30.0, "payments", 3)],
+    )
+
+
+def test_windows_do_not_overlap_and_leave_out_the_beginning(run: StoredRun) -> None:
+    found = windows([run]).workloads.select("at_s", "window_s").unique().sort("at_s")
+    ends, lengths = found["at_s"].to_list(), found["window_s"].to_list()
+    assert len(ends) >= 8
+    assert ends[0] - lengths[0] >= LEAD_S + 2.0
+    assert all(
+        end - length >= before for before, end, length in zip(ends, ends[1:], lengths[1:], strict=False)
+    )
+
+
+def test_a_window_in_which_replicas_change_is_not_steady(run: StoredRun) -> None:
+    frame = windows([run]).workloads
+    payments = frame.filter(pl.col("workload") == "payments")
+    for at_s, window_s, steady in payments.select("at_s", "window_s", "steady").iter_rows():
+        touched = any(at_s - window_s - 2.0 <= scaled_s <= at_s for scaled_s in (12.0, 30.0))
+        assert steady is not touched, at_s
+    assert frame.filter(pl.col("workload") == "orders")["steady"].all()
+
+
+def test_what_was_broken_on_purpose_is_left_out() -> None:
+    faults: list[tuple[float, Fault]] = [
+        (15.0, SlowDown("payments", 3.0)),
+        (21.0, ClearFaults()),
+        (33.0, KillReplica("orders")),
+    ]
+    run = record(demo_model(), scenario="steady", seed=1, cycles=25, faults=faults)
+    for kept in quiet(run.records):
+        observation = kept.cycle.observation
+        from_s, until_s = observation.at_s - observation.window_s, observation.at_s
+        assert until_s <= 15.0 or from_s >= 23.0
+        assert until_s <= 33.0 or from_s >= 37.0
+    assert any(25.0 <= kept.cycle.observation.at_s <= 33.0 for kept in quiet(run.records))
+
+
+def test_what_is_never_mended_leaves_nothing_after_it() -> None:
+    run = record(demo_model(), scenario="steady", seed=1, cycles=10, faults=[(9.0, SlowDown("orders", 2.0))])
+    assert all(kept.cycle.observation.at_s <= 9.0 for kept in quiet(run.records))
+
+
+def test_a_start_is_timed_by_its_execution_or_else_by_what_the_cycles_show(run: StoredRun) -> None:
+    assert start_times([run]) == {"payments": [pytest.approx(0.6)]}
+    silent = replace(
+        run,
+        records=tuple(
+            replace(
+                each,
+                cycle=replace(
+                    each.cycle,
+                    executions=tuple(replace(e, effective_after_ms=None) for e in each.cycle.executions),
+                ),
+            )
+            for each in run.records
+        ),
+    )
+    # Decided at 12 s, ready 0.6 s later, first seen at 13 s: the middle of that.
+    assert start_times([silent]) == {"payments": [pytest.approx(0.5)]}
+
+
+def test_windows_can_be_taken_apart_by_run_and_by_time(run: StoredRun) -> None:
+    other = replace(run, started=replace(run.started, run="other"))
+    both = windows([run, other])
+    alone = windows([run])
+    assert both.without("other").edges.equals(alone.edges)
+    early = alone.before(20.0)
+    assert early.edges["at_s"].max() == max(
+        record.cycle.observation.at_s
+        for record in apart(quiet(run.records))
+        if record.cycle.observation.at_s <= 20
+    )

@@ -43,7 +43,7 @@ format: $(READY) ## rewrite the code in the house format
 .venv/.ready: pyproject.toml
 	@echo "Setting up .venv; this takes a minute or two and happens once."
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	.venv/bin/python -m pip install --quiet --editable '.[dev,rl]'
 	touch $@
 
 clean:           ## remove the environment and everything built

@@ -1,9 +1,11 @@
 """The only place that chooses adapters and puts a run together."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from marskit import services
-from marskit.agents.registry import PLANNERS, make_planner
+from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
@@ -19,6 +21,11 @@ from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.processes import scratch_path
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
+
+if TYPE_CHECKING:
+    from marskit.mesh.simulator.card import Card
+    from marskit.mesh.simulator.engine import Engine
+    from marskit.mesh.simulator.model import TwinModel
 
 
 async def build(settings: Settings) -> Controller:
@@ -36,13 +43,21 @@ async def build(settings: Settings) -> Controller:
     scenario = load_scenario(settings.scenario)
     choose = _twin if settings.mesh == "twin" else _envoy
     mesh, load = choose(settings, config, scenario, clock)
-    planner = partial(make_planner, topology=mesh.topology)
-    planner(settings.planner)
     period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
+    context = PlannerContext(
+        topology=mesh.topology,
+        goals=goals(config),
+        period_s=period_s,
+        speed=scenario.speed,
+        model=lambda: _model(settings, config),
+        rate_at=lambda at_s: scenario.rate_at(at_s * scenario.speed),
+    )
+    planner = partial(make_planner, context=context)
+    planner(settings.planner)
     parameters = Parameters(
         run=new_run(settings.runs),
         seed=settings.seed,
-        goals=goals(config),
+        goals=context.goals,
         make_planner=planner,
         planners=tuple(PLANNERS),
         planner=settings.planner,
@@ -80,11 +95,36 @@ def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Cl
 def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
     from marskit.load.simulated import SimulatedLoad
     from marskit.mesh.simulator.adapter import TwinMesh
-    from marskit.mesh.simulator.requests import RequestTwin
 
     load = SimulatedLoad(scenario, seed=settings.seed, clock=clock)
-    engine = partial(RequestTwin, arrivals=load, seed=settings.seed)
-    return TwinMesh(config, clock=clock, engine=engine, answered=load.answered), load
+    engine: Callable[..., Engine]
+    if settings.engine == "fast":
+        from marskit.mesh.simulator.fast import FastTwin as engine
+    else:
+        from marskit.mesh.simulator.requests import RequestTwin as engine
+    mesh = TwinMesh(
+        config,
+        clock=clock,
+        engine=partial(engine, arrivals=load, seed=settings.seed),
+        card=_card(settings, config),
+        answered=load.answered,
+    )
+    return mesh, load
+
+
+def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
+    from marskit.mesh.simulator.compile import twin_model
+
+    return twin_model(config, _card(settings, config))
+
+
+def _card(settings: Settings, config: MeshConfig) -> "Card | None":
+    """The card that was asked for, or the one that comes along for the demo."""
+    from marskit.mesh.simulator.card_file import read_card, shipped_card
+    from marskit.mesh.simulator.compile import twin_model
+
+    plain = twin_model(config)
+    return read_card(settings.card, plain) if settings.card else shipped_card(plain)
 
 
 def _needs_packages(settings: Settings) -> bool:

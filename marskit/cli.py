@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from marskit import exits
 from marskit.domain.records import Mode
-from marskit.settings import DEMO_MANIFESTS, MESHES, Settings, SettingsError
+from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -24,6 +24,8 @@ CYCLES = 20
 SCENARIO = "spike"
 SCREEN_SCENARIO = "rush-hours"
 """A person reads for a minute before the first rush, and there is always a next one."""
+PLANNERS_COMPARED = "static,threshold,hpa,demand,lookahead,ppo,sac,oracle"
+SCENARIOS_COMPARED = "spike,ramp,flash-crowd,on-off,diurnal"
 SCREEN_PACE = 10.0
 """Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
 
@@ -68,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
         choices=MESHES,
         default=MESHES[0],
         help="a real Envoy, or its twin: a model in virtual time (default: %(default)s)",
+    )
+    mesh.add_argument("--engine", choices=ENGINES, help="how the twin is computed (default: requests)")
+    mesh.add_argument(
+        "--card", type=Path, metavar="FILE", help="the twin's numbers, as `calibrate` wrote them"
     )
     mesh.add_argument(
         "--pace",
@@ -142,6 +148,32 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     )
     _add_mapping(calibrate)
     _add_runs(calibrate)
+    compare = commands.add_parser("compare", help="run several planners on identical load and report")
+    compare.set_defaults(run=_compare)
+    compare.add_argument("--planners", default=PLANNERS_COMPARED, metavar="A,B", help="default: %(default)s")
+    compare.add_argument(
+        "--scenarios", default=SCENARIOS_COMPARED, metavar="A,B", help="default: %(default)s"
+    )
+    compare.add_argument("--seeds", default="0,1,2", metavar="N,M", help="default: %(default)s")
+    compare.add_argument("--mesh", choices=MESHES, default="twin", help="default: %(default)s")
+    compare.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="default: %(default)s")
+    compare.add_argument(
+        "--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: %(default)s"
+    )
+    train = commands.add_parser("train", help="learn a policy in the twin (needs the extra `rl`)")
+    train.set_defaults(run=_train)
+    train.add_argument("--algorithm", choices=("ppo", "sac"), default="ppo", help="default: %(default)s")
+    train.add_argument("--seconds", type=float, metavar="S", help="how long (default: as its settings say)")
+    train.add_argument("--steps", type=int, metavar="N", help="so many, which the same seed repeats")
+    train.add_argument("--out", type=Path, metavar="FILE", help="default: ALGORITHM.npz")
+    train.add_argument("--resume", type=Path, metavar="FILE", help="begin with the weights of a policy file")
+    train.add_argument("--settings", type=Path, metavar="FILE", help="changes to the shipped settings, TOML")
+    train.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="of everything random")
+    train.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="progress as NDJSON")
+    for command in (compare, train):
+        _add_mapping(command)
+        command.add_argument("--manifests", type=Path, nargs="+", metavar="PATH", default=argparse.SUPPRESS)
+        command.add_argument("--card", type=Path, metavar="FILE", default=argparse.SUPPRESS)
     commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
     commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
 
@@ -187,22 +219,25 @@ def _cannot_go_on(error: OSError) -> int:
 
 def _settings(parsed: argparse.Namespace) -> Settings:
     """The settings that the arguments make; names are checked now rather than in the midst of a start."""
-    from marskit.agents.registry import PLANNERS
+    from marskit.agents.registry import UnknownPlanner, parse_name
     from marskit.load.scenario import ScenarioError, find_scenario
 
-    if parsed.planner not in PLANNERS:
-        raise SettingsError(f"There is no planner {parsed.planner!r}; choose one of {', '.join(PLANNERS)}")
     scenario = parsed.scenario or (SCENARIO if parsed.headless else SCREEN_SCENARIO)
     try:
+        parse_name(parsed.planner)
         find_scenario(scenario)
-    except ScenarioError as error:
+    except (UnknownPlanner, ScenarioError) as error:
         raise SettingsError(str(error)) from error
+    if parsed.mesh != "twin" and parsed.engine:
+        raise SettingsError(f"--engine is for the twin; --mesh {parsed.mesh} has none")
     paced = parsed.mesh == "twin" and parsed.pace is None and not parsed.headless
     return Settings(
         mesh=parsed.mesh,
         manifests=tuple(parsed.manifests),
         mapping=parsed.mapping,
         scenario=scenario,
+        engine=parsed.engine or ENGINES[0],
+        card=parsed.card,
         planner=parsed.planner,
         mode=Mode(parsed.mode),
         seed=parsed.seed,
@@ -329,6 +364,58 @@ def _calibrate(parsed: argparse.Namespace) -> int:
     except (KnowledgeError, ManifestError, CalibrationError) as error:
         raise SettingsError(str(error)) from error
     return 0
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from marskit.agents.registry import UnknownPlanner
+    from marskit.comparing import compare
+    from marskit.load.scenario import ScenarioError
+
+    usual = Settings(
+        mesh=parsed.mesh,
+        engine=parsed.engine,
+        manifests=tuple(parsed.manifests),
+        mapping=parsed.mapping,
+        card=parsed.card,
+    )
+    try:
+        seeds = tuple(int(seed) for seed in _names(parsed.seeds))
+    except ValueError:
+        raise SettingsError(f"--seeds is {parsed.seeds!r}; whole numbers with commas are allowed") from None
+    try:
+        return compare(_names(parsed.planners), _names(parsed.scenarios), seeds, usual, parsed.out)
+    except (UnknownPlanner, ScenarioError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _train(parsed: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    from marskit.train import train
+
+    if find_spec("stable_baselines3") is None:
+        raise SettingsError("Training needs the extra rl: pip install 'marskit[rl]'")
+    for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
+        if value is not None and value <= 0:
+            raise SettingsError(f"{name} is {value:g}; it must be above 0")
+    options = {
+        "--algorithm": parsed.algorithm,
+        "--seconds": parsed.seconds,
+        "--steps": parsed.steps,
+        "--seed": parsed.seed,
+        "--out": parsed.out or Path(f"{parsed.algorithm}.npz"),
+        "--resume": parsed.resume,
+        "--settings": parsed.settings,
+        "--mapping": parsed.mapping,
+        "--card": parsed.card,
+    }
+    given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    exit_code, complaint = train([*given, "--manifests", *map(str, parsed.manifests)], as_json=parsed.json)
+    return _complain(complaint, exit_code) if complaint else exit_code
 
 
 def _list_planners(parsed: argparse.Namespace) -> int:

@@ -8,14 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from marskit.agents.registry import PLANNERS
-from marskit.domain.topology import Topology
+from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.knowledge import queries
 from marskit.load import scenario as scenarios
 from marskit.mesh.envoy.resources.render import expressible_listeners
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.simulator.compile import twin_model
 from marskit.report import report_lines, runs_lines
+from marskit.settings import DEMO_MANIFESTS
 from marskit.views.text import plural
 
 
@@ -74,9 +75,17 @@ def print_check(paths: tuple[Path, ...], mapping: Path | None, scenario_name: st
 
 def print_planners() -> None:
     """List the planners, each with how it decides."""
-    nowhere = Topology(namespace="", services=(), workloads=(), edges=())
-    for name, make in PLANNERS.items():
-        print(f"{name:<12} {make(nowhere).summary}")
+    config = load_mesh(DEMO_MANIFESTS)
+    demo = PlannerContext(
+        topology=topology(config),
+        goals=goals(config),
+        period_s=2.0,
+        speed=7.5,
+        model=lambda: twin_model(config),
+        rate_at=lambda at_s: 0.0,
+    )
+    for name in PLANNERS:
+        print(f"{name:<12} {make_planner(name, demo).summary}")
 
 
 def print_scenarios() -> None:

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 """The checkout: manifests, services and scenarios lie beside the package."""
 DEMO_MANIFESTS = (ROOT / "k8s" / "base", ROOT / "service-mesh")
 MESHES = ("envoy", "twin")
+ENGINES = ("requests", "fast")
 KUBERNETES_PERIOD_S = 15.0
 """The autoscaler's period, in scenario seconds: unless told otherwise, ours as well."""
 
@@ -27,6 +28,10 @@ class Settings:
     """How the images of manifests that are not ours run as local processes."""
     scenario: str = "spike"
     """A shipped scenario's name or a file."""
+    engine: str = "requests"
+    """How the twin is computed; nothing to any other mesh."""
+    card: Path | None = None
+    """What `marskit calibrate` wrote of the twin; None is the card that comes along, if it fits."""
     planner: str = "threshold"
     mode: Mode = Mode.AUTO
     seed: int = 0

@@ -54,7 +54,7 @@ def headless(*arguments: str) -> "subprocess.Popen[str]":
     ("arguments", "forbidden"),
     [
         (["--help"], HEAVY + SLOW),
-        (["--planner", "oracle"], HEAVY + SLOW[:-2]),
+        (["--planner", "magic"], HEAVY + SLOW[:-2]),
         (["check"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["scenarios"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["runs"], (*HEAVY, "textual", "httpx", "aiohttp")),
@@ -83,7 +83,7 @@ def test_a_command_loads_only_what_it_needs(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--planner oracle", "There is no planner 'oracle'; choose one of static, threshold, hpa"),
+        ("--planner magic", "There is no planner 'magic'; choose one of static, threshold, hpa, demand"),
         ("--scenario calm", 'There is no scenario "calm"; choose canary, diurnal, flash-crowd'),
         ("--mode wild", "invalid choice: 'wild' (choose from 'auto', 'recommend', 'approve', 'freeze')"),
         ("--mesh other", "invalid choice: 'other' (choose from 'envoy', 'twin')"),
@@ -116,7 +116,7 @@ def test_a_command_loads_only_what_it_needs(
         ("calibrate last --manifests /nowhere", "/nowhere"),
         (
             "bogus",
-            "invalid choice: 'bogus' (choose from 'runs', 'report', 'check', 'calibrate', 'planners', ",
+            "invalid choice: 'bogus' (choose from 'runs', 'report', 'check', 'calibrate', 'compare', ",
         ),
         ("report", "The following arguments are required: RUN"),
     ],
@@ -137,6 +137,11 @@ def test_the_lists(capsys: pytest.CaptureFixture[str]) -> None:
         "static",
         "threshold",
         "hpa",
+        "demand",
+        "lookahead",
+        "ppo",
+        "sac",
+        "oracle",
     ]
     assert main(["scenarios"]) == 0
     assert "spike" in [line.split()[0] for line in capsys.readouterr().out.splitlines()]

@@ -62,14 +62,14 @@ def _whole_percent(busy: float, replicas: int) -> int:
 class Hpa:
     """Scales every workload by itself to a target utilisation, at most once per sync period."""
 
-    name = "hpa"
-    summary = (
-        "Kubernetes' HorizontalPodAutoscaler on utilisation: target 70 %, every 15 s, 10 % tolerance, "
-        "scale-down after 300 s."
-    )
-
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
+    def __init__(self, behaviour: Behaviour | None = None, name: str = "hpa") -> None:
         self._behaviour = behaviour or Behaviour()
+        self.name = name
+        self.summary = (
+            f"Kubernetes' HorizontalPodAutoscaler on utilisation: target {self._behaviour.target_percent} %, "
+            f"every {self._behaviour.sync_period_s:g} s, {self._behaviour.tolerance:.0%} tolerance, "
+            f"scale-down after {self._behaviour.scale_down_stabilisation_s:g} s."
+        )
         self.reset(0)
 
     def reset(self, seed: int) -> None:

@@ -1,17 +1,79 @@
 """Every planner by the name it is chosen by."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from marskit.agents.hpa import Hpa
+from marskit.agents.hpa_behaviour import Behaviour
 from marskit.agents.static import Static
 from marskit.agents.threshold import Threshold
+from marskit.domain.goals import Goals
 from marskit.domain.topology import Topology
 from marskit.planning import Planner
 
-PLANNERS: Mapping[str, Callable[[Topology], Planner]] = {
-    "static": lambda topology: Static(),
-    "threshold": lambda topology: Threshold(),
-    "hpa": lambda topology: Hpa(),
+if TYPE_CHECKING:
+    from marskit.mesh.simulator.model import TwinModel
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerContext:
+    """What a planner may be made with."""
+
+    topology: Topology
+    goals: Goals
+    period_s: float
+    """Real seconds from one decision to the next."""
+    speed: float
+    """Scenario seconds per real second."""
+    model: "Callable[[], TwinModel]"
+    """The mesh as the twin sees it; made when it is asked for.
+
+    Raises:
+        ValueError: The twin cannot simulate this mesh.
+    """
+    rate_at: Callable[[float], float]
+    """Requests per second that the scenario asks for, by real seconds since it began; for the oracle only."""
+
+
+def _demand(context: PlannerContext, target_percent: int = 65) -> Planner:
+    from marskit.agents.demand import Demand
+
+    return Demand(context.model(), target_percent)
+
+
+def _oracle(context: PlannerContext) -> Planner:
+    from marskit.agents.oracle import Oracle
+
+    return Oracle(
+        context.model(), context.goals, context.rate_at, period_s=context.period_s, speed=context.speed
+    )
+
+
+def _lookahead(context: PlannerContext) -> Planner:
+    from marskit.agents.lookahead import Lookahead
+
+    return Lookahead(context.model(), context.goals, period_s=context.period_s, speed=context.speed)
+
+
+def _learned(algorithm: str) -> Callable[[PlannerContext], Planner]:
+    def make(context: PlannerContext) -> Planner:
+        from marskit.agents.policy import learned
+
+        return learned(algorithm, context.model(), period_s=context.period_s, speed=context.speed)
+
+    return make
+
+
+PLANNERS: Mapping[str, Callable[[PlannerContext], Planner]] = {
+    "static": lambda context: Static(),
+    "threshold": lambda context: Threshold(),
+    "hpa": lambda context: Hpa(),
+    "demand": _demand,
+    "lookahead": _lookahead,
+    "ppo": _learned("ppo"),
+    "sac": _learned("sac"),
+    "oracle": _oracle,
 }
 
 
@@ -19,14 +81,37 @@ class UnknownPlanner(ValueError):
     """A planner asked for by a name that none has."""
 
 
-def make_planner(name: str, topology: Topology) -> Planner:
-    """A new planner of that name.
+def make_planner(name: str, context: PlannerContext) -> Planner:
+    """A new planner of that name, or with a point of its own: `hpa:60:120` or `demand:70`.
 
     Raises:
         UnknownPlanner: There is none; the sentence lists those there are.
+        ValueError: It cannot plan for this mesh.
     """
-    try:
-        factory = PLANNERS[name]
-    except KeyError:
-        raise UnknownPlanner(f"There is no planner {name!r}; choose one of {', '.join(PLANNERS)}.") from None
-    return factory(topology)
+    kind, numbers = parse_name(name)
+    if kind == "hpa" and numbers:
+        target, window_s = (*numbers, Behaviour().scale_down_stabilisation_s)[:2]
+        return Hpa(Behaviour(target_percent=int(target), scale_down_stabilisation_s=float(window_s)), name)
+    if kind == "demand" and numbers:
+        return _demand(context, numbers[0])
+    return PLANNERS[kind](context)
+
+
+def parse_name(name: str) -> tuple[str, tuple[int, ...]]:
+    """A planner's kind and the numbers behind it.
+
+    Raises:
+        UnknownPlanner: There is no such planner, or it does not take such numbers.
+    """
+    kind, *parts = name.split(":")
+    if kind not in PLANNERS:
+        raise UnknownPlanner(f"There is no planner {kind!r}; choose one of {', '.join(PLANNERS)}.")
+    limits = {"hpa": ((10, 100), (0, 3600)), "demand": ((10, 100),)}.get(kind, ())
+    allowed = {"hpa": "hpa:TARGET_PERCENT:STABILISATION_S", "demand": "demand:TARGET_PERCENT"}.get(kind, kind)
+    if len(parts) > len(limits) or not all(part.isdecimal() for part in parts):
+        raise UnknownPlanner(f"The planner {name!r} is not understood; write {allowed}.")
+    numbers = tuple(int(part) for part in parts)
+    for number, (least, most) in zip(numbers, limits, strict=False):
+        if not least <= number <= most:
+            raise UnknownPlanner(f"The planner {name!r} has {number}, where {least} to {most} is allowed.")
+    return kind, numbers

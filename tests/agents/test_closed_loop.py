@@ -12,6 +12,7 @@ from marskit.mapek.monitor import Monitor
 from marskit.mapek.plan import decide
 from marskit.mapek.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
+from tests.agents.context import demo_context
 from tests.agents.fluid import FluidMesh
 from tests.mapek.mesh import GOALS, TOPOLOGY
 
@@ -51,7 +52,7 @@ class VirtualClock:
 async def live_through(planner_name: str) -> Story:
     mesh = FluidMesh(lambda now_s: CALM * 2.5 if JUMP_S <= now_s < CALM_AGAIN_S else CALM)
     monitor, shield = Monitor(TOPOLOGY, GOALS, WINDOW_S), Shield(ShieldLimits())
-    planner, clock, story = make_planner(planner_name, TOPOLOGY), VirtualClock(mesh), Story()
+    planner, clock, story = make_planner(planner_name, demo_context()), VirtualClock(mesh), Story()
     for tick in range(1, int(END_S / SAMPLE_S) + 1):
         mesh.now_s = tick * SAMPLE_S
         monitor.add(await mesh.sample())

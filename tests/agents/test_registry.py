@@ -1,16 +1,16 @@
 import pytest
 
-from marskit.agents.registry import PLANNERS, UnknownPlanner, make_planner
+from marskit.agents.registry import PLANNERS, UnknownPlanner, make_planner, parse_name
 from marskit.domain.goals import Utility
 from marskit.domain.records import Diagnosis
-from tests.mapek.mesh import TOPOLOGY, World
+from tests.agents.context import demo_context, quiet_view
 
 
-@pytest.mark.parametrize("name", PLANNERS)
+@pytest.mark.parametrize("name", [*PLANNERS, "hpa:60", "hpa:60:120", "demand:70"])
 def test_every_planner_goes_by_its_own_name_and_plans(name: str) -> None:
-    planner = make_planner(name, TOPOLOGY)
+    planner = make_planner(name, demo_context())
     planner.reset(3)
-    plan = planner.plan(Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), ""), World().view())
+    plan = planner.plan(Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), ""), quiet_view())
     assert planner.name == plan.planner == name
     assert planner.summary.endswith(".")
     assert plan.reason
@@ -19,9 +19,20 @@ def test_every_planner_goes_by_its_own_name_and_plans(name: str) -> None:
 
 
 def test_two_planners_of_one_name_share_nothing() -> None:
-    assert make_planner("hpa", TOPOLOGY) is not make_planner("hpa", TOPOLOGY)
+    assert make_planner("hpa", demo_context()) is not make_planner("hpa", demo_context())
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownPlanner, match=r"no planner 'magic'; choose one of static, threshold, hpa\."):
-        make_planner("magic", TOPOLOGY)
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("magic", "There is no planner 'magic'; choose one of static, threshold, hpa, demand"),
+        ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
+        ("hpa:60:0:1", "is not understood"),
+        ("static:3", "The planner 'static:3' is not understood; write static."),
+        ("demand:0", "The planner 'demand:0' has 0, where 10 to 100 is allowed."),
+    ],
+)
+def test_a_name_that_is_not_understood_is_refused(name: str, sentence: str) -> None:
+    with pytest.raises(UnknownPlanner) as refused:
+        parse_name(name)
+    assert sentence in str(refused.value)

@@ -1,0 +1,144 @@
+"""Planning by trying: candidate actions are simulated side by side in the fast twin; the best is taken.
+
+A receding horizon with a coordinate search: first all workloads together at several target utilisations, then
+the best of these with one workload or one split moved. Every candidate is held over the horizon, for the next
+decision comes before its end.
+"""
+
+import numpy as np
+
+from marskit.agents.situation import Observer, Situation, scalings, shift
+from marskit.agents.trial import Choice, Outcome, Trial
+from marskit.domain.actions import Action
+from marskit.domain.goals import Goals
+from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.env.encoding import PER_RAW, RATE, RATE_1, READY, STATIONS, demand, encoding
+from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.model import TwinModel
+from marskit.planning import PlanningView
+
+TARGETS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+STEPS = (-2, -1, 1, 2)
+SHIFTS = (-0.5, -0.1, 0.1, 0.5)
+HORIZON = 4
+"""Control periods."""
+DAMPING = 0.6
+"""How much of a trend is expected to go on from one period to the next (damped trend: Gardner 1985)."""
+SHOWN = 6
+"""So many of the candidates are told, the best first."""
+
+
+class Lookahead:
+    """Simulates what could be done, and does what serves the users best for its price."""
+
+    name = "lookahead"
+    summary = (
+        "Tries joint actions in the twin over the next periods, expecting the load's trend to go on, and "
+        "takes the one with the highest utility."
+    )
+
+    def __init__(
+        self, model: TwinModel, goals: Goals, *, period_s: float, speed: float, horizon: int = HORIZON
+    ) -> None:
+        self._encoding = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
+        self._observer = Observer(self._encoding, period_s=period_s)
+        self._horizon = horizon
+        self._trial = Trial(self._encoding, goals, period_s=period_s)
+
+    def reset(self, seed: int) -> None:
+        """Forget earlier loads; the seed is not needed, the twin's fast engine has no luck in it."""
+        self._observer.reset()
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """The best joint action that was tried, and what was expected of the others."""
+        situation = self._observer.see(view)
+        if view.observation.window_s <= 0 or situation.raw[RATE, 0] <= 0:
+            reason = "Nothing has come in yet, so there is nothing to look ahead to."
+            return Plan(self.name, (Candidate((), reason),), (), reason)
+        rates = self.forecast(situation, view)
+        now = self._now(situation, view)
+        tried = self._trial.run(situation, view, rates, [now, *self._together(situation, now)])
+        best = max(tried, key=lambda choice: tried[choice].score)
+        tried |= self._trial.run(situation, view, rates, self._around(best, situation, now))
+        best = max(tried, key=lambda choice: tried[choice].score)
+        nothing = tried[now]
+        told = sorted(tried, key=lambda choice: -tried[choice].score)[:SHOWN]
+        candidates = tuple(
+            self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*told, now])
+        )
+        actions = self._actions(best, situation, view)
+        what = f"Of {len(tried)} joint actions this one is expected to be worth most"
+        if not actions:
+            what = f"Of {len(tried)} joint actions none is expected to be worth more than doing nothing"
+        reason = (
+            f"{what}: {_effect(tried[best])}, where doing nothing gives {_effect(nothing)}. "
+            f"The load is expected to go from {rates[0]:.0f} to {rates[-1]:.0f} requests a second."
+        )
+        return Plan(self.name, candidates, actions, reason)
+
+    def forecast(self, situation: Situation, view: PlanningView) -> Floats:
+        """(horizon + 1,) requests per second from now on: the level and its damped trend."""
+        level, before = float(situation.raw[RATE, 0]), float(situation.raw[RATE_1, 0])
+        # What is seen is a mean over two periods, so its trend is already one period old.
+        ahead = 1.0 + np.cumsum(DAMPING ** np.arange(self._horizon + 1)) - 1.0
+        return np.asarray(np.clip(level + (level - before) * ahead, 0.3 * level, 2.0 * level + 1.0))
+
+    def _now(self, situation: Situation, view: PlanningView) -> Choice:
+        codes = self._encoding.codes
+        return Choice(
+            tuple(view.configuration.replicas_of(s.workload) for s in self._encoding.model.stations),
+            tuple(float(situation.weights[codes.edge_from[k], 0]) for k in codes.shifted),
+        )
+
+    def _together(self, situation: Situation, now: Choice) -> list[Choice]:
+        """All workloads at one target utilisation."""
+        codes = self._encoding.codes
+        busy = np.zeros(len(now.replicas))
+        demand(codes, float(situation.raw[RATE, 0]), situation.weights, 0, busy)
+        wanted = [np.clip(np.ceil(busy / target), codes.least, codes.most) for target in TARGETS]
+        return [Choice(tuple(int(n) for n in each), now.shares) for each in wanted]
+
+    def _around(self, best: Choice, situation: Situation, now: Choice) -> list[Choice]:
+        """The best with one workload or one split moved, and with one workload left as it is."""
+        codes, found = self._encoding.codes, []
+        for w, count in enumerate(best.replicas):
+            for other in (*(count + step for step in STEPS), now.replicas[w]):
+                if codes.least[w] <= other <= codes.most[w]:
+                    found.append(Choice((*best.replicas[:w], other, *best.replicas[w + 1 :]), best.shares))
+        for n, share in enumerate(best.shares):
+            for step in SHIFTS:
+                moved = round(min(1.0, max(0.0, share + step)), 2)
+                if self._is_ready(n, 0 if moved > share else 1, situation):
+                    shares = (*best.shares[:n], moved, *best.shares[n + 1 :])
+                    found.append(Choice(best.replicas, shares))
+        return found
+
+    def _is_ready(self, n: int, gains: int, situation: Situation) -> bool:
+        codes = self._encoding.codes
+        edge = codes.edge_from[codes.shifted[n]] + gains
+        return bool(situation.raw[STATIONS + PER_RAW * codes.edge_to[edge] + READY, 0] > 0)
+
+    def _actions(self, choice: Choice, situation: Situation, view: PlanningView) -> tuple[Action, ...]:
+        codes = self._encoding.codes
+        shifts = [
+            shift(self._encoding, int(k), situation.weights, share)
+            for k, share in zip(codes.shifted, choice.shares, strict=True)
+            if abs(share - float(situation.weights[codes.edge_from[k], 0])) >= 0.005
+        ]
+        return (*shifts, *scalings(self._encoding, view, np.array(choice.replicas, float)))
+
+    def _candidate(
+        self, choice: Choice, outcome: Outcome, situation: Situation, view: PlanningView
+    ) -> Candidate:
+        actions = self._actions(choice, situation, view)
+        words = "Expected" if actions else "Do nothing; expected"
+        return Candidate(actions, f"{words}: {_effect(outcome)}.", round(outcome.score, 2))
+
+
+def _effect(outcome: Outcome) -> str:
+    p95 = f"p95 {outcome.latency_p95_ms:.0f} ms, " if outcome.latency_p95_ms is not None else ""
+    return (
+        f"{p95}{outcome.slow_percent:.1f} % slow, {outcome.failed_percent:.1f} % failed, "
+        f"{outcome.replicas} replicas, utility {outcome.utility_per_s:.1f}"
+    )

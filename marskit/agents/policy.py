@@ -1,0 +1,111 @@
+"""Planners that were learned: a policy from a file, run without the library that trained it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.agents.policy_file import SHIPPED, Policy, check_fits, load_policy
+from marskit.agents.situation import Observer, Situation, scalings, shift
+from marskit.domain.actions import Action
+from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.env.encoding import (
+    HIGHEST_TARGET,
+    LOWEST_TARGET,
+    RATE,
+    Encoding,
+    demand,
+    encode,
+    encoding,
+    wanted_replicas,
+    wanted_share,
+)
+from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mesh.simulator.model import TwinModel
+from marskit.planning import PlanningView
+
+MENTIONED = 3
+"""So many inputs are named as those that mattered most."""
+NAMES = {"ppo": "Proximal Policy Optimization", "sac": "Soft Actor-Critic"}
+
+
+def learned(algorithm: str, model: TwinModel, *, period_s: float, speed: float) -> "Learned":
+    """The shipped policy of that algorithm.
+
+    Raises:
+        PolicyError: It is damaged, or for another mesh.
+    """
+    path = SHIPPED / f"demo-{algorithm}.npz"
+    policy = load_policy(path)
+    codes = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
+    check_fits(policy, codes, path)
+    return Learned(policy, codes, period_s=period_s)
+
+
+class Learned:
+    """Asks a trained policy for a target utilisation of every workload and for the weights of every split."""
+
+    def __init__(self, policy: Policy, codes: Encoding, *, period_s: float) -> None:
+        self.name = policy.algorithm
+        self.summary = (
+            f"{NAMES[policy.algorithm]}, trained in the calibrated twin: sets a target utilisation for every "
+            "workload, and traffic weights."
+        )
+        self._policy = policy
+        self._encoding = codes
+        self._observer = Observer(codes, period_s=period_s)
+
+    def reset(self, seed: int) -> None:
+        """Forget earlier loads; the seed is not needed, the policy is deterministic."""
+        self._observer.reset()
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """What the policy asks for, as scalings and shifts."""
+        situation = self._observer.see(view)
+        seen = self._encode(situation)
+        action = self._policy.act(seen)
+        actions = self._decode(action, situation, view)
+        reason = self._reason(action, situation) + self._why(seen, action)
+        return Plan(self.name, (Candidate(actions, reason),), actions, reason)
+
+    def _encode(self, situation: Situation) -> NDArray[np.float32]:
+        out = np.zeros((1, self._encoding.observation_size), np.float32)
+        room = np.zeros(len(self._encoding.model.stations))
+        encode(self._encoding.codes, situation.raw, situation.weights, 0, room, out)
+        return np.asarray(out[0])
+
+    def _decode(
+        self, action: NDArray[np.float32], situation: Situation, view: PlanningView
+    ) -> tuple[Action, ...]:
+        codes, stations = self._encoding.codes, self._encoding.model.stations
+        load = self._load(situation)
+        replicas = np.array([wanted_replicas(codes, w, load[w], action[w]) for w in range(len(stations))])
+        shifts = []
+        for n, k in enumerate(codes.shifted):
+            now = float(situation.weights[codes.edge_from[k], 0])
+            share = wanted_share(action[len(stations) + n])
+            if abs(share - now) >= 0.005:
+                shifts.append(shift(self._encoding, int(k), situation.weights, share))
+        return (*shifts, *scalings(self._encoding, view, replicas))
+
+    def _load(self, situation: Situation) -> NDArray[np.float64]:
+        load = np.zeros(len(self._encoding.model.stations))
+        demand(self._encoding.codes, float(situation.raw[RATE, 0]), situation.weights, 0, load)
+        return load
+
+    def _reason(self, action: NDArray[np.float32], situation: Situation) -> str:
+        targets = LOWEST_TARGET + 0.5 * (np.clip(action, -1, 1) + 1) * (HIGHEST_TARGET - LOWEST_TARGET)
+        asked = ", ".join(
+            f"{station.workload} {target:.0%}"
+            for station, target in zip(self._encoding.model.stations, targets, strict=False)
+        )
+        return f"At {situation.raw[RATE, 0]:.0f} requests a second the policy wants them this busy: {asked}."
+
+    def _why(self, seen: NDArray[np.float32], action: NDArray[np.float32]) -> str:
+        """The inputs that mattered most: those without which the action would change most (occlusion)."""
+        moved = np.zeros(len(seen))
+        for place in np.flatnonzero(seen):
+            without = seen.copy()
+            without[place] = 0.0
+            moved[place] = np.abs(self._policy.act(without) - action).sum()
+        most = [int(place) for place in np.argsort(-moved)[:MENTIONED] if moved[place] > 0]
+        names = [self._encoding.observation_names[place] for place in most]
+        return f" What mattered most: {'; '.join(names)}." if names else ""

@@ -1,0 +1,118 @@
+"""A trained policy as one small file: weights, what it sees and does, and how it was trained. No torch."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.env.encoding import VERSION, Encoding
+
+FORMAT = 1
+ALGORITHMS = ("ppo", "sac")
+SHIPPED = Path(__file__).parent / "policies"
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""`(out, in)` weights and `(out,)` biases."""
+
+
+class PolicyError(ValueError):
+    """A policy file that cannot be used, with one sentence saying why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A feed-forward policy: tanh units and a clipped output for PPO, ReLU and a squashed one for SAC."""
+
+    algorithm: str
+    layers: tuple[Layer, ...]
+    schema: dict[str, Any]
+    """What the encoding was when it was trained; see `Encoding.schema`."""
+    card: dict[str, Any]
+    """How it was trained and how well it did."""
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The deterministic action, (A,) from -1 to 1, for an (O,) observation."""
+        x = observation
+        *hidden, (weight, bias) = self.layers
+        if self.algorithm == "ppo":
+            for w, b in hidden:
+                x = np.asarray(np.tanh(w @ x + b), np.float32)
+            return np.asarray(np.clip(weight @ x + bias, -1.0, 1.0), np.float32)
+        for w, b in hidden:
+            x = np.asarray(np.maximum(w @ x + b, 0.0), np.float32)
+        return np.asarray(np.tanh(weight @ x + bias), np.float32)
+
+
+def save_policy(path: Path, policy: Policy) -> None:
+    """Write the file whole or not at all."""
+    header = {"format": FORMAT, "algorithm": policy.algorithm, "schema": policy.schema, "card": policy.card}
+    arrays = {
+        f"{kind}{n}": array
+        for n, layer in enumerate(policy.layers)
+        for kind, array in zip(("weight", "bias"), layer, strict=True)
+    }
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    written = io.BytesIO()
+    np.savez(written, allow_pickle=False, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(written.getvalue())
+    temporary.replace(path)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Raises:
+        PolicyError: It cannot be read, is damaged, or is of another version.
+    """
+    try:
+        # Read first: NumPy leaves a file open when it is no archive.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+            header = json.loads(data["header"].tobytes())
+            count = sum(name.startswith("weight") for name in data.files)
+            layers = tuple((data[f"weight{n}"], data[f"bias{n}"]) for n in range(count))
+    except OSError as error:
+        raise PolicyError(f"{path}: the policy cannot be read: {error.strerror or error}.") from error
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise PolicyError(f"{path}: this is no policy file, or it is damaged.") from error
+    if header.get("format") != FORMAT:
+        raise PolicyError(f"{path}: the file has format {header.get('format')}; this marskit reads {FORMAT}.")
+    if header["algorithm"] not in ALGORITHMS:
+        raise PolicyError(f"{path}: {header['algorithm']!r} is neither {' nor '.join(ALGORITHMS)}.")
+    schema = header["schema"]
+    sizes = [len(schema["observation"]), *(len(bias) for _, bias in layers)]
+    shapes = [weight.shape for weight, _ in layers]
+    if (
+        not layers
+        or shapes != list(zip(sizes[1:], sizes, strict=False))
+        or sizes[-1] != len(schema["action"])
+    ):
+        raise PolicyError(f"{path}: the layers {shapes} do not fit together; the file is damaged.")
+    return Policy(header["algorithm"], layers, schema, header["card"])
+
+
+def check_fits(policy: Policy, encoding: Encoding, path: Path) -> None:
+    """Refuse a policy that was trained for another mesh.
+
+    Raises:
+        PolicyError: It was; the sentence names the first difference.
+    """
+    ours, theirs = encoding.schema(), policy.schema
+    if theirs == ours:
+        return
+    if theirs["version"] != VERSION:
+        raise PolicyError(f"{path}: the policy has encoding {theirs['version']}; this marskit has {VERSION}.")
+    pairs = zip(
+        (*ours["observation"], *ours["action"]), (*theirs["observation"], *theirs["action"]), strict=False
+    )
+    mine, other = next(
+        ((a, b) for a, b in pairs if a != b), (f"replicas {ours['most_replicas']}", theirs["most_replicas"])
+    )
+    raise PolicyError(
+        f"{path}: the policy was trained for another mesh: it has {str(other)!r} where this one has {mine!r}."
+    )

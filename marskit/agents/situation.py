@@ -1,0 +1,114 @@
+"""What a planner that knows the twin sees: the observation as the numbers of `marskit.env.encoding`."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from marskit.domain.actions import Action, Scale, ShiftTraffic
+from marskit.domain.topology import GATEWAY
+from marskit.env.encoding import (
+    BUSY,
+    DESIRED,
+    FAILED,
+    PER_RAW,
+    QUEUED,
+    RATE,
+    RATE_1,
+    RATE_2,
+    READY,
+    SLOW,
+    STATIONS,
+    Encoding,
+)
+from marskit.mapek.weights import apportion
+from marskit.mesh.simulator.arrays import Floats
+from marskit.planning import PlanningView
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One moment of a mesh; both arrays have one column."""
+
+    raw: Floats
+    """(raw_size, 1)"""
+    weights: Floats
+    """(E, 1) the share of its call that every edge gets."""
+
+
+class Observer:
+    """Turns what planners are shown into situations; it remembers the load of earlier decisions."""
+
+    def __init__(self, encoding: Encoding, *, period_s: float) -> None:
+        self._encoding = encoding
+        self._period_s = period_s
+        self._rates: deque[tuple[float, float]] = deque(maxlen=64)
+
+    def reset(self) -> None:
+        """Forget all loads."""
+        self._rates.clear()
+
+    def see(self, view: PlanningView) -> Situation:
+        """The situation now."""
+        observation, model = view.observation, self._encoding.model
+        entries = {call.service for call in model.calls_of(GATEWAY)}
+        services = [service for service in observation.services if service.service in entries]
+        rate = sum(
+            edge.requests_per_s
+            for edge in observation.edges
+            if edge.edge.source == GATEWAY and edge.edge.service in entries
+        )
+        failed = sum(service.failures_per_s for service in services)
+        slow = sum(
+            (service.requests_per_s - service.failures_per_s) * (service.slow_percent or 0.0) / 100.0
+            for service in services
+        )
+        raw = np.zeros((self._encoding.raw_size, 1))
+        raw[RATE] = rate
+        raw[RATE_1] = self._earlier(observation.at_s - self._period_s, rate)
+        raw[RATE_2] = self._earlier(observation.at_s - 2 * self._period_s, float(raw[RATE_1, 0]))
+        raw[SLOW] = slow / max(rate - failed, 1e-9)
+        raw[FAILED] = failed / max(rate, 1e-9)
+        self._rates.append((observation.at_s, rate))
+        for w, station in enumerate(model.stations):
+            row = STATIONS + PER_RAW * w
+            state = observation.workload(station.workload)
+            raw[row + DESIRED] = view.configuration.replicas_of(station.workload)
+            raw[row + READY] = state.replicas_ready
+            raw[row + BUSY] = state.utilisation or 0.0
+            raw[row + QUEUED] = state.queued or 0.0
+        return Situation(raw, self._weights(view))
+
+    def _earlier(self, at_s: float, default: float) -> float:
+        """The load that was seen at about that time."""
+        near = [(abs(seen_s - at_s), rate) for seen_s, rate in self._rates]
+        return min(near)[1] if near and min(near)[0] <= 0.6 * self._period_s else default
+
+    def _weights(self, view: PlanningView) -> Floats:
+        shares = []
+        for call in self._encoding.model.calls:
+            weights = dict(call.splits)
+            if call.route is not None and call.subsets:
+                route = view.configuration.route(*call.route)
+                weights |= {d.workload: d.weight_percent for d in route.destinations if d.workload}
+            shares += [weights[workload] / 100.0 for workload, _ in call.splits]
+        return np.array(shares)[:, None]
+
+
+def scalings(encoding: Encoding, view: PlanningView, replicas: Floats) -> tuple[Action, ...]:
+    """A `Scale` for every workload that does not have that many replicas yet; (W,) `replicas`."""
+    return tuple(
+        Scale(station.workload, int(wanted))
+        for station, wanted in zip(encoding.model.stations, replicas, strict=True)
+        if int(wanted) != view.configuration.replicas_of(station.workload)
+    )
+
+
+def shift(encoding: Encoding, k: int, now: Floats, share: float) -> ShiftTraffic:
+    """The shift that gives the first destination of call `k` that share, the others in their proportions."""
+    call, first = encoding.model.calls[k], int(encoding.codes.edge_from[k])
+    percent = round(100 * share)
+    others = {name: round(1000 * now[first + n, 0]) for n, name in enumerate(call.subsets) if n}
+    weights = {call.subsets[0]: percent, **apportion(100 - percent, others)}
+    assert call.route is not None
+    return ShiftTraffic(*call.route, tuple(weights.items()))

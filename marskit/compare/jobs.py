@@ -1,0 +1,206 @@
+"""One planner on one scenario with one seed: what is run, and what is measured of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from marskit.domain.actions import Scale, ShiftTraffic
+from marskit.domain.events import CycleCompleted, Event, RunStarted
+from marskit.domain.records import Cycle, Outcome, Severity
+from marskit.headless import run_headless
+from marskit.knowledge.port import Incident
+from marskit.knowledge.record import Record, Recorder, figures
+from marskit.load.scenario import load_scenario
+from marskit.mapek.utility import entry_services
+from marskit.settings import KUBERNETES_PERIOD_S, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of the grid; the seed is that of the arrivals and of the mesh, the same for every planner."""
+
+    planner: str
+    scenario: str
+    seed: int
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """How it is told about."""
+        return f"{self.planner} on {self.scenario}, seed {self.seed}"
+
+    @property
+    def cycles(self) -> int:
+        """The control periods of the whole scenario."""
+        scenario = load_scenario(self.scenario)
+        period_s = self.settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
+        return max(1, round(scenario.duration_s / scenario.speed / period_s))
+
+    @property
+    def duration_s(self) -> float:
+        """Real seconds of mesh time."""
+        scenario = load_scenario(self.scenario)
+        return scenario.duration_s / scenario.speed
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One cycle of a run, for the curves."""
+
+    at_s: float
+    requests_per_s: float
+    latency_p95_ms: float | None
+    failed_percent: float
+    replicas: int
+    violated: bool
+    actions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run in numbers; minutes are the scenario's."""
+
+    planner: str
+    scenario: str
+    seed: int
+    violation_minutes: float
+    """An entry service missed its objective for so long, by the windows of the cycles."""
+    replica_minutes: float
+    failed_requests: int
+    actions: int
+    utility_per_s: float
+    served_within_slo_per_s: float
+    violated_per_s: float
+    failed_per_s: float
+    replica_cost_per_s: float
+    action_churn_per_s: float
+    clamped: int
+    """Actions that the shield made smaller or dropped."""
+    breaches: int
+    """Executed actions outside the workload's bounds or a weight's; the shield is there to keep this at 0."""
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A run that could not be measured."""
+
+    job: Job
+    reason: str
+
+
+def grid(
+    planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings
+) -> Iterator[Job]:
+    """Every planner on every scenario with every seed."""
+    for scenario in scenarios:
+        for seed in seeds:
+            for planner in planners:
+                settings = replace(usual, planner=planner, scenario=scenario, seed=seed)
+                yield Job(planner, scenario, seed, settings)
+
+
+class _Collector:
+    """Takes the cycles of one run."""
+
+    def __init__(self) -> None:
+        self.started: RunStarted | None = None
+        self.cycles: list[Cycle] = []
+        self.records: list[Record] = []
+        self.trouble: list[str] = []
+        self._recorder: Recorder | None = None
+        self._incidents: list[Incident] = []
+
+    def tell(self, event: Event) -> None:
+        """Keep what is measured."""
+        if isinstance(event, Incident):
+            self._incidents.append(event)
+        match event:
+            case RunStarted():
+                self.started, self._recorder = event, Recorder(event)
+            case CycleCompleted(cycle) if self._recorder is not None:
+                self.cycles.append(cycle)
+                self.records.append(self._recorder.record(cycle, tuple(self._incidents)))
+                self._incidents.clear()
+            case _:
+                if getattr(event, "severity", None) is Severity.CRITICAL:
+                    self.trouble.append(str(getattr(event, "sentence", event)))
+
+
+def run(job: Job) -> Measured | Failed:
+    """Run one job from beginning to end in this process."""
+    from marskit.bootstrap import build
+    from marskit.virtual_time import VirtualLoop
+
+    collector = _Collector()
+    factory = partial(build, job.settings)
+    if job.settings.mesh == "twin":
+        ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=VirtualLoop)
+    else:
+        ending = run_headless(factory, collector, cycles=job.cycles)
+    if ending.exit_code or collector.started is None or len(collector.cycles) < job.cycles:
+        return Failed(job, ending.complaint or "; ".join(collector.trouble) or "it ended early")
+    return measure(job, collector.started, collector.cycles, collector.records)
+
+
+def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Sequence[Record]) -> Measured:
+    """The run's numbers."""
+    entries = set(entry_services(started.topology, started.goals))
+    points = tuple(_point(cycle, entries) for cycle in cycles)
+    totals = figures(records)
+    violated_s = sum(r.covers_s for r, point in zip(records, points, strict=True) if point.violated)
+    speed = records[0].speed
+    covered_s = sum(r.covers_s for r in records) or 1.0
+
+    def mean(name: str) -> float:
+        values = (getattr(c.diagnosis.utility, name) for c in cycles)
+        return float(sum(v * r.covers_s for v, r in zip(values, records, strict=True)) / covered_s)
+
+    bounds = {w.name: (w.min_replicas, w.max_replicas) for w in started.topology.workloads}
+    executed = [e for c in cycles for e in c.executions if e.outcome is Outcome.APPLIED]
+    return Measured(
+        planner=job.planner,
+        scenario=job.scenario,
+        seed=job.seed,
+        violation_minutes=violated_s * speed / 60.0,
+        replica_minutes=totals.replica_minutes,
+        failed_requests=totals.failed_requests,
+        actions=totals.actions,
+        utility_per_s=mean("total"),
+        served_within_slo_per_s=mean("served_within_slo"),
+        violated_per_s=mean("violated"),
+        failed_per_s=mean("failed"),
+        replica_cost_per_s=mean("replica_cost"),
+        action_churn_per_s=mean("action_churn"),
+        clamped=sum(len(c.plan.shield) for c in cycles),
+        breaches=sum(_is_breach(e.action, bounds) for e in executed),
+        points=points,
+    )
+
+
+def _is_breach(action: object, bounds: dict[str, tuple[int, int]]) -> bool:
+    match action:
+        case Scale(workload, replicas):
+            least, most = bounds[workload]
+            return not least <= replicas <= most
+        case ShiftTraffic(_, _, weights):
+            values = [weight for _, weight in weights]
+            return min(values) < 0 or sum(values) != 100
+        case _:
+            return False
+
+
+def _point(cycle: Cycle, entries: set[str]) -> Point:
+    observed = [s for s in cycle.observation.services if s.service in entries]
+    rate = sum(s.requests_per_s for s in observed)
+    failed = sum(s.failures_per_s for s in observed)
+    p95 = [s.latency.p95_ms for s in observed if s.latency.p95_ms is not None]
+    return Point(
+        at_s=cycle.started_at_s,
+        requests_per_s=rate,
+        latency_p95_ms=max(p95, default=None),
+        failed_percent=100.0 * failed / rate if rate else 0.0,
+        replicas=sum(w.replicas_desired for w in cycle.observation.workloads),
+        violated=any(slo.met is False for slo in cycle.diagnosis.slos if slo.service in entries),
+        actions=sum(e.outcome is Outcome.APPLIED for e in cycle.executions),
+    )

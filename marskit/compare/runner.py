@@ -1,0 +1,49 @@
+"""Runs the jobs of a comparison: twins side by side in processes of their own, real meshes one by one."""
+
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from os import cpu_count
+
+from marskit.compare.jobs import Failed, Job, Measured, run
+
+Tell = Callable[[Job, Measured | Failed], None]
+
+
+def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
+    """Run every job and tell as each ends; the results are in the order of the jobs.
+
+    A job that fails is a result like the others. An interrupt ends all processes and is raised.
+    """
+    if not jobs or jobs[0].settings.mesh != "twin":
+        return tuple(_told(job, _run(job), tell) for job in jobs)
+    workers = min(len(jobs), cpu_count() or 1)
+    results: dict[int, Measured | Failed] = {}
+    # Spawned, for a forked process would share the locks of threads that it does not have.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+    try:
+        pending = {pool.submit(_run, job): n for n, job in enumerate(jobs)}
+        for future in as_completed(pending):
+            n = pending[future]
+            results[n] = _told(jobs[n], future.result(), tell)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return tuple(results[n] for n in range(len(jobs)))
+
+
+def _leave_interrupts() -> None:
+    """The parent decides what an interrupt means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(job: Job) -> Measured | Failed:
+    try:
+        return run(job)
+    except Exception as error:
+        return Failed(job, f"{type(error).__name__}: {error}")
+
+
+def _told(job: Job, result: Measured | Failed, tell: Tell) -> Measured | Failed:
+    tell(job, result)
+    return result

@@ -1,0 +1,125 @@
+"""`marskit compare`: runs the grid, shows how far it is, and prints and writes what it came to."""
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import marskit
+from marskit.agents.registry import parse_name
+from marskit.compare.files import write_parquet
+from marskit.compare.jobs import Failed, Job, Measured, grid
+from marskit.compare.page import page
+from marskit.compare.runner import run_all
+from marskit.compare.statistics import Estimate
+from marskit.compare.summary import Summary, summarise
+from marskit.load.scenario import find_scenario
+from marskit.settings import Settings, SettingsError
+
+OVERHEAD_S = 5.0
+"""What a real mesh takes to come up and go down."""
+
+
+def compare(
+    planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings, out: Path
+) -> int:
+    """Run, print, write; 1 when any run failed.
+
+    Raises:
+        SettingsError: A name is unknown or given twice.
+        UnknownPlanner: There is no such planner.
+        ScenarioError: There is no such scenario.
+    """
+    for kind, names in (("planner", planners), ("scenario", scenarios), ("seed", list(map(str, seeds)))):
+        if len(set(names)) < len(names) or not names:
+            raise SettingsError(
+                f"Give every {kind} once, and at least one; found {', '.join(names) or 'none'}"
+            )
+    for planner in planners:
+        parse_name(planner)
+    for scenario in scenarios:
+        find_scenario(scenario)
+    usual = replace(usual, runs=out / "runs")
+    jobs = tuple(grid(planners, scenarios, seeds, usual))
+    console = Console(width=None if Console().is_terminal else 130)
+    if usual.mesh != "twin":
+        minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
+        console.print(f"{len(jobs)} runs on the real mesh, one after the other: about {minutes:.0f} minutes.")
+    results = _run(jobs, console)
+    failed = [result for result in results if isinstance(result, Failed)]
+    for each in failed:
+        console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
+    broken = {(f.job.scenario, f.job.seed) for f in failed}
+    # A run that one planner has not finished says nothing about the others beside it.
+    measured = [r for r in results if isinstance(r, Measured) and (r.scenario, r.seed) not in broken]
+    complete = {r.scenario for r in measured if all((r.scenario, seed) not in broken for seed in seeds)}
+    measured = [r for r in measured if r.scenario in complete]
+    if not measured:
+        return 1
+    summary = summarise(measured)
+    console.print(_table(summary))
+    out.mkdir(parents=True, exist_ok=True)
+    write_parquet(out, measured)
+    report = out / "report.html"
+    report.write_text(page(summary, measured, _stamp(usual, summary)), encoding="utf-8")
+    console.print(f"The report is {report}; the numbers are beside it as Parquet.", highlight=False)
+    return 1 if failed else 0
+
+
+def _run(jobs: Sequence[Job], console: Console) -> tuple[Measured | Failed, ...]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("comparing", total=len(jobs))
+        return run_all(jobs, lambda job, result: progress.update(task, advance=1, description=job.name))
+
+
+def _table(summary: Summary) -> Table:
+    against = f"± {summary.baseline}"
+    table = Table(
+        "planner",
+        "violation min",
+        against,
+        "replica-min",
+        against,
+        "failed",
+        "actions",
+        "utility/s",
+        title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
+        "(interquartile mean, 95 % interval; * Pareto front)",
+        title_justify="left",
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for p in summary.planners:
+        table.add_row(
+            f"{p.planner}{' *' if p.is_on_front else ''}",
+            _cell(p.violation_minutes, 2),
+            _cell(p.violations_against, 2),
+            _cell(p.replica_minutes, 1),
+            _cell(p.replicas_against, 1),
+            _cell(p.failed_requests, 0),
+            _cell(p.actions, 1),
+            _cell(p.utility_per_s, 2),
+        )
+    return table
+
+
+def _cell(value: Estimate, digits: int) -> str:
+    return f"{value.value:.{digits}f}\n[dim]{value.low:.{digits}f}…{value.high:.{digits}f}[/]"
+
+
+def _stamp(usual: Settings, summary: Summary) -> dict[str, str]:
+    return {
+        "command": " ".join(["marskit", *sys.argv[1:]]),
+        "mesh": f"{usual.mesh}{f' ({usual.engine})' if usual.mesh == 'twin' else ''}",
+        "manifests": ", ".join(path.name for path in usual.manifests),
+        "scenarios": ", ".join(summary.scenarios),
+        "seeds": ", ".join(map(str, summary.seeds)),
+        "marskit": marskit.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,173 @@
+"""One mesh as a Gymnasium environment."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.domain.goals import Goals
+from marskit.env.loads import scenario_rates
+from marskit.env.step import TERMS
+from marskit.env.vector import EnvSettings, MeshVectorEnv
+from marskit.load.scenario import load_scenario
+from marskit.mesh.simulator.model import TwinModel
+
+
+class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
+    """Scale the workloads of a service mesh, and shift its traffic, under a load that changes.
+
+    ## Description
+
+    A mesh of workloads behind a gateway, in the calibrated twin. Once a control period (2 s of the mesh's
+    time, 15 s of the scenario's clock in the demo) the agent sees what Monitor would show it over the last
+    two periods and says how busy every workload should be. A shield makes of that what is safe; what is left
+    is executed, and ten ticks of the twin pass.
+
+    ## Action Space
+
+    `Box(-1, 1, (W + S,), float32)` for W workloads and S splits of traffic:
+
+    | Num | Action | Min (-1) | Max (1) | Unit |
+    | --- | --- | --- | --- | --- |
+    | 0 to W - 1 | target utilisation of each workload | 0.3 | 1.0 | busy share of its workers |
+    | W to W + S - 1 | weight of the first destination of each split | 0 | 100 | percent, in steps of 10 |
+
+    Replicas follow from it: `ceil(load / target)`, with the load at the gateway in replicas kept busy.
+
+    ## Observation Space
+
+    `Box(-1, 2, (6 W + 4 + S,), float32)`; `observation_names` has the names in order:
+
+    | Num | Observation | Min | Max | Unit |
+    | --- | --- | --- | --- | --- |
+    | 6 w | replicas desired | 0 | 1 | of the most there may be |
+    | 6 w + 1 | replicas ready | 0 | 1 | of the most there may be |
+    | 6 w + 2 | utilisation | 0 | 1 | busy share of workers |
+    | 6 w + 3 | requests waiting | 0 | 1 | four times the workers |
+    | 6 w + 4 | replicas that the load keeps busy | 0 | 2 | of the most there may be |
+    | 6 w + 5 | replicas that the load keeps busy | 0 | 2 | of those that are ready |
+    | 6 W | change of the load in the last period | -1 | 1 | share |
+    | 6 W + 1 | change of the load in the period before | -1 | 1 | share |
+    | 6 W + 2 | successes slower than the objective | 0 | 1 | share |
+    | 6 W + 3 | requests that failed | 0 | 1 | share |
+    | 6 W + 4 + s | weight of the first destination of split s | 0 | 1 | share |
+
+    ## Rewards
+
+    Utility of the period in requests per second, as a share of what the mesh carries at 70 %: what was served
+    within the objective, less what was slow, what failed, what replicas cost and what changes cost, less a
+    penalty that grows as the objective comes near and is missed. `info["terms"]` has every term by name.
+
+    ## Starting State
+
+    The replicas of the manifests, all ready and idle. Every episode has another load (a steady one, a ramp, a
+    day, a spike, a flash crowd or bursts, all random) and slightly other service times, hops and start times.
+
+    ## Episode End
+
+    Never by termination; truncation after `settings.periods` periods.
+
+    ## Arguments
+
+    `reset(options={"scenario": NAME_OR_FILE, "factor": 1.0})` plays a scenario's curve, as long as it lasts
+    and then level, instead of a random load.
+
+    ## Version History
+
+    * v0: the first.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 # as Gymnasium declares it
+
+    def __init__(
+        self,
+        model: TwinModel | None = None,
+        goals: Goals | None = None,
+        *,
+        settings: EnvSettings | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        """Make the environment.
+
+        Args:
+            model: The mesh; the calibrated demo unless given.
+            goals: Its objectives and prices; the demo's unless given.
+            settings: Periods, randomisation and prices.
+            render_mode: Only None: there is nothing to see here that the terminal UI does not show better.
+        """
+        if model is None or goals is None:
+            model, goals = demo()
+        self.render_mode = render_mode
+        self._vector = MeshVectorEnv(model, goals, 1, settings=settings)
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+
+    @property
+    def observation_names(self) -> tuple[str, ...]:
+        """What every number of an observation is."""
+        return self._vector.encoding.observation_names
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What every number of an action is."""
+        return self._vector.encoding.action_names
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode; see the class for `options`.
+
+        Raises:
+            ScenarioError: There is no such scenario.
+        """
+        super().reset(seed=seed)
+        rates = None
+        if options and "scenario" in options:
+            settings = self._vector.settings
+            scenario = load_scenario(options["scenario"])
+            factor = float(options.get("factor", 1.0))
+            rates = scenario_rates(scenario, settings.periods, settings.period_s, factor)[:, None]
+        chosen = {"rates": rates} if rates is not None else None
+        observation, _ = self._vector.reset(seed=seed, options=chosen)
+        return observation[0], self._info()
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """One control period."""
+        observation, reward, _, ended, info = self._vector.step(np.asarray(action, np.float32)[None])
+        seen = info["final_obs"] if ended[0] else observation
+        return seen[0], float(reward[0]), False, bool(ended[0]), self._info()
+
+    def close(self) -> None:
+        """Let go of what the environment holds."""
+        self._vector.close()
+
+    def _info(self) -> dict[str, Any]:
+        fluid, run = self._vector.fluid, self._vector.run
+        return {
+            "terms": dict(zip(TERMS, (float(term) for term in run.terms[:, 0]), strict=True)),
+            "replicas": {
+                station.workload: int(count)
+                for station, count in zip(fluid.model.stations, fluid.desired[:, 0], strict=True)
+            },
+            "actions_executed": int(run.actions[0]),
+        }
+
+
+def demo() -> tuple[TwinModel, Goals]:
+    """The calibrated demo mesh and its goals."""
+    from marskit.mesh.manifests.graph import goals
+    from marskit.mesh.manifests.load import load_mesh
+    from marskit.mesh.simulator.card_file import demo_card
+    from marskit.mesh.simulator.compile import twin_model
+    from marskit.settings import DEMO_MANIFESTS
+
+    config = load_mesh(DEMO_MANIFESTS)
+    return twin_model(config, demo_card()), goals(config)
+
+
+def make_vector(num_envs: int = 1, **options: Any) -> MeshVectorEnv:
+    """The native vector environment, for `gymnasium.make_vec`."""
+    return MeshVectorEnv(*demo(), num_envs, **options)

@@ -1,0 +1,15 @@
+"""Importing this makes the environment known to Gymnasium, as `gymnasium.register_envs` expects it.
+
+`gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself.
+"""
+
+import gymnasium as gym
+
+ID = "marskit/Mesh-v0"
+
+if ID not in gym.registry:
+    gym.register(
+        ID,
+        entry_point="marskit.env.mesh_env:MeshEnv",
+        vector_entry_point="marskit.env.mesh_env:make_vector",
+    )

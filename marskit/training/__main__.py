@@ -1,0 +1,77 @@
+"""The child process that trains: arguments in, one JSON object per line out, a policy file at the end.
+
+It is started by `marskit train`. SIGTERM and SIGINT end it early with the best policy so far.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from threading import Thread
+
+from marskit.agents.policy_file import ALGORITHMS, PolicyError
+from marskit.mesh.manifests.graph import goals
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
+from marskit.mesh.simulator.compile import twin_model
+from marskit.settings import DEMO_MANIFESTS
+from marskit.training.learn import Budget, Learner, Progress, save_policy
+from marskit.training.settings import DEFAULTS, TrainingError, load_settings
+
+
+def main() -> int:
+    """Train as the arguments say; 0 when a policy was written."""
+    parsed = _arguments()
+    stopped: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stopped.append(number))
+    # The pipe from whoever started us ends with them, however they end.
+    Thread(target=lambda: stopped.append(len(sys.stdin.read())), daemon=True).start()
+    try:
+        settings = load_settings(parsed.settings)
+        config = load_mesh(parsed.manifests, mapping=parsed.mapping)
+        plain = twin_model(config)
+        card = read_card(parsed.card, plain) if parsed.card else shipped_card(plain)
+        learner = Learner(
+            parsed.algorithm,
+            twin_model(config, card),
+            goals(config),
+            settings,
+            seed=parsed.seed,
+            resume=parsed.resume,
+        )
+    except (TrainingError, ManifestError, CardError, PolicyError) as error:
+        print(str(error), file=sys.stderr)
+        return 2
+    usual = settings.ppo.seconds if parsed.algorithm == "ppo" else settings.sac.seconds
+    seconds = parsed.seconds or (usual if parsed.steps is None else float("inf"))
+    policy = learner.train(Budget(seconds, parsed.steps), _tell, lambda: bool(stopped))
+    save_policy(parsed.out, policy)
+    print(json.dumps({"saved": str(parsed.out), "card": policy.card}), flush=True)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m marskit.training")
+    parser.add_argument("--algorithm", choices=ALGORITHMS, required=True)
+    parser.add_argument("--manifests", type=Path, nargs="+", default=list(DEMO_MANIFESTS))
+    parser.add_argument("--mapping", type=Path)
+    parser.add_argument("--card", type=Path)
+    parser.add_argument("--settings", type=Path, default=DEFAULTS)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
+
+
+def _tell(progress: Progress) -> None:
+    print(json.dumps(asdict(progress)), flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,55 @@
+"""A beginning for SAC: experience of a rule, and an actor that imitates it.
+
+A random actor makes most replicas useless for most of its time, and the critic has to learn that before it
+can learn anything about planning; from a sensible rule on, every gradient is about the question.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import SAC
+
+from marskit.env.vector import MeshVectorEnv
+from marskit.training.rules import Rule
+
+NOISE = 0.15
+"""Standard deviation of what is added to the rule's actions, for the critic to see the neighbourhood."""
+PERIODS = 150
+
+
+def prefill(
+    learner: SAC, env: MeshVectorEnv, rule: Rule, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Let the rule, with noise, fill the replay buffer; what it saw and would have done without noise."""
+    rng = np.random.default_rng(seed)
+    assert learner.replay_buffer is not None
+    seen, wanted = [], []
+    observation, _ = env.reset(seed=seed)
+    for _ in range(PERIODS):
+        action = rule(env, observation)
+        noisy = np.clip(action + rng.normal(0.0, NOISE, action.shape), -1.0, 1.0).astype(np.float32)
+        following, reward, _, ended, info = env.step(noisy)
+        last = info["final_obs"] if ended.any() else following
+        infos = [{"TimeLimit.truncated": bool(end)} for end in ended]
+        learner.replay_buffer.add(observation, last, noisy, reward, ended, infos)
+        seen.append(observation)
+        wanted.append(action)
+        observation = following
+    return np.concatenate(seen), np.concatenate(wanted)
+
+
+def imitate(
+    learner: SAC, observations: NDArray[np.float32], actions: NDArray[np.float32], steps: int, seed: int
+) -> None:
+    """Regress the actor's mean onto the actions, and make it explore little around them."""
+    rng = np.random.default_rng(seed)
+    actor = learner.actor
+    optimizer = torch.optim.Adam(actor.parameters(), lr=1e-3)
+    seen, wanted = torch.as_tensor(observations), torch.as_tensor(np.clip(actions, -0.97, 0.97))
+    for _ in range(steps):
+        batch = torch.as_tensor(rng.integers(0, len(seen), 512))
+        mean, log_std, _ = actor.get_action_dist_params(seen[batch])
+        loss = ((torch.tanh(mean) - wanted[batch]) ** 2).mean() + 0.1 * ((log_std + 2.0) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
+        optimizer.step()

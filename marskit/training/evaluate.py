@@ -1,0 +1,98 @@
+"""How well somebody plans: the same loads and meshes for all, and the tuned front of the rules beside it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marskit.domain.goals import Goals
+from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
+from marskit.env.vector import EnvSettings, MeshVectorEnv
+from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.model import TwinModel
+from marskit.training.rules import DemandRule, HpaRule, Rule
+
+HPA_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+HPA_WINDOWS_S = (0.0, 60.0, 300.0)
+DEMAND_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Means over all meshes and periods, and over the meshes (N,) what an interval can be made of."""
+
+    violated_percent: float
+    """Periods in which more than the allowed share of requests was slow or failed."""
+    replicas: float
+    failed_per_s: float
+    actions: float
+    """In one period."""
+    utility_per_s: float
+    reward: float
+    violated_by_mesh: Floats
+
+
+class Judge:
+    """Evaluates rules and policies on fixed loads that nobody has been trained on."""
+
+    def __init__(
+        self, model: TwinModel, goals: Goals, settings: EnvSettings, *, meshes: int, seed: int
+    ) -> None:
+        self._env = MeshVectorEnv(model, goals, meshes, settings=settings)
+        self._seed = seed
+
+    def scores(self, rule: Rule) -> Scores:
+        """What the rule makes of every load."""
+        env = self._env
+        observation, _ = env.reset(seed=self._seed)
+        periods = env.settings.periods - 1
+        sums, violated = np.zeros(6), np.zeros(env.num_envs)
+        for _ in range(periods):
+            observation, reward, *_ = env.step(rule(env, observation))
+            terms = env.run.terms
+            bad = terms[VIOLATED] + terms[LOST]
+            violated += bad > env.prices.allowed * np.maximum(bad + terms[SERVED], 1e-9)
+            utility = terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN]
+            replicas = env.fluid.desired.sum(axis=0)
+            sums += [
+                each.mean() for each in (replicas, terms[LOST], env.run.actions, utility, reward, violated)
+            ]
+        replicas_mean, failed, actions, utility_mean, reward_mean, _ = sums / periods
+        return Scores(
+            violated_percent=float(100.0 * violated.mean() / periods),
+            replicas=float(replicas_mean),
+            failed_per_s=float(failed),
+            actions=float(actions),
+            utility_per_s=float(utility_mean),
+            reward=float(reward_mean),
+            violated_by_mesh=100.0 * violated / periods,
+        )
+
+    def hpa_front(self) -> tuple[tuple[str, Scores], ...]:
+        """Every tuning of the HPA, by the name its planner has."""
+        return tuple(
+            (f"hpa:{round(100 * target)}:{round(window_s)}", self.scores(HpaRule(target, window_s)))
+            for target in HPA_TARGETS
+            for window_s in HPA_WINDOWS_S
+        )
+
+    def demand_front(self) -> tuple[tuple[str, Scores], ...]:
+        """Every target of the demand rule."""
+        return tuple(
+            (f"demand:{round(100 * target)}", self.scores(DemandRule(target))) for target in DEMAND_TARGETS
+        )
+
+
+def at_equal_replicas(front: tuple[tuple[str, Scores], ...], replicas: float) -> float:
+    """The least violations, in percent, that the front reaches with so many replicas (its lower hull)."""
+    points = sorted((scores.replicas, scores.violated_percent) for _, scores in front)
+    best = [(x, y) for x, y in points if all(y < other for at, other in points if at < x)]
+    xs, ys = zip(*best, strict=True)
+    return float(np.interp(replicas, xs, ys))
+
+
+def interval(values: Floats, *, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:
+    """A 95 % bootstrap interval of the mean (Efron 1979)."""
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(0, len(values), (resamples, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

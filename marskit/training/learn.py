@@ -1,0 +1,281 @@
+"""One training, from the first step to the policy file; it runs in a process of its own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import FloatSchedule
+
+from marskit.agents.policy_file import Layer, Policy, load_policy, save_policy
+from marskit.domain.goals import Goals
+from marskit.env.sb3 import Sb3VecEnv
+from marskit.env.vector import EnvSettings, MeshVectorEnv
+from marskit.mesh.simulator.model import TwinModel
+from marskit.training.clone import imitate, prefill
+from marskit.training.evaluate import Judge, Scores, at_equal_replicas, interval
+from marskit.training.rules import DemandRule, as_action
+from marskit.training.settings import TrainingSettings
+
+FIRST_TARGET = 0.65
+"""The demand rule that training begins as."""
+PACKAGES = ("stable-baselines3", "torch", "gymnasium", "numpy")
+"""Whose versions are written down."""
+LAST_LEARNING_RATE = 0.05
+"""Of the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When to stop: at whichever comes first."""
+
+    seconds: float
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training has come, told after every evaluation."""
+
+    seconds: float
+    steps: int
+    violated_percent: float
+    replicas: float
+    utility_per_s: float
+    reward: float
+    best_reward: float
+    hpa_violated_percent: float
+    """What the tuned HPA reaches with as many replicas."""
+    demand_violated_percent: float
+
+
+class Learner:
+    """Trains one algorithm on one mesh."""
+
+    def __init__(
+        self,
+        algorithm: str,
+        model: TwinModel,
+        goals: Goals,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        resume: Path | None = None,
+    ) -> None:
+        torch.set_num_threads(1)
+        self.algorithm = algorithm
+        self._settings = settings
+        self._seed = seed
+        self._environment = EnvSettings(**asdict(settings.environment))
+        meshes = settings.ppo.meshes if algorithm == "ppo" else settings.sac.meshes
+        env = MeshVectorEnv(model, goals, meshes, settings=self._environment, seed=seed)
+        self._encoding = env.encoding
+        self._env = Sb3VecEnv(env)
+        self._env.seed(seed)
+        self._judge = Judge(
+            model,
+            goals,
+            self._environment,
+            meshes=settings.evaluation.meshes,
+            seed=settings.evaluation.seed,
+        )
+        self._hpa, self._demand = self._judge.hpa_front(), self._judge.demand_front()
+        self.learner = self._ppo() if algorithm == "ppo" else self._sac()
+        if resume is not None:
+            _take_over(self.learner, load_policy(resume))
+
+    def train(self, budget: Budget, tell: Callable[[Progress], None], stopped: Callable[[], bool]) -> Policy:
+        """Learn until the budget is spent or `stopped`; the best policy of all evaluations."""
+        watch = _Watch(self, budget, tell, stopped)
+        if self.algorithm == "sac":
+            assert isinstance(self.learner, SAC)
+            self._begin_as_demand_rule(self.learner)
+        watch.evaluate(0)
+        steps = budget.steps if budget.steps is not None else 10**9
+        self.learner.learn(steps, callback=watch)
+        watch.evaluate(self.learner.num_timesteps)
+        return Policy(self.algorithm, watch.best_layers, self._encoding.schema(), self._card(watch))
+
+    def scores(self) -> Scores:
+        """How well the policy does as it is now."""
+        return self._judge.scores(lambda env, seen: self.learner.predict(seen, deterministic=True)[0])
+
+    def beside(self, scores: Scores) -> tuple[float, float]:
+        """Violations, in percent, of the tuned HPA and of the tuned demand rule with as many replicas."""
+        return at_equal_replicas(self._hpa, scores.replicas), at_equal_replicas(self._demand, scores.replicas)
+
+    def _ppo(self) -> PPO:
+        chosen = self._settings.ppo
+        learner = PPO(
+            "MlpPolicy",
+            self._env,
+            n_steps=chosen.steps_per_update,
+            batch_size=chosen.batch,
+            n_epochs=chosen.epochs,
+            learning_rate=_falling(chosen.learning_rate),
+            gamma=chosen.gamma,
+            gae_lambda=chosen.gae_lambda,
+            policy_kwargs={"net_arch": chosen.hidden, "log_std_init": chosen.log_std_init},
+            seed=self._seed,
+            device="cpu",
+        )
+        with torch.no_grad():
+            # Begin as the demand rule: the output is its target whatever the input.
+            output = learner.policy.action_net
+            assert isinstance(output, torch.nn.Linear)
+            output.weight.mul_(0.01)
+            output.bias.copy_(torch.as_tensor(self._first_action()))
+        return learner
+
+    def _sac(self) -> SAC:
+        chosen = self._settings.sac
+        return SAC(
+            "MlpPolicy",
+            self._env,
+            batch_size=chosen.batch,
+            gradient_steps=chosen.gradient_steps,
+            train_freq=1,
+            learning_rate=_falling(chosen.learning_rate),
+            gamma=chosen.gamma,
+            tau=chosen.tau,
+            buffer_size=chosen.buffer,
+            target_entropy=chosen.target_entropy,
+            learning_starts=0,
+            policy_kwargs={"net_arch": chosen.hidden},
+            seed=self._seed,
+            device="cpu",
+        )
+
+    def _begin_as_demand_rule(self, learner: SAC) -> None:
+        observations, actions = prefill(learner, self._env.env, DemandRule(FIRST_TARGET), self._seed)
+        imitate(learner, observations, actions, self._settings.sac.clone_steps, self._seed)
+
+    def _first_action(self) -> NDArray[np.float32]:
+        action = np.zeros(self._encoding.action_size, np.float32)
+        action[: len(self._encoding.model.stations)] = as_action(FIRST_TARGET)
+        return action
+
+    def _card(self, watch: "_Watch") -> dict[str, Any]:
+        scores = watch.best_scores
+        hpa, demand = self.beside(scores)
+        low, high = interval(scores.violated_by_mesh)
+        return {
+            "algorithm": self.algorithm,
+            "seed": self._seed,
+            "steps": self.learner.num_timesteps,
+            "seconds": round(watch.elapsed_s(), 1),
+            "settings": asdict(self._settings),
+            "evaluation": {
+                "violated_percent": round(scores.violated_percent, 3),
+                "violated_percent_95": [round(low, 3), round(high, 3)],
+                "replicas": round(scores.replicas, 3),
+                "utility_per_s": round(scores.utility_per_s, 3),
+                "tuned_hpa_violated_percent_at_equal_replicas": round(hpa, 3),
+                "tuned_demand_violated_percent_at_equal_replicas": round(demand, 3),
+            },
+            "versions": {
+                name: version(name) for name in ("stable-baselines3", "torch", "gymnasium", "numpy")
+            },
+        }
+
+
+class _Watch(BaseCallback):
+    """Evaluates now and then, keeps the best, lowers the learning rate, and ends the training in time."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        budget: Budget,
+        tell: Callable[[Progress], None],
+        stopped: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._learner = learner
+        self._budget = budget
+        self._tell = tell
+        self._stopped = stopped
+        self._started_s = time.monotonic()
+        self._evaluated_s = 0.0
+        self.best_layers: tuple[Layer, ...] = ()
+        self.best_scores: Scores
+
+    def elapsed_s(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._started_s
+
+    def evaluate(self, steps: int) -> None:
+        """Score the policy, keep it if it is the best so far, and tell."""
+        scores = self._learner.scores()
+        if not self.best_layers or scores.reward > self.best_scores.reward:
+            self.best_layers, self.best_scores = layers_of(self._learner.learner), scores
+        hpa, demand = self._learner.beside(scores)
+        self._tell(
+            Progress(
+                seconds=round(self.elapsed_s(), 1),
+                steps=steps,
+                violated_percent=scores.violated_percent,
+                replicas=scores.replicas,
+                utility_per_s=scores.utility_per_s,
+                reward=scores.reward,
+                best_reward=self.best_scores.reward,
+                hpa_violated_percent=hpa,
+                demand_violated_percent=demand,
+            )
+        )
+        self._evaluated_s = self.elapsed_s()
+
+    def _on_step(self) -> bool:
+        left = 1.0 - self.elapsed_s() / self._budget.seconds
+        if self._budget.steps is not None:
+            # A training that is bounded by its steps repeats itself to the bit, so time must not enter it.
+            left = 1.0 - self.num_timesteps / self._budget.steps
+        elif self.elapsed_s() - self._evaluated_s > self._learner._settings.evaluation.every_s:
+            self.evaluate(self.num_timesteps)
+        self.model._current_progress_remaining = max(0.0, left)
+        return not self._stopped() and self.elapsed_s() < self._budget.seconds
+
+
+def layers_of(learner: BaseAlgorithm) -> tuple[Layer, ...]:
+    """The actor's weights and biases, from the observation to the action."""
+    if isinstance(learner, PPO):
+        modules = [*learner.policy.mlp_extractor.policy_net, learner.policy.action_net]
+    else:
+        assert isinstance(learner, SAC)
+        modules = [*learner.actor.latent_pi, learner.actor.mu]
+    linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
+    return tuple(
+        (
+            module.weight.detach().numpy().astype(np.float32).copy(),
+            module.bias.detach().numpy().astype(np.float32).copy(),
+        )
+        for module in linear
+    )
+
+
+def _take_over(learner: BaseAlgorithm, policy: Policy) -> None:
+    """Begin with the weights of a policy file."""
+    if isinstance(learner, PPO):
+        modules = [*learner.policy.mlp_extractor.policy_net, learner.policy.action_net]
+    else:
+        assert isinstance(learner, SAC)
+        modules = [*learner.actor.latent_pi, learner.actor.mu]
+    linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
+    with torch.no_grad():
+        for module, (weight, bias) in zip(linear, policy.layers, strict=True):
+            module.weight.copy_(torch.as_tensor(weight))
+            module.bias.copy_(torch.as_tensor(bias))
+
+
+def _falling(learning_rate: float) -> FloatSchedule:
+    return FloatSchedule(lambda left: learning_rate * max(LAST_LEARNING_RATE, left))
+
+
+__all__ = ["Budget", "Learner", "Progress", "layers_of", "save_policy"]

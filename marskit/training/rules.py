@@ -1,0 +1,92 @@
+"""The rules that learners are held against, for many meshes at once: by demand, and the HPA."""
+
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.env.encoding import (
+    BUSY,
+    HIGHEST_TARGET,
+    LOWEST_TARGET,
+    PER_RAW,
+    RATE,
+    READY,
+    STATIONS,
+    demand,
+)
+from marskit.env.vector import MeshVectorEnv
+from marskit.mesh.simulator.arrays import Floats
+
+Actions = NDArray[np.float32]
+
+
+class Rule(Protocol):
+    """Whoever acts in all meshes of an environment."""
+
+    def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
+        """(N, A) actions for (N, O) observations."""
+        ...
+
+
+class DemandRule:
+    """One target utilisation for every workload, always."""
+
+    def __init__(self, target: float) -> None:
+        self.target = target
+
+    def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
+        """The same action everywhere; weights stay where they are."""
+        actions = _unmoved(env)
+        actions[:, : len(env.encoding.model.stations)] = as_action(self.target)
+        return actions
+
+
+class HpaRule:
+    """The HorizontalPodAutoscaler on utilisation, as `marskit.agents.hpa` has it."""
+
+    def __init__(self, target: float, stabilisation_s: float, *, tolerance: float = 0.1) -> None:
+        self.target = target
+        self.tolerance = tolerance
+        self.stabilisation_s = stabilisation_s
+        self._recent: deque[Floats] = deque()
+
+    def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
+        """What asks for as many replicas as the autoscaler would."""
+        raw, desired = env.run.raw, env.fluid.desired
+        ready = raw[STATIONS + READY :: PER_RAW]
+        ratio = np.floor(100.0 * raw[STATIONS + BUSY :: PER_RAW] + 1e-9) / (100.0 * self.target)
+        wanted = np.where(np.abs(ratio - 1.0) <= self.tolerance, desired, np.ceil(ratio * ready - 1e-9))
+        codes = env.encoding.codes
+        wanted = np.clip(wanted, codes.least[:, None], codes.most[:, None])
+        window = max(1, round(self.stabilisation_s / (env.settings.period_s * env.settings.speed)))
+        if int(env.run.period.max()) == 0:
+            self._recent.clear()
+        self._recent.append(wanted)
+        while len(self._recent) > window:
+            self._recent.popleft()
+        highest = np.max(list(self._recent), axis=0)
+        wanted = np.where(wanted < desired, np.minimum(highest, desired), wanted)
+        actions = _unmoved(env)
+        load = np.zeros(len(wanted))
+        for i in range(env.num_envs):
+            demand(codes, raw[RATE, i], env.fluid.weights, i, load)
+            # A little above, so that rounding up arrives at the wanted number.
+            actions[i, : len(load)] = as_action(load / np.maximum(wanted[:, i], 1.0) * 1.0005)
+        return actions
+
+
+def as_action(target: float | Floats) -> Floats:
+    """The action that asks for a target utilisation, as near as it can."""
+    share = (np.asarray(target, np.float64) - LOWEST_TARGET) / (HIGHEST_TARGET - LOWEST_TARGET)
+    return np.asarray(np.clip(2.0 * share - 1.0, -1.0, 1.0))
+
+
+def _unmoved(env: MeshVectorEnv) -> Actions:
+    """Actions that leave all weights as they are."""
+    codes, stations = env.encoding.codes, len(env.encoding.model.stations)
+    actions = np.zeros((env.num_envs, env.encoding.action_size), np.float32)
+    for n, k in enumerate(codes.shifted):
+        actions[:, stations + n] = 2.0 * env.fluid.weights[codes.edge_from[k]] - 1.0
+    return actions

@@ -1,0 +1,115 @@
+"""The settings of a training: the shipped ones, changed by a file if there is one."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+DEFAULTS = Path(__file__).parent / "defaults.toml"
+
+
+class TrainingError(ValueError):
+    """A training that cannot be done as asked, with one sentence saying why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PpoSettings:
+    """Of Proximal Policy Optimization; see `defaults.toml`."""
+
+    meshes: int
+    steps_per_update: int
+    batch: int
+    epochs: int
+    learning_rate: float
+    gamma: float
+    gae_lambda: float
+    log_std_init: float
+    hidden: list[int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SacSettings:
+    """Of Soft Actor-Critic; see `defaults.toml`."""
+
+    meshes: int
+    batch: int
+    gradient_steps: int
+    learning_rate: float
+    gamma: float
+    tau: float
+    buffer: int
+    target_entropy: float
+    clone_steps: int
+    hidden: list[int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSettings:
+    """Of the environment that is trained in."""
+
+    periods: int
+    spread: float
+    breach_price: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """Of the loads that the best policy is chosen by."""
+
+    meshes: int
+    seed: int
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """All of them."""
+
+    ppo: PpoSettings
+    sac: SacSettings
+    environment: EnvironmentSettings
+    evaluation: EvaluationSettings
+
+
+def load_settings(path: Path = DEFAULTS) -> TrainingSettings:
+    """Read a settings file; what it leaves out is as in `defaults.toml`.
+
+    Raises:
+        TrainingError: It cannot be read, or has a table or a key that there is not.
+    """
+    tables = _read(DEFAULTS)
+    if path != DEFAULTS:
+        for name, table in _read(path).items():
+            if name not in tables or not isinstance(table, dict):
+                raise TrainingError(f"{path}: there is no [{name}]; allowed are {', '.join(tables)}.")
+            for key, value in table.items():
+                _check(path, name, key, value, tables[name])
+            tables[name] |= table
+    parts: dict[str, Any] = {
+        "ppo": PpoSettings(**tables["ppo"]),
+        "sac": SacSettings(**tables["sac"]),
+        "environment": EnvironmentSettings(**tables["environment"]),
+        "evaluation": EvaluationSettings(**tables["evaluation"]),
+    }
+    assert set(parts) == {field.name for field in fields(TrainingSettings)}
+    return TrainingSettings(**parts)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(f"{path}: the settings cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise TrainingError(f"{path}: the settings are not TOML in UTF-8: {error}.") from error
+
+
+def _check(path: Path, name: str, key: str, value: object, known: dict[str, Any]) -> None:
+    if key not in known:
+        raise TrainingError(f"{path}: [{name}] has {key}; allowed are {', '.join(known)}.")
+    usual = known[key]
+    kinds = (int, float) if isinstance(usual, float) else (type(usual),)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise TrainingError(f"{path}: [{name}] {key} is {value!r}; it must be like {usual!r}.")

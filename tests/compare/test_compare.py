@@ -1,0 +1,137 @@
+"""A whole comparison on the twin: same arrivals for all, honest failures, and a report that needs nothing."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from marskit.cli import main
+from marskit.compare.jobs import Failed, Job, Measured, grid, run
+from marskit.compare.runner import run_all
+from marskit.compare.summary import summarise
+from marskit.settings import Settings
+
+SHORT = """
+title = "Short"
+description = "A rush of half a minute."
+duration_s = 300
+speed = 7.5
+users = 20
+[arrival]
+kind = "spike"
+base_requests_per_s = 30
+peak_requests_per_s = 120
+from_s = 60
+until_s = 200
+edge_s = 5
+[[request]]
+name = "order"
+method = "POST"
+path = "/orders"
+json = { item = "book", quantity = 1, amount = 10.0 }
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    return str(path)
+
+
+def usual(tmp_path: Path) -> Settings:
+    return Settings(mesh="twin", runs=tmp_path / "runs")
+
+
+def test_the_grid_has_every_planner_on_every_load() -> None:
+    jobs = list(grid(["static", "hpa"], ["spike", "ramp"], [1, 2, 3], Settings(mesh="twin")))
+    assert len({(job.planner, job.scenario, job.seed) for job in jobs}) == 12
+    assert all(job.settings.seed == job.seed for job in jobs)
+
+
+def test_all_planners_meet_the_same_arrivals_and_static_pays_for_it(tmp_path: Path, scenario: str) -> None:
+    jobs = grid(["static", "threshold", "demand"], [scenario], [1], usual(tmp_path))
+    told: list[str] = []
+    results = run_all(list(jobs), lambda job, result: told.append(job.planner))
+    measured = [result for result in results if isinstance(result, Measured)]
+    assert sorted(told) == ["demand", "static", "threshold"]
+    assert [m.planner for m in measured] == ["static", "threshold", "demand"]
+    rates = [[round(point.requests_per_s, 6) for point in m.points[:4]] for m in measured]
+    assert rates[0] == rates[1] == rates[2]
+    static, threshold, _ = measured
+    assert static.actions == 0
+    assert static.violation_minutes > 2 * threshold.violation_minutes
+    assert all(m.breaches == 0 for m in measured)
+    for m in measured:
+        terms = m.violated_per_s + m.failed_per_s + m.replica_cost_per_s + m.action_churn_per_s
+        assert m.utility_per_s == pytest.approx(m.served_within_slo_per_s - terms)
+
+
+def test_the_same_job_measures_the_same(tmp_path: Path, scenario: str) -> None:
+    (job,) = grid(["lookahead"], [scenario], [5], usual(tmp_path))
+    assert run(job) == run(job)
+
+
+def test_a_job_that_fails_is_a_result(tmp_path: Path) -> None:
+    (job,) = grid(["static"], ["spike"], [1], usual(tmp_path))
+    broken = Job(job.planner, job.scenario, job.seed, Settings(mesh="twin", manifests=(tmp_path / "none",)))
+    (result,) = run_all([broken], lambda job, result: None)
+    assert isinstance(result, Failed)
+    assert "none" in result.reason
+
+
+def test_a_summary_tells_differences_to_the_autoscaler(tmp_path: Path, scenario: str) -> None:
+    jobs = list(grid(["static", "hpa"], [scenario], [1, 2], usual(tmp_path)))
+    measured = [result for result in run_all(jobs, lambda job, result: None) if isinstance(result, Measured)]
+    summary = summarise(measured)
+    assert summary.baseline == "hpa"
+    static, hpa = summary.planners
+    assert static.violations_against.value > 0
+    assert (hpa.violations_against.value, hpa.replicas_against.value) == (0.0, 0.0)
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_command_writes_a_report_and_parquet(
+    tmp_path: Path, scenario: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["compare", "--planners", "static,demand", "--scenarios", scenario, "--seeds", "1,2"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert "identical arrivals" in capsys.readouterr().out
+    report = (out / "report.html").read_text()
+    links = _Links()
+    links.feed(report)
+    assert links.found == []
+    assert "demand" in report
+    assert "http" not in report
+    outcomes = pl.read_parquet(out / "outcomes.parquet")
+    assert outcomes.height == 4
+    assert pl.read_parquet(out / "series.parquet").height == 4 * 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--planners", "magic"], "There is no planner 'magic'"),
+        (["--planners", "hpa,hpa"], "Give every planner once, and at least one; found hpa, hpa."),
+        (["--planners", ""], "at least one; found none."),
+        (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
+        (["--seeds", "one"], "--seeds is 'one'; whole numbers with commas are allowed."),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *arguments]) == 2
+    complaint = capsys.readouterr().err
+    assert sentence in complaint
+    assert complaint.count("\n") == 1

@@ -5,7 +5,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 endif
 
-.PHONY: run test e2e check bench format clean help
+.PHONY: run test e2e check bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -35,6 +35,10 @@ bench: $(READY)  ## the numbers that the README claims
 	$(PY) -m benchmarks.crashes
 	$(PY) -m benchmarks.cost
 	$(PY) -m benchmarks.calibration
+
+train: $(READY)  ## the shipped policies anew, about seven minutes
+	$(PY) main.py train --algorithm ppo --seconds 180 --out marskit/agents/policies/demo-ppo.npz
+	$(PY) main.py train --algorithm sac --seconds 240 --out marskit/agents/policies/demo-sac.npz
 
 format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff format .

@@ -28,32 +28,28 @@ def train(arguments: Sequence[str], *, as_json: bool) -> tuple[int, str | None]:
 
     Ctrl-C ends it early; the best policy so far is kept.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-m", "marskit.training", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
     # Both get Ctrl-C from the terminal; the child answers it by saving, and we wait for that.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert child.stdout is not None
-        lines = (line for line in child.stdout if line.startswith("{"))
-        if as_json:
-            for line in lines:
-                print(line, end="", flush=True)
-        else:
-            _show(lines)
-        assert child.stderr is not None
-        complaints = child.stderr.read().strip().splitlines()
-        exit_code = child.wait()
+        with subprocess.Popen(
+            [sys.executable, "-m", "marskit.training", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            lines = (line for line in child.stdout if line.startswith("{"))
+            if as_json:
+                for line in lines:
+                    print(line, end="", flush=True)
+            else:
+                _show(lines)
+            complaints = child.stderr.read().strip().splitlines()
     finally:
         signal.signal(signal.SIGINT, before)
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
-    return exit_code, (complaints[-1] if exit_code and complaints else None)
+    return child.returncode, (complaints[-1] if child.returncode and complaints else None)
 
 
 def _show(lines: Iterator[str]) -> None:

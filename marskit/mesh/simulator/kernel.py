@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marskit.mesh.simulator.arrays import GRID, PER_WORKER, STEPS, Floats, Parameters, Structure, Whole
-from marskit.mesh.simulator.jit import inline, jit
+from marskit.mesh.simulator.jit import jit
 
 BLOCK = 32
 """Meshes computed side by side."""
@@ -67,31 +67,45 @@ class Flow(NamedTuple):
     """(P, 4, N) by profile: successes, and the sums of their latency, squared and cubed, in s."""
 
 
-@inline
+@jit
 def _settle(
-    s: Structure, x: Floats, rows: Whole, b: int, w: int, r: int, service: float, came: float, tick_s: float
+    s: Structure,
+    p: Parameters,
+    state: State,
+    flow: Floats,
+    x: Floats,
+    rows: Whole,
+    w: int,
+    tick_s: float,
+    begin: int,
+    first: int,
+    last: int,
 ) -> None:
-    """Work out what holds for a station while it has `r` replicas and about `came` arrivals a tick."""
-    m = max(r * s.workers[w], _TINY)
-    most = m * tick_s / service
-    rows[b] = (w * s.waiting_of.shape[1] + r) * STEPS
-    x[_ROOM + b] = m
-    x[_MOST + b] = most
-    x[_PER_MOST + b] = 1.0 / most
-    x[_SCALE + b] = PER_WORKER / m
-    x[_LIMIT + b] = r * (s.workers[w] + s.queue_limit[w])
-    at = min(1.0, came / most) * (GRID - 1)
-    j = min(int(at), GRID - 2)
-    part = at - j
-    x[_SETTLED + b] = s.waiting_of[w, r, j] + part * (s.waiting_of[w, r, j + 1] - s.waiting_of[w, r, j])
-    must = s.must_wait_of[w, r, j] + part * (s.must_wait_of[w, r, j + 1] - s.must_wait_of[w, r, j])
-    x[_PER_MUST + b] = 1.0 / max(must, _TINY)
-    x[_SERVICE + b] = service
-    x[_SERVICE2 + b] = s.cv2[w] * service * service
-    x[_SERVICE3 + b] = s.skew3[w] * service * service * service
+    """Work out what holds for a station in the meshes `first` to `last` of a block until replicas change."""
+    for b in range(first, last):
+        i = begin + b
+        r = state.ready[w, i]
+        service = p.service_s[w, i] * state.slowdown[w, i]
+        m = max(r * s.workers[w], _TINY)
+        most = m * tick_s / service
+        rows[b] = (w * s.waiting_of.shape[1] + r) * STEPS
+        x[_ROOM + b] = m
+        x[_MOST + b] = most
+        x[_PER_MOST + b] = 1.0 / most
+        x[_SCALE + b] = PER_WORKER / m
+        x[_LIMIT + b] = r * (s.workers[w] + s.queue_limit[w])
+        at = min(1.0, flow[w, flow.shape[1] // 2, b] / most) * (GRID - 1)
+        j = min(int(at), GRID - 2)
+        part = at - j
+        x[_SETTLED + b] = s.waiting_of[w, r, j] + part * (s.waiting_of[w, r, j + 1] - s.waiting_of[w, r, j])
+        must = s.must_wait_of[w, r, j] + part * (s.must_wait_of[w, r, j + 1] - s.must_wait_of[w, r, j])
+        x[_PER_MUST + b] = 1.0 / max(must, _TINY)
+        x[_SERVICE + b] = service
+        x[_SERVICE2 + b] = s.cv2[w] * service * service
+        x[_SERVICE3 + b] = s.skew3[w] * service * service * service
 
 
-@inline
+@jit
 def _turn(
     x: Floats, rows: Whole, busy_of: Floats, flow: Floats, w: int, t: int, n: int, tick_s: float
 ) -> None:
@@ -131,59 +145,53 @@ def _turn(
         flow[w, t, b] = gone
 
 
-@inline
+@jit
 def _pass_on(
-    s: Structure,
-    p: Parameters,
-    state: State,
-    weights: Floats,
-    flow: Floats,
-    w: int,
-    i: int,
-    b: int,
-    ticks: int,
+    s: Structure, p: Parameters, state: State, weights: Floats, flow: Floats, w: int, begin: int, n: int
 ) -> None:
     """Send what station `w` has served to those it calls, retries included."""
-    going = 1.0 - state.errors[w, i]
-    for k in range(s.call_from[w + 1], s.call_from[w + 2]):
-        failing = 0.0
-        for e in range(s.edge_from[k], s.edge_from[k + 1]):
-            failing += weights[e, i] * state.failing[s.edge_to[e], i]
-        tries = 1.0
-        if s.attempts[k] > 0.0 and failing > 0.0:
-            in_vain = failing ** (s.attempts[k] + 1.0)
-            tries = (1.0 - in_vain) / (1.0 - failing) if failing < 1.0 else s.attempts[k] + 1.0
-            failing = in_vain
-        for e in range(s.edge_from[k], s.edge_from[k + 1]):
-            to, share = s.edge_to[e], going * p.per_request[k, i] * weights[e, i] * tries
-            for t in range(ticks):
-                flow[to, t, b] += flow[w, t, b] * share
-        going *= 1.0 - p.per_request[k, i] * failing
+    for b in range(n):
+        i = begin + b
+        going = 1.0 - state.errors[w, i]
+        for k in range(s.call_from[w + 1], s.call_from[w + 2]):
+            failing = 0.0
+            for e in range(s.edge_from[k], s.edge_from[k + 1]):
+                failing += weights[e, i] * state.failing[s.edge_to[e], i]
+            tries = 1.0
+            if s.attempts[k] > 0.0 and failing > 0.0:
+                in_vain = failing ** (s.attempts[k] + 1.0)
+                tries = (1.0 - in_vain) / (1.0 - failing) if failing < 1.0 else s.attempts[k] + 1.0
+                failing = in_vain
+            for e in range(s.edge_from[k], s.edge_from[k + 1]):
+                to, share = s.edge_to[e], going * p.per_request[k, i] * weights[e, i] * tries
+                for t in range(flow.shape[1]):
+                    flow[to, t, b] += flow[w, t, b] * share
+            going *= 1.0 - p.per_request[k, i] * failing
 
 
-@inline
-def _answer(
-    s: Structure, p: Parameters, state: State, weights: Floats, out: Flow, k: int, i: int
-) -> tuple[float, float, float, float]:
-    """The cumulants of a successful call's latency, and the share of calls that fail after all tries."""
-    m0 = m1 = m2 = m3 = failing = 0.0
-    for e in range(s.edge_from[k], s.edge_from[k + 1]):
-        w = s.edge_to[e]
-        k1, k2, k3 = out.answer[w, 0, i], out.answer[w, 1, i], out.answer[w, 2, i]
-        good = weights[e, i] * (1.0 - state.failing[w, i])
-        failing += weights[e, i] * state.failing[w, i]
-        m0 += good
-        m1 += good * k1
-        m2 += good * (k2 + k1 * k1)
-        m3 += good * (k3 + 3.0 * k1 * k2 + k1 * k1 * k1)
-    if m0 > 0.0:
-        m1, m2, m3 = m1 / m0, m2 / m0, m3 / m0
-    if s.attempts[k] > 0.0 and failing > 0.0:
-        failing = failing ** (s.attempts[k] + 1.0)
-    return m1 + p.hop_s[k, i], m2 - m1 * m1, m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1, failing
+@jit
+def _note(
+    s: Structure, state: State, x: Floats, out: Flow, lost: Floats, w: int, ticks: int, begin: int, n: int
+) -> None:
+    """Write down what station `w` has done in a block of meshes."""
+    for b in range(n):
+        i = begin + b
+        gone, came = x[_GONE + b], x[_CAME + b]
+        per = 1.0 / max(gone, _TINY)
+        m1, m2, m3 = x[_M1 + b] * per, x[_M2 + b] * per, x[_M3 + b] * per
+        state.inside[w, i] = x[_INSIDE + b]
+        out.arrivals[w, i] = came
+        out.served[w, i] = gone
+        out.refused[w, i] = x[_OVER + b]
+        out.busy[w, i] = x[_BUSY + b] / ticks
+        out.sojourn[w, 0, i] = m1
+        out.sojourn[w, 1, i] = m2 - m1 * m1
+        out.sojourn[w, 2, i] = m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1
+        refused = min(1.0, x[_OVER + b] / max(came, _TINY))
+        lost[w, b] = refused + (1.0 - refused) * state.errors[w, i]
 
 
-@inline
+@jit
 def _conclude(
     s: Structure,
     p: Parameters,
@@ -191,56 +199,94 @@ def _conclude(
     weights: Floats,
     out: Flow,
     lost: Floats,
-    entered: float,
-    i: int,
+    entered: Floats,
+    w: int,
+    begin: int,
+    n: int,
 ) -> None:
-    """Up the call graph: what a caller sees of those it calls, and the gateway of all."""
-    gates, doors = s.call_from[1], s.profile_from.shape[0] - 1
-    for w in range(s.workers.shape[0] - 1, -1, -1):
-        begin, end = s.call_from[w + 1], s.call_from[w + 2]
+    """What the callers of station `w` see of it; of those that it calls itself, this is known already."""
+    first, last, doors = s.call_from[w + 1], s.call_from[w + 2], s.profile_from.shape[0] - 1
+    for b in range(n):
+        i = begin + b
         m0 = m1 = m2 = m3 = 0.0
         k1, k2, k3 = out.sojourn[w, 0, i], out.sojourn[w, 1, i], out.sojourn[w, 2, i]
-        well = 1.0 - lost[w]
-        for n in range(begin, end + 1):
-            # The requests that make the n - begin most frequent calls and no other.
-            here = 1.0 if n == begin else p.per_request[s.nested[n - 1], i]
-            rarer = 0.0 if n == end else p.per_request[s.nested[n], i]
+        well = 1.0 - lost[w, b]
+        for c in range(first, last + 1):
+            # The requests that make the c - first most frequent calls and no other.
+            here = 1.0 if c == first else p.per_request[s.nested[c - 1], i]
+            rarer = 0.0 if c == last else p.per_request[s.nested[c], i]
             good = max(0.0, here - rarer) * well
-            r2, r3 = k2 + k1 * k1, k3 + 3.0 * k1 * k2 + k1 * k1 * k1
             m0 += good
             m1 += good * k1
-            m2 += good * r2
-            m3 += good * r3
+            m2 += good * (k2 + k1 * k1)
+            m3 += good * (k3 + k1 * (3.0 * k2 + k1 * k1))
             for g in range(doors):
                 if s.edge_to[g] == w:
                     k = s.call_of[g]
-                    count = good * entered * weights[g, i] * p.per_request[k, i]
+                    count = good * entered[b] * weights[g, i] * p.per_request[k, i]
                     whole = k1 + p.hop_s[k, i]
-                    f = s.profile_from[g] + n - begin
+                    f = s.profile_from[g] + c - first
                     out.moments[f, 0, i] = count
                     out.moments[f, 1, i] = count * whole
                     out.moments[f, 2, i] = count * (k2 + whole * whole)
-                    out.moments[f, 3, i] = count * (k3 + 3.0 * whole * k2 + whole * whole * whole)
-            if n < end:
-                k = s.nested[n]
-                a1, a2, a3, failing = _answer(s, p, state, weights, out, k, i)
-                k1, k2, k3 = k1 + a1, k2 + a2, k3 + a3
+                    out.moments[f, 3, i] = count * (k3 + whole * (3.0 * k2 + whole * whole))
+            if c < last:
+                # The call that comes next: the mixture of those that may answer it.
+                k = s.nested[c]
+                a0 = a1 = a2 = a3 = failing = 0.0
+                for e in range(s.edge_from[k], s.edge_from[k + 1]):
+                    to = s.edge_to[e]
+                    b1, b2, b3 = out.answer[to, 0, i], out.answer[to, 1, i], out.answer[to, 2, i]
+                    good = weights[e, i] * (1.0 - state.failing[to, i])
+                    failing += weights[e, i] * state.failing[to, i]
+                    a0 += good
+                    a1 += good * b1
+                    a2 += good * (b2 + b1 * b1)
+                    a3 += good * (b3 + b1 * (3.0 * b2 + b1 * b1))
+                per = 1.0 / max(a0, _TINY)
+                a1, a2, a3 = a1 * per, a2 * per, a3 * per
+                if s.attempts[k] > 0.0 and failing > 0.0:
+                    failing = failing ** (s.attempts[k] + 1.0)
+                k1 += a1 + p.hop_s[k, i]
+                k2 += a2 - a1 * a1
+                k3 += a3 - a1 * (3.0 * a2 - 2.0 * a1 * a1)
                 out.called[k, i] = out.served[w, i] * p.per_request[k, i]
                 out.failed[k, i] = out.called[k, i] * failing
                 well *= 1.0 - failing
         state.failing[w, i] = 1.0 - m0
-        if begin < end and m0 > 0.0:
-            k1 = m1 / m0
-            k2, k3 = m2 / m0 - k1 * k1, m3 / m0 - 3.0 * k1 * m2 / m0 + 2.0 * k1 * k1 * k1
+        if first < last and m0 > 0.0:
+            per = 1.0 / m0
+            k1, m2, m3 = m1 * per, m2 * per, m3 * per
+            k2, k3 = m2 - k1 * k1, m3 - k1 * (3.0 * m2 - 2.0 * k1 * k1)
         out.answer[w, 0, i] = k1
         out.answer[w, 1, i] = k2
         out.answer[w, 2, i] = k3
-    for k in range(gates):
-        failing = 0.0
-        for e in range(s.edge_from[k], s.edge_from[k + 1]):
-            failing += weights[e, i] * state.failing[s.edge_to[e], i]
-        out.called[k, i] = entered * p.per_request[k, i]
-        out.failed[k, i] = out.called[k, i] * failing
+
+
+@jit
+def _enter(
+    s: Structure,
+    p: Parameters,
+    weights: Floats,
+    rate_from: Floats,
+    rate_to: Floats,
+    flow: Floats,
+    entered: Floats,
+    tick_s: float,
+    begin: int,
+    n: int,
+) -> None:
+    """Put what enters a block of meshes at their doors."""
+    ticks = flow.shape[1]
+    flow[:] = 0.0
+    for b in range(n):
+        i = begin + b
+        entered[b] = 0.5 * (rate_from[i] + rate_to[i]) * ticks * tick_s
+        rise = (rate_to[i] - rate_from[i]) / ticks
+        for g in range(s.profile_from.shape[0] - 1):
+            share = p.per_request[s.call_of[g], i] * weights[g, i] * tick_s
+            for t in range(ticks):
+                flow[s.edge_to[g], t, b] += share * (rate_from[i] + rise * (t + 0.5))
 
 
 @jit
@@ -276,24 +322,15 @@ def advance(
     """
     stations, depth = s.workers.shape[0], state.starting.shape[1]
     x, rows = np.zeros(_ROWS * BLOCK), np.zeros(BLOCK, np.int64)
-    flow, lost = np.zeros((stations, ticks, BLOCK)), np.zeros((BLOCK, stations))
+    flow, lost = np.zeros((stations, ticks, BLOCK)), np.zeros((stations, BLOCK))
+    entered = np.zeros(BLOCK)
     for begin in range(first, last, BLOCK):
         n = min(last - begin, BLOCK)
-        flow[:] = 0.0
-        for b in range(n):
-            i = begin + b
-            rise = (rate_to[i] - rate_from[i]) / ticks
-            for g in range(s.profile_from.shape[0] - 1):
-                share = p.per_request[s.call_of[g], i] * weights[g, i] * tick_s
-                for t in range(ticks):
-                    flow[s.edge_to[g], t, b] += share * (rate_from[i] + rise * (t + 0.5))
+        _enter(s, p, weights, rate_from, rate_to, flow, entered, tick_s, begin, n)
         for w in range(stations):
             x[_CAME:] = 0.0
-            for b in range(n):
-                i = begin + b
-                x[_INSIDE + b] = state.inside[w, i]
-                service = p.service_s[w, i] * state.slowdown[w, i]
-                _settle(s, x, rows, b, w, state.ready[w, i], service, flow[w, ticks // 2, b], tick_s)
+            x[_INSIDE : _INSIDE + n] = state.inside[w, begin : begin + n]
+            _settle(s, p, state, flow, x, rows, w, tick_s, begin, 0, n)
             for t in range(ticks):
                 slot = (tick + t + 1) % depth
                 for b in range(n):
@@ -301,26 +338,17 @@ def advance(
                     if state.starting[w, slot, i] != 0:
                         state.ready[w, i] += state.starting[w, slot, i]
                         state.starting[w, slot, i] = 0
-                        service = p.service_s[w, i] * state.slowdown[w, i]
-                        _settle(s, x, rows, b, w, state.ready[w, i], service, flow[w, ticks // 2, b], tick_s)
+                        _settle(s, p, state, flow, x, rows, w, tick_s, begin, b, b + 1)
                 _turn(x, rows, s.busy_of, flow, w, t, n, tick_s)
+            _note(s, state, x, out, lost, w, ticks, begin, n)
+            _pass_on(s, p, state, weights, flow, w, begin, n)
+        for w in range(stations - 1, -1, -1):
+            _conclude(s, p, state, weights, out, lost, entered, w, begin, n)
+        for k in range(s.call_from[1]):
             for b in range(n):
                 i = begin + b
-                gone = x[_GONE + b]
-                per = 1.0 / max(gone, _TINY)
-                m1, m2, m3 = x[_M1 + b] * per, x[_M2 + b] * per, x[_M3 + b] * per
-                state.inside[w, i] = x[_INSIDE + b]
-                out.arrivals[w, i] = x[_CAME + b]
-                out.served[w, i] = gone
-                out.refused[w, i] = x[_OVER + b]
-                out.busy[w, i] = x[_BUSY + b] / ticks
-                out.sojourn[w, 0, i] = m1
-                out.sojourn[w, 1, i] = m2 - m1 * m1
-                out.sojourn[w, 2, i] = m3 - 3.0 * m1 * m2 + 2.0 * m1 * m1 * m1
-                refused = min(1.0, x[_OVER + b] / max(x[_CAME + b], _TINY))
-                lost[b, w] = refused + (1.0 - refused) * state.errors[w, i]
-                _pass_on(s, p, state, weights, flow, w, i, b, ticks)
-        for b in range(n):
-            i = begin + b
-            entered = 0.5 * (rate_from[i] + rate_to[i]) * ticks * tick_s
-            _conclude(s, p, state, weights, out, lost[b], entered, i)
+                failing = 0.0
+                for e in range(s.edge_from[k], s.edge_from[k + 1]):
+                    failing += weights[e, i] * state.failing[s.edge_to[e], i]
+                out.called[k, i] = entered[b] * p.per_request[k, i]
+                out.failed[k, i] = out.called[k, i] * failing

@@ -1,0 +1,183 @@
+"""Planners on loads that no policy was trained or chosen on: six random shapes, several seeds each.
+
+Run: `python -m benchmarks.learned` (the twin, about fifteen minutes), or with `--mesh envoy --seeds 2
+--shapes 3` on the real mesh (about half an hour). Report and numbers are left in the folder `held-out`.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.report import Figure, show
+from marskit.compare.files import write_parquet
+from marskit.compare.jobs import Failed, Measured, grid
+from marskit.compare.page import page
+from marskit.compare.runner import run_all
+from marskit.compare.statistics import kendall_tau
+from marskit.compare.summary import summarise
+from marskit.settings import Settings
+
+DRAWN_WITH = 20261127
+"""Chosen after the shipped policies were trained."""
+FRONT = tuple(f"hpa:{target}:{window_s}" for target in (50, 60, 70, 80) for window_s in (0, 300))
+RIVALS = ("static", "hpa", "demand", "lookahead", "ppo", "sac", "oracle")
+ON_ENVOY = ("static", "hpa:60:0", "demand", "ppo", "sac")
+DURATION_S = {"twin": 900, "envoy": 450}
+
+SHAPES = {
+    "steady": {"base_requests_per_s": (60, 120)},
+    "ramp": {"base": (15, 40), "peak": (90, 150), "from_s": (40, 100), "until_s": (200, 400)},
+    "diurnal": {"base": (15, 35), "peak": (90, 150), "period_s": (250, 450), "peak_at_s": (100, 200)},
+    "spike": {
+        "base": (25, 45),
+        "peak": (100, 150),
+        "from_s": (60, 120),
+        "until_s": (220, 380),
+        "edge_s": (5, 30),
+    },
+    "flash-crowd": {"base": (20, 40), "peak": (110, 160), "at_s": (60, 150), "decay_s": (60, 140)},
+    "on-off": {
+        "base": (20, 35),
+        "peak": (90, 130),
+        "period_s": (120, 220),
+        "on_s": (40, 100),
+        "from_s": (0, 60),
+    },
+}
+_REQUESTS = """
+[[request]]
+name = "order"
+method = "POST"
+path = "/orders"
+weight = 9
+json = { item = "book", quantity = 1, amount = 10.0 }
+
+[[request]]
+name = "list orders"
+method = "GET"
+path = "/orders"
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mesh", choices=("twin", "envoy"), default="twin")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--shapes", type=int, default=len(SHAPES))
+    parser.add_argument("--out", type=Path, default=Path("held-out"))
+    parsed = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scenarios = draw(Path(folder), tuple(SHAPES)[-parsed.shapes :], DURATION_S[parsed.mesh])
+        return measure(scenarios, parsed.mesh, tuple(range(1, parsed.seeds + 1)), parsed.out)
+
+
+def draw(folder: Path, shapes: Sequence[str], duration_s: int) -> list[str]:
+    """A scenario of every shape; the paths of the files."""
+    rng = np.random.default_rng(DRAWN_WITH)
+    files = []
+    for shape, ranges in SHAPES.items():
+        drawn = {name: round(float(rng.uniform(*limits)), 1) for name, limits in ranges.items()}
+        arrival = "\n".join(
+            f"{f'{name}_requests_per_s' if name in ('base', 'peak') else name} = {value}"
+            for name, value in drawn.items()
+        )
+        path = folder / f"{shape}.toml"
+        path.write_text(
+            f'title = "{shape}"\ndescription = "Held out."\nduration_s = {duration_s}\n'
+            f'speed = 7.5\nusers = 40\n[arrival]\nkind = "{shape}"\n{arrival}\n{_REQUESTS}'
+        )
+        if shape in shapes:
+            files.append(str(path))
+    return files
+
+
+def measure(scenarios: Sequence[str], mesh: str, seeds: tuple[int, ...], out: Path) -> int:
+    planners = (*RIVALS, *FRONT) if mesh == "twin" else ON_ENVOY
+    jobs = list(grid(planners, scenarios, seeds, Settings(mesh=mesh, runs=out / "runs")))
+    done: list[str] = []
+
+    def tell(job: object, result: object) -> None:
+        done.append(str(job))
+        if len(done) % 20 == 0 or mesh == "envoy":
+            Console(stderr=True).print(f"{len(done)} of {len(jobs)} runs")
+
+    results = run_all(jobs, tell)
+    for failed in results:
+        if isinstance(failed, Failed):
+            Console(stderr=True).print(f"{failed.job.name}: {failed.reason}")
+    broken = {(r.job.scenario, r.job.seed) for r in results if isinstance(r, Failed)}
+    measured = [r for r in results if isinstance(r, Measured) and (r.scenario, r.seed) not in broken]
+    out.mkdir(parents=True, exist_ok=True)
+    write_parquet(out, measured)
+    if broken:
+        return 1
+    stamp = {"command": "python -m benchmarks.learned", "mesh": mesh, "drawn with": str(DRAWN_WITH)}
+    (out / "report.html").write_text(page(summarise(measured), measured, stamp), encoding="utf-8")
+    return show(f"Held-out loads on the {mesh}", figures(measured, mesh))
+
+
+def figures(measured: Sequence[Measured], mesh: str) -> list[Figure]:
+    means = {
+        planner: (
+            float(np.mean([m.violation_minutes for m in measured if m.planner == planner])),
+            float(np.mean([m.replica_minutes for m in measured if m.planner == planner])),
+            float(np.mean([m.utility_per_s for m in measured if m.planner == planner])),
+        )
+        for planner in dict.fromkeys(m.planner for m in measured)
+    }
+    found = [
+        Figure(
+            planner,
+            f"{violations:.2f} violation minutes, {replicas:.1f} replica-minutes, utility {utility:.2f}/s",
+            "",
+            None,
+        )
+        for planner, (violations, replicas, utility) in means.items()
+    ]
+    if mesh == "twin":
+        front = sorted((means[name][1], means[name][0]) for name in ("hpa", *FRONT))
+        hull = [(x, y) for x, y in front if all(y < other for at, other in front if at < x)]
+        xs, ys = zip(*hull, strict=True)
+        for name in ("demand", "lookahead", "ppo", "sac"):
+            violations, replicas, _ = means[name]
+            at_equal = float(np.interp(replicas, xs, ys))
+            fewer = 100 * (1 - violations / at_equal) if at_equal else 0.0
+            is_learned = name in ("ppo", "sac")
+            found.append(
+                Figure(
+                    f"{name}: fewer violation minutes than the autoscaler's front at equal replica-minutes",
+                    f"{fewer:.0f} % ({violations:.2f} against {at_equal:.2f})",
+                    "60 % by the better of PPO and SAC" if is_learned else "",
+                    fewer >= 60 if is_learned else None,
+                )
+            )
+        best = max(means["ppo"][2], means["sac"][2])
+        found.append(
+            Figure(
+                "utility of the better one, as a share of the oracle's",
+                f"{100 * best / means['oracle'][2]:.1f} %",
+                "90 %",
+                best >= 0.9 * means["oracle"][2],
+            )
+        )
+    breaches = sum(m.breaches for m in measured)
+    found.append(Figure("executed actions outside the shield's bounds", str(breaches), "0", breaches == 0))
+    return found
+
+
+def agreement(twin: Sequence[Measured], envoy: Sequence[Measured]) -> float:
+    """Kendall's tau between the rankings of the planners that both have, by violation minutes."""
+    names = [n for n in dict.fromkeys(m.planner for m in envoy) if any(m.planner == n for m in twin)]
+    means = [
+        [float(np.mean([m.violation_minutes for m in runs if m.planner == name])) for name in names]
+        for runs in (twin, envoy)
+    ]
+    return kendall_tau(*means)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marskit.domain.topology import GATEWAY
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats, Whole
-from marskit.mesh.simulator.jit import inline
+from marskit.mesh.simulator.jit import inline, jit
 from marskit.mesh.simulator.model import TwinModel
 
 VERSION = 1
@@ -195,6 +195,21 @@ def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: ND
     at += GLOBAL
     for n in range(c.shifted.shape[0]):
         out[i, at + n] = weights[c.edge_from[c.shifted[n]], i]
+
+
+@jit
+def encode_all(
+    c: Codes,
+    raw: Floats,
+    weights: Floats,
+    load: Floats,
+    out: NDArray[np.float32],
+    first: int,
+    last: int,
+) -> None:
+    """Encode the meshes `first` to `last`; see `encode`."""
+    for i in range(first, last):
+        encode(c, raw, weights, i, load, out)
 
 
 @inline

@@ -20,7 +20,7 @@ from marskit.env.encoding import (
     STATIONS,
     Codes,
     demand,
-    encode,
+    encode_all,
     wanted_replicas,
     wanted_share,
 )
@@ -104,7 +104,7 @@ def _scale(state: State, w: int, i: int, change: int, ticks: int, tick: int) -> 
     state.ready[w, i] += change
 
 
-@inline
+@jit
 def _decide(
     c: Codes,
     p: Parameters,
@@ -116,51 +116,53 @@ def _decide(
     load: Floats,
     tick: int,
     tick_s: float,
-    i: int,
+    first: int,
+    last: int,
 ) -> None:
-    """Do of the action of mesh `i` what the shield allows; the rules are those of `mapek.shield_rules`."""
+    """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`."""
     stations = c.most.shape[0]
     up, down, widest, safe, rest = c.limits[0], c.limits[1], c.limits[2], c.limits[3], c.limits[4]
-    demand(c, run.raw[RATE, i], weights, i, load)
-    executed = 0
-    receiving = -1
-    for n in range(c.shifted.shape[0]):
-        first, last = c.edge_from[c.shifted[n]], c.edge_from[c.shifted[n] + 1]
-        now = weights[first, i]
-        goal = wanted_share(action[i, stations + n])
-        goal = min(now + widest, max(now - widest, goal))
-        # The others keep their proportions; they are ready if any of them is.
-        gains = first if goal > now else first + 1
-        if abs(goal - now) < 0.005 or run.raw[STATIONS + PER_RAW * c.edge_to[gains] + READY, i] < 0.5:
-            continue
-        others = 1.0 - now
-        for e in range(first + 1, last):
-            share = weights[e, i] / others if others > _TINY else 1.0 / (last - first - 1)
-            weights[e, i] = (1.0 - goal) * share
-        weights[first, i] = goal
-        receiving = c.edge_to[gains]
-        executed += 1
-    for w in range(stations):
-        run.since[w, i] += 1
-        now = float(desired[w, i])
-        goal = wanted_replicas(c, w, load[w], action[i, w])
-        goal = min(now + up, max(now - down, goal))
-        row = STATIONS + PER_RAW * w
-        if goal < now:
-            if run.since[w, i] < rest or w == receiving:
+    for i in range(first, last):
+        demand(c, run.raw[RATE, i], weights, i, load)
+        executed = 0
+        receiving = -1
+        for n in range(c.shifted.shape[0]):
+            begin, end = c.edge_from[c.shifted[n]], c.edge_from[c.shifted[n] + 1]
+            now = weights[begin, i]
+            goal = wanted_share(action[i, stations + n])
+            goal = min(now + widest, max(now - widest, goal))
+            # The others keep their proportions; they are ready if any of them is.
+            gains = begin if goal > now else begin + 1
+            if abs(goal - now) < 0.005 or run.raw[STATIONS + PER_RAW * c.edge_to[gains] + READY, i] < 0.5:
                 continue
-            enough = math.ceil(run.raw[row + BUSY, i] * run.raw[row + READY, i] / safe - _TINY)
-            goal = max(goal, enough)
-        if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
-            continue
-        _scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
-        desired[w, i] = int(goal)
-        run.since[w, i] = 0
-        executed += 1
-    run.actions[i] = executed
+            others = 1.0 - now
+            for e in range(begin + 1, end):
+                share = weights[e, i] / others if others > _TINY else 1.0 / (end - begin - 1)
+                weights[e, i] = (1.0 - goal) * share
+            weights[begin, i] = goal
+            receiving = c.edge_to[gains]
+            executed += 1
+        for w in range(stations):
+            run.since[w, i] += 1
+            now = float(desired[w, i])
+            goal = wanted_replicas(c, w, load[w], action[i, w])
+            goal = min(now + up, max(now - down, goal))
+            row = STATIONS + PER_RAW * w
+            if goal < now:
+                if run.since[w, i] < rest or w == receiving:
+                    continue
+                enough = math.ceil(run.raw[row + BUSY, i] * run.raw[row + READY, i] / safe - _TINY)
+                goal = max(goal, enough)
+            if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
+                continue
+            _scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
+            desired[w, i] = int(goal)
+            run.since[w, i] = 0
+            executed += 1
+        run.actions[i] = executed
 
 
-@inline
+@jit
 def _measure(
     s: Structure,
     c: Codes,
@@ -171,59 +173,61 @@ def _measure(
     run: Run,
     period_s: float,
     ready_before: Whole,
-    i: int,
+    begin: int,
+    end: int,
 ) -> None:
-    """What Monitor shows of the last two periods in mesh `i`, and what the last one was worth."""
+    """What Monitor shows of the last two periods in some meshes, and what the last one was worth."""
     stations, gates = c.most.shape[0], s.call_from[1]
-    entered = good = late = failed = 0.0
-    for k in range(gates):
-        entered += flow.called[k, i]
-        failed += flow.failed[k, i]
-        first, last = s.profile_from[s.edge_from[k]], s.profile_from[s.edge_from[k + 1]]
-        for f in range(first, last):
-            good += flow.moments[f, 0, i]
-        if s.slo_s[k] < 1e9:
-            late += slow(s.slo_s[k], flow.moments, first, last, i)
-    # A count of independent requests varies by its square root.
-    seen = max(0.0, entered + math.sqrt(entered) * _normal(run.noise, i))
-    late_seen = min(good, max(0.0, late + math.sqrt(late) * _normal(run.noise, i)))
-    replicas = 0.0
-    for w in range(stations):
-        row = STATIONS + PER_RAW * w
-        busy = flow.busy[w, i]
-        steady = state.ready[w, i] == ready_before[w]
-        run.raw[row + BUSY, i] = 0.5 * (busy + run.last[w, i]) if steady else busy
-        run.last[w, i] = busy
-        run.raw[row + DESIRED, i] = desired[w, i]
-        run.raw[row + READY, i] = state.ready[w, i]
-        served = state.ready[w, i] * c.workers[w] * busy
-        run.raw[row + QUEUED, i] = max(0.0, state.inside[w, i] - served)
-        replicas += desired[w, i]
-    window = 2.0 * period_s
-    run.raw[RATE_2, i] = run.raw[RATE_1, i]
-    run.raw[RATE_1, i] = run.raw[RATE, i]
-    run.raw[RATE, i] = (seen + run.last[stations, i]) / window
-    both = max(good + run.last[stations + 1, i], _TINY)
-    run.raw[SLOW, i] = (late_seen + run.last[stations + 2, i]) / both
-    run.raw[FAILED, i] = (failed + run.last[stations + 3, i]) / max(
-        both + failed + run.last[stations + 3, i], _TINY
-    )
-    run.last[stations, i] = seen
-    run.last[stations + 1, i] = good
-    run.last[stations + 2, i] = late_seen
-    run.last[stations + 3, i] = failed
-    missed = (late + failed) / max(entered, _TINY)
-    run.terms[SERVED, i] = (good - late) / period_s
-    run.terms[VIOLATED, i] = late / period_s
-    run.terms[LOST, i] = failed / period_s
-    run.terms[REPLICAS, i] = replicas * prices.replica
-    run.terms[CHURN, i] = run.actions[i] * prices.action / period_s
-    # Rising before the objective is missed, so that there is something to learn from.
-    run.terms[BREACH, i] = prices.breach * min(1.0, missed / prices.allowed) ** 2
-    total = run.terms[SERVED, i]
-    for term in range(1, 6):
-        total -= run.terms[term, i]
-    run.reward[i] = total / prices.scale
+    for i in range(begin, end):
+        entered = good = late = failed = 0.0
+        for k in range(gates):
+            entered += flow.called[k, i]
+            failed += flow.failed[k, i]
+            first, last = s.profile_from[s.edge_from[k]], s.profile_from[s.edge_from[k + 1]]
+            for f in range(first, last):
+                good += flow.moments[f, 0, i]
+            if s.slo_s[k] < 1e9:
+                late += slow(s.slo_s[k], flow.moments, first, last, i)
+        # A count of independent requests varies by its square root.
+        seen = max(0.0, entered + math.sqrt(entered) * _normal(run.noise, i))
+        late_seen = min(good, max(0.0, late + math.sqrt(late) * _normal(run.noise, i)))
+        replicas = 0.0
+        for w in range(stations):
+            row = STATIONS + PER_RAW * w
+            busy = flow.busy[w, i]
+            steady = state.ready[w, i] == ready_before[i - begin, w]
+            run.raw[row + BUSY, i] = 0.5 * (busy + run.last[w, i]) if steady else busy
+            run.last[w, i] = busy
+            run.raw[row + DESIRED, i] = desired[w, i]
+            run.raw[row + READY, i] = state.ready[w, i]
+            served = state.ready[w, i] * c.workers[w] * busy
+            run.raw[row + QUEUED, i] = max(0.0, state.inside[w, i] - served)
+            replicas += desired[w, i]
+        window = 2.0 * period_s
+        run.raw[RATE_2, i] = run.raw[RATE_1, i]
+        run.raw[RATE_1, i] = run.raw[RATE, i]
+        run.raw[RATE, i] = (seen + run.last[stations, i]) / window
+        both = max(good + run.last[stations + 1, i], _TINY)
+        run.raw[SLOW, i] = (late_seen + run.last[stations + 2, i]) / both
+        run.raw[FAILED, i] = (failed + run.last[stations + 3, i]) / max(
+            both + failed + run.last[stations + 3, i], _TINY
+        )
+        run.last[stations, i] = seen
+        run.last[stations + 1, i] = good
+        run.last[stations + 2, i] = late_seen
+        run.last[stations + 3, i] = failed
+        missed = (late + failed) / max(entered, _TINY)
+        run.terms[SERVED, i] = (good - late) / period_s
+        run.terms[VIOLATED, i] = late / period_s
+        run.terms[LOST, i] = failed / period_s
+        run.terms[REPLICAS, i] = replicas * prices.replica
+        run.terms[CHURN, i] = run.actions[i] * prices.action / period_s
+        # Rising before the objective is missed, so that there is something to learn from.
+        run.terms[BREACH, i] = prices.breach * min(1.0, missed / prices.allowed) ** 2
+        total = run.terms[SERVED, i]
+        for term in range(1, 6):
+            total -= run.terms[term, i]
+        run.reward[i] = total / prices.scale
 
 
 @jit
@@ -248,14 +252,13 @@ def step(
     stations = c.most.shape[0]
     load, before = np.zeros(stations), np.zeros((last - first, stations), np.int64)
     begin, end = np.zeros(last), np.zeros(last)
+    _decide(c, p, state, desired, weights, run, action, load, tick, tick_s, first, last)
     for i in range(first, last):
-        _decide(c, p, state, desired, weights, run, action, load, tick, tick_s, i)
         for w in range(stations):
             before[i - first, w] = state.ready[w, i]
         begin[i] = run.rates[run.period[i], i]
         end[i] = run.rates[run.period[i] + 1, i]
         run.period[i] += 1
     advance(s, p, state, weights, begin, end, tick, ticks, tick_s, flow, first, last)
-    for i in range(first, last):
-        _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, before[i - first], i)
-        encode(c, run.raw, weights, i, load, run.observation)
+    _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, before, first, last)
+    encode_all(c, run.raw, weights, load, run.observation, first, last)

@@ -11,12 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 
-from marskit.agents.policy_file import ALGORITHMS, PolicyError
+from marskit.agents.policy_file import ALGORITHMS, Policy, PolicyError, check_fits, load_policy
+from marskit.env.encoding import encoding
+from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError
 from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
 from marskit.mesh.simulator.compile import twin_model
+from marskit.mesh.simulator.model import TwinModel
 from marskit.settings import DEMO_MANIFESTS
 from marskit.training.learn import Budget, Learner, Progress, save_policy
 from marskit.training.settings import DEFAULTS, TrainingError, load_settings
@@ -35,14 +38,9 @@ def main() -> int:
         config = load_mesh(parsed.manifests, mapping=parsed.mapping)
         plain = twin_model(config)
         card = read_card(parsed.card, plain) if parsed.card else shipped_card(plain)
-        learner = Learner(
-            parsed.algorithm,
-            twin_model(config, card),
-            goals(config),
-            settings,
-            seed=parsed.seed,
-            resume=parsed.resume,
-        )
+        model = twin_model(config, card)
+        resume = _resumed(parsed.resume, parsed.algorithm, model) if parsed.resume else None
+        learner = Learner(parsed.algorithm, model, goals(config), settings, seed=parsed.seed, resume=resume)
     except (TrainingError, ManifestError, CardError, PolicyError) as error:
         print(str(error), file=sys.stderr)
         return 2
@@ -67,6 +65,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
+
+
+def _resumed(path: Path, algorithm: str, model: TwinModel) -> Policy:
+    policy = load_policy(path)
+    if policy.algorithm != algorithm:
+        raise PolicyError(f"{path}: the policy is of {policy.algorithm}; {algorithm} cannot go on from it.")
+    # The period only enters the shield's cool-downs, which the schema does not hold.
+    check_fits(policy, encoding(model, ShieldLimits(), period_scenario_s=15.0), path)
+    return policy
 
 
 def _tell(progress: Progress) -> None:

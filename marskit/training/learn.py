@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import FloatSchedule
 
-from marskit.agents.policy_file import Layer, Policy, load_policy, save_policy
+from marskit.agents.policy_file import Layer, Policy, save_policy
 from marskit.domain.goals import Goals
 from marskit.env.sb3 import Sb3VecEnv
 from marskit.env.vector import EnvSettings, MeshVectorEnv
@@ -68,7 +67,7 @@ class Learner:
         settings: TrainingSettings,
         *,
         seed: int,
-        resume: Path | None = None,
+        resume: Policy | None = None,
     ) -> None:
         torch.set_num_threads(1)
         self.algorithm = algorithm
@@ -90,7 +89,7 @@ class Learner:
         self._hpa, self._demand = self._judge.hpa_front(), self._judge.demand_front()
         self.learner = self._ppo() if algorithm == "ppo" else self._sac()
         if resume is not None:
-            _take_over(self.learner, load_policy(resume))
+            _take_over(self.learner, resume)
 
     def train(self, budget: Budget, tell: Callable[[Progress], None], stopped: Callable[[], bool]) -> Policy:
         """Learn until the budget is spent or `stopped`; the best policy of all evaluations."""

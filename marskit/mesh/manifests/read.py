@@ -17,6 +17,7 @@ KUSTOMIZATION = frozenset({"kustomization.yaml", "kustomization.yml"})
 # An alias stands for a copy of what it names, so a few lines can stand for billions of values.
 _MOST_VALUES = 200_000
 _PREFIX = "tag:yaml.org,2002:"
+_TOO_DEEP = "an alias contains itself or the nesting is too deep"
 _TEXT_TAGS = frozenset({f"{_PREFIX}str", f"{_PREFIX}timestamp", f"{_PREFIX}value"})
 _SCALAR_TAGS = frozenset({f"{_PREFIX}{name}" for name in ("int", "float", "bool", "null")})
 
@@ -107,9 +108,11 @@ def _documents(file: Path) -> Iterator[Source]:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        if "nesting depth" in problem:
+            raise ManifestError(f"{file}: {_TOO_DEEP}") from None
         raise ManifestError(f"{file}:{line}: this is not YAML: {problem}") from None
     except RecursionError:
-        raise ManifestError(f"{file}: an alias contains itself or the nesting is too deep") from None
+        raise ManifestError(f"{file}: {_TOO_DEEP}") from None
 
 
 class _Builder:

@@ -28,12 +28,13 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m codespell_lib
 	$(PY) -m yamllint --strict k8s service-mesh examples
 
-bench: $(READY)  ## the numbers that the README claims
+bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.learned` has the planners'
 	$(PY) -m benchmarks.startup
 	$(PY) -m benchmarks.changes
 	$(PY) -m benchmarks.accuracy
 	$(PY) -m benchmarks.crashes
 	$(PY) -m benchmarks.cost
+	$(PY) -m benchmarks.twin
 	$(PY) -m benchmarks.calibration
 
 train: $(READY)  ## the shipped policies anew, about seven minutes

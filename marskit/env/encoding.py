@@ -29,6 +29,11 @@ WEIGHT_STEP_PERCENT = 10
 # What a mesh is described by before it is scaled: three rates, two shares, then four numbers a station.
 RATE, RATE_1, RATE_2, SLOW, FAILED, STATIONS = range(6)
 DESIRED, READY, BUSY, QUEUED, PER_RAW = range(5)
+DIRECT = 10.0
+"""From here on an action names the thing itself: DIRECT + replicas, DIRECT + share.
+
+It lies outside of the action space, for rules that know no target utilisation to be held against policies.
+"""
 _TINY = 1e-9
 
 
@@ -200,6 +205,8 @@ def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: ND
 @shared
 def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
     """The replicas that bring the station's load to the target utilisation that the action asks for."""
+    if action >= DIRECT:
+        return float(min(c.most[w], max(c.least[w], action - DIRECT)))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
     target = LOWEST_TARGET + at * (HIGHEST_TARGET - LOWEST_TARGET)
     return float(min(c.most[w], max(c.least[w], np.ceil(load / target - _TINY))))
@@ -208,6 +215,8 @@ def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
 @shared
 def wanted_share(action: float) -> float:
     """The share of the first destination that the action asks for, in whole steps."""
+    if action >= DIRECT:
+        return float(min(1.0, action - DIRECT))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
     steps = 100 // WEIGHT_STEP_PERCENT
     return float(np.floor(at * steps + 0.5) / steps)

@@ -167,6 +167,10 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--steps", type=int, metavar="N", help="so many, which the same seed repeats")
     train.add_argument("--out", type=Path, metavar="FILE", help="default: ALGORITHM.npz")
     train.add_argument("--resume", type=Path, metavar="FILE", help="begin with the weights of a policy file")
+    train.add_argument(
+        "--warm-start", nargs="+", default=[], metavar="RUN", help="recorded runs that sac begins with"
+    )
+    _add_runs(train)
     train.add_argument("--settings", type=Path, metavar="FILE", help="changes to the shipped settings, TOML")
     train.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="of everything random")
     train.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="progress as NDJSON")
@@ -414,7 +418,10 @@ def _train(parsed: argparse.Namespace) -> int:
         "--card": parsed.card,
     }
     given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
-    exit_code, complaint = train([*given, "--manifests", *map(str, parsed.manifests)], as_json=parsed.json)
+    given += ["--manifests", *map(str, parsed.manifests)]
+    if parsed.warm_start:
+        given += ["--runs", str(parsed.runs), "--warm-start", *parsed.warm_start]
+    exit_code, complaint = train(given, as_json=parsed.json)
     return _complain(complaint, exit_code) if complaint else exit_code
 
 

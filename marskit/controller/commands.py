@@ -116,7 +116,11 @@ class Commands:
         if name not in self._parameters.planners:
             allowed = ", ".join(self._parameters.planners)
             raise CommandError(f"There is no planner {name!r}; choose one of {allowed}.")
-        planner = self._parameters.make_planner(name)
+        try:
+            planner = self._parameters.make_planner(name)
+        except ValueError as error:
+            # A policy that is damaged or for another mesh: what decides now goes on deciding.
+            raise CommandError(str(error)) from error
         planner.reset(self._parameters.seed)
         self._loop.planner = planner
         self._bus.publish(PlannerChanged(self._clock.now(), name))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marskit.domain.topology import GATEWAY
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats, Whole
-from marskit.mesh.simulator.jit import inline, jit
+from marskit.mesh.simulator.jit import shared
 from marskit.mesh.simulator.model import TwinModel
 
 VERSION = 1
@@ -29,6 +29,11 @@ WEIGHT_STEP_PERCENT = 10
 # What a mesh is described by before it is scaled: three rates, two shares, then four numbers a station.
 RATE, RATE_1, RATE_2, SLOW, FAILED, STATIONS = range(6)
 DESIRED, READY, BUSY, QUEUED, PER_RAW = range(5)
+DIRECT = 10.0
+"""From here on an action names the thing itself: DIRECT + replicas, DIRECT + share.
+
+It lies outside of the action space, for rules that know no target utilisation to be held against policies.
+"""
 _TINY = 1e-9
 
 
@@ -150,7 +155,7 @@ def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float
     )
 
 
-@inline
+@shared
 def demand(c: Codes, rate: float, weights: Floats, i: int, out: Floats) -> None:
     """How many replicas of every station `rate` requests a second keep busy; into (W,) `out`."""
     for w in range(out.shape[0]):
@@ -164,7 +169,7 @@ def demand(c: Codes, rate: float, weights: Floats, i: int, out: Floats) -> None:
         out[w] *= c.busy_per_visit[w]
 
 
-@inline
+@shared
 def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: NDArray[np.float32]) -> None:
     """Scale what describes mesh `i` into row `i` of the (N, size) observations.
 
@@ -197,32 +202,21 @@ def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: ND
         out[i, at + n] = weights[c.edge_from[c.shifted[n]], i]
 
 
-@jit
-def encode_all(
-    c: Codes,
-    raw: Floats,
-    weights: Floats,
-    load: Floats,
-    out: NDArray[np.float32],
-    first: int,
-    last: int,
-) -> None:
-    """Encode the meshes `first` to `last`; see `encode`."""
-    for i in range(first, last):
-        encode(c, raw, weights, i, load, out)
-
-
-@inline
+@shared
 def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
     """The replicas that bring the station's load to the target utilisation that the action asks for."""
+    if action >= DIRECT:
+        return float(min(c.most[w], max(c.least[w], action - DIRECT)))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
     target = LOWEST_TARGET + at * (HIGHEST_TARGET - LOWEST_TARGET)
     return float(min(c.most[w], max(c.least[w], np.ceil(load / target - _TINY))))
 
 
-@inline
+@shared
 def wanted_share(action: float) -> float:
     """The share of the first destination that the action asks for, in whole steps."""
+    if action >= DIRECT:
+        return float(min(1.0, action - DIRECT))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
     steps = 100 // WEIGHT_STEP_PERCENT
     return float(np.floor(at * steps + 0.5) / steps)

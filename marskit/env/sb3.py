@@ -15,8 +15,9 @@ class Sb3VecEnv(VecEnv):
     """`MeshVectorEnv` behind stable-baselines3's own vector API, without a wrapper for every mesh."""
 
     def __init__(self, env: MeshVectorEnv) -> None:
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        # Before the base class, which asks for its attributes.
         self.env = env
+        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._actions: NDArray[np.float32] = np.zeros((env.num_envs, env.encoding.action_size), np.float32)
         self._nothing: list[dict[str, Any]] = [{} for _ in range(env.num_envs)]
 

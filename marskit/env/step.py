@@ -20,7 +20,7 @@ from marskit.env.encoding import (
     STATIONS,
     Codes,
     demand,
-    encode_all,
+    encode,
     wanted_replicas,
     wanted_share,
 )
@@ -228,6 +228,21 @@ def _measure(
         for term in range(1, 6):
             total -= run.terms[term, i]
         run.reward[i] = total / prices.scale
+
+
+@jit
+def encode_all(
+    c: Codes,
+    raw: Floats,
+    weights: Floats,
+    load: Floats,
+    out: NDArray[np.float32],
+    first: int,
+    last: int,
+) -> None:
+    """Encode the meshes `first` to `last`; see `encode`."""
+    for i in range(first, last):
+        encode(c, raw, weights, i, load, out)
 
 
 @jit

@@ -7,14 +7,20 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 from marskit.agents.policy_file import ALGORITHMS, Policy, PolicyError, check_fits, load_policy
+from marskit.domain.config import Configuration
 from marskit.env.encoding import encoding
+from marskit.env.vector import MeshVectorEnv
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.queries import StoredRun, find_run, load_run
 from marskit.mapek.shield_rules import ShieldLimits
-from marskit.mesh.manifests.graph import goals
+from marskit.mesh.manifests.graph import configuration, goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError
 from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
@@ -22,6 +28,7 @@ from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.settings import DEMO_MANIFESTS
 from marskit.training.learn import Budget, Learner, Progress, save_policy
+from marskit.training.recorded import Transitions, transitions
 from marskit.training.settings import DEFAULTS, TrainingError, load_settings
 
 
@@ -38,10 +45,21 @@ def main() -> int:
         config = load_mesh(parsed.manifests, mapping=parsed.mapping)
         plain = twin_model(config)
         card = read_card(parsed.card, plain) if parsed.card else shipped_card(plain)
+        if parsed.warm_start and parsed.algorithm != "sac":
+            raise TrainingError("--warm-start fills the replay buffer of sac; ppo has none")
         model = twin_model(config, card)
         resume = _resumed(parsed.resume, parsed.algorithm, model) if parsed.resume else None
-        learner = Learner(parsed.algorithm, model, goals(config), settings, seed=parsed.seed, resume=resume)
-    except (TrainingError, ManifestError, CardError, PolicyError) as error:
+        runs = [load_run(parsed.runs, find_run(parsed.runs, name)) for name in parsed.warm_start]
+        learner = Learner(
+            parsed.algorithm,
+            model,
+            goals(config),
+            settings,
+            seed=parsed.seed,
+            resume=resume,
+            recorded=partial(_recorded, runs, configuration(config)) if runs else None,
+        )
+    except (TrainingError, ManifestError, CardError, PolicyError, KnowledgeError) as error:
         print(str(error), file=sys.stderr)
         return 2
     usual = settings.ppo.seconds if parsed.algorithm == "ppo" else settings.sac.seconds
@@ -63,6 +81,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--warm-start", nargs="+", default=[])
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
@@ -74,6 +94,10 @@ def _resumed(path: Path, algorithm: str, model: TwinModel) -> Policy:
     # The period only enters the shield's cool-downs, which the schema does not hold.
     check_fits(policy, encoding(model, ShieldLimits(), period_scenario_s=15.0), path)
     return policy
+
+
+def _recorded(runs: Sequence[StoredRun], written: Configuration, env: MeshVectorEnv) -> Transitions:
+    return transitions(runs, env.encoding, written, env.prices, period_s=env.settings.period_s)
 
 
 def _tell(progress: Progress) -> None:

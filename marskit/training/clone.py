@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import SAC
 
 from marskit.env.vector import MeshVectorEnv
+from marskit.training.recorded import Transitions
 from marskit.training.rules import Rule
 
 NOISE = 0.15
@@ -36,6 +37,23 @@ def prefill(
         wanted.append(action)
         observation = following
     return np.concatenate(seen), np.concatenate(wanted)
+
+
+def remember(learner: SAC, experience: Transitions) -> None:
+    """Add recorded steps to the replay buffer, which takes as many at once as there are meshes."""
+    buffer = learner.replay_buffer
+    assert buffer is not None
+    count, at_once = len(experience.rewards), learner.n_envs
+    # The last batch is filled up from the beginning.
+    for rows in np.resize(np.arange(count), (-(-count // at_once), at_once)):
+        buffer.add(
+            experience.observations[rows],
+            experience.following[rows],
+            experience.actions[rows],
+            experience.rewards[rows],
+            np.zeros(at_once, bool),
+            [{} for _ in rows],
+        )
 
 
 def imitate(

@@ -19,8 +19,9 @@ from marskit.domain.goals import Goals
 from marskit.env.sb3 import Sb3VecEnv
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.simulator.model import TwinModel
-from marskit.training.clone import imitate, prefill
+from marskit.training.clone import imitate, prefill, remember
 from marskit.training.evaluate import Judge, Scores, at_equal_replicas, interval
+from marskit.training.recorded import Transitions
 from marskit.training.rules import DemandRule, as_action
 from marskit.training.settings import TrainingSettings
 
@@ -68,7 +69,19 @@ class Learner:
         *,
         seed: int,
         resume: Policy | None = None,
+        recorded: Callable[[MeshVectorEnv], Transitions] | None = None,
     ) -> None:
+        """Make the learner.
+
+        Args:
+            algorithm: `ppo` or `sac`.
+            model: The mesh.
+            goals: What it is for.
+            settings: Of learner, environment and evaluation.
+            seed: Of all that is random.
+            resume: A policy whose weights the actor begins with.
+            recorded: The steps of recorded runs, told which environment they are to be like; for SAC only.
+        """
         torch.set_num_threads(1)
         self.algorithm = algorithm
         self._settings = settings
@@ -77,6 +90,7 @@ class Learner:
         meshes = settings.ppo.meshes if algorithm == "ppo" else settings.sac.meshes
         env = MeshVectorEnv(model, goals, meshes, settings=self._environment, seed=seed)
         self._encoding = env.encoding
+        self._experience = recorded(env) if recorded is not None else None
         self._env = Sb3VecEnv(env)
         self._env.seed(seed)
         self._judge = Judge(
@@ -154,6 +168,8 @@ class Learner:
         )
 
     def _begin_as_demand_rule(self, learner: SAC) -> None:
+        if self._experience is not None:
+            remember(learner, self._experience)
         observations, actions = prefill(learner, self._env.env, DemandRule(FIRST_TARGET), self._seed)
         imitate(learner, observations, actions, self._settings.sac.clone_steps, self._seed)
 
@@ -171,6 +187,7 @@ class Learner:
             "seed": self._seed,
             "steps": self.learner.num_timesteps,
             "seconds": round(watch.elapsed_s(), 1),
+            "recorded_steps": 0 if self._experience is None else len(self._experience.rewards),
             "settings": asdict(self._settings),
             "evaluation": {
                 "violated_percent": round(scores.violated_percent, 3),

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from marskit.env.encoding import (
     BUSY,
+    DIRECT,
     HIGHEST_TARGET,
     LOWEST_TARGET,
     PER_RAW,
-    RATE,
     READY,
     STATIONS,
-    demand,
 )
 from marskit.env.vector import MeshVectorEnv
 from marskit.mesh.simulator.arrays import Floats
@@ -53,7 +52,7 @@ class HpaRule:
         self._recent: deque[Floats] = deque()
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
-        """What asks for as many replicas as the autoscaler would."""
+        """As many replicas as the autoscaler would ask for."""
         raw, desired = env.run.raw, env.fluid.desired
         ready = raw[STATIONS + READY :: PER_RAW]
         ratio = np.floor(100.0 * raw[STATIONS + BUSY :: PER_RAW] + 1e-9) / (100.0 * self.target)
@@ -69,11 +68,8 @@ class HpaRule:
         highest = np.max(list(self._recent), axis=0)
         wanted = np.where(wanted < desired, np.minimum(highest, desired), wanted)
         actions = _unmoved(env)
-        load = np.zeros(len(wanted))
-        for i in range(env.num_envs):
-            demand(codes, raw[RATE, i], env.fluid.weights, i, load)
-            # A little above, so that rounding up arrives at the wanted number.
-            actions[i, : len(load)] = as_action(load / np.maximum(wanted[:, i], 1.0) * 1.0005)
+        # As target utilisations they would be bounded by the load at the gateway, which it does not know.
+        actions[:, : len(wanted)] = (DIRECT + wanted).T
         return actions
 
 

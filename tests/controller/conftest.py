@@ -39,12 +39,18 @@ class Rig:
 
     def build(self) -> Controller:
         planners = {planner.name: planner for planner in (self.planner, self.other)}
+
+        def make_planner(name: str) -> FakePlanner:
+            if name == "foreign":
+                raise ValueError("foreign is for another mesh.")
+            return planners[name]
+
         parameters = Parameters(
             run="20260101T000000Z-abcd",
             seed=7,
             goals=GOALS,
-            make_planner=planners.__getitem__,
-            planners=tuple(planners),
+            make_planner=make_planner,
+            planners=(*planners, "foreign"),
             planner=self.planner.name,
             mode=self.mode,
             period_s=self.period_s,

@@ -5,7 +5,7 @@ import pytest
 
 from marskit.agents.hpa import propose
 from marskit.domain.records import WorkloadObservation
-from marskit.env.encoding import BUSY, PER_RAW, READY, STATIONS
+from marskit.env.encoding import BUSY, PER_RAW, RATE, READY, STATIONS
 from marskit.env.mesh_env import demo
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.training.evaluate import Scores, at_equal_replicas, interval
@@ -39,6 +39,29 @@ def test_the_autoscaler_asks_for_what_its_formula_says() -> None:
             agreed += int((moved[rises] == step[rises]).sum())
             assert not rises.any() or (moved[rises] > 0).mean() > 0.9
     assert agreed > 50
+
+
+def test_the_autoscaler_does_not_know_the_load_at_the_gateway() -> None:
+    env = MeshVectorEnv(*demo(), 2)
+    env.reset(seed=5)
+    env.run.raw[RATE] = 1000.0
+    env.run.raw[STATIONS + BUSY :: PER_RAW] = 1.0
+    ready = env.run.raw[STATIONS + READY :: PER_RAW].copy()
+    env.step(HpaRule(0.9, 0.0)(env, env.run.observation))
+    # All workers are busy, which is all it sees: one replica more each, however much there is to do.
+    assert (env.fluid.desired == np.ceil(ready / 0.9)).all()
+
+
+def test_the_autoscaler_waits_for_its_window_whatever_the_load() -> None:
+    env, rule = MeshVectorEnv(*demo(), 2), HpaRule(0.5, 300.0)
+    env.reset(seed=5)
+    env.fluid.desired[:], env.fluid.state.ready[:] = 5, 5
+    env.run.raw[STATIONS + READY :: PER_RAW] = 5.0
+    for busy in (0.5, 0.05, 0.05):
+        env.run.raw[RATE] = 1.0
+        env.run.raw[STATIONS + BUSY :: PER_RAW] = busy
+        env.step(rule(env, env.run.observation))
+        assert (env.fluid.desired == 5).all()
 
 
 def test_the_demand_rule_leaves_the_weights_alone() -> None:

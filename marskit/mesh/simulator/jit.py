@@ -1,30 +1,85 @@
-"""Numba where it is installed; without it the same functions run as plain Python, only slower."""
+"""Numba where it is installed; without it the same functions run as plain Python, only slower.
 
+It is loaded when the first function is compiled, not before: a planner that encodes one observation now and
+then needs none of it.
+"""
+
+import hashlib
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-try:
-    import numba
-
-    HAS_NUMBA = True
-except ImportError:
-    HAS_NUMBA = False
-
+HAS_NUMBA = find_spec("numba") is not None
 # Nothing here makes a NaN or an infinity, so the compiler need not look out for them.
 _FASTMATH = {"nnan", "ninf", "nsz", "contract"}
+_OPTIONS = {"error_model": "numpy", "fastmath": _FASTMATH}
+_waiting: list[Callable[..., Any]] | None = []
+"""Functions that the compiler does not know yet; None once it is loaded."""
 
 
 def jit(function: F) -> F:
     """Compiled on the first call and kept on the disk between runs."""
     if not HAS_NUMBA:
         return function
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function))
+    return cast(F, _numba().njit(cache=True, nogil=True, **_OPTIONS)(function))
 
 
 def inline(function: F) -> F:
     """Compiled into its callers."""
     if not HAS_NUMBA:
         return function
-    return cast(F, numba.njit(forceinline=True, error_model="numpy", fastmath=_FASTMATH)(function))
+    return cast(F, _numba().njit(forceinline=True, **_OPTIONS)(function))
+
+
+def shared(function: F) -> F:
+    """Compiled into its compiled callers, and plain Python for all others.
+
+    A single call is over long before a compiler would be done, and the loop cannot wait seconds for one.
+    """
+    if HAS_NUMBA:
+        if _waiting is None:
+            _share(function)
+        else:
+            _waiting.append(function)
+    return function
+
+
+def _numba() -> Any:
+    global _waiting
+    import numba
+
+    if _waiting is not None:
+        waiting, _waiting = _waiting, None
+        config: Any = numba.config
+        config.CACHE_DIR = config.CACHE_DIR or _cache()
+        for function in waiting:
+            _share(function)
+    return numba
+
+
+def _cache() -> str:
+    """A folder of its own for every state of the sources; Numba's usual one where there can be none.
+
+    Numba looks whether the file of a function has changed, and not the files of what was compiled into it.
+    """
+    package = Path(__file__).parents[2]
+    sources = [
+        *sorted((package / "mesh" / "simulator").glob("*.py")),
+        *sorted((package / "env").glob("*.py")),
+    ]
+    state = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    try:
+        folder = Path.home() / ".cache" / "marskit" / "numba" / state
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return ""
+    return str(folder)
+
+
+def _share(function: Callable[..., Any]) -> None:
+    from numba.extending import register_jitable
+
+    register_jitable(forceinline=True, **_OPTIONS)(function)

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from marskit.mesh.simulator.arrays import Floats
-from marskit.mesh.simulator.jit import inline
+from marskit.mesh.simulator.jit import shared
 
 _TINY = 1e-9
 
 
-@inline
+@shared
 def tail(x: float, k1: float, k2: float, k3: float) -> float:
     """The probability that a latency with these cumulants exceeds `x`.
 
@@ -38,7 +38,7 @@ def draw_s(z: float, k1: float, k2: float, k3: float) -> float:
     return k1 + sigma * 2.0 / skew * (max(root, 0.0) ** 3 - 1.0)
 
 
-@inline
+@shared
 def slow(x: float, moments: Floats, first: int, last: int, i: int) -> float:
     """How many successes of the profiles `first` to `last` took longer than `x` seconds.
 

@@ -4,8 +4,6 @@ The environment and the planner that runs a trained policy both go through here,
 same in the twin, on Envoy and on a cluster.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -94,10 +92,6 @@ class Encoding:
             "action": list(self.action_names),
             "most_replicas": [s.max_replicas for s in self.model.stations],
         }
-
-    def digest(self) -> str:
-        """A short hash of the schema: policies with another one are for another mesh."""
-        return hashlib.sha256(json.dumps(self.schema(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float) -> Encoding:

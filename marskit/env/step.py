@@ -26,7 +26,7 @@ from marskit.env.encoding import (
 )
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
 from marskit.mesh.simulator.jit import inline, jit
-from marskit.mesh.simulator.kernel import Flow, State, advance
+from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.latency import slow
 
 # The rows of the terms of utility, requests per second or what is worth as many.
@@ -89,21 +89,6 @@ def _normal(noise: NDArray[np.uint64], i: int) -> float:
     return (total - 2.0) * 1.7320508075688772
 
 
-@inline
-def _scale(state: State, w: int, i: int, change: int, ticks: int, tick: int) -> None:
-    """Start replicas, or stop some: those that still start first, the youngest before the others."""
-    depth = state.starting.shape[1]
-    if change > 0:
-        state.starting[w, (tick + min(ticks, depth - 1)) % depth, i] += change
-        return
-    for back in range(depth):
-        slot = (tick + depth - back) % depth
-        while change < 0 and state.starting[w, slot, i] > 0:
-            state.starting[w, slot, i] -= 1
-            change += 1
-    state.ready[w, i] += change
-
-
 @jit
 def _decide(
     c: Codes,
@@ -155,7 +140,7 @@ def _decide(
                 goal = max(goal, enough)
             if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
                 continue
-            _scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
+            scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
             desired[w, i] = int(goal)
             run.since[w, i] = 0
             executed += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -12,7 +12,17 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from marskit.domain.goals import Goals
-from marskit.env.encoding import STATIONS, encode, encoding
+from marskit.env.encoding import (
+    DESIRED,
+    PER_RAW,
+    RATE,
+    RATE_1,
+    RATE_2,
+    READY,
+    STATIONS,
+    encode,
+    encoding,
+)
 from marskit.env.loads import random_rates
 from marskit.env.step import TERMS, Prices, Run, step
 from marskit.mapek.shield_rules import ShieldLimits
@@ -192,17 +202,12 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         run.raw[:, which] = 0.0
         run.last[:, which] = 0.0
         initial = fluid.desired[:, which]
-        run.raw[0:3, which] = run.rates[0, which]
-        run.raw[STATIONS::4, which] = initial
-        run.raw[STATIONS + 1 :: 4, which] = initial
+        run.raw[[RATE, RATE_1, RATE_2], which[:, None]] = run.rates[0, which][:, None]
+        run.raw[STATIONS + DESIRED :: PER_RAW, which] = initial
+        run.raw[STATIONS + READY :: PER_RAW, which] = initial
         for i in which:
             encode(self.encoding.codes, run.raw, fluid.weights, int(i), self._load, run.observation)
         run.last[-4, which] = run.rates[0, which] * self.settings.period_s
-
-
-def with_spread(settings: EnvSettings, spread: float) -> EnvSettings:
-    """The same environment with another spread; 0 is the model itself."""
-    return replace(settings, spread=spread)
 
 
 def _capacity_per_s(model: TwinModel) -> float:

@@ -197,9 +197,7 @@ class Learner:
                 "tuned_hpa_violated_percent_at_equal_replicas": round(hpa, 3),
                 "tuned_demand_violated_percent_at_equal_replicas": round(demand, 3),
             },
-            "versions": {
-                name: version(name) for name in ("stable-baselines3", "torch", "gymnasium", "numpy")
-            },
+            "versions": {name: version(name) for name in PACKAGES},
         }
 
 
@@ -261,33 +259,31 @@ class _Watch(BaseCallback):
 
 def layers_of(learner: BaseAlgorithm) -> tuple[Layer, ...]:
     """The actor's weights and biases, from the observation to the action."""
-    if isinstance(learner, PPO):
-        modules = [*learner.policy.mlp_extractor.policy_net, learner.policy.action_net]
-    else:
-        assert isinstance(learner, SAC)
-        modules = [*learner.actor.latent_pi, learner.actor.mu]
-    linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
     return tuple(
         (
             module.weight.detach().numpy().astype(np.float32).copy(),
             module.bias.detach().numpy().astype(np.float32).copy(),
         )
-        for module in linear
+        for module in _actor(learner)
     )
 
 
 def _take_over(learner: BaseAlgorithm, policy: Policy) -> None:
     """Begin with the weights of a policy file."""
+    with torch.no_grad():
+        for module, (weight, bias) in zip(_actor(learner), policy.layers, strict=True):
+            module.weight.copy_(torch.as_tensor(weight))
+            module.bias.copy_(torch.as_tensor(bias))
+
+
+def _actor(learner: BaseAlgorithm) -> list[torch.nn.Linear]:
+    """The layers that make a deterministic action of an observation, in order."""
     if isinstance(learner, PPO):
         modules = [*learner.policy.mlp_extractor.policy_net, learner.policy.action_net]
     else:
         assert isinstance(learner, SAC)
         modules = [*learner.actor.latent_pi, learner.actor.mu]
-    linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
-    with torch.no_grad():
-        for module, (weight, bias) in zip(linear, policy.layers, strict=True):
-            module.weight.copy_(torch.as_tensor(weight))
-            module.bias.copy_(torch.as_tensor(bias))
+    return [module for module in modules if isinstance(module, torch.nn.Linear)]
 
 
 def _falling(learning_rate: float) -> FloatSchedule:

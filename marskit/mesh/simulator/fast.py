@@ -4,6 +4,7 @@ How much waits where is computed as a fluid; every request that arrives is then 
 that counts are whole and quantiles have the noise of their number, as on a real mesh.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from random import Random
 
@@ -44,13 +45,14 @@ class FastTwin:
 
     def __init__(self, model: TwinModel, arrivals: Arrivals, *, seed: int) -> None:
         self._model = model
+        self._calls = model.calls_by_source()
         self._arrivals = arrivals
         self._random = Random(f"{seed}/fast")
         self._fluid = Fluid(model, _NO_GOALS, 1, tick_s=TICK_S)
         self._place = {station.workload: w for w, station in enumerate(model.stations)}
         self._now_s = 0.0
         self._killed: dict[int, float] = {}
-        self._passed: dict[tuple[str, str, str], Passed] = {}
+        self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
         self._busy = np.zeros(len(model.stations))
         self._read_s = 0.0
         self._measured_s = 0.0
@@ -81,7 +83,7 @@ class FastTwin:
         elapsed_s = max(self._now_s - self._read_s, TICK_S)
         self._read_s = self._now_s
         edges = tuple(self._edge(call, workload, elapsed_s) for call, workload in self._model.edges())
-        self._passed = {}
+        self._passed = defaultdict(Passed)
         state, busy_s, self._busy = self._fluid.state, self._busy, np.zeros(len(self._model.stations))
         measured_s, self._measured_s = self._measured_s, 0.0
         workloads = []
@@ -103,6 +105,7 @@ class FastTwin:
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""
         self._model = model
+        self._calls = model.calls_by_source()
         self._fluid.structure = arrays.structure(model, _NO_GOALS)
         self._fluid.weights[:, 0] = arrays.weights(model)
 
@@ -138,7 +141,7 @@ class FastTwin:
         )
 
     def _enter(self, stations: list[_Station]) -> None:
-        calls = self._model.calls_of(GATEWAY)
+        calls = self._calls[GATEWAY]
         shares = [call.per_request for call in calls]
         call = calls[0] if len(calls) == 1 else self._random.choices(calls, shares)[0]
         self._ask(call, stations)
@@ -148,12 +151,12 @@ class FastTwin:
         random = self._random
         workload = call.drawn(random.random())
         key = (call.source, call.service, workload)
-        passed = self._passed.setdefault(key, Passed())
+        passed = self._passed[key]
         rule, waited_s = call.retries, 0.0
         limit_s = (call.timeout_ms or float("inf")) / 1000.0
         for left in range(rule.attempts, -1, -1):
             failure, took_s = self._try(workload, stations)
-            took_s += self._fluid.parameters.hop_s[self._model.calls.index(call), 0]
+            took_s += call.hop_ms / 1000.0
             per_try_s = (rule.per_try_timeout_ms or float("inf")) / 1000.0
             if took_s > per_try_s:
                 failure, took_s = "UT", per_try_s
@@ -181,7 +184,7 @@ class FastTwin:
         if random.random() < here.errors:
             return "5xx", took_s
         wanted = random.random()
-        for call in self._model.calls_of(workload):
+        for call in self._calls[workload]:
             if wanted < call.per_request:
                 succeeded, more_s = self._ask(call, stations)
                 took_s += more_s

@@ -7,7 +7,7 @@ import numpy as np
 from marskit.domain.goals import Goals
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
-from marskit.mesh.simulator.kernel import Flow, State, advance
+from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.model import TwinModel
 
 TICK_S = 0.2
@@ -69,21 +69,11 @@ class Fluid:
         self.state.errors[:, which] = 0.0
 
     def scale(self, station: int, mesh: int, replicas: int) -> None:
-        """Set how many replicas there are to be in one mesh; see `marskit.env.step` for all at once."""
+        """Set how many replicas there are to be in one mesh; see `kernel.scale` for what goes first."""
         change = replicas - int(self.desired[station, mesh])
         self.desired[station, mesh] = replicas
-        starting = self.state.starting[station, :, mesh]
-        if change > 0:
-            ticks = max(1, round(float(self.parameters.start_s[station, mesh]) / self.tick_s))
-            starting[(self.tick + min(ticks, self.depth - 1)) % self.depth] += change
-        for _ in range(-change):
-            # What is still starting goes first, the youngest before the others.
-            ages = [(self.tick + k) % self.depth for k in range(self.depth, 0, -1)]
-            youngest = next((slot for slot in ages if starting[slot]), None)
-            if youngest is None:
-                self.state.ready[station, mesh] -= 1
-            else:
-                starting[youngest] -= 1
+        ticks = max(1, round(float(self.parameters.start_s[station, mesh]) / self.tick_s))
+        scale(self.state, station, mesh, change, ticks, self.tick)
 
     def advance(self, rate_from: Floats, rate_to: Floats, ticks: int) -> Flow:
         """Let `ticks` pass while (n,) requests per second go from one to the other.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marskit.mesh.simulator.arrays import GRID, PER_WORKER, STEPS, Floats, Parameters, Structure, Whole
-from marskit.mesh.simulator.jit import jit
+from marskit.mesh.simulator.jit import jit, shared
 
 BLOCK = 32
 """Meshes computed side by side."""
@@ -65,6 +65,21 @@ class Flow(NamedTuple):
     """(K, N) calls made."""
     moments: Floats
     """(P, 4, N) by profile: successes, and the sums of their latency, squared and cubed, in s."""
+
+
+@shared
+def scale(state: State, w: int, i: int, change: int, ticks: int, tick: int) -> None:
+    """Start replicas, or stop some: those that still start first, the youngest before the others."""
+    depth = state.starting.shape[1]
+    if change > 0:
+        state.starting[w, (tick + min(ticks, depth - 1)) % depth, i] += change
+        return
+    for back in range(depth):
+        slot = (tick + depth - back) % depth
+        while change < 0 and state.starting[w, slot, i] > 0:
+            state.starting[w, slot, i] -= 1
+            change += 1
+    state.ready[w, i] += change
 
 
 @jit

@@ -152,6 +152,11 @@ class TwinModel:
         """The calls that `source` makes, in order."""
         return tuple(call for call in self.calls if call.source == source)
 
+    def calls_by_source(self) -> dict[str, tuple[Call, ...]]:
+        """The calls of the gateway and of every workload; what engines look up for every request."""
+        sources = (GATEWAY, *(station.workload for station in self.stations))
+        return {source: self.calls_of(source) for source in sources}
+
     def visits(self) -> dict[str, float]:
         """How often each workload is visited per request that enters the mesh, without retries."""
         visits = {GATEWAY: 1.0} | {station.workload: 0.0 for station in self.stations}

@@ -5,7 +5,7 @@ is judged by. It is some hundred times slower.
 """
 
 import heapq
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import count
 from math import inf, log, sqrt
@@ -137,9 +137,9 @@ class RequestTwin:
         self._read_s = 0.0
         self._events: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
         self._order = count()
-        self._passed: dict[tuple[str, str, str], Passed] = {}
+        self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
         self._in_flight: dict[tuple[str, str, str], int] = {}
-        self._calls = self._calls_by_source()
+        self._calls = model.calls_by_source()
 
     @property
     def model(self) -> TwinModel:
@@ -166,7 +166,7 @@ class RequestTwin:
             for key in ((call.source, call.service, workload),)
         )
         workloads = tuple(self._state(workload) for workload in self._workloads)
-        self._passed = {}
+        self._passed = defaultdict(Passed)
         self._read_s = self._now_s
         return edges, workloads
 
@@ -185,7 +185,7 @@ class RequestTwin:
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""
         self._model = model
-        self._calls = self._calls_by_source()
+        self._calls = model.calls_by_source()
 
     def kill(self, workload: str) -> None:
         """End one ready replica with what is in it; another is started in its place."""
@@ -207,10 +207,6 @@ class RequestTwin:
     def fail(self, workload: str, percent: float) -> None:
         """Let that share of the answers be errors."""
         self._workloads[self._place[workload]].errors = percent / 100.0
-
-    def _calls_by_source(self) -> dict[str, tuple[Call, ...]]:
-        sources = (GATEWAY, *(station.workload for station in self._model.stations))
-        return {source: self._model.calls_of(source) for source in sources}
 
     def _at(self, at_s: float, act: Callable[..., None], *arguments: object) -> None:
         heapq.heappush(self._events, (at_s, next(self._order), act, arguments))
@@ -354,7 +350,7 @@ class RequestTwin:
         return call.source, call.service, self._workloads[pending.w].station.workload
 
     def _passed_by(self, pending: _Pending) -> Passed:
-        return self._passed.setdefault(self._key(pending), Passed())
+        return self._passed[self._key(pending)]
 
     def _state(self, here: _Workload) -> WorkloadSample:
         shares = []

@@ -75,7 +75,7 @@ class Trial:
     def _put(self, situation: Situation, view: PlanningView) -> None:
         """Put all meshes into the situation."""
         fluid, raw = self._fluid, situation.raw
-        fluid.reset(slice(None))
+        fluid.reset()
         fluid.weights[:] = situation.weights
         for w, station in enumerate(self._encoding.model.stations):
             row = STATIONS + PER_RAW * w

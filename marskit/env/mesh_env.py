@@ -100,6 +100,7 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             model, goals = demo()
         self.render_mode = render_mode
         self._vector = MeshVectorEnv(model, goals, 1, settings=settings)
+        self._workloads = [station.workload for station in model.stations]
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
 
@@ -147,11 +148,8 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         fluid, run = self._vector.fluid, self._vector.run
         return {
-            "terms": dict(zip(TERMS, (float(term) for term in run.terms[:, 0]), strict=True)),
-            "replicas": {
-                station.workload: int(count)
-                for station, count in zip(fluid.model.stations, fluid.desired[:, 0], strict=True)
-            },
+            "terms": dict(zip(TERMS, run.terms[:, 0].tolist(), strict=True)),
+            "replicas": dict(zip(self._workloads, fluid.desired[:, 0].tolist(), strict=True)),
             "actions_executed": int(run.actions[0]),
         }
 

@@ -1,6 +1,7 @@
 """One control period of many meshes: what is asked, what the shield leaves of it, and what comes of that."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -55,8 +56,8 @@ class Run(NamedTuple):
 
     rates: Floats
     """(T + 1, N) requests per second at the beginning of every period."""
-    period: Whole
-    """(N,) periods so far."""
+    ready: Whole
+    """(W, N) replicas that were ready at the beginning of the period."""
     since: Whole
     """(W, N) periods since the number of replicas last changed."""
     raw: Floats
@@ -75,6 +76,22 @@ class Run(NamedTuple):
     """(N, size)"""
 
 
+class Everything(NamedTuple):
+    """All that a step reads and writes."""
+
+    structure: Structure
+    parameters: Parameters
+    codes: Codes
+    prices: Prices
+    state: State
+    desired: Whole
+    """(W, N) replicas that there are to be."""
+    weights: Floats
+    """(E, N) the share of its call that every edge gets."""
+    flow: Flow
+    run: Run
+
+
 @inline
 def _normal(noise: NDArray[np.uint64], i: int) -> float:
     """A nearly normal number with mean 0 and variance 1: the sum of four uniform ones (xorshift64)."""
@@ -89,7 +106,7 @@ def _normal(noise: NDArray[np.uint64], i: int) -> float:
     return (total - 2.0) * 1.7320508075688772
 
 
-@jit
+@inline
 def _decide(
     c: Codes,
     p: Parameters,
@@ -147,7 +164,7 @@ def _decide(
         run.actions[i] = executed
 
 
-@jit
+@inline
 def _measure(
     s: Structure,
     c: Codes,
@@ -157,7 +174,6 @@ def _measure(
     prices: Prices,
     run: Run,
     period_s: float,
-    ready_before: Whole,
     begin: int,
     end: int,
 ) -> None:
@@ -180,7 +196,7 @@ def _measure(
         for w in range(stations):
             row = STATIONS + PER_RAW * w
             busy = flow.busy[w, i]
-            steady = state.ready[w, i] == ready_before[i - begin, w]
+            steady = state.ready[w, i] == run.ready[w, i]
             run.raw[row + BUSY, i] = 0.5 * (busy + run.last[w, i]) if steady else busy
             run.last[w, i] = busy
             run.raw[row + DESIRED, i] = desired[w, i]
@@ -232,33 +248,32 @@ def encode_all(
 
 @jit
 def step(
-    s: Structure,
-    p: Parameters,
-    c: Codes,
-    prices: Prices,
-    state: State,
-    desired: Whole,
-    weights: Floats,
-    flow: Flow,
-    run: Run,
+    packed: Sequence[Everything],
     action: NDArray[np.float32],
+    period: int,
     tick: int,
     ticks: int,
     tick_s: float,
     first: int,
     last: int,
 ) -> None:
-    """Carry out (N, A) actions in the meshes `first` to `last`, let a control period pass, and measure."""
-    stations = c.most.shape[0]
-    load, before = np.zeros(stations), np.zeros((last - first, stations), np.int64)
-    begin, end = np.zeros(last), np.zeros(last)
+    """Carry out (N, A) actions in the meshes `first` to `last`, let a control period pass, and measure.
+
+    Args:
+        packed: What is read and written, see `jit.packed`.
+        action: What is asked for.
+        period: How many periods of the episode are over.
+        tick: How many ticks have passed since the beginning of time.
+        ticks: How many a period has.
+        tick_s: Their length in real seconds.
+        first: The first mesh.
+        last: The one behind the last.
+    """
+    s, p, c, prices, state, desired, weights, flow, run = packed[0]
+    load = np.zeros(c.most.shape[0])
     _decide(c, p, state, desired, weights, run, action, load, tick, tick_s, first, last)
-    for i in range(first, last):
-        for w in range(stations):
-            before[i - first, w] = state.ready[w, i]
-        begin[i] = run.rates[run.period[i], i]
-        end[i] = run.rates[run.period[i] + 1, i]
-        run.period[i] += 1
+    run.ready[:, first:last] = state.ready[:, first:last]
+    begin, end = run.rates[period], run.rates[period + 1]
     advance(s, p, state, weights, begin, end, tick, ticks, tick_s, flow, first, last)
-    _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, before, first, last)
+    _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, first, last)
     encode_all(c, run.raw, weights, load, run.observation, first, last)

@@ -20,14 +20,14 @@ from marskit.env.encoding import (
     RATE_2,
     READY,
     STATIONS,
-    encode,
     encoding,
 )
 from marskit.env.loads import random_rates
-from marskit.env.step import TERMS, Prices, Run, step
+from marskit.env.step import TERMS, Everything, Prices, Run, encode_all, step
 from marskit.mapek.shield_rules import ShieldLimits
-from marskit.mesh.simulator.arrays import Floats, Whole
+from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
+from marskit.mesh.simulator.jit import packed
 from marskit.mesh.simulator.model import TwinModel
 
 TICKS = 10
@@ -90,7 +90,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         stations, periods = len(model.stations), self.settings.periods
         self.run = Run(
             rates=np.zeros((periods + 1, n)),
-            period=np.zeros(n, np.int64),
+            ready=np.zeros((stations, n), np.int64),
             since=np.zeros((stations, n), np.int64),
             raw=np.zeros((self.encoding.raw_size, n)),
             last=np.zeros((stations + 4, n)),
@@ -100,6 +100,21 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             reward=np.zeros(n),
             observation=np.zeros((n, size), np.float32),
         )
+        fluid = self.fluid
+        self._everything = packed(
+            Everything(
+                fluid.structure,
+                fluid.parameters,
+                self.encoding.codes,
+                self.prices,
+                fluid.state,
+                fluid.desired,
+                fluid.weights,
+                fluid.flow,
+                self.run,
+            )
+        )
+        self.period = 0
         self._load = np.zeros(stations)
         self._entering = (self.encoding.codes.call_source < 0)[:, None]
         self._seed(seed)
@@ -117,7 +132,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             seed = seed[0]
         if seed is not None:
             self._seed(seed)
-        self._begin(np.arange(self.num_envs), (options or {}).get("rates"))
+        self._begin((options or {}).get("rates"))
         return self.run.observation.copy(), {}
 
     def step(
@@ -130,17 +145,15 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         else:
             list(self._threads.map(lambda chunk: self._advance(actions, *chunk), self._chunks))
         self.fluid.tick += TICKS
-        rewards = self.run.reward.copy()
-        ended = self.run.period >= self.settings.periods
-        info: dict[str, Any] = {}
-        observation = self.run.observation.copy()
-        if ended.any():
-            info["final_obs"] = observation.copy()
-            info["_final_obs"] = ended
-            which = np.flatnonzero(ended)
-            self._begin(which, None)
-            observation[which] = self.run.observation[which]
-        return observation, rewards, np.zeros(self.num_envs, bool), ended, info
+        self.period += 1
+        reward, info = self.run.reward.copy(), {}
+        terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        if self.period == self.settings.periods:
+            # All began together, so all end together.
+            truncated[:] = True
+            info = {"final_obs": self.run.observation.copy(), "_final_obs": truncated.copy()}
+            self._begin(None)
+        return self.run.observation.copy(), reward, terminated, truncated, info
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads."""
@@ -149,65 +162,40 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
 
     def _advance(self, actions: NDArray[np.float32], first: int, last: int) -> None:
         fluid = self.fluid
-        step(
-            fluid.structure,
-            fluid.parameters,
-            self.encoding.codes,
-            self.prices,
-            fluid.state,
-            fluid.desired,
-            fluid.weights,
-            fluid.flow,
-            self.run,
-            actions,
-            fluid.tick,
-            TICKS,
-            fluid.tick_s,
-            first,
-            last,
-        )
+        step(self._everything, actions, self.period, fluid.tick, TICKS, fluid.tick_s, first, last)
 
     def _seed(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         # Never 0, which xorshift would not leave.
         self.run.noise[:] = self._rng.integers(1, 2**63, self.num_envs).astype(np.uint64)
 
-    def _begin(self, which: Whole, rates: Floats | None) -> None:
-        """Put the meshes `which` at the beginning of a new episode."""
-        run, fluid = self.run, self.fluid
-        fluid.reset(which)
+    def _begin(self, rates: Floats | None) -> None:
+        """Put all meshes at the beginning of a new episode."""
+        run, fluid, n = self.run, self.fluid, self.num_envs
+        fluid.reset()
         drawn, nominal, spread = fluid.parameters, self._nominal, self.settings.spread
         for part, usual in (
             (drawn.service_s, nominal.service_s),
             (drawn.hop_s, nominal.hop_s),
             (drawn.start_s, nominal.start_s),
         ):
-            factors = self._rng.uniform(1.0 - spread, 1.0 + spread, (len(usual), len(which)))
-            part[:, which] = usual[:, which] * factors
+            part[:] = usual * self._rng.uniform(1.0 - spread, 1.0 + spread, usual.shape)
         # One factor for all calls of a mesh, so that none becomes more frequent than another.
-        factors = self._rng.uniform(1.0 - spread, 1.0 + spread, len(which))
-        part = nominal.per_request[:, which] * factors
-        drawn.per_request[:, which] = np.where(
-            self._entering, nominal.per_request[:, which], np.minimum(part, 1.0)
-        )
-        lowest, highest = 0.1 * self.capacity_per_s, 2.4 * self.capacity_per_s
-        for i in which:
-            run.rates[:, i] = (
-                random_rates(self._rng, self.settings.periods, lowest, highest)
-                if rates is None
-                else rates[:, i]
-            )
-        run.period[which] = 0
-        run.since[:, which] = 1000
-        run.raw[:, which] = 0.0
-        run.last[:, which] = 0.0
-        initial = fluid.desired[:, which]
-        run.raw[[RATE, RATE_1, RATE_2], which[:, None]] = run.rates[0, which][:, None]
-        run.raw[STATIONS + DESIRED :: PER_RAW, which] = initial
-        run.raw[STATIONS + READY :: PER_RAW, which] = initial
-        for i in which:
-            encode(self.encoding.codes, run.raw, fluid.weights, int(i), self._load, run.observation)
-        run.last[-4, which] = run.rates[0, which] * self.settings.period_s
+        part = nominal.per_request * self._rng.uniform(1.0 - spread, 1.0 + spread, n)
+        drawn.per_request[:] = np.where(self._entering, nominal.per_request, np.minimum(part, 1.0))
+        if rates is None:
+            lowest, highest = 0.1 * self.capacity_per_s, 2.4 * self.capacity_per_s
+            for i in range(n):
+                run.rates[:, i] = random_rates(self._rng, self.settings.periods, lowest, highest)
+        else:
+            run.rates[:] = rates
+        self.period = 0
+        run.since[:] = 1000
+        run.raw[:] = run.last[:] = 0.0
+        run.raw[[RATE, RATE_1, RATE_2]] = run.rates[0]
+        run.raw[STATIONS + DESIRED :: PER_RAW] = run.raw[STATIONS + READY :: PER_RAW] = fluid.desired
+        encode_all(self.encoding.codes, run.raw, fluid.weights, self._load, run.observation, 0, n)
+        run.last[-4] = run.rates[0] * self.settings.period_s
 
 
 def _capacity_per_s(model: TwinModel) -> float:

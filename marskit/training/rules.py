@@ -60,7 +60,7 @@ class HpaRule:
         codes = env.encoding.codes
         wanted = np.clip(wanted, codes.least[:, None], codes.most[:, None])
         window = max(1, round(self.stabilisation_s / (env.settings.period_s * env.settings.speed)))
-        if int(env.run.period.max()) == 0:
+        if env.period == 0:
             self._recent.clear()
         self._recent.append(wanted)
         while len(self._recent) > window:

@@ -13,6 +13,8 @@ from marskit.mesh.simulator.queueing import stationary
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+Places = NDArray[np.int32]
+"""Where in a table; no wider than vectors of them can be computed."""
 
 GRID = 96
 """Points of the tables by utilisation."""
@@ -36,7 +38,8 @@ class Structure(NamedTuple):
     skew3: Floats
     """(W,) third central moment of the service time over its cubed mean."""
     busy_of: Floats
-    """(W * (R + 1) * STEPS,) utilisation by the number of requests in steps of m / PER_WORKER, flat."""
+    """(W * (R + 1) * STEPS * 2,) utilisation by the number of requests in steps of m / PER_WORKER, and its
+    rise to the next step; flat."""
     waiting_of: Floats
     """(W, R + 1, GRID) stationary number of waiting requests by utilisation from 0 to 1."""
     must_wait_of: Floats
@@ -138,7 +141,7 @@ def _third_moment(station: Station) -> float:
 @cache
 def _tables(workers: int, cv: float, balancer: Balancer, most: int) -> tuple[Floats, Floats, Floats]:
     """`busy_of`, `waiting_of` and `must_wait_of` of one kind of station."""
-    busy_of = np.zeros((most + 1, STEPS))
+    busy_of = np.zeros((most + 1, STEPS, 2))
     waiting_of, must_wait_of = np.zeros((most + 1, GRID)), np.zeros((most + 1, GRID))
     # Finer towards 1, where the number of requests grows without bound.
     fine = 1.0 - np.geomspace(1.0, 1e-4, 400)
@@ -148,8 +151,9 @@ def _tables(workers: int, cv: float, balancer: Balancer, most: int) -> tuple[Flo
             stationary(rho, replicas=replicas, workers=workers, cv=cv, balancer=balancer) for rho in fine
         ]
         inside = m * fine + np.array([state.waiting for state in states])
-        busy_of[replicas] = np.interp(np.arange(STEPS) * m / PER_WORKER, inside, fine)
-        busy_of[replicas, -1] = 1.0
+        busy_of[replicas, :, 0] = np.interp(np.arange(STEPS) * m / PER_WORKER, inside, fine)
+        busy_of[replicas, -1, 0] = 1.0
+        busy_of[replicas, :-1, 1] = np.diff(busy_of[replicas, :, 0])
         levels = np.minimum(np.linspace(0.0, 1.0, GRID), HIGHEST)
         settled = [
             stationary(rho, replicas=replicas, workers=workers, cv=cv, balancer=balancer) for rho in levels

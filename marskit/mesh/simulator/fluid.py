@@ -56,17 +56,15 @@ class Fluid:
         )
         self._initial = np.array([s.replicas for s in model.stations], np.int64)
         self._shares = arrays.weights(model)
-        self.reset(slice(None))
+        self.reset()
 
-    def reset(self, which: slice | Whole) -> None:
-        """Put these meshes back to the model's beginning: empty, all replicas ready."""
-        self.desired[:, which] = self.state.ready[:, which] = self._initial[:, None]
-        self.weights[:, which] = self._shares[:, None]
-        self.state.inside[:, which] = 0.0
-        self.state.starting[:, :, which] = 0
-        self.state.failing[:, which] = 0.0
-        self.state.slowdown[:, which] = 1.0
-        self.state.errors[:, which] = 0.0
+    def reset(self) -> None:
+        """Put all meshes back to the model's beginning: empty, all replicas ready."""
+        self.desired[:] = self.state.ready[:] = self._initial[:, None]
+        self.weights[:] = self._shares[:, None]
+        self.state.inside[:] = self.state.failing[:] = self.state.errors[:] = 0.0
+        self.state.starting[:] = 0
+        self.state.slowdown[:] = 1.0
 
     def scale(self, station: int, mesh: int, replicas: int) -> None:
         """Set how many replicas there are to be in one mesh; see `kernel.scale` for what goes first."""

@@ -5,12 +5,13 @@ then needs none of it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 HAS_NUMBA = find_spec("numba") is not None
 # Nothing here makes a NaN or an infinity, so the compiler need not look out for them.
@@ -45,6 +46,19 @@ def shared(function: F) -> F:
         else:
             _waiting.append(function)
     return function
+
+
+def packed(parts: T) -> Sequence[T]:
+    """The parts as `packed(parts)[0]`, to be handed to compiled code again and again.
+
+    A tuple of arrays is unpacked array by array at every call, which takes longer than a step of one mesh. A
+    list that compiled code has made is handed over as it is.
+    """
+    if not HAS_NUMBA:
+        return [parts]
+    from marskit.mesh.simulator.packing import pack
+
+    return cast("Sequence[T]", pack(parts))
 
 
 def _numba() -> Any:

@@ -13,8 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marskit.mesh.simulator.arrays import GRID, PER_WORKER, STEPS, Floats, Parameters, Structure, Whole
-from marskit.mesh.simulator.jit import jit, shared
+from marskit.mesh.simulator.arrays import (
+    GRID,
+    PER_WORKER,
+    STEPS,
+    Floats,
+    Parameters,
+    Places,
+    Structure,
+    Whole,
+)
+from marskit.mesh.simulator.jit import inline, jit, shared
 
 BLOCK = 32
 """Meshes computed side by side."""
@@ -24,7 +33,10 @@ _TINY = 1e-9
 _INSIDE, _ROOM, _MOST, _PER_MOST, _SCALE, _LIMIT, _SETTLED, _PER_MUST = (row * BLOCK for row in range(8))
 _SERVICE, _SERVICE2, _SERVICE3 = (row * BLOCK for row in range(8, 11))
 _CAME, _GONE, _OVER, _BUSY, _M1, _M2, _M3 = (row * BLOCK for row in range(11, 18))
-_ROWS = 18
+_PART, _LOW, _RISE = (row * BLOCK for row in range(18, 21))
+# What is passed on once a station is done, in rows that it needs no more.
+_GOING, _FAILING, _SHARE = _PART, _LOW, _RISE
+_ROWS = 21
 
 
 class State(NamedTuple):
@@ -82,14 +94,14 @@ def scale(state: State, w: int, i: int, change: int, ticks: int, tick: int) -> N
     state.ready[w, i] += change
 
 
-@jit
+@inline
 def _settle(
     s: Structure,
     p: Parameters,
     state: State,
     flow: Floats,
     x: Floats,
-    rows: Whole,
+    rows: Places,
     w: int,
     tick_s: float,
     begin: int,
@@ -103,7 +115,7 @@ def _settle(
         service = p.service_s[w, i] * state.slowdown[w, i]
         m = max(r * s.workers[w], _TINY)
         most = m * tick_s / service
-        rows[b] = (w * s.waiting_of.shape[1] + r) * STEPS
+        rows[b] = 2 * (w * s.waiting_of.shape[1] + r) * STEPS
         x[_ROOM + b] = m
         x[_MOST + b] = most
         x[_PER_MOST + b] = 1.0 / most
@@ -120,20 +132,37 @@ def _settle(
         x[_SERVICE3 + b] = s.skew3[w] * service * service * service
 
 
-@jit
+@inline
 def _turn(
-    x: Floats, rows: Whole, busy_of: Floats, flow: Floats, w: int, t: int, n: int, tick_s: float
+    x: Floats,
+    rows: Places,
+    places: Places,
+    busy_of: Floats,
+    flow: Floats,
+    w: int,
+    t: int,
+    n: int,
+    tick_s: float,
 ) -> None:
-    """One tick of one station in a block of meshes: `flow` holds what comes, and afterwards what goes."""
+    """One tick of one station in a block of meshes: `flow` holds what comes, and afterwards what goes.
+
+    Three loops, for the compiler makes vectors of the first and the last, but not of looking things up.
+    """
+    passing = flow[w, t]
     for b in range(n):
-        inside, came, most, scale = x[_INSIDE + b], flow[w, t, b], x[_MOST + b], x[_SCALE + b]
+        at = min(x[_INSIDE + b] * x[_SCALE + b], STEPS - 1.001)
+        j = np.int32(at)
+        places[b] = rows[b] + 2 * j
+        x[_PART + b] = at - j
+    for b in range(n):
+        x[_LOW + b] = busy_of[places[b]]
+        x[_RISE + b] = busy_of[places[b] + 1]
+    for b in range(n):
+        inside, came, most, rise = x[_INSIDE + b], passing[b], x[_MOST + b], x[_RISE + b]
         here = inside + came
         # Backward Euler with one Newton step on inside + most * utilisation(inside) = here.
-        at = min(inside * scale, STEPS - 1.001)
-        j = int(at)
-        low = busy_of[rows[b] + j]
-        rise = busy_of[rows[b] + j + 1] - low
-        guess = inside - (inside + most * (low + (at - j) * rise) - here) / (1.0 + most * rise * scale)
+        excess = inside + most * (x[_LOW + b] + x[_PART + b] * rise) - here
+        guess = inside - excess / (1.0 + most * rise * x[_SCALE + b])
         gone = max(0.0, min(most, here - max(0.0, guess)))
         left = here - gone
         over = max(0.0, left - x[_LIMIT + b])
@@ -157,34 +186,50 @@ def _turn(
         x[_M1 + b] += gone * k1
         x[_M2 + b] += gone * (k2 + square)
         x[_M3 + b] += gone * (k3 + k1 * (3.0 * k2 + square))
-        flow[w, t, b] = gone
+        passing[b] = gone
 
 
-@jit
+@inline
 def _pass_on(
-    s: Structure, p: Parameters, state: State, weights: Floats, flow: Floats, w: int, begin: int, n: int
+    s: Structure,
+    p: Parameters,
+    state: State,
+    weights: Floats,
+    x: Floats,
+    flow: Floats,
+    w: int,
+    begin: int,
+    n: int,
 ) -> None:
     """Send what station `w` has served to those it calls, retries included."""
     for b in range(n):
-        i = begin + b
-        going = 1.0 - state.errors[w, i]
-        for k in range(s.call_from[w + 1], s.call_from[w + 2]):
-            failing = 0.0
-            for e in range(s.edge_from[k], s.edge_from[k + 1]):
-                failing += weights[e, i] * state.failing[s.edge_to[e], i]
-            tries = 1.0
-            if s.attempts[k] > 0.0 and failing > 0.0:
-                in_vain = failing ** (s.attempts[k] + 1.0)
-                tries = (1.0 - in_vain) / (1.0 - failing) if failing < 1.0 else s.attempts[k] + 1.0
-                failing = in_vain
-            for e in range(s.edge_from[k], s.edge_from[k + 1]):
-                to, share = s.edge_to[e], going * p.per_request[k, i] * weights[e, i] * tries
-                for t in range(flow.shape[1]):
-                    flow[to, t, b] += flow[w, t, b] * share
-            going *= 1.0 - p.per_request[k, i] * failing
+        x[_GOING + b] = 1.0 - state.errors[w, begin + b]
+    for k in range(s.call_from[w + 1], s.call_from[w + 2]):
+        first, last = s.edge_from[k], s.edge_from[k + 1]
+        for b in range(n):
+            x[_FAILING + b] = 0.0
+            x[_SHARE + b] = x[_GOING + b] * p.per_request[k, begin + b]
+        for e in range(first, last):
+            for b in range(n):
+                x[_FAILING + b] += weights[e, begin + b] * state.failing[s.edge_to[e], begin + b]
+        if s.attempts[k] > 0.0:
+            for b in range(n):
+                failing = x[_FAILING + b]
+                if failing > 0.0:
+                    in_vain = failing ** (s.attempts[k] + 1.0)
+                    tries = (1.0 - in_vain) / (1.0 - failing) if failing < 1.0 else s.attempts[k] + 1.0
+                    x[_SHARE + b] *= tries
+                    x[_FAILING + b] = in_vain
+        for e in range(first, last):
+            for t in range(flow.shape[1]):
+                going, coming = flow[w, t], flow[s.edge_to[e], t]
+                for b in range(n):
+                    coming[b] += going[b] * (x[_SHARE + b] * weights[e, begin + b])
+        for b in range(n):
+            x[_GOING + b] *= 1.0 - p.per_request[k, begin + b] * x[_FAILING + b]
 
 
-@jit
+@inline
 def _note(
     s: Structure, state: State, x: Floats, out: Flow, lost: Floats, w: int, ticks: int, begin: int, n: int
 ) -> None:
@@ -206,7 +251,7 @@ def _note(
         lost[w, b] = refused + (1.0 - refused) * state.errors[w, i]
 
 
-@jit
+@inline
 def _conclude(
     s: Structure,
     p: Parameters,
@@ -278,7 +323,7 @@ def _conclude(
         out.answer[w, 2, i] = k3
 
 
-@jit
+@inline
 def _enter(
     s: Structure,
     p: Parameters,
@@ -336,9 +381,9 @@ def advance(
         last: The one behind the last.
     """
     stations, depth = s.workers.shape[0], state.starting.shape[1]
-    x, rows = np.zeros(_ROWS * BLOCK), np.zeros(BLOCK, np.int64)
-    flow, lost = np.zeros((stations, ticks, BLOCK)), np.zeros((stations, BLOCK))
-    entered = np.zeros(BLOCK)
+    x, rows, places = np.empty(_ROWS * BLOCK), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    flow, lost = np.empty((stations, ticks, BLOCK)), np.empty((stations, BLOCK))
+    entered = np.empty(BLOCK)
     for begin in range(first, last, BLOCK):
         n = min(last - begin, BLOCK)
         _enter(s, p, weights, rate_from, rate_to, flow, entered, tick_s, begin, n)
@@ -354,9 +399,9 @@ def advance(
                         state.ready[w, i] += state.starting[w, slot, i]
                         state.starting[w, slot, i] = 0
                         _settle(s, p, state, flow, x, rows, w, tick_s, begin, b, b + 1)
-                _turn(x, rows, s.busy_of, flow, w, t, n, tick_s)
+                _turn(x, rows, places, s.busy_of, flow, w, t, n, tick_s)
             _note(s, state, x, out, lost, w, ticks, begin, n)
-            _pass_on(s, p, state, weights, flow, w, begin, n)
+            _pass_on(s, p, state, weights, x, flow, w, begin, n)
         for w in range(stations - 1, -1, -1):
             _conclude(s, p, state, weights, out, lost, entered, w, begin, n)
         for k in range(s.call_from[1]):

@@ -1,7 +1,8 @@
 """Planners on loads that no policy was trained or chosen on: six random shapes, several seeds each.
 
 Run: `python -m benchmarks.learned` (the twin, about fifteen minutes), or with `--mesh envoy --seeds 2
---shapes 3` on the real mesh (about half an hour). Report and numbers are left in the folder `held-out`.
+--shapes 3` on the real mesh, the twin beside it (about half an hour). Report and numbers are left in the
+folder `held-out`.
 """
 
 import argparse
@@ -97,6 +98,24 @@ def draw(folder: Path, shapes: Sequence[str], duration_s: int) -> list[str]:
 
 def measure(scenarios: Sequence[str], mesh: str, seeds: tuple[int, ...], out: Path) -> int:
     planners = (*RIVALS, *FRONT) if mesh == "twin" else ON_ENVOY
+    measured = run(planners, scenarios, seeds, mesh, out)
+    if measured is None:
+        return 1
+    stamp = {"command": "python -m benchmarks.learned", "mesh": mesh, "drawn with": str(DRAWN_WITH)}
+    (out / "report.html").write_text(page(summarise(measured), measured, stamp), encoding="utf-8")
+    found = figures(measured, mesh)
+    if mesh == "envoy":
+        simulated = run(planners, scenarios, seeds, "twin", out / "twin")
+        if simulated is None:
+            return 1
+        found += [*figures(simulated, "twin beside it"), *agreement(simulated, measured)]
+    return show(f"Held-out loads on the {mesh}", found)
+
+
+def run(
+    planners: Sequence[str], scenarios: Sequence[str], seeds: tuple[int, ...], mesh: str, out: Path
+) -> list[Measured] | None:
+    """Run the grid and keep its numbers in `out`; None, with the reasons told, when a run failed."""
     jobs = list(grid(planners, scenarios, seeds, Settings(mesh=mesh, runs=out / "runs")))
     done: list[str] = []
 
@@ -113,25 +132,14 @@ def measure(scenarios: Sequence[str], mesh: str, seeds: tuple[int, ...], out: Pa
     measured = [r for r in results if isinstance(r, Measured) and (r.scenario, r.seed) not in broken]
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out, measured)
-    if broken:
-        return 1
-    stamp = {"command": "python -m benchmarks.learned", "mesh": mesh, "drawn with": str(DRAWN_WITH)}
-    (out / "report.html").write_text(page(summarise(measured), measured, stamp), encoding="utf-8")
-    return show(f"Held-out loads on the {mesh}", figures(measured, mesh))
+    return None if broken else measured
 
 
 def figures(measured: Sequence[Measured], mesh: str) -> list[Figure]:
-    means = {
-        planner: (
-            float(np.mean([m.violation_minutes for m in measured if m.planner == planner])),
-            float(np.mean([m.replica_minutes for m in measured if m.planner == planner])),
-            float(np.mean([m.utility_per_s for m in measured if m.planner == planner])),
-        )
-        for planner in dict.fromkeys(m.planner for m in measured)
-    }
+    means = means_of(measured)
     found = [
         Figure(
-            planner,
+            planner if mesh in DURATION_S else f"{planner}, {mesh}",
             f"{violations:.2f} violation minutes, {replicas:.1f} replica-minutes, utility {utility:.2f}/s",
             "",
             None,
@@ -169,14 +177,49 @@ def figures(measured: Sequence[Measured], mesh: str) -> list[Figure]:
     return found
 
 
-def agreement(twin: Sequence[Measured], envoy: Sequence[Measured]) -> float:
-    """Kendall's tau between the rankings of the planners that both have, by violation minutes."""
-    names = [n for n in dict.fromkeys(m.planner for m in envoy) if any(m.planner == n for m in twin)]
-    means = [
-        [float(np.mean([m.violation_minutes for m in runs if m.planner == name])) for name in names]
-        for runs in (twin, envoy)
+def means_of(measured: Sequence[Measured]) -> dict[str, tuple[float, float, float]]:
+    """By planner: violation minutes, replica-minutes, utility per second."""
+    return {
+        planner: (
+            float(np.mean([m.violation_minutes for m in measured if m.planner == planner])),
+            float(np.mean([m.replica_minutes for m in measured if m.planner == planner])),
+            float(np.mean([m.utility_per_s for m in measured if m.planner == planner])),
+        )
+        for planner in dict.fromkeys(m.planner for m in measured)
+    }
+
+
+def agreement(twin: Sequence[Measured], envoy: Sequence[Measured]) -> list[Figure]:
+    """How far the twin and the real mesh say the same of the same planners on the same loads."""
+    simulated, real = means_of(twin), means_of(envoy)
+    names = list(real)
+    tau = kendall_tau([simulated[n][0] for n in names], [real[n][0] for n in names])
+    by_utility = kendall_tau([simulated[n][2] for n in names], [real[n][2] for n in names])
+    signs = {
+        f"{policy} against {rival}": (
+            simulated[policy][2] - simulated[rival][2],
+            real[policy][2] - real[rival][2],
+        )
+        for policy in ("ppo", "sac")
+        for rival in names
+        if rival not in ("ppo", "sac")
+    }
+    same = [name for name, (there, here) in signs.items() if there * here > 0]
+    found = [
+        Figure(f"utility of {name}", f"{there:+.2f}/s on the twin, {here:+.2f}/s on the real mesh", "", None)
+        for name, (there, here) in signs.items()
     ]
-    return kendall_tau(*means)
+    return [
+        *found,
+        Figure(
+            "differences of the same sign",
+            f"{len(same)} of {len(signs)}",
+            "all",
+            len(same) == len(signs),
+        ),
+        Figure("Kendall's tau of the ranking by violation minutes", f"{tau:.2f}", "0.8", tau >= 0.8),
+        Figure("Kendall's tau of the ranking by utility", f"{by_utility:.2f}", "", None),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The only place that chooses adapters and puts a run together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from marskit import services
+from marskit.agents.preview import TwinPreview
 from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from marskit.mesh.simulator.card import Card
     from marskit.mesh.simulator.engine import Engine
     from marskit.mesh.simulator.model import TwinModel
+
+
+ENGINE_ERROR_PERCENT = 5.0
+"""By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
+points; `python -m benchmarks.twin` measures 2.3 %."""
 
 
 async def build(settings: Settings) -> Controller:
@@ -65,9 +71,21 @@ async def build(settings: Settings) -> Controller:
         period_s=period_s,
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
+        guard=settings.guard,
+    )
+    preview = TwinPreview(
+        lambda: _twin_and_errors(settings, config), context.goals, period_s=period_s, speed=scenario.speed
     )
     knowledge = ParquetKnowledge(settings.runs)
-    return Controller(mesh, load, knowledge, parameters, shield=Shield(ShieldLimits()), clock=clock)
+    return Controller(
+        mesh,
+        load,
+        knowledge,
+        parameters,
+        shield=Shield(ShieldLimits()),
+        clock=clock,
+        preview=preview if settings.preview else None,
+    )
 
 
 # Each imports its own adapters: neither has to wait until what only the other needs is loaded.
@@ -116,6 +134,23 @@ def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
     from marskit.mesh.simulator.compile import twin_model
 
     return twin_model(config, _card(settings, config))
+
+
+def _twin_and_errors(
+    settings: Settings, config: MeshConfig
+) -> "tuple[TwinModel, Mapping[str, float | None]]":
+    """The mesh as the twin sees it, and how far its p95 is off, in percent and by service."""
+    from marskit.mesh.simulator.compile import twin_model
+
+    card = _card(settings, config)
+    model = twin_model(config, card)
+    errors: dict[str, float | None] = (
+        {held.service: held.p95_error_percent for held in card.held_out} if card else {}
+    )
+    if settings.mesh == "twin":
+        # The same model on both sides: what is off is one engine against the other.
+        errors = dict.fromkeys({station.service for station in model.stations}, ENGINE_ERROR_PERCENT)
+    return model, errors
 
 
 def _card(settings: Settings, config: MeshConfig) -> "Card | None":

@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     loop.add_argument("--period", type=float, metavar="SECONDS", help="default: 15 s of the scenario's time")
     loop.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    loop.add_argument(
+        "--no-guard", action="store_true", help="leave actions be whose effect is worse than predicted"
+    )
     _add_runs(loop, default=Path("runs"))
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
@@ -244,6 +247,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         card=parsed.card,
         planner=parsed.planner,
         mode=Mode(parsed.mode),
+        guard=not parsed.no_guard,
         seed=parsed.seed,
         period_s=parsed.period,
         sample_s=parsed.sample,
@@ -381,6 +385,9 @@ def _compare(parsed: argparse.Namespace) -> int:
         manifests=tuple(parsed.manifests),
         mapping=parsed.mapping,
         card=parsed.card,
+        # Planners are what is compared: nobody corrects them, and nobody reads their predictions.
+        preview=False,
+        guard=False,
     )
     try:
         seeds = tuple(int(seed) for seed in _names(parsed.seeds))

@@ -1,11 +1,13 @@
-"""What a planner is: the contract that students, baselines and learned policies all meet."""
+"""What a planner is: the contract that students, baselines and learned policies all meet; and what-ifs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan
+from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction
 from marskit.domain.topology import Topology
 
 
@@ -47,4 +49,31 @@ class Planner(Protocol):
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """A plan, whose `actions` and `shield` the shield fills in later."""
+        ...
+
+
+class Preview(Protocol):
+    """Tells what would come of actions, whoever thought of them."""
+
+    @property
+    def unavailable(self) -> str | None:
+        """One sentence on why nothing can be predicted for this mesh; None if it can."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the loads that were seen."""
+        ...
+
+    def load(self) -> None:
+        """Load what predicting needs; takes a second or more, so it is called in a thread."""
+        ...
+
+    def predict(
+        self, plans: Sequence[tuple[Action, ...]], service: str, view: PlanningView
+    ) -> tuple[Prediction | None, ...]:
+        """What is expected of each plan for `service`, which users call.
+
+        None for a plan with actions that cannot be simulated, and for all while nothing has come in yet or
+        not everything is loaded.
+        """
         ...

@@ -45,6 +45,10 @@ class Settings:
     """None picks a free one."""
     locust_workers: int = 0
     """Locust worker processes besides the master; 0 is one process that does both."""
+    preview: bool = True
+    """Whether effects are predicted in a twin of the mesh."""
+    guard: bool = True
+    """Whether actions whose effect is worse than predicted are taken back."""
     pace: float | None = None
     """How many seconds of the twin pass in a real one; None is as many as the machine can."""
 

@@ -28,6 +28,12 @@ _OUTCOME_STYLE = {
     Outcome.UNKNOWN: "yellow",
     Outcome.WITHHELD: "yellow",
 }
+_WHO = {
+    Origin.PLANNER: "",
+    Origin.PERSON: " by a person",
+    Origin.UNDO: " as an undo",
+    Origin.GUARD: " by the guard",
+}
 _SEVERITY_STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 
 COLUMNS = Text(
@@ -78,7 +84,7 @@ def cycle_line(cycle: Cycle) -> Text:
 
 def execution_lines(execution: Execution) -> Iterator[Text]:
     """What was done, by whom, how it ended, and the command that would do the same."""
-    who = {Origin.PLANNER: "", Origin.PERSON: " by a person", Origin.UNDO: " as an undo"}[execution.origin]
+    who = _WHO[execution.origin]
     yield Text.assemble(
         f"{_INDENT}{'action':<7}",
         (f"{execution.id}: {describe(execution.action)}{who}", "bold"),

@@ -7,12 +7,12 @@ decision comes before its end.
 
 import numpy as np
 
-from marskit.agents.situation import Observer, Situation, scalings, shift
+from marskit.agents.situation import HORIZON, Observer, Situation, current_shares, forecast, scalings, shift
 from marskit.agents.trial import Choice, Outcome, Trial
 from marskit.domain.actions import Action
 from marskit.domain.goals import Goals
 from marskit.domain.records import Candidate, Diagnosis, Plan
-from marskit.env.encoding import PER_RAW, RATE, RATE_1, READY, STATIONS, demand, encoding
+from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
@@ -21,10 +21,6 @@ from marskit.planning import PlanningView
 TARGETS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 STEPS = (-2, -1, 1, 2)
 SHIFTS = (-0.5, -0.1, 0.1, 0.5)
-HORIZON = 4
-"""Control periods."""
-DAMPING = 0.6
-"""How much of a trend is expected to go on from one period to the next (damped trend: Gardner 1985)."""
 SHOWN = 6
 """So many of the candidates are told, the best first."""
 
@@ -79,16 +75,12 @@ class Lookahead:
 
     def forecast(self, situation: Situation, view: PlanningView) -> Floats:
         """(horizon + 1,) requests per second from now on: the level and its damped trend."""
-        level, before = float(situation.raw[RATE, 0]), float(situation.raw[RATE_1, 0])
-        # What is seen is a mean over two periods, so its trend is already one period old.
-        ahead = 1.0 + np.cumsum(DAMPING ** np.arange(self._horizon + 1)) - 1.0
-        return np.asarray(np.clip(level + (level - before) * ahead, 0.3 * level, 2.0 * level + 1.0))
+        return forecast(situation, self._horizon)
 
     def _now(self, situation: Situation, view: PlanningView) -> Choice:
-        codes = self._encoding.codes
         return Choice(
             tuple(view.configuration.replicas_of(s.workload) for s in self._encoding.model.stations),
-            tuple(float(situation.weights[codes.edge_from[k], 0]) for k in codes.shifted),
+            current_shares(self._encoding, situation),
         )
 
     def _together(self, situation: Situation, now: Choice) -> list[Choice]:

@@ -25,6 +25,11 @@ from marskit.mapek.weights import apportion
 from marskit.mesh.simulator.arrays import Floats
 from marskit.planning import PlanningView
 
+HORIZON = 4
+"""Control periods that are looked ahead."""
+DAMPING = 0.6
+"""How much of a trend is expected to go on from one period to the next (damped trend: Gardner 1985)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -93,6 +98,20 @@ class Observer:
                 weights |= {d.workload: d.weight_percent for d in route.destinations if d.workload}
             shares += [weights[workload] / 100.0 for workload, _ in call.splits]
         return np.array(shares)[:, None]
+
+
+def forecast(situation: Situation, horizon: int) -> Floats:
+    """(horizon + 1,) requests per second from now on: the level and its damped trend."""
+    level, before = float(situation.raw[RATE, 0]), float(situation.raw[RATE_1, 0])
+    # What is seen is a mean over two periods, so its trend is already one period old.
+    ahead = 1.0 + np.cumsum(DAMPING ** np.arange(horizon + 1)) - 1.0
+    return np.asarray(np.clip(level + (level - before) * ahead, 0.3 * level, 2.0 * level + 1.0))
+
+
+def current_shares(encoding: Encoding, situation: Situation) -> tuple[float, ...]:
+    """The share of the first destination of every split."""
+    codes = encoding.codes
+    return tuple(float(situation.weights[codes.edge_from[k], 0]) for k in codes.shifted)
 
 
 def scalings(encoding: Encoding, view: PlanningView, replicas: Floats) -> tuple[Action, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isnan
 
 import numpy as np
 
@@ -13,12 +12,16 @@ from marskit.domain.records import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
-from marskit.mesh.simulator.latency import quantile_s, slow
+from marskit.mesh.simulator.jit import jit
+from marskit.mesh.simulator.latency import slow
 from marskit.planning import PlanningView
 
 TICKS = 10
 MOST = 64
 """Candidates simulated at once."""
+SEEN = slice(1, 3)
+"""The periods whose latency and errors are told: those in which the effect would be read, which is over two
+periods from when the new replicas have started."""
 BREACH_PRICE = 0.5
 """What a period in which the objective is missed costs, as a share of the load."""
 _SLOWED = 1.25
@@ -42,6 +45,7 @@ class Outcome:
     score: float
     """Utility per second, less the price of missing the objective."""
     utility_per_s: float
+    requests_per_s: float
     latency_p95_ms: float | None
     slow_percent: float
     failed_percent: float
@@ -51,18 +55,33 @@ class Outcome:
 class Trial:
     """Simulates joint actions from a situation on; as many at once as there are."""
 
-    def __init__(self, encoding: Encoding, goals: Goals, *, period_s: float) -> None:
+    def __init__(self, encoding: Encoding, goals: Goals, *, period_s: float, most: int = MOST) -> None:
         self._encoding = encoding
         self._goals = goals
         self._period_s = period_s
-        self._fluid = Fluid(encoding.model, goals, MOST, tick_s=period_s / TICKS)
+        self._fluid = Fluid(encoding.model, goals, most, tick_s=period_s / TICKS)
         self._allowed = min((1.0 - slo.quantile for slo in goals.slos), default=0.05)
 
+    def warm_up(self) -> None:
+        """Have everything compiled that `run` calls."""
+        none = np.zeros(self._fluid.n)
+        moments = self._fluid.advance(none, none, 1).moments
+        _quantiles_s(0.95, moments.copy(), 0, 1, np.zeros(1))
+
     def run(
-        self, situation: Situation, view: PlanningView, rates: Floats, choices: Sequence[Choice]
+        self,
+        situation: Situation,
+        view: PlanningView,
+        rates: Floats,
+        choices: Sequence[Choice],
+        *,
+        service: str | None = None,
     ) -> dict[Choice, Outcome]:
-        """The outcome of every choice when the load follows (H + 1,) `rates`."""
-        distinct = list(dict.fromkeys(choices))[:MOST]
+        """The outcome of every choice when the load follows (H + 1,) `rates`.
+
+        Latency and errors are those of `service`, which users call, or of all users' requests.
+        """
+        distinct = list(dict.fromkeys(choices))[: self._fluid.n]
         self._put(situation, view)
         before = self._fluid.desired[:, 0].copy()
         for i, choice in enumerate(distinct):
@@ -70,7 +89,7 @@ class Trial:
                 if count != before[w]:
                     self._fluid.scale(w, i, count)
             self._shift(situation, choice.shares, i)
-        return self._follow(rates, distinct, before)
+        return self._follow(rates, distinct, before, situation, service)
 
     def _put(self, situation: Situation, view: PlanningView) -> None:
         """Put all meshes into the situation."""
@@ -111,51 +130,94 @@ class Trial:
             self._fluid.weights[first, i] = share
             self._fluid.weights[first + 1 : last, i] = (1.0 - share) * parts
 
-    def _follow(self, rates: Floats, choices: Sequence[Choice], before: Whole) -> dict[Choice, Outcome]:
+    def _follow(
+        self,
+        rates: Floats,
+        choices: Sequence[Choice],
+        before: Whole,
+        situation: Situation,
+        service: str | None,
+    ) -> dict[Choice, Outcome]:
         fluid, horizon, n = self._fluid, len(rates) - 1, len(choices)
         good, late, failed, breach = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-        gates, s = fluid.structure.call_from[1], fluid.structure
-        for begin, end in pairwise(rates):
+        gates = fluid.structure.call_from[1]
+        seen, lost_seen = np.zeros_like(fluid.flow.moments), np.zeros((gates, n))
+        seeing = range(horizon)[SEEN] or range(horizon)
+        for period, (begin, end) in enumerate(pairwise(rates)):
             flow = fluid.advance(np.full(fluid.n, begin), np.full(fluid.n, end), TICKS)
             served = flow.moments[:, 0, :n].sum(axis=0)
             lost = flow.failed[:gates, :n].sum(axis=0)
-            slowly = np.array([self._slow(flow.moments, i) for i in range(n)])
+            slowly = np.array([self._slow(flow.moments, i, range(gates)) for i in range(n)])
             missed = (slowly + lost) / np.maximum(served + lost, 1e-9)
             breach += np.minimum(1.0, missed / self._allowed) ** 2 * (served + lost)
             good, late, failed = good + served, late + slowly, failed + lost
+            if period in seeing:
+                seen += flow.moments
+                lost_seen += flow.failed[:gates, :n]
         seconds = horizon * self._period_s
         replicas = fluid.desired[:, :n].sum(axis=0)
-        changed = (fluid.desired[:, :n] != before[:, None]).sum(axis=0) + self._shifted(n)
+        changed = (fluid.desired[:, :n] != before[:, None]).sum(axis=0) + self._shifted(n, situation)
         utility = (good - 2.0 * late - failed - changed * self._goals.action_cost) / seconds
         utility -= replicas * self._goals.replica_cost_per_s
-        last = s.profile_from[-1]
+        told = self._told(service)
+        first, last = self._profiles(told)
+        p95_s = np.zeros(n)
+        _quantiles_s(0.95, seen, first, last, p95_s)
+        succeeded = seen[first:last, 0, :n].sum(axis=0)
+        broken = lost_seen[told].sum(axis=0)
         return {
             choice: Outcome(
                 score=float(utility[i] - BREACH_PRICE * breach[i] / seconds),
                 utility_per_s=float(utility[i]),
-                latency_p95_ms=_ms(quantile_s(0.95, flow.moments[:last, :, i])),
-                slow_percent=float(100.0 * late[i] / max(good[i], 1e-9)),
-                failed_percent=float(100.0 * failed[i] / max(good[i] + failed[i], 1e-9)),
+                requests_per_s=float((succeeded[i] + broken[i]) / (len(seeing) * self._period_s)),
+                latency_p95_ms=1000.0 * float(p95_s[i]) if succeeded[i] > 0.0 else None,
+                slow_percent=float(100.0 * self._slow(seen, i, told) / max(succeeded[i], 1e-9)),
+                failed_percent=float(100.0 * broken[i] / max(succeeded[i] + broken[i], 1e-9)),
                 replicas=int(replicas[i]),
             )
             for i, choice in enumerate(choices)
         }
 
-    def _slow(self, moments: Floats, i: int) -> float:
+    def _told(self, service: str | None) -> range:
+        """The gateway's calls to the service, or all of them."""
+        gates = range(self._fluid.structure.call_from[1])
+        ours = [k for k in gates if self._encoding.model.calls[k].service == service]
+        return range(ours[0], ours[-1] + 1) if ours else gates
+
+    def _profiles(self, calls: range) -> tuple[int, int]:
+        s = self._fluid.structure
+        return int(s.profile_from[s.edge_from[calls.start]]), int(s.profile_from[s.edge_from[calls.stop]])
+
+    def _slow(self, moments: Floats, i: int, calls: range) -> float:
         s, count = self._fluid.structure, 0.0
-        for k in range(s.call_from[1]):
+        for k in calls:
             if np.isfinite(s.slo_s[k]):
-                first, last = s.profile_from[s.edge_from[k]], s.profile_from[s.edge_from[k + 1]]
+                first, last = self._profiles(range(k, k + 1))
                 count += slow(s.slo_s[k], moments, first, last, i)
         return count
 
-    def _shifted(self, n: int) -> Floats:
-        """How many splits each candidate has moved; the first candidate's are those in force."""
+    def _shifted(self, n: int, situation: Situation) -> Floats:
+        """How many splits each candidate has moved."""
         codes = self._encoding.codes
         firsts = [codes.edge_from[k] for k in codes.shifted]
-        now = self._fluid.weights[firsts, MOST - 1 : MOST]
-        return np.asarray((np.abs(self._fluid.weights[firsts, :n] - now) > 0.005).sum(axis=0))
+        moved = np.abs(self._fluid.weights[firsts, :n] - situation.weights[firsts]) > 0.005
+        return np.asarray(moved.sum(axis=0))
 
 
-def _ms(seconds: float) -> float | None:
-    return None if isnan(seconds) else 1000.0 * seconds
+@jit
+def _quantiles_s(q: float, moments: Floats, first: int, last: int, out: Floats) -> None:
+    """The q-quantile in seconds of what the profiles `first` to `last` describe, for each mesh in `out`."""
+    for i in range(out.shape[0]):
+        allowed = 0.0
+        for f in range(first, last):
+            allowed += (1.0 - q) * moments[f, 0, i]
+        low, high = 0.0, 1e-3
+        while slow(high, moments, first, last, i) > allowed and high < 1e4:
+            high *= 2.0
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            if slow(middle, moments, first, last, i) > allowed:
+                low = middle
+            else:
+                high = middle
+        out[i] = 0.5 * (low + high)

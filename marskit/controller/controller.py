@@ -9,8 +9,11 @@ from marskit.clock import Clock
 from marskit.controller.approval import Approval
 from marskit.controller.bus import Bus
 from marskit.controller.commands import Commands
+from marskit.controller.daemon import DaemonExecutor
+from marskit.controller.decider import Decider
 from marskit.controller.effects import Effects
 from marskit.controller.gate import Gate
+from marskit.controller.guard import Guard
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
@@ -18,12 +21,14 @@ from marskit.controller.telemetry import Telemetry
 from marskit.controller.writer import Writer
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
+from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
 from marskit.mapek.monitor import Monitor
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
+from marskit.planning import Preview
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +51,9 @@ class Controller:
         *,
         shield: Shield,
         clock: Clock,
+        preview: Preview | None = None,
     ) -> None:
+        """Put a run together; without a `preview`, nothing is predicted and the guard has no measure."""
         self.bus = Bus()
         self._mesh = mesh
         self._load = load
@@ -54,8 +61,10 @@ class Controller:
         self._parameters = parameters
         self._shield = shield
         self._clock = clock
+        self._preview = preview
         self._ending = False
         self._opening: asyncio.Task[None] | None = None
+        self._foreseeing: asyncio.Task[None] | None = None
         self._notices = Notices(self.bus, clock)
         self._gate = Gate(clock, parameters.period_s)
         self._approval = Approval()
@@ -70,6 +79,8 @@ class Controller:
             period_s=parameters.sample_period_s,
         )
         self._writer = Writer(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
+        guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
+        self.bus.subscribe(guard.note)
         self._loop = Loop(
             mesh=mesh,
             load=load,
@@ -85,6 +96,8 @@ class Controller:
             writer=self._writer,
             effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
             notices=self._notices,
+            decider=Decider(shield, guard, preview, self.bus, self._notices),
+            guard=guard,
         )
         self._commands = Commands(
             mesh=mesh,
@@ -143,6 +156,7 @@ class Controller:
         # Not waited for, and not begun before: what it loads would hold up the start of the mesh.
         self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
+        self._foreseeing = asyncio.create_task(self._load_preview())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._telemetry.run())
             tasks.create_task(self._loop.run())
@@ -177,9 +191,25 @@ class Controller:
         except Exception as error:
             self._notices.failed("knowledge", "The run's record could not be opened", error)
 
+    async def _load_preview(self) -> None:
+        """Not before the load runs: until then the machine has better to do than to compile."""
+        if self._preview is None:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(DaemonExecutor(), self._preview.load)
+        except Exception as error:
+            self._notices.failed("preview", "Effects cannot be predicted", error)
+        else:
+            if self._preview.unavailable:
+                self._notices.tell("preview", self._preview.unavailable, Severity.INFO)
+
     async def _shut_down(self, reason: str | None) -> None:
         """The loop is gone already; end what it used, in the reverse order of its start."""
         self._ending = True
+        if self._foreseeing is not None:
+            # First of all: virtual time stands still for as long as it is waited for.
+            self._foreseeing.cancel()
+            await asyncio.wait({self._foreseeing})
         await self._ended("load", self._load.stop())
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:

@@ -6,9 +6,11 @@ from marskit.clock import Clock
 from marskit.controller.approval import Approval, Verdict
 from marskit.controller.bus import Bus
 from marskit.controller.cpu import CpuMeter
+from marskit.controller.decider import Decider
 from marskit.controller.effects import Effects
 from marskit.controller.gate import Gate
-from marskit.controller.notices import Notices, describe
+from marskit.controller.guard import Guard, TakeBack
+from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.writer import Writer
@@ -35,12 +37,12 @@ from marskit.domain.records import (
     Outcome,
     Phase,
     Plan,
+    Prediction,
     Severity,
 )
 from marskit.knowledge.port import Incident, Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse import analyse
-from marskit.mapek.plan import decide
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh
 from marskit.planning import Planner, PlanningView
@@ -74,6 +76,8 @@ class Loop:
         writer: Writer,
         effects: Effects,
         notices: Notices,
+        decider: Decider,
+        guard: Guard,
     ) -> None:
         self.planner = planner
         self._mesh = mesh
@@ -89,6 +93,10 @@ class Loop:
         self._writer = writer
         self._effects = effects
         self._notices = notices
+        self._decider = decider
+        self._guard = guard
+        self._expected: Prediction | None = None
+        """What is predicted of the plan that is being executed."""
         self._between: list[Execution] = []
         self._incidents: list[Incident] = []
         self._effects_seen: tuple[Effect, ...] = ()
@@ -101,7 +109,8 @@ class Loop:
         self._between.append(execution)
         observation = self._bus.state.observation
         if observation is not None:
-            self._effects.watch(execution, observation)
+            ours = execution.origin in (Origin.PLANNER, Origin.GUARD)
+            self._effects.watch(execution, observation, self._expected if ours else None)
 
     def _note_incident(self, event: Event) -> None:
         if isinstance(event, Incident):
@@ -109,12 +118,17 @@ class Loop:
 
     def _note_effects(self, event: Event) -> None:
         # Not by the cycle's clock: a loop that is paused would read them off a window long after.
-        if isinstance(event, Observed):
-            self._effects_seen += self._effects.due(
-                self._clock.now(),
-                self._mesh.configuration,
-                lambda since_s: self._telemetry.observe(since_s=since_s),
-            )
+        if not isinstance(event, Observed):
+            return
+        for read in self._effects.due(
+            self._clock.now(),
+            self._mesh.configuration,
+            lambda since_s: self._telemetry.observe(since_s=since_s),
+        ):
+            self._effects_seen = (*self._effects_seen, read.effect)
+            if self._guard.read(read) and self._approval.awaited is not None:
+                # It was planned on what is to be taken back, and nothing else can wait beside it.
+                self._approval.drop(Verdict(approved=False, reason="the guard's plan goes before it"))
 
     def view(self, observation: Observation | None = None) -> PlanningView:
         """What planner and shield may look at now; `observation` is the newest one unless given."""
@@ -148,12 +162,13 @@ class Loop:
 
         await self._enter(number, Phase.PLAN)
         planner = self.planner
-        plan = self._plan(planner, diagnosis, observation)
+        view = self.view(observation)
+        plan, take_back = self._decider.decide(planner, diagnosis, view)
         self._bus.publish(Planned(self._clock.now(), number, plan))
 
         await self._enter(number, Phase.EXECUTE)
         mode = self._bus.state.mode
-        await self._execute(number, mode, plan)
+        await self._execute(number, mode, plan, take_back, view)
         self._bus.publish(ExecuteEnded(self._clock.now(), number))
 
         await self._enter(number, Phase.KNOWLEDGE)
@@ -191,38 +206,36 @@ class Loop:
             period_s=self._parameters.period_s,
         )
 
-    def _plan(self, planner: Planner, diagnosis: Diagnosis, observation: Observation) -> Plan:
-        """The planner's plan, or an empty one when the planner fails: planners are written by students."""
-        view = self.view(observation)
-        try:
-            plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
-        except Exception as error:
-            reason = f"The planner {planner.name} failed with {type(error).__name__}: {describe(error)}"
-            self._notices.failed("planner", f"The planner {planner.name} failed", error)
-            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
-        self._notices.worked("planner")
-        return plan
-
-    async def _execute(self, number: int, mode: Mode, plan: Plan) -> None:
+    async def _execute(
+        self, number: int, mode: Mode, plan: Plan, take_back: TakeBack | None, view: PlanningView
+    ) -> None:
         verdict = await self._verdict(number, mode, plan)
+        # A plan that waited for a person was predicted for another moment.
+        waited_s = self._clock.now() - view.now_s
+        self._expected = plan.prediction if waited_s <= self._parameters.period_s else None
+        done: list[Execution] = []
         for action in plan.actions:
             # The mode may change between two actions; what it forbids is forbidden from then on.
             now = self._bus.state.mode
             if verdict.approved and now in (mode, Mode.AUTO):
-                await self._write(action)
+                done.append(await self._write(action, take_back))
             else:
                 reason = verdict.reason or f"the mode changed to {now}"
-                await self._writer.withhold(action, Origin.PLANNER, reason)
+                done.append(await self._writer.withhold(action, _origin(take_back), reason))
+        if take_back is None and self._expected is not None:
+            self._guard.watch(plan, view.observation, tuple(done))
+        self._expected = None
 
-    async def _write(self, action: Action) -> None:
+    async def _write(self, action: Action, take_back: TakeBack | None) -> Execution:
         """Write what of the action is still safe: since it was planned, it may have waited for a person."""
+        origin = _origin(take_back)
         allowed, changes = self._shield.check((action,), self.view(), self._bus.state.executions)
         if not allowed:
-            await self._writer.withhold(action, Origin.PLANNER, changes[-1].sentence.rstrip("."))
-            return
+            return await self._writer.withhold(action, origin, changes[-1].sentence.rstrip("."))
         for change in changes:
             self._notices.tell("shield", change.sentence, Severity.INFO)
-        await self._writer.write(allowed[0], Origin.PLANNER)
+        undoes = take_back.execution(allowed[0]) if take_back else None
+        return await self._writer.write(allowed[0], origin, undoes=undoes)
 
     async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
         match mode:
@@ -248,3 +261,7 @@ class Loop:
         else:
             self._notices.worked("knowledge")
             del self._incidents[: len(incidents)]
+
+
+def _origin(take_back: TakeBack | None) -> Origin:
+    return Origin.GUARD if take_back else Origin.PLANNER

@@ -28,3 +28,5 @@ class Parameters:
     """Real seconds from one reading of mesh and load to the next."""
     window_s: float = 5.0
     """How many real seconds one observation covers."""
+    guard: bool = True
+    """Whether what turns out worse than predicted is taken back."""

@@ -26,10 +26,19 @@ class Writer:
         self._undoes: dict[int, int] = {}
         self._undone: set[int] = set()
 
-    async def write(self, action: Action, origin: Origin) -> Execution:
-        """Execute the action and publish how it ended."""
+    async def write(self, action: Action, origin: Origin, *, undoes: int | None = None) -> Execution:
+        """Execute the action and publish how it ended.
+
+        Args:
+            action: What to write.
+            origin: Who wants it.
+            undoes: The execution that this takes back, where it does.
+        """
         async with self._writing:
-            return await self._write(action, origin)
+            done = await self._write(action, origin)
+            if undoes is not None:
+                self._note_undone(done, undoes)
+            return done
 
     async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
         """Publish what executing the action would have been."""
@@ -50,11 +59,18 @@ class Writer:
             undone = self._in_force(execution)
             assert undone.inverse is not None
             done = await self._write(undone.inverse, Origin.UNDO)
-            if done.outcome is Outcome.APPLIED:
-                self._undoes[done.id] = undone.id
-            if done.outcome is Outcome.APPLIED or done.reason == ALREADY_SO:
-                self._take_back(undone.id)
+            self._note_undone(done, undone.id)
             return done
+
+    def is_undone(self, execution: int) -> bool:
+        """Whether that execution was taken back."""
+        return execution in self._undone
+
+    def _note_undone(self, done: Execution, undone: int) -> None:
+        if done.outcome is Outcome.APPLIED:
+            self._undoes[done.id] = undone
+        if done.outcome is Outcome.APPLIED or done.reason == ALREADY_SO:
+            self._take_back(undone)
 
     async def _write(self, action: Action, origin: Origin) -> Execution:
         if self._bus.state.mode is Mode.FREEZE:
@@ -89,7 +105,7 @@ class Writer:
             and execution.id not in self._undone
         }
         if number is None:
-            theirs = [e for e in in_force.values() if e.origin is not Origin.UNDO]
+            theirs = [e for e in in_force.values() if e.origin not in (Origin.UNDO, Origin.GUARD)]
             if not theirs:
                 raise CommandError("There is nothing to undo: no action is in force.")
             return theirs[-1]

@@ -212,6 +212,30 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the twin expects of one set of actions; latency and shares are those of an effect's window."""
+
+    horizon_s: float
+    """Real seconds that were looked ahead."""
+    service: str
+    """The service users call whose latency and errors are predicted."""
+    requests_per_s: float
+    """The load at that service that was expected."""
+    latency_p95_ms: float | None
+    """None when no request was expected to succeed."""
+    slow_percent: float
+    """The share of successes slower than the objective."""
+    error_percent: float
+    replicas: int
+    """Of all workloads together."""
+    utility_per_s: float
+    """Over the whole horizon, by the prices of the goals."""
+    p95_tolerance_percent: float | None = None
+    """The median error of the twin's p95 on runs it was not fitted to; None when it was never held against
+    this mesh."""
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One thing a planner considered."""
 
@@ -219,6 +243,8 @@ class Candidate:
     reason: str
     score: float | None = None
     """The planner's own measure, higher is better; None for planners that do not score."""
+    prediction: Prediction | None = None
+    """None where the twin cannot tell, or nothing has come in yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +269,10 @@ class Plan:
     actions: tuple[Action, ...] = ()
     """What may be executed: `proposed` after the shield."""
     shield: tuple[ShieldChange, ...] = ()
+    prediction: Prediction | None = None
+    """What is expected of `actions` together."""
+    nothing: Prediction | None = None
+    """What is expected of doing nothing instead."""
 
 
 class Outcome(StrEnum):
@@ -261,6 +291,8 @@ class Origin(StrEnum):
     PLANNER = "planner"
     PERSON = "person"
     UNDO = "undo"
+    GUARD = "guard"
+    """The loop itself took back what made things worse than was predicted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +331,9 @@ class Effect:
     error_percent_before: float | None
     error_percent_after: float | None
     sentence: str
+    latency_p95_predicted_ms: float | None = None
+    """What was predicted of the whole plan that the execution was part of; None without a prediction."""
+    error_percent_predicted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

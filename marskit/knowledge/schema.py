@@ -16,8 +16,11 @@ from marskit.knowledge.record import Record
 if TYPE_CHECKING:
     import polars as pl
 
-SCHEMA_VERSION = 1
-"""Raised when a column or the record changes its meaning; readers refuse what is newer than they are."""
+SCHEMA_VERSION = 2
+"""Raised when a column or the record changes; readers refuse what is newer than they are, and read all older.
+
+2: predictions in the record, of candidates and of plans, and in `effects`.
+"""
 
 
 @cache
@@ -110,6 +113,8 @@ def cycle_schema() -> "pl.Schema":
                 latency_p95_after_ms=real,
                 error_percent_before=real,
                 error_percent_after=real,
+                latency_p95_predicted_ms=real,
+                error_percent_predicted=real,
                 sentence=text,
             ),
             "record": text,
@@ -220,6 +225,8 @@ def cycle_row(run: RunStarted, record: Record) -> dict[str, Any]:
                 "latency_p95_after_ms": e.latency_p95_after_ms,
                 "error_percent_before": e.error_percent_before,
                 "error_percent_after": e.error_percent_after,
+                "latency_p95_predicted_ms": e.latency_p95_predicted_ms,
+                "error_percent_predicted": e.error_percent_predicted,
                 "sentence": e.sentence,
             }
             for e in cycle.effects

@@ -14,7 +14,15 @@ from marskit.domain.actions import (
 )
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Effect, Execution, Latency, Observation, Outcome, ServiceObservation
+from marskit.domain.records import (
+    Effect,
+    Execution,
+    Latency,
+    Observation,
+    Outcome,
+    Prediction,
+    ServiceObservation,
+)
 from marskit.domain.topology import Topology
 from marskit.mapek.utility import entry_services
 
@@ -29,6 +37,8 @@ class PendingEffect:
     execution: Execution
     before: Observation
     """The observation that it was decided on."""
+    prediction: Prediction | None = None
+    """What was expected of the plan that it was part of."""
 
     @property
     def effective_at_s(self) -> float:
@@ -37,9 +47,11 @@ class PendingEffect:
         return self.execution.at_s + after_ms / 1000.0
 
 
-def pending_effect(execution: Execution, before: Observation) -> PendingEffect | None:
+def pending_effect(
+    execution: Execution, before: Observation, prediction: Prediction | None = None
+) -> PendingEffect | None:
     """What is to be read later of this execution; None when nothing was written."""
-    return PendingEffect(execution, before) if execution.outcome is Outcome.APPLIED else None
+    return PendingEffect(execution, before, prediction) if execution.outcome is Outcome.APPLIED else None
 
 
 def effect(
@@ -60,8 +72,9 @@ def effect(
         configuration: Tells which service a route or a DestinationRule belongs to.
     """
     execution = pending.execution
-    name = _facing_service(_changed_service(execution.action, topology, configuration), topology, goals)
+    name = facing_service(execution.action, topology, goals, configuration)
     before, now = _service(pending.before, name), _service(after, name)
+    expected = pending.prediction if pending.prediction and pending.prediction.service == name else None
     return Effect(
         execution=execution.id,
         service=name,
@@ -69,7 +82,9 @@ def effect(
         latency_p95_after_ms=now.latency.p95_ms,
         error_percent_before=before.error_percent,
         error_percent_after=now.error_percent,
-        sentence=_sentence(name, execution.action, before, now) + _load(pending.before, after),
+        sentence=_sentence(name, execution.action, before, now, expected) + _load(pending.before, after),
+        latency_p95_predicted_ms=expected.latency_p95_ms if expected else None,
+        error_percent_predicted=expected.error_percent if expected else None,
     )
 
 
@@ -93,8 +108,9 @@ def _changed_service(action: Action, topology: Topology, configuration: Configur
             assert_never(action)
 
 
-def _facing_service(changed: str, topology: Topology, goals: Goals) -> str:
-    """The first service users call that depends on the changed one; the changed one if none does."""
+def facing_service(action: Action, topology: Topology, goals: Goals, configuration: Configuration) -> str:
+    """The first service users call that depends on what is changed; the changed one if none does."""
+    changed = _changed_service(action, topology, configuration)
     return next((s for s in entry_services(topology, goals) if changed in _reach(s, topology)), changed)
 
 
@@ -111,27 +127,48 @@ def _reach(service: str, topology: Topology) -> set[str]:
     return reached
 
 
-def _sentence(name: str, action: Action, before: ServiceObservation, after: ServiceObservation) -> str:
+def _sentence(
+    name: str,
+    action: Action,
+    before: ServiceObservation,
+    after: ServiceObservation,
+    expected: Prediction | None,
+) -> str:
     when = f"after “{describe(action)}”"
     old, new = before.latency.p95_ms, after.latency.p95_ms
     if old is None or new is None or after.requests_per_s == 0:
         return f"Too few requests to {name} {when} to tell what it did."
     if not after.latency.p95_is_trusted:
         n = after.latency.n
-        return f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on {n} requests only."
+        said = f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on {n} requests only"
+        return f"{said}{_predicted(expected)}."
     verb = "fell" if new < 0.9 * old else "rose" if new > 1.1 * old else "stayed about the same,"
     moved = f"{verb} from {old:.0f} ms to {new:.0f} ms"
     errors = _errors(before.error_percent or 0.0, after.error_percent or 0.0)
-    return f"p95 of {name} {moved} {when}{errors}."
+    return f"p95 of {name} {moved} {when}{errors}{_predicted(expected)}."
+
+
+def _predicted(expected: Prediction | None) -> str:
+    if expected is None or expected.latency_p95_ms is None:
+        return ""
+    errors = f" and {expected.error_percent:.1f} % errors" if expected.error_percent >= 0.1 else ""
+    return f"; predicted {expected.latency_p95_ms:.0f} ms{errors}"
+
+
+def load_change(before: Observation, after: Observation) -> tuple[float, float] | None:
+    """The offered requests per second before and after where they differ too much to be called the same."""
+    if before.load is None or after.load is None:
+        return None
+    old, new = before.load.offered_requests_per_s, after.load.offered_requests_per_s
+    return (old, new) if abs(new - old) > LOAD_CHANGED * max(old, new) else None
 
 
 def _load(before: Observation, after: Observation) -> str:
     """What else changed: an effect read across another load is not the action's alone."""
-    if before.load is None or after.load is None:
+    change = load_change(before, after)
+    if change is None:
         return ""
-    old, new = before.load.offered_requests_per_s, after.load.offered_requests_per_s
-    if abs(new - old) <= LOAD_CHANGED * max(old, new):
-        return ""
+    old, new = change
     return f" Meanwhile the load went from {old:.0f} to {new:.0f} req/s, so it is not the action's alone."
 
 

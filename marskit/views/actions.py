@@ -18,7 +18,7 @@ _OUTCOMES = {
     Outcome.UNKNOWN: ("?", Tone.WARN),
     Outcome.WITHHELD: ("◌", Tone.DIM),
 }
-_ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo"}
+_ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo", Origin.GUARD: "guard"}
 WHO = 8
 """The most letters that say who did it."""
 

@@ -1,7 +1,10 @@
 """What the loop knows now: the cycle under way where it has come that far, else the one before."""
 
-from marskit.domain.records import Diagnosis, Execution, Origin, Phase
+from marskit.domain.records import Diagnosis, Effect, Execution, Origin, Phase
 from marskit.domain.state import State
+
+OURS = (Origin.PLANNER, Origin.GUARD)
+"""Who the loop is, where it acts by itself."""
 
 
 def diagnosis_of(state: State) -> Diagnosis | None:
@@ -17,9 +20,15 @@ def executions_of(state: State) -> tuple[Execution, ...]:
     if cycle is None or cycle.observation is None or cycle.phase not in (Phase.EXECUTE, Phase.KNOWLEDGE):
         return ()
     if state.cycles and state.cycles[-1].id == cycle.id:
-        return tuple(e for e in state.cycles[-1].executions if e.origin is Origin.PLANNER)
+        return tuple(e for e in state.cycles[-1].executions if e.origin in OURS)
     since_s = cycle.observation.at_s
-    return tuple(e for e in state.executions if e.origin is Origin.PLANNER and e.at_s >= since_s)
+    return tuple(e for e in state.executions if e.origin in OURS and e.at_s >= since_s)
+
+
+def effect_of(state: State, execution: int) -> Effect | None:
+    """What that execution turned out to do, once it was read."""
+    effects = (effect for cycle in state.cycles for effect in cycle.effects)
+    return next((effect for effect in effects if effect.execution == execution), None)
 
 
 def entry_service(state: State) -> str | None:

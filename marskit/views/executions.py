@@ -1,15 +1,15 @@
 """One execution in full: the command, the change, the way back and how it went."""
 
 from marskit.domain.actions import describe
-from marskit.domain.records import Execution
+from marskit.domain.records import Effect, Execution
 from marskit.views import text
 from marskit.views.actions import origin_name, outcome_mark
 from marskit.views.document import Block, Code, Document, Language, Sentence
 from marskit.views.tone import Tone
 
 
-def execution_document(execution: Execution) -> Document:
-    """Everything a person needs to repeat the execution or to take it back."""
+def execution_document(execution: Execution, effect: Effect | None = None) -> Document:
+    """All that a person needs to repeat the execution or take it back, and its effect once that is read."""
     symbol, tone = outcome_mark(execution.outcome)
     who = origin_name(execution.origin)
     went = f"{describe(execution.action)}: {execution.outcome} at {text.clock(execution.at_s)} ({who})"
@@ -25,6 +25,8 @@ def execution_document(execution: Execution) -> Document:
                 " ",
             )
         )
+    if effect is not None:
+        blocks.append(Sentence(effect.sentence, Tone.PLAIN, "↳"))
     blocks.append(Code(execution.command, Language.COMMAND))
     if execution.diff:
         blocks.append(Code(execution.diff, Language.DIFF))

@@ -2,15 +2,16 @@
 
 from typing import assert_never
 
-from marskit.domain.actions import Action, describe
-from marskit.domain.records import Evidence, Phase, Plan, Symptom
+from marskit.domain.actions import describe
+from marskit.domain.records import Evidence, Phase, Symptom
 from marskit.domain.state import State
 from marskit.views import text
-from marskit.views.current import executions_of
+from marskit.views.current import effect_of, executions_of
 from marskit.views.cycles import knowledge_document
-from marskit.views.document import Block, Cell, Document, Heading, Sentence, Table
+from marskit.views.document import Block, Cell, Document, Sentence, Table
 from marskit.views.executions import execution_document
 from marskit.views.observation import observation_document
+from marskit.views.plan import plan_blocks
 from marskit.views.summary import progress_view
 from marskit.views.tone import SYMBOLS, Tone, of_severity, of_verdict
 
@@ -33,7 +34,7 @@ def phase_document(state: State, phase: Phase) -> Document:
         case Phase.ANALYSE:
             blocks = _analyse(state)
         case Phase.PLAN:
-            blocks = _plan(state)
+            blocks = plan_blocks(state)
         case Phase.EXECUTE:
             blocks = _execute(state)
         case Phase.KNOWLEDGE:
@@ -114,43 +115,6 @@ def _evidence(evidence: Evidence) -> str:
     return f"{held} (n {evidence.n}, {text.duration(evidence.window_s)})"
 
 
-def _plan(state: State) -> list[Block]:
-    plan = state.cycle.plan if state.cycle else None
-    if plan is None:
-        return []
-    blocks: list[Block] = [Sentence(plan.reason, Tone.STRONG, "►", Tone.DIM)]
-    if plan.proposed:
-        does = Sentence(_actions(plan.actions).capitalize(), Tone.STRONG, "►", Tone.ACCENT)
-        blocks = [does, Sentence(plan.reason, Tone.PLAIN, " ")]
-    blocks += _shielded(plan)
-    if plan.candidates:
-        chosen = set(plan.proposed)
-        blocks.append(Heading(f"considered by {plan.planner}"))
-        for candidate in plan.candidates:
-            taken = set(candidate.actions) == chosen
-            score = "" if candidate.score is None else f" (score {candidate.score:.3g})"
-            words = f"{_actions(candidate.actions)}{score}: {candidate.reason}"
-            blocks.append(Sentence(words, Tone.PLAIN if taken else Tone.DIM, "◉" if taken else "○"))
-    return blocks
-
-
-def _shielded(plan: Plan) -> list[Block]:
-    if not plan.shield:
-        return []
-    blocks: list[Block] = [Heading("changed by the shield")]
-    for change in plan.shield:
-        allowed = "dropped" if change.allowed is None else describe(change.allowed)
-        blocks += [
-            Sentence(f"{describe(change.proposed)} → {allowed}", Tone.WARN, "⊘"),
-            Sentence(f"{change.rule}: {change.sentence}", Tone.DIM, " "),
-        ]
-    return blocks
-
-
-def _actions(actions: tuple[Action, ...]) -> str:
-    return "; ".join(describe(action) for action in actions) or "do nothing"
-
-
 def _execute(state: State) -> list[Block]:
     cycle = state.cycle
     if cycle is None or cycle.phase not in (Phase.EXECUTE, Phase.KNOWLEDGE):
@@ -160,5 +124,5 @@ def _execute(state: State) -> list[Block]:
         blocks.append(Sentence("The plan waits for you: a approves it, r rejects it.", Tone.WARN, "▲"))
         blocks += [Sentence(describe(action), Tone.STRONG, "►", Tone.ACCENT) for action in cycle.plan.actions]
     for execution in executions_of(state):
-        blocks += execution_document(execution)
+        blocks += execution_document(execution, effect_of(state, execution.id))
     return blocks or [Sentence("Nothing to execute in this cycle.", Tone.DIM)]

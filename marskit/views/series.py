@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from marskit.domain.actions import describe
 from marskit.domain.faults import describe_fault
-from marskit.domain.records import Observation, Origin, Outcome
+from marskit.domain.records import Observation, Outcome
 from marskit.domain.state import State
-from marskit.views.current import entry_service
+from marskit.views.current import OURS, entry_service
 
 YOUNG_S = 30.0
 """The least that is shown, so that the first readings do not fill the plot."""
@@ -93,7 +93,7 @@ def _point(observation: Observation, name: str, workloads: tuple[str, ...]) -> P
 def _marks(state: State) -> list[Mark]:
     """Everything that changed the mesh, on whatever service: causes lie elsewhere than effects."""
     done = [
-        Mark(e.at_s, MarkKind.ACTION if e.origin is Origin.PLANNER else MarkKind.PERSON, describe(e.action))
+        Mark(e.at_s, MarkKind.ACTION if e.origin in OURS else MarkKind.PERSON, describe(e.action))
         for e in state.executions
         if e.outcome is Outcome.APPLIED
     ]

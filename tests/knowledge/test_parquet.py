@@ -12,12 +12,12 @@ import pytest
 
 from marskit.domain.events import FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
-from marskit.domain.records import Cycle
+from marskit.domain.records import Candidate, Cycle, Prediction
 from marskit.knowledge import parquet
 from marskit.knowledge.files import new_run, run_folder
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.port import Incident, KnowledgeError
-from marskit.knowledge.queries import StoredRun, load_run
+from marskit.knowledge.queries import StoredRun, list_runs, load_run
 from tests.fakes import STEADY
 from tests.knowledge.cycles import cycle, effect, run_started
 
@@ -53,6 +53,38 @@ async def test_what_was_stored_is_read_back(tmp_path: Path) -> None:
     assert [record.scenario for record in stored.records] == ["spike", "spike", "steady"]
     assert [record.covers_s for record in stored.records] == [5.0, 2.0, 2.0]
     assert stored.unreadable == ()
+
+
+SCHEMA_1 = Path(__file__).with_name("schema-1")
+"""A run that the release before predictions wrote."""
+
+
+def test_a_run_of_the_schema_before_predictions_is_read() -> None:
+    (run,) = list_runs(SCHEMA_1).runs
+    assert (run.figures.cycles, run.figures.actions) == (3, 1)
+    stored = load_run(SCHEMA_1, run.run)
+    assert stored.unreadable == ()
+    # Equal to what is made today without predictions: nothing of it was lost and nothing was made up.
+    third = replace(cycle(3, payments=3), effects=(effect(2),))
+    assert cycles_of(stored) == [cycle(1), cycle(2, met=False, act=True), third]
+    assert stored.records[2].cycle.effects[0].latency_p95_predicted_ms is None
+
+
+async def test_predictions_are_stored_and_can_be_held_against_what_came(tmp_path: Path) -> None:
+    expected = Prediction(8.0, "orders", 20.0, 61.5, 0.2, 0.0, 9, 3.5, 6.2)
+    one = cycle(1, act=True)
+    told = replace(effect(1), latency_p95_predicted_ms=61.5, error_percent_predicted=0.0)
+    candidates = (Candidate(one.plan.actions, "more", 0.5, expected), Candidate((), "nothing"))
+    plan = replace(
+        one.plan, candidates=candidates, prediction=expected, nothing=replace(expected, replicas=8)
+    )
+    one = replace(one, plan=plan, effects=(told,))
+    run = await store(tmp_path, [one])
+    assert cycles_of(load_run(tmp_path, run)) == [one]
+    scan = pl.scan_parquet(tmp_path / "run=*" / "cycles-*.parquet", hive_partitioning=True)
+    effects = scan.select(pl.col("effects").explode().struct.unnest()).collect()
+    assert effects["latency_p95_predicted_ms"].to_list() == [61.5]
+    assert effects["latency_p95_after_ms"].to_list() == [60.0]
 
 
 async def test_every_cycle_is_a_file_until_the_run_ends(tmp_path: Path) -> None:
@@ -125,7 +157,7 @@ async def test_a_record_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     run = await store(tmp_path, [cycle(1), cycle(2)])
     path = run_folder(tmp_path, run) / "cycles-000001-000002.parquet"
     pl.read_parquet(path).with_columns(schema_version=pl.lit(99)).write_parquet(path)
-    assert "its schema version is 99, newer than 1" in load_run(tmp_path, run).unreadable[0]
+    assert "its schema version is 99, newer than 2" in load_run(tmp_path, run).unreadable[0]
 
 
 async def test_the_dataset_can_be_queried_in_place(tmp_path: Path) -> None:

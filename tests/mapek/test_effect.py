@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetTimeout, ShiftTraffic
-from marskit.domain.records import Effect, Execution, Origin, Outcome
+from marskit.domain.records import Effect, Execution, Origin, Outcome, Prediction
 from marskit.mapek.effect import PendingEffect, effect, pending_effect
 from tests.mapek.mesh import GOALS, INTO_ORDERS, TOPOLOGY, World
 
@@ -77,3 +79,21 @@ def test_the_effect_is_read_from_when_it_was_effective() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.UNKNOWN, Outcome.WITHHELD])
 def test_what_was_not_applied_has_no_effect_to_read(outcome: Outcome) -> None:
     assert pending_effect(executed(Scale("payments", 3), outcome), World().observation()) is None
+
+
+def test_what_was_predicted_stands_beside_what_came() -> None:
+    expected = Prediction(8.0, "orders", 40.0, 152.0, 0.1, 0.0, 9, 30.0)
+    action, slow = Scale("payments", 3), World().edge(INTO_ORDERS, p95_ms=812.0)
+    after = World().edge(INTO_ORDERS, p95_ms=140.0).observation()
+
+    def told(prediction: Prediction) -> Effect:
+        pending = PendingEffect(executed(action), slow.observation(), prediction)
+        return effect(pending, after, topology=TOPOLOGY, goals=GOALS, configuration=slow.configuration)
+
+    found = told(expected)
+    assert found.sentence == (
+        "p95 of orders fell from 812 ms to 140 ms after “scale payments to 3”; predicted 152 ms."
+    )
+    assert (found.latency_p95_predicted_ms, found.error_percent_predicted) == (152.0, 0.0)
+    # Another service's prediction says nothing of this one.
+    assert told(replace(expected, service="payments")).latency_p95_predicted_ms is None

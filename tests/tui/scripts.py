@@ -42,6 +42,7 @@ from marskit.domain.records import (
     Outcome,
     Phase,
     Plan,
+    Prediction,
     ServiceObservation,
     Severity,
     ShieldChange,
@@ -118,6 +119,9 @@ STARTED = RunStarted(
     scenario=SCENARIO,
     scenarios=("steady", "spike", "diurnal", "flash-crowd"),
 )
+NOTHING = Prediction(8.0, "orders", 110.0, 852.0, 61.0, 2.4, 8, -42.5, 6.2)
+EXPECTED = Prediction(8.0, "orders", 110.0, 152.0, 0.1, 0.0, 10, 88.3, 6.2)
+"""What is predicted of doing nothing about the crowd, and of two more replicas of payments."""
 DIFF = """--- k8s/base/payments.yaml
 +++ k8s/base/payments.yaml
 @@ -14,7 +14,7 @@
@@ -276,9 +280,21 @@ class Story:
         plan = Plan(
             planner="threshold",
             candidates=(
-                Candidate((), "orders would stay over its objective", 0.0),
-                Candidate((Scale("payments", 5),), "payments is 97 % busy and the bottleneck", 0.82),
-                Candidate((Scale("orders", 3),), "orders is 31 % busy: it would change nothing", 0.05),
+                Candidate((), "orders would stay over its objective", 0.0, NOTHING),
+                Candidate(
+                    (Scale("payments", 5),),
+                    "payments is 97 % busy and the bottleneck",
+                    0.82,
+                    replace(
+                        EXPECTED, latency_p95_ms=118.0, slow_percent=0.0, replicas=11, utility_per_s=86.1
+                    ),
+                ),
+                Candidate(
+                    (Scale("orders", 3),),
+                    "orders is 31 % busy: it would change nothing",
+                    0.05,
+                    replace(NOTHING, latency_p95_ms=846.0, replicas=9, utility_per_s=-44.0),
+                ),
             ),
             proposed=(Scale("payments", 5),),
             reason="payments is the bottleneck: at 110 req/s it needs 5 replicas to stay under 70 % busy.",
@@ -291,6 +307,8 @@ class Story:
                     "A workload grows by at most 2 replicas at a time: 4 instead of 5.",
                 ),
             ),
+            prediction=EXPECTED,
+            nothing=NOTHING,
         )
         return self.enter(Phase.PLAN).tell(Planned(self.now_s, self.cycle, plan))
 
@@ -420,7 +438,9 @@ def recovered() -> Story:
         141.0,
         2.1,
         0.0,
-        "p95 of orders fell from 812 ms to 141 ms after “scale payments to 4”.",
+        "p95 of orders fell from 812 ms to 141 ms after “scale payments to 4”; predicted 152 ms.",
+        EXPECTED.latency_p95_ms,
+        EXPECTED.error_percent,
     )
     story.turn(effects=(effect,))
     story.slowed = 1.6

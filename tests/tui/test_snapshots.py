@@ -22,3 +22,8 @@ def test_the_screen(scene: Callable[[], scripts.Story], size: tuple[int, int], s
 def test_an_execution_in_full(snap_compare: Compare) -> None:
     app = MarskitApp(FakeRuntime(scripts.executed()))
     assert snap_compare(app, press=("enter",), terminal_size=(120, 40))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_a_plan_with_what_is_expected_of_it(size: tuple[int, int], snap_compare: Compare) -> None:
+    assert snap_compare(MarskitApp(FakeRuntime(scripts.planned())), terminal_size=size)

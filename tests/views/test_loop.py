@@ -2,7 +2,9 @@ from marskit.domain.actions import Scale, SetOutlierDetection, SetRetries, SetTi
 from marskit.domain.config import OutlierDetection, Retries
 from marskit.domain.records import Phase
 from marskit.views.brief import brief
-from marskit.views.document import Code, Document, Language, Sentence
+from marskit.views.current import effect_of
+from marskit.views.document import Code, Document, Language, Sentence, Table
+from marskit.views.executions import execution_document
 from marskit.views.loop import PhaseStatus, loop_view
 from marskit.views.phases import phase_document
 from marskit.views.tone import Tone
@@ -64,6 +66,35 @@ def test_plan_tells_what_was_weighed_and_what_the_shield_changed() -> None:
     assert "scale payments to 5 → scale payments to 4" in words
     assert "at most 2 replicas at a time" in words
     assert "do nothing (score 0): orders would stay over its objective" in words
+
+
+def test_plan_shows_what_is_expected_beside_what_was_seen() -> None:
+    document = phase_document(scripts.planned().state, Phase.PLAN)
+    (table,) = [block for block in document if isinstance(block, Table)]
+    assert table.columns == (
+        "expected of orders", "p95", "slow", "failed", "replicas", "utility/s", "score"
+    )  # fmt: skip
+    rows = [tuple(cell.text for cell in row) for row in table.rows]
+    assert rows[0][:3] == ("· as seen now", "432 ms", "—")
+    assert rows[1:] == [
+        ("◉ payments→4", "152 ms", "0.1 %", "0 %", "10", "+88", "—"),
+        ("○ do nothing", "852 ms", "61 %", "2.4 %", "8", "−42", "0"),
+        ("○ payments→5", "118 ms", "0 %", "0 %", "11", "+86", "0.82"),
+        ("○ orders→3", "846 ms", "61 %", "2.4 %", "9", "−44", "0.05"),
+    ]
+    # What misses the objective of 300 ms is marked, what is chosen stands out.
+    assert [row[1].tone for row in table.rows] == [Tone.BAD, Tone.STRONG, Tone.BAD, Tone.PLAIN, Tone.BAD]
+
+
+def test_a_plan_without_predictions_has_no_table() -> None:
+    story = scripts.violated().plan()
+    assert not [b for b in phase_document(story.state, Phase.PLAN) if isinstance(b, Table)]
+
+
+def test_an_execution_tells_what_it_turned_out_to_do() -> None:
+    state = scripts.recovered().state
+    words = said(execution_document(state.executions[0], effect_of(state, 1)))
+    assert "fell from 812 ms to 141 ms after “scale payments to 4”; predicted 152 ms." in words
 
 
 def test_execute_tells_the_command_the_change_and_the_way_back() -> None:

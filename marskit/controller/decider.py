@@ -1,0 +1,73 @@
+"""The Plan phase: who decides, what the shield leaves of it, and what is expected of that."""
+
+from dataclasses import replace
+
+from marskit.controller.bus import Bus
+from marskit.controller.guard import Guard, TakeBack
+from marskit.controller.notices import Notices, describe
+from marskit.domain.records import Diagnosis, Plan, Severity
+from marskit.mapek.explain import explain
+from marskit.mapek.plan import decide
+from marskit.mapek.shield import Shield
+from marskit.planning import Planner, PlanningView, Preview
+
+
+class Decider:
+    """Makes the plan of a cycle; nothing that a planner or a prediction does wrong ends the run."""
+
+    def __init__(
+        self, shield: Shield, guard: Guard, preview: Preview | None, bus: Bus, notices: Notices
+    ) -> None:
+        self._shield = shield
+        self._guard = guard
+        self._preview = preview
+        self._bus = bus
+        self._notices = notices
+
+    def decide(
+        self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
+    ) -> tuple[Plan, TakeBack | None]:
+        """The plan with its predictions, and what it takes back where it is the guard's."""
+        # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
+        plan = self._planned(planner, diagnosis, view)
+        take_back = self._guard.pending()
+        if take_back is not None:
+            guards = self._taking_back(take_back, plan, view)
+            if guards is None:
+                take_back = None
+            else:
+                plan = guards
+        return self._explained(plan, view), take_back
+
+    def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """The planner's plan, or an empty one when the planner fails: planners are written by students."""
+        try:
+            plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
+        except Exception as error:
+            reason = f"The planner {planner.name} failed with {type(error).__name__}: {describe(error)}"
+            self._notices.failed("planner", f"The planner {planner.name} failed", error)
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
+        self._notices.worked("planner")
+        return plan
+
+    def _taking_back(self, take_back: TakeBack, instead_of: Plan, view: PlanningView) -> Plan | None:
+        """The guard's plan; None while the shield leaves nothing of it, as during a cool-down."""
+        plan = take_back.plan(instead_of)
+        actions, changes = self._shield.check(plan.proposed, view, self._bus.state.executions)
+        if not actions:
+            for change in changes:
+                self._notices.tell("guard", f"Not taken back yet: {change.sentence}", Severity.INFO)
+            return None
+        self._guard.planned()
+        return replace(plan, actions=actions, shield=changes)
+
+    def _explained(self, plan: Plan, view: PlanningView) -> Plan:
+        if self._preview is None:
+            return plan
+        try:
+            explained = explain(plan, self._preview, view)
+        except Exception as error:
+            self._notices.failed("preview", "The effect of a plan could not be predicted", error)
+            return plan
+        self._notices.worked("preview")
+        return explained

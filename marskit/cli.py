@@ -313,7 +313,7 @@ def _run_tui(settings: Settings) -> int:
             if signals:
                 return exits.of_signal(signals[0])
             begin = partial(runtime.start, partial(_build, settings), loop_factory=_time(settings))
-            exit_code = app.run(runtime, signals, begin)
+            exit_code = app.run(runtime, signals, begin, _training_arguments(settings))
     finally:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
@@ -322,6 +322,13 @@ def _run_tui(settings: Settings) -> int:
             f"{runtime.state.cycles_done} cycles are recorded as run {kept}; `report last` tells their story."
         )
     return exit_code
+
+
+def _training_arguments(settings: Settings) -> tuple[str, ...]:
+    """What a training must know to be for the mesh of this run."""
+    mesh = {"--mapping": settings.mapping, "--card": settings.card}
+    given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
+    return ("--manifests", *map(str, settings.manifests), *given)
 
 
 def _list_runs(parsed: argparse.Namespace) -> int:
@@ -397,12 +404,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _train(parsed: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
     from marskit.train import train
+    from marskit.training.child import missing
 
-    if find_spec("stable_baselines3") is None:
-        raise SettingsError("Training needs the extra rl: pip install 'marskit[rl]'")
+    if (sentence := missing()) is not None:
+        raise SettingsError(sentence)
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
         if value is not None and value <= 0:
             raise SettingsError(f"{name} is {value:g}; it must be above 0")

@@ -24,7 +24,7 @@ CYCLES = 20
 SCENARIO = "spike"
 SCREEN_SCENARIO = "rush-hours"
 """A person reads for a minute before the first rush, and there is always a next one."""
-PLANNERS_COMPARED = "static,threshold,hpa,demand,lookahead,ppo,sac,oracle"
+PLANNERS_COMPARED = "static,threshold,hpa,hpa-tuned,demand,lookahead,ppo,sac,oracle"
 SCENARIOS_COMPARED = "spike,ramp,flash-crowd,on-off,diurnal"
 SCREEN_PACE = 10.0
 """Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
@@ -150,7 +150,12 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     _add_runs(calibrate)
     compare = commands.add_parser("compare", help="run several planners on identical load and report")
     compare.set_defaults(run=_compare)
-    compare.add_argument("--planners", default=PLANNERS_COMPARED, metavar="A,B", help="default: %(default)s")
+    compare.add_argument(
+        "--planners",
+        default=PLANNERS_COMPARED,
+        metavar="A,B",
+        help="hpa-tuned is searched for first, on other loads (default: %(default)s)",
+    )
     compare.add_argument(
         "--scenarios", default=SCENARIOS_COMPARED, metavar="A,B", help="default: %(default)s"
     )

@@ -24,7 +24,7 @@ CYCLES = 20
 SCENARIO = "spike"
 SCREEN_SCENARIO = "rush-hours"
 """A person reads for a minute before the first rush, and there is always a next one."""
-PLANNERS_COMPARED = "static,threshold,hpa,demand,lookahead,ppo,sac,oracle"
+PLANNERS_COMPARED = "static,threshold,hpa,hpa-tuned,demand,lookahead,ppo,sac,oracle"
 SCENARIOS_COMPARED = "spike,ramp,flash-crowd,on-off,diurnal"
 SCREEN_PACE = 10.0
 """Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
@@ -153,7 +153,12 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     _add_runs(calibrate)
     compare = commands.add_parser("compare", help="run several planners on identical load and report")
     compare.set_defaults(run=_compare)
-    compare.add_argument("--planners", default=PLANNERS_COMPARED, metavar="A,B", help="default: %(default)s")
+    compare.add_argument(
+        "--planners",
+        default=PLANNERS_COMPARED,
+        metavar="A,B",
+        help="hpa-tuned is searched for first, on other loads (default: %(default)s)",
+    )
     compare.add_argument(
         "--scenarios", default=SCENARIOS_COMPARED, metavar="A,B", help="default: %(default)s"
     )
@@ -317,7 +322,7 @@ def _run_tui(settings: Settings) -> int:
             if signals:
                 return exits.of_signal(signals[0])
             begin = partial(runtime.start, partial(_build, settings), loop_factory=_time(settings))
-            exit_code = app.run(runtime, signals, begin)
+            exit_code = app.run(runtime, signals, begin, _training_arguments(settings))
     finally:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
@@ -326,6 +331,13 @@ def _run_tui(settings: Settings) -> int:
             f"{runtime.state.cycles_done} cycles are recorded as run {kept}; `report last` tells their story."
         )
     return exit_code
+
+
+def _training_arguments(settings: Settings) -> tuple[str, ...]:
+    """What a training must know to be for the mesh of this run."""
+    mesh = {"--mapping": settings.mapping, "--card": settings.card}
+    given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
+    return ("--manifests", *map(str, settings.manifests), *given)
 
 
 def _list_runs(parsed: argparse.Namespace) -> int:
@@ -404,12 +416,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _train(parsed: argparse.Namespace) -> int:
-    from importlib.util import find_spec
-
     from marskit.train import train
+    from marskit.training.child import missing
 
-    if find_spec("stable_baselines3") is None:
-        raise SettingsError("Training needs the extra rl: pip install 'marskit[rl]'")
+    if (sentence := missing()) is not None:
+        raise SettingsError(sentence)
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
         if value is not None and value <= 0:
             raise SettingsError(f"{name} is {value:g}; it must be above 0")

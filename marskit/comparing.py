@@ -18,6 +18,7 @@ from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.statistics import Estimate
 from marskit.compare.summary import Summary, summarise
+from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
 from marskit.load.scenario import find_scenario
 from marskit.settings import Settings, SettingsError
 
@@ -41,45 +42,62 @@ def compare(
                 f"Give every {kind} once, and at least one; found {', '.join(names) or 'none'}"
             )
     for planner in planners:
-        parse_name(planner)
+        if planner != TUNED:
+            parse_name(planner)
     for scenario in scenarios:
         find_scenario(scenario)
     usual = replace(usual, runs=out / "runs")
-    jobs = tuple(grid(planners, scenarios, seeds, usual))
     console = Console(width=None if Console().is_terminal else 130)
+    search = None
+    if TUNED in planners:
+        search = _tune(tuning_jobs(scenarios, seeds, usual, out / "tuning"), console)
+        if search is None:
+            return 1
+    meant = {TUNED: search.chosen.planner} if search is not None else {}
+    jobs = tuple(grid(planners, scenarios, seeds, usual, meant))
     if usual.mesh != "twin":
         minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
         console.print(f"{len(jobs)} runs on the real mesh, one after the other: about {minutes:.0f} minutes.")
-    results = _run(jobs, console)
-    failed = [result for result in results if isinstance(result, Failed)]
-    for each in failed:
-        console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
-    broken = {(f.job.scenario, f.job.seed) for f in failed}
-    # A run that one planner has not finished says nothing about the others beside it.
-    measured = [r for r in results if isinstance(r, Measured) and (r.scenario, r.seed) not in broken]
-    complete = {r.scenario for r in measured if all((r.scenario, seed) not in broken for seed in seeds)}
-    measured = [r for r in measured if r.scenario in complete]
+    measured, failed = _run(jobs, console, "comparing")
     if not measured:
         return 1
     summary = summarise(measured)
     console.print(_table(summary))
+    if search is not None:
+        console.print(search.sentence, highlight=False)
     out.mkdir(parents=True, exist_ok=True)
-    write_parquet(out, measured)
+    write_parquet(out, measured, search)
     report = out / "report.html"
-    report.write_text(page(summary, measured, _stamp(usual, summary)), encoding="utf-8")
+    report.write_text(page(summary, measured, _stamp(usual, summary), search), encoding="utf-8")
     console.print(f"The report is {report}; the numbers are beside it as Parquet.", highlight=False)
     return 1 if failed else 0
 
 
-def _run(jobs: Sequence[Job], console: Console) -> tuple[Measured | Failed, ...]:
+def _tune(jobs: Sequence[Job], console: Console) -> Search | None:
+    """Search for the best autoscaler; None when nothing could be measured."""
+    measured, _ = _run(jobs, console, "tuning the HPA")
+    return choose(measured) if measured else None
+
+
+def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measured], bool]:
+    """Run the jobs and say which failed; what was measured of whole scenarios, and whether any job failed."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("comparing", total=len(jobs))
-        return run_all(jobs, lambda job, result: progress.update(task, advance=1, description=job.name))
+        task = progress.add_task(doing, total=len(jobs))
+        results = run_all(
+            jobs, lambda job, result: progress.update(task, advance=1, description=f"{doing}: {job.name}")
+        )
+    failed = [result for result in results if isinstance(result, Failed)]
+    for each in failed:
+        console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
+    # A run that one planner has not finished says nothing about the others beside it, nor about its scenario.
+    broken = {each.job.scenario for each in failed}
+    return [r for r in results if isinstance(r, Measured) and r.scenario not in broken], bool(failed)
 
 
 def _table(summary: Summary) -> Table:
     against = f"± {summary.baseline}"
+    bound = "; ◇ bound, no competitor" if any(p.is_bound for p in summary.planners) else ""
     table = Table(
         "planner",
         "violation min",
@@ -90,14 +108,14 @@ def _table(summary: Summary) -> Table:
         "actions",
         "utility/s",
         title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
-        "(interquartile mean, 95 % interval; * Pareto front)",
+        f"(interquartile mean, 95 % interval; * Pareto front{bound})",
         title_justify="left",
     )
     for column in table.columns[1:]:
         column.justify = "right"
     for p in summary.planners:
         table.add_row(
-            f"{p.planner}{' *' if p.is_on_front else ''}",
+            f"{p.planner}{' *' if p.is_on_front else ' ◇' if p.is_bound else ''}",
             _cell(p.violation_minutes, 2),
             _cell(p.violations_against, 2),
             _cell(p.replica_minutes, 1),

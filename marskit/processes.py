@@ -85,14 +85,26 @@ class Children:
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def spawn(
-        self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        stdin: int = subprocess.DEVNULL,
+        stdout: int | None = None,
     ) -> Child:
-        """Start a process whose output is appended to `log`; raise OSError if it cannot be started."""
+        """Start a process whose output is appended to `log`; raise OSError if it cannot be started.
+
+        `stdin` and `stdout` are descriptors that it is to have instead of nothing and of the log.
+        """
         if self._closed:
             raise RuntimeError(f"cannot start {name}: its children are being closed")
         self._ensure_guard()
         with log.open("ab") as output:
-            child = self._start(name, argv, env, cwd, output.fileno(), log)
+            streams = (stdin, output.fileno() if stdout is None else stdout, output.fileno())
+            child = self._start(name, argv, env, cwd, streams, log)
         self._running.add(child)
         self._tell(f"+{child.pid}")
         self._watch(child, self._ended)
@@ -123,7 +135,7 @@ class Children:
         argv: Sequence[str | Path],
         env: Mapping[str, str],
         cwd: Path,
-        output: int,
+        streams: tuple[int, int, int],
         log: Path,
     ) -> Child:
         with warnings.catch_warnings():
@@ -131,9 +143,9 @@ class Children:
             warnings.simplefilter("ignore", DeprecationWarning)
             popen = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=streams[2],
                 env=dict(env),
                 cwd=cwd,
                 start_new_session=True,

@@ -1,94 +1,98 @@
-"""`marskit train`: starts the training in a child process and shows how it comes along."""
+"""`marskit train`: shows how the training in its child process comes along, with a bar and a row per look."""
 
-import json
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, nullcontext
+from signal import SIGINT
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-COLUMNS = (
-    ("time", 6),
-    ("steps", 11),
-    ("violated", 10),
-    ("HPA*", 8),
-    ("demand*", 9),
-    ("replicas", 10),
-    ("utility/s", 11),
-    ("reward", 9),
-)
+from marskit import exits
+from marskit.domain.training import Evaluated, Saved, Stage, TrainingState, Update, advance
+from marskit.signals import ending_signals
+from marskit.training.child import TrainingChild, TrainingFailed, encode
+from marskit.views.tone import Tone
+from marskit.views.training import COLUMNS, EXPLANATION, card_rows, left, row, tone_of, training_view
+
+_WIDTHS = (6, 11, 10, 8, 9, 10, 11, 9)
+_STYLES = {Tone.OK: "green"}
 
 
 def train(arguments: Sequence[str], *, as_json: bool) -> tuple[int, str | None]:
     """Run a training with the arguments of `marskit.training`; exit code, and a complaint if it failed.
 
-    Ctrl-C ends it early; the best policy so far is kept.
+    Ctrl-C ends it early; the best policy so far is kept. A second one ends it at once.
     """
-    # Both get Ctrl-C from the terminal; the child answers it by saving, and we wait for that.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    screen = None if as_json else _Screen()
+    tell = screen.tell if screen is not None else lambda update: print(encode(update), flush=True)
+    with screen.bar if screen is not None else nullcontext():
+        return asyncio.run(_follow(TrainingChild(arguments), tell))
+
+
+async def _follow(child: TrainingChild, tell: Callable[[Update], None]) -> tuple[int, str | None]:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    received: list[int] = []
+
+    def signalled(number: int) -> None:
+        if received:
+            task.cancel()
+        received.append(number)
+        child.stop()
+
+    for number in ending_signals():
+        loop.add_signal_handler(number, signalled, number)
     try:
-        with subprocess.Popen(
-            [sys.executable, "-m", "marskit.training", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as child:
-            assert child.stdout is not None
-            assert child.stderr is not None
-            lines = (line for line in child.stdout if line.startswith("{"))
-            if as_json:
-                for line in lines:
-                    print(line, end="", flush=True)
-            else:
-                _show(lines)
-            complaints = child.stderr.read().strip().splitlines()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return child.returncode, (complaints[-1] if child.returncode and complaints else None)
+        async with aclosing(child.updates()) as updates:
+            async for update in updates:
+                tell(update)
+    except TrainingFailed as failure:
+        code = exits.of_signal(received[0]) if received else max(exits.FAILED, failure.exit_code)
+        return code, str(failure)
+    except asyncio.CancelledError:
+        return exits.of_signal(received[-1]), None
+    # Ctrl-C is how a person says that it is enough; any other signal asks for the end of the program.
+    return (exits.of_signal(received[0]) if received and received[0] != SIGINT else 0), None
 
 
-def _show(lines: Iterator[str]) -> None:
-    console = Console()
-    console.print(
-        "Periods that violate the objective, on loads it is never trained on, and those of the tuned\n"
-        "rules with as many replicas (*).\n"
-    )
-    console.print("".join(f"{name:>{width}}" for name, width in COLUMNS), style="bold")
-    for line in lines:
-        told = json.loads(line)
-        if "saved" in told:
-            _show_card(console, told["card"], Path(told["saved"]))
-            return
-        better = told["violated_percent"] < min(told["hpa_violated_percent"], told["demand_violated_percent"])
-        cells = (
-            f"{told['seconds']:.0f} s",
-            f"{told['steps']:,}",
-            f"{told['violated_percent']:.2f} %",
-            f"{told['hpa_violated_percent']:.2f} %",
-            f"{told['demand_violated_percent']:.2f} %",
-            f"{told['replicas']:.2f}",
-            f"{told['utility_per_s']:.2f}",
-            f"{told['reward']:.4f}",
+class _Screen:
+    """A bar with the time left, above it a row per evaluation."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        columns = (TextColumn("{task.description}"), BarColumn(40), TaskProgressColumn())
+        self.bar = Progress(
+            *columns,
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
         )
-        row = "".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS, strict=True))
-        console.print(row, style="green" if better else "", highlight=False)
+        self._state = TrainingState(Stage.LOADING)
+        self._task = self.bar.add_task("loading", total=None, left="")
+
+    def tell(self, update: Update) -> None:
+        """Show what is new."""
+        if isinstance(update, Evaluated) and not self._state.evaluations:
+            # Not before: what the child refuses, it refuses first.
+            self._console.print(f"{EXPLANATION}\n")
+            self._console.print(_line(COLUMNS[1:]), style="bold")
+        self._state = advance(self._state, update)
+        view = training_view(self._state)
+        self.bar.update(self._task, total=1.0, completed=view.share, description="learning", left=left(view))
+        if isinstance(update, Evaluated):
+            cells = [cell.text for cell in row("", update)[1:]]
+            self._console.print(_line(cells), style=_STYLES.get(tone_of(update), ""), highlight=False)
+        elif isinstance(update, Saved):
+            self.bar.stop()
+            title = f"\nThe best policy, saved as {update.saved}"
+            table = Table(title=title, show_header=False, title_justify="left")
+            for name, said in card_rows(update.card):
+                table.add_row(name, said)
+            self._console.print(table)
 
 
-def _show_card(console: Console, card: dict[str, Any], path: Path) -> None:
-    table = Table(title=f"\nThe best policy, saved as {path}", show_header=False, title_justify="left")
-    scores = card["evaluation"]
-    low, high = scores["violated_percent_95"]
-    table.add_row("violated periods", f"{scores['violated_percent']} % (95 %: {low} to {high})")
-    table.add_row(
-        "with as many replicas",
-        f"tuned HPA {scores['tuned_hpa_violated_percent_at_equal_replicas']} %, tuned demand rule "
-        f"{scores['tuned_demand_violated_percent_at_equal_replicas']} %",
-    )
-    table.add_row("replicas", f"{scores['replicas']}")
-    table.add_row("trained", f"{card['steps']:,} steps in {card['seconds']} s, seed {card['seed']}")
-    console.print(table)
+def _line(cells: Sequence[str]) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))

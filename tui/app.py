@@ -18,13 +18,15 @@ from marskit.domain import commands
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
 from marskit.domain.state import State
+from marskit.domain.training import Stage
 from marskit.signals import ending_signals
 from tui.intents import Choice, Option, Refusal, meaning
 from tui.keys import KEYS, Intent
-from tui.messages import CommandFailed, StateChanged, Stopped
+from tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
 from tui.palette import NIGHT, THEMES
 from tui.screens.live import LiveScreen
 from tui.terminal import TerminalDriver
+from tui.training import Trainer
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -76,11 +78,16 @@ class MarskitApp(App[int]):
     ]
 
     def __init__(
-        self, runtime: Runtime, signals: Sequence[int] = (), begin: Callable[[], None] | None = None
+        self,
+        runtime: Runtime,
+        signals: Sequence[int] = (),
+        begin: Callable[[], None] | None = None,
+        training: Sequence[str] = (),
     ) -> None:
         """Show `runtime`, and call `begin` once the first frame is drawn.
 
-        `signals` fills with those that come before the screen listens for them itself.
+        `signals` fills with those that come before the screen listens for them itself. `training` is what
+        every training is told of the mesh, as arguments of `marskit.training`.
         """
         super().__init__(driver_class=TerminalDriver)
         self._runtime = runtime
@@ -92,6 +99,7 @@ class MarskitApp(App[int]):
         self._due: Timer | None = None
         self._factor: tuple[float, float] | None = None
         self._leaving = False
+        self.trainer = Trainer(training, lambda: self.post_message(TrainingChanged()))
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NIGHT.name
@@ -112,9 +120,10 @@ class MarskitApp(App[int]):
             # What begins loads many modules, which would hold up the first frame.
             self.call_after_refresh(self._begin)
 
-    def on_unmount(self) -> None:
-        """Listen no more."""
+    async def on_unmount(self) -> None:
+        """Listen no more, and leave no training behind."""
         self._runtime.unsubscribe(self._sink)
+        await self.trainer.close()
 
     def _sink(self, event: Event | None = None) -> None:
         """Runs on the runtime's thread: hand off, nothing else."""
@@ -198,6 +207,22 @@ class MarskitApp(App[int]):
 
         self.push_screen(help_screen(self._state))
 
+    def action_train(self) -> None:
+        """Open the training pane."""
+        from tui.screens.training import TrainingScreen
+
+        self.push_screen(TrainingScreen(self.trainer, self._state, self.submit))
+
+    def on_training_changed(self) -> None:
+        """Show it where the pane is open, and tell how it ended where it is not."""
+        state = self.trainer.state
+        if callable(renew := getattr(self.screen, "renew", None)):
+            renew()
+        elif state.stage is Stage.DONE and state.saved is not None:
+            self.notify(f"The policy is trained and saved as {state.saved.saved}; t shows it.", markup=False)
+        elif state.stage is Stage.FAILED:
+            self.notify(state.reason, severity="warning", markup=False)
+
     def action_next_view(self) -> None:
         """Show another panel on a short screen."""
         self.live.next_view()
@@ -212,6 +237,7 @@ class MarskitApp(App[int]):
             self.exit(1)
             return
         self._leaving = True
+        self.trainer.stop()
         self.live.say_stopping("◌ Stopping the load and the mesh…   q leaves at once")
         threading.Thread(target=self._stop, name="marskit-stop", daemon=True).start()
 
@@ -230,13 +256,21 @@ def _refused(state: State) -> bool:
     return state.started is None and state.ended is not None and state.ended.reason is not None
 
 
-def run(runtime: Runtime, signals: Sequence[int] = (), begin: Callable[[], None] | None = None) -> int:
+def run(
+    runtime: Runtime,
+    signals: Sequence[int] = (),
+    begin: Callable[[], None] | None = None,
+    training: Sequence[str] = (),
+) -> int:
     """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr.
 
     `begin` starts the runtime if nobody has. A signal leaves at once: whoever starts the runtime stops it.
     """
-    app = MarskitApp(runtime, signals, begin)
+    app = MarskitApp(runtime, signals, begin, training)
     app.run()
+    if app.trainer.state.saved is not None:
+        saved = app.trainer.state.saved.saved
+        print(f"The policy that was trained is {saved}; --planner {saved} lets it decide.")
     if app.return_value is not None and app.return_value > 128:
         return app.return_value
     ended = runtime.state.ended

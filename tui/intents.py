@@ -81,6 +81,9 @@ def meaning(intent: Intent, state: State, *, workload: str | None, factor: float
             return Choice("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
         case Intent.PLANNER:
             names = state.started.planners if state.started else ()
+            if names and state.planner not in names:
+                # A tuning or a policy file, which can be left and come back to.
+                names = (*names, state.planner)
             return _choice("Who decides?", names, state.planner, commands.SetPlanner)
         case Intent.SCENARIO:
             names = state.started.scenarios if state.started else ()

@@ -64,6 +64,7 @@ KEYS = (
     _intent("u", "u", Intent.UNDO, "undo", "Take the newest execution back", Group.LOOP),
     _intent("m", "m", Intent.MODE, "mode", "Choose how far the loop may go by itself", Group.LOOP),
     _intent("p", "p", Intent.PLANNER, "planner", "Choose who decides", Group.LOOP),
+    Key("t", "t", "train", "train", "Train a policy in the twin", Group.LOOP),
     _intent("l", "l", Intent.SCENARIO, "load", "Choose the load scenario", Group.LOAD),
     _intent("f", "f", Intent.FLASH, "flash", "Flash crowd: three times the load, or back", Group.LOAD),
     _intent("plus,equals_sign", "+", Intent.MORE, "", "More load", Group.LOAD),

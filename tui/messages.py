@@ -17,6 +17,14 @@ class StateChanged(Message, bubble=False):
         return isinstance(message, StateChanged)
 
 
+class TrainingChanged(Message, bubble=False):
+    """There is news of the training; the newest is the trainer's state."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether this one makes the pending `message` worthless."""
+        return isinstance(message, TrainingChanged)
+
+
 class CommandFailed(Message, bubble=False):
     """A command could not be carried out; never dropped, as it is not part of the state."""
 

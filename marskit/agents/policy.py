@@ -1,5 +1,7 @@
 """Planners that were learned: a policy from a file, run without the library that trained it."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,18 +35,26 @@ def learned(algorithm: str, model: TwinModel, *, period_s: float, speed: float) 
     Raises:
         PolicyError: It is damaged, or for another mesh.
     """
-    path = SHIPPED / f"demo-{algorithm}.npz"
+    return from_file(SHIPPED / f"demo-{algorithm}.npz", algorithm, model, period_s=period_s, speed=speed)
+
+
+def from_file(path: Path, name: str, model: TwinModel, *, period_s: float, speed: float) -> "Learned":
+    """The policy in a file, as a planner of that name.
+
+    Raises:
+        PolicyError: It cannot be read, is damaged, or for another mesh.
+    """
     policy = load_policy(path)
     codes = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
     check_fits(policy, codes, path)
-    return Learned(policy, codes, period_s=period_s)
+    return Learned(policy, codes, name=name, period_s=period_s)
 
 
 class Learned:
     """Asks a trained policy for a target utilisation of every workload and for the weights of every split."""
 
-    def __init__(self, policy: Policy, codes: Encoding, *, period_s: float) -> None:
-        self.name = policy.algorithm
+    def __init__(self, policy: Policy, codes: Encoding, *, period_s: float, name: str | None = None) -> None:
+        self.name = name or policy.algorithm
         self.summary = (
             f"{NAMES[policy.algorithm]}, trained in the calibrated twin: sets a target utilisation for every "
             "workload, and traffic weights."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marskit.agents.hpa import Hpa
@@ -65,6 +66,12 @@ def _learned(algorithm: str) -> Callable[[PlannerContext], Planner]:
     return make
 
 
+def _from_file(context: PlannerContext, name: str) -> Planner:
+    from marskit.agents.policy import from_file
+
+    return from_file(Path(name), name, context.model(), period_s=context.period_s, speed=context.speed)
+
+
 PLANNERS: Mapping[str, Callable[[PlannerContext], Planner]] = {
     "static": lambda context: Static(),
     "threshold": lambda context: Threshold(),
@@ -77,17 +84,23 @@ PLANNERS: Mapping[str, Callable[[PlannerContext], Planner]] = {
 }
 
 
+POLICY_FILE = ".npz"
+"""A planner whose name ends so is the policy in that file."""
+
+
 class UnknownPlanner(ValueError):
     """A planner asked for by a name that none has."""
 
 
 def make_planner(name: str, context: PlannerContext) -> Planner:
-    """A new planner of that name, or with a point of its own: `hpa:60:120` or `demand:70`.
+    """A new planner of that name, with a point of its own (`hpa:60:120`, `demand:70`), or from a file.
 
     Raises:
         UnknownPlanner: There is none; the sentence lists those there are.
         ValueError: It cannot plan for this mesh.
     """
+    if name.endswith(POLICY_FILE):
+        return _from_file(context, name)
     kind, numbers = parse_name(name)
     if kind == "hpa" and numbers:
         target, window_s = (*numbers, Behaviour().scale_down_stabilisation_s)[:2]
@@ -98,14 +111,20 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
 
 
 def parse_name(name: str) -> tuple[str, tuple[int, ...]]:
-    """A planner's kind and the numbers behind it.
+    """A planner's kind and the numbers behind it; a policy file is its own kind.
 
     Raises:
-        UnknownPlanner: There is no such planner, or it does not take such numbers.
+        UnknownPlanner: There is no such planner or file, or it does not take such numbers.
     """
+    if name.endswith(POLICY_FILE):
+        if not Path(name).is_file():
+            raise UnknownPlanner(f"There is no policy file {name}.")
+        return name, ()
     kind, *parts = name.split(":")
     if kind not in PLANNERS:
-        raise UnknownPlanner(f"There is no planner {kind!r}; choose one of {', '.join(PLANNERS)}.")
+        raise UnknownPlanner(
+            f"There is no planner {kind!r}; choose one of {', '.join(PLANNERS)}, or a policy file."
+        )
     limits = {"hpa": ((10, 100), (0, 3600)), "demand": ((10, 100),)}.get(kind, ())
     allowed = {"hpa": "hpa:TARGET_PERCENT:STABILISATION_S", "demand": "demand:TARGET_PERCENT"}.get(kind, kind)
     if len(parts) > len(limits) or not all(part.isdecimal() for part in parts):

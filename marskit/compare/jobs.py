@@ -1,8 +1,9 @@
 """One planner on one scenario with one seed: what is run, and what is measured of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.events import CycleCompleted, Event, RunStarted
@@ -90,13 +91,17 @@ class Failed:
 
 
 def grid(
-    planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings
+    planners: Sequence[str],
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    usual: Settings,
+    meant: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Job]:
-    """Every planner on every scenario with every seed."""
+    """Every planner on every scenario with every seed; `meant` has those that are run by another name."""
     for scenario in scenarios:
         for seed in seeds:
             for planner in planners:
-                settings = replace(usual, planner=planner, scenario=scenario, seed=seed)
+                settings = replace(usual, planner=meant.get(planner, planner), scenario=scenario, seed=seed)
                 yield Job(planner, scenario, seed, settings)
 
 

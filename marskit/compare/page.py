@@ -1,13 +1,17 @@
 """The report of a comparison: one HTML file with everything in it, and nothing fetched from anywhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from marskit.compare.jobs import Measured, Point
+from marskit.compare.pareto import pareto
+from marskit.compare.scale import linear
 from marskit.compare.statistics import Estimate
 from marskit.compare.summary import Summary
+from marskit.compare.tuning import Search, Tuning, is_default
 
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#eeca3b", "#ff9da6")
+COLOURS = ("#4c78a8", "#d9730d", "#3f8f3a", "#d9483b", "#2a918b", "#a0609a", "#8c6d5a", "#a3820a", "#d6588a")
+"""Each stands out on white and on near-black alike: a contrast of at least 3 (WCAG 2.1, 1.4.11)."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --dim: #667; }
 @media (prefers-color-scheme: dark) {
@@ -19,25 +23,39 @@ p, dd { color: var(--dim); max-width: 52rem } table { border-collapse: collapse;
 td, th { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   font-variant-numeric: tabular-nums }
 td:first-child, th:first-child { text-align: left } small { color: var(--dim) }
-svg text { fill: var(--dim); font-size: 11px } svg .axis { stroke: var(--line) }
+svg text { fill: var(--dim); font-size: 11px }
+svg .axis { stroke: var(--line) } svg .front { stroke: var(--dim) }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 1rem 2rem }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .45em }
+.tried td { text-align: center; padding: .3rem } .tried th { text-align: center }
+.tried td.chosen { outline: 2px solid var(--ink); outline-offset: -2px }
+.tried td.usual b { text-decoration: underline }
+.tried small { color: inherit; opacity: .75 }
 pre { white-space: pre-wrap; font-size: 13px; color: var(--dim); border-left: 3px solid var(--line);
   padding-left: .9rem }
 """
 
 
-def page(summary: Summary, measured: Sequence[Measured], stamp: Mapping[str, str]) -> str:
+def page(
+    summary: Summary, measured: Sequence[Measured], stamp: Mapping[str, str], search: Search | None = None
+) -> str:
     """The whole document.
 
     Args:
         summary: What it comes to.
         measured: Every run.
         stamp: What a reader needs to repeat it, by name.
+        search: How the autoscaler was tuned, if it was.
     """
     planners = [each.planner for each in summary.planners]
     colours = {planner: COLOURS[n % len(COLOURS)] for n, planner in enumerate(planners)}
     runs = len(summary.scenarios) * len(summary.seeds)
+    bound = " ".join(
+        f" The diamond, {escape(each.planner)}, knows the load that will come: a bound to be held against, "
+        "no competitor, and left out of the front."
+        for each in summary.planners
+        if each.is_bound
+    )
     stamps = "\n".join(f"{name}: {value}" for name, value in stamp.items())
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>marskit: planners compared</title>"
@@ -46,8 +64,10 @@ def page(summary: Summary, measured: Sequence[Measured], stamp: Mapping[str, str
         f"{runs} runs each. In every run all planners meet the same arrivals, request by request.</p>",
         _table(summary, colours),
         "<h2>What it costs to keep the objective</h2><p>Mean over all runs; down and to the left is better. "
-        "Filled: no other planner has fewer violations for no more replicas.</p>",
-        _pareto(summary, measured, colours),
+        f"Filled, and joined by the dotted line: no other planner has fewer violations for no more "
+        f"replicas.{bound}</p>",
+        pareto(summary, measured, colours),
+        _grid(search) if search is not None else "",
         "<h2>Scenario by scenario</h2><p>The first seed of each: the users' p95, and the replicas that were "
         "asked for.</p><div class=grid>",
         *(_scenario(name, measured, summary.seeds[0], colours) for name in summary.scenarios),
@@ -99,37 +119,37 @@ def _table(summary: Summary, colours: Mapping[str, str]) -> str:
     return f"<table><tr>{header}</tr>{''.join(rows)}</table><p><small>{note}</small></p>"
 
 
-def _pareto(summary: Summary, measured: Sequence[Measured], colours: Mapping[str, str]) -> str:
-    width, height, pad = 640, 320, 48
-    means = {}
-    for each in summary.planners:
-        runs = [run for run in measured if run.planner == each.planner]
-        means[each.planner] = (
-            sum(r.replica_minutes for r in runs) / len(runs),
-            sum(r.violation_minutes for r in runs) / len(runs),
-        )
-    xs, ys = [x for x, _ in means.values()], [y for _, y in means.values()]
-    x_of = _scale(min(xs), max(xs), pad, width - 90)
-    y_of = _scale(0.0, max(ys), height - pad, 20)
-    marks = []
-    for each in summary.planners:
-        x, y = means[each.planner]
-        fill = colours[each.planner] if each.is_on_front else "none"
-        marks.append(
-            f"<circle cx={x_of(x):.1f} cy={y_of(y):.1f} r=6 fill='{fill}' stroke='{colours[each.planner]}' "
-            f"stroke-width=2 /><text x={x_of(x) + 10:.1f} y={y_of(y) + 4:.1f}>{escape(each.planner)}</text>"
-        )
-    ticks = "".join(
-        f"<text x=6 y={y_of(v) + 4:.1f}>{v:.1f}</text>" for v in (0.0, max(ys) / 2, max(ys))
-    ) + "".join(
-        f"<text x={x_of(v) - 12:.1f} y={height - pad + 18}>{v:.0f}</text>" for v in (min(xs), max(xs))
+def _grid(search: Search) -> str:
+    """Every tuning that was tried: the window down, the target across, the better the greener."""
+    utilities = [tuning.utility_per_s for tuning in search.tunings]
+    shade_of = linear(min(utilities), max(utilities), 0.0, 0.45)
+    targets = sorted({tuning.target_percent for tuning in search.tunings})
+    windows = sorted({tuning.window_s for tuning in search.tunings})
+    by_point = {(tuning.window_s, tuning.target_percent): tuning for tuning in search.tunings}
+    head = "".join(f"<th>{target} %</th>" for target in targets)
+    rows = "".join(
+        f"<tr><td>{window_s} s</td>"
+        + "".join(_tried(by_point[window_s, target], shade_of) for target in targets)
+        + "</tr>"
+        for window_s in windows
     )
     return (
-        f"<svg viewBox='0 0 {width} {height}' width={width}>"
-        f"<line class=axis x1={pad - 8} y1={height - pad} x2={width} y2={height - pad} />"
-        f"<line class=axis x1={pad - 8} y1=10 x2={pad - 8} y2={height - pad} />{ticks}{''.join(marks)}"
-        f"<text x={width / 2 - 60} y={height - 8}>replica-minutes</text>"
-        f"<text x={pad} y=14>SLO-violation minutes</text></svg>"
+        f"<h2>How the autoscaler was tuned</h2><p>{escape(search.sentence)} Down: the scale-down "
+        "stabilisation; across: the target utilisation. In every field the utility per second, and below it "
+        f"SLO-violation minutes and replica-minutes, all means of {search.tunings[0].runs} runs. Framed: the "
+        "one that was chosen; of equals, the one with fewer violations is. Underlined: Kubernetes' "
+        f"default.</p><table class=tried><tr><th></th>{head}</tr>{rows}</table>"
+    )
+
+
+def _tried(tuning: Tuning, shade_of: Callable[[float], float]) -> str:
+    classes = " ".join(
+        name for name, holds in (("chosen", tuning.is_chosen), ("usual", is_default(tuning))) if holds
+    )
+    return (
+        f"<td class='{classes}' style='background:rgba(84,162,75,{shade_of(tuning.utility_per_s):.2f})'>"
+        f"<b>{tuning.utility_per_s:.2f}</b><br><small>{tuning.violation_minutes:.2f} · "
+        f"{tuning.replica_minutes:.0f}</small></td>"
     )
 
 
@@ -166,8 +186,8 @@ def _curves(
     ordered = sorted(y for _, y in every)
     # One planner's disaster must not flatten all others.
     top = max(ordered[int(0.98 * (len(ordered) - 1))] * 1.15, 1.0)
-    x_of = _scale(0.0, max(x for x, _ in every), 40, width)
-    y_of = _scale(0.0, top, height - 14, 8)
+    x_of = linear(0.0, max(x for x, _ in every), 40, width)
+    y_of = linear(0.0, top, height - 14, 8)
     lines = "".join(
         f"<polyline fill=none stroke='{colours[planner]}' stroke-width=1.4 points='"
         + " ".join(f"{x_of(x):.1f},{y_of(min(y, top)):.1f}" for x, y in curve)
@@ -180,8 +200,3 @@ def _curves(
         f"<text x=0 y=14>{top:.0f}</text><text x=0 y={height - 12}>0</text>"
         f"<text x=44 y=14>{escape(label)}</text></svg>"
     )
-
-
-def _scale(low: float, high: float, begin: float, end: float):  # type: ignore[no-untyped-def] # a local function
-    span = (high - low) or 1.0
-    return lambda value: begin + (value - low) / span * (end - begin)

@@ -11,6 +11,8 @@ from marskit.compare.statistics import Estimate, Values, estimate, mean_differen
 BASELINE = "hpa"
 """What differences are told against, if it is among the planners; else the first one."""
 
+BOUND = "oracle"
+
 
 @dataclass(frozen=True, slots=True)
 class PlannerSummary:
@@ -28,7 +30,9 @@ class PlannerSummary:
     clamped: int
     breaches: int
     is_on_front: bool
-    """No other has fewer violation minutes with no more replica-minutes."""
+    """No other has fewer violation minutes with no more replica-minutes; the bound does not count."""
+    is_bound: bool
+    """It knows the load that will come: no competitor, so it neither is on the front nor takes others off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def summarise(measured: Sequence[Measured]) -> Summary:
         )
         for planner in planners
     }
-    front = pareto_front(means)
+    front = pareto_front({planner: point for planner, point in means.items() if planner != BOUND})
     return Summary(
         baseline,
         tuple(
@@ -81,6 +85,7 @@ def summarise(measured: Sequence[Measured]) -> Summary:
                 clamped=sum(run.clamped for run in measured if run.planner == planner),
                 breaches=sum(run.breaches for run in measured if run.planner == planner),
                 is_on_front=planner in front,
+                is_bound=planner == BOUND,
             )
             for planner in planners
         ),

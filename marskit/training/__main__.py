@@ -4,17 +4,17 @@ It is started by `marskit train`. SIGTERM and SIGINT end it early with the best 
 """
 
 import argparse
-import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from threading import Thread
 
 from marskit.agents.policy_file import ALGORITHMS, Policy, PolicyError, check_fits, load_policy
 from marskit.domain.config import Configuration
+from marskit.domain.training import Saved, Update
 from marskit.env.encoding import encoding
 from marskit.env.vector import MeshVectorEnv
 from marskit.knowledge.port import KnowledgeError
@@ -27,7 +27,8 @@ from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.settings import DEMO_MANIFESTS
-from marskit.training.learn import Budget, Learner, Progress, save_policy
+from marskit.training.child import encode
+from marskit.training.learn import Budget, Learner, save_policy
 from marskit.training.recorded import Transitions, transitions
 from marskit.training.settings import DEFAULTS, TrainingError, load_settings
 
@@ -41,6 +42,7 @@ def main() -> int:
     # The pipe from whoever started us ends with them, however they end.
     Thread(target=lambda: stopped.append(len(sys.stdin.read())), daemon=True).start()
     try:
+        _check_out(parsed.out)
         settings = load_settings(parsed.settings)
         config = load_mesh(parsed.manifests, mapping=parsed.mapping)
         plain = twin_model(config)
@@ -66,7 +68,7 @@ def main() -> int:
     seconds = parsed.seconds or (usual if parsed.steps is None else float("inf"))
     policy = learner.train(Budget(seconds, parsed.steps), _tell, lambda: bool(stopped))
     save_policy(parsed.out, policy)
-    print(json.dumps({"saved": str(parsed.out), "card": policy.card}), flush=True)
+    _tell(Saved(str(parsed.out), policy.card))
     return 0
 
 
@@ -87,6 +89,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _check_out(path: Path) -> None:
+    """Said now rather than after a minute's work."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise TrainingError(f"{path}: no policy file can be written there.")
+
+
 def _resumed(path: Path, algorithm: str, model: TwinModel) -> Policy:
     policy = load_policy(path)
     if policy.algorithm != algorithm:
@@ -100,8 +109,8 @@ def _recorded(runs: Sequence[StoredRun], written: Configuration, env: MeshVector
     return transitions(runs, env.encoding, written, env.prices, period_s=env.settings.period_s)
 
 
-def _tell(progress: Progress) -> None:
-    print(json.dumps(asdict(progress)), flush=True)
+def _tell(update: Update) -> None:
+    print(encode(update), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import FloatSchedule
 
 from marskit.agents.policy_file import Layer, Policy, save_policy
 from marskit.domain.goals import Goals
+from marskit.domain.training import Evaluated, Ticked, Update
 from marskit.env.sb3 import Sb3VecEnv
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.simulator.model import TwinModel
@@ -31,6 +32,8 @@ PACKAGES = ("stable-baselines3", "torch", "gymnasium", "numpy")
 """Whose versions are written down."""
 LAST_LEARNING_RATE = 0.05
 """Of the first one."""
+TICK_S = 0.5
+"""How often it is told how far a training is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +42,6 @@ class Budget:
 
     seconds: float
     steps: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training has come, told after every evaluation."""
-
-    seconds: float
-    steps: int
-    violated_percent: float
-    replicas: float
-    utility_per_s: float
-    reward: float
-    best_reward: float
-    hpa_violated_percent: float
-    """What the tuned HPA reaches with as many replicas."""
-    demand_violated_percent: float
 
 
 class Learner:
@@ -105,9 +92,10 @@ class Learner:
         if resume is not None:
             _take_over(self.learner, resume)
 
-    def train(self, budget: Budget, tell: Callable[[Progress], None], stopped: Callable[[], bool]) -> Policy:
+    def train(self, budget: Budget, tell: Callable[[Update], None], stopped: Callable[[], bool]) -> Policy:
         """Learn until the budget is spent or `stopped`; the best policy of all evaluations."""
         watch = _Watch(self, budget, tell, stopped)
+        watch.tick(0, 0.0)
         if self.algorithm == "sac":
             assert isinstance(self.learner, SAC)
             self._begin_as_demand_rule(self.learner)
@@ -208,7 +196,7 @@ class _Watch(BaseCallback):
         self,
         learner: Learner,
         budget: Budget,
-        tell: Callable[[Progress], None],
+        tell: Callable[[Update], None],
         stopped: Callable[[], bool],
     ) -> None:
         super().__init__()
@@ -218,6 +206,7 @@ class _Watch(BaseCallback):
         self._stopped = stopped
         self._started_s = time.monotonic()
         self._evaluated_s = 0.0
+        self._ticked_s = 0.0
         self.best_layers: tuple[Layer, ...] = ()
         self.best_scores: Scores
 
@@ -232,7 +221,7 @@ class _Watch(BaseCallback):
             self.best_layers, self.best_scores = layers_of(self._learner.learner), scores
         hpa, demand = self._learner.beside(scores)
         self._tell(
-            Progress(
+            Evaluated(
                 seconds=round(self.elapsed_s(), 1),
                 steps=steps,
                 violated_percent=scores.violated_percent,
@@ -246,6 +235,11 @@ class _Watch(BaseCallback):
         )
         self._evaluated_s = self.elapsed_s()
 
+    def tick(self, steps: int, share: float) -> None:
+        """Tell how far it is."""
+        self._ticked_s = self.elapsed_s()
+        self._tell(Ticked(round(self._ticked_s, 1), steps, round(min(1.0, share), 4)))
+
     def _on_step(self) -> bool:
         left = 1.0 - self.elapsed_s() / self._budget.seconds
         if self._budget.steps is not None:
@@ -253,6 +247,8 @@ class _Watch(BaseCallback):
             left = 1.0 - self.num_timesteps / self._budget.steps
         elif self.elapsed_s() - self._evaluated_s > self._learner._settings.evaluation.every_s:
             self.evaluate(self.num_timesteps)
+        if self.elapsed_s() - self._ticked_s > TICK_S:
+            self.tick(self.num_timesteps, 1.0 - left)
         self.model._current_progress_remaining = max(0.0, left)
         return not self._stopped() and self.elapsed_s() < self._budget.seconds
 
@@ -290,4 +286,4 @@ def _falling(learning_rate: float) -> FloatSchedule:
     return FloatSchedule(lambda left: learning_rate * max(LAST_LEARNING_RATE, left))
 
 
-__all__ = ["Budget", "Learner", "Progress", "layers_of", "save_policy"]
+__all__ = ["Budget", "Learner", "layers_of", "save_policy"]

@@ -1,5 +1,6 @@
 import pytest
 
+from marskit.agents.policy_file import SHIPPED
 from marskit.agents.registry import PLANNERS, UnknownPlanner, make_planner, parse_name
 from marskit.domain.goals import Utility
 from marskit.domain.records import Diagnosis
@@ -18,6 +19,14 @@ def test_every_planner_goes_by_its_own_name_and_plans(name: str) -> None:
     assert (plan.actions, plan.shield) == ((), ()), "these are the shield's to fill in"
 
 
+def test_a_policy_file_is_a_planner_by_its_name() -> None:
+    name = str(SHIPPED / "demo-ppo.npz")
+    assert parse_name(name) == (name, ())
+    planner = make_planner(name, demo_context())
+    planner.reset(3)
+    assert planner.plan(Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), ""), quiet_view()).planner == name
+
+
 def test_two_planners_of_one_name_share_nothing() -> None:
     assert make_planner("hpa", demo_context()) is not make_planner("hpa", demo_context())
 
@@ -27,6 +36,7 @@ def test_two_planners_of_one_name_share_nothing() -> None:
     [
         ("magic", "There is no planner 'magic'; choose one of static, threshold, hpa, demand"),
         ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
+        ("nowhere.npz", "There is no policy file nowhere.npz."),
         ("hpa:60:0:1", "is not understood"),
         ("static:3", "The planner 'static:3' is not understood; write static."),
         ("demand:0", "The planner 'demand:0' has 0, where 10 to 100 is allowed."),

@@ -7,9 +7,12 @@ import polars as pl
 import pytest
 
 from marskit.cli import main
+from marskit.compare import tuning
 from marskit.compare.jobs import Failed, Job, Measured, grid, run
+from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
+from marskit.compare.tuning import TARGETS_PERCENT, WINDOWS_S, choose, tuning_jobs
 from marskit.settings import Settings
 
 SHORT = """
@@ -89,6 +92,94 @@ def test_a_summary_tells_differences_to_the_autoscaler(tmp_path: Path, scenario:
     static, hpa = summary.planners
     assert static.violations_against.value > 0
     assert (hpa.violations_against.value, hpa.replicas_against.value) == (0.0, 0.0)
+
+
+def test_the_oracle_takes_nobody_off_the_front() -> None:
+    points = {"static": (30.0, 3.0), "hpa": (50.0, 1.0), "worse": (55.0, 1.5), "oracle": (25.0, 0.0)}
+    summary = summarise([measured(name, 1, *point) for name, point in points.items()])
+    assert {p.planner: (p.is_on_front, p.is_bound) for p in summary.planners} == {
+        "static": (True, False),
+        "hpa": (True, False),
+        "worse": (False, False),
+        "oracle": (False, True),
+    }
+    drawn = page(summary, [measured(name, 1, *point) for name, point in points.items()], {})
+    assert "left out of the front" in drawn
+    assert drawn.count("<polygon") == 1
+
+
+def measured(
+    planner: str, seed: int, replicas: float, violations: float, utility: float = 1.0, scenario: str = "spike"
+) -> Measured:
+    zeros = dict.fromkeys(
+        ("served_within_slo_per_s", "violated_per_s", "failed_per_s", "replica_cost_per_s"), 0.0
+    )
+    return Measured(
+        planner=planner,
+        scenario=scenario,
+        seed=seed,
+        violation_minutes=violations,
+        replica_minutes=replicas,
+        failed_requests=0,
+        actions=0,
+        utility_per_s=utility,
+        action_churn_per_s=0.0,
+        clamped=0,
+        breaches=0,
+        points=(),
+        **zeros,
+    )
+
+
+def test_the_best_mean_utility_is_chosen_and_of_equals_the_one_with_fewer_violations() -> None:
+    runs = [
+        measured("hpa:50:0", 9000, 50.0, 0.1, 9.0),
+        measured("hpa:50:0", 9001, 50.0, 0.1, 3.0),
+        measured("hpa:60:0", 9000, 40.0, 1.0, 8.0),
+        measured("hpa:60:0", 9001, 40.0, 1.0, 6.0),
+        measured("hpa:70:0", 9000, 45.0, 0.5, 7.0),
+        measured("hpa:70:0", 9001, 45.0, 0.5, 7.0),
+    ]
+    search = choose(runs)
+    assert search.chosen.planner == "hpa:70:0"
+    assert [tuning.utility_per_s for tuning in search.tunings] == [6.0, 7.0, 7.0]
+    assert (search.chosen.runs, search.seeds) == (2, (9000, 9001))
+    assert choose(runs) == search
+
+
+def test_it_is_tuned_on_the_twin_on_loads_that_are_not_compared(tmp_path: Path) -> None:
+    live = Settings(mesh="envoy", runs=tmp_path)
+    jobs = tuning_jobs(["spike", "ramp"], [0, 9000], live, tmp_path / "tuning")
+    assert {job.seed for job in jobs} == {9001, 9002}
+    assert {job.scenario for job in jobs} == {"spike", "ramp"}
+    assert {job.settings.mesh for job in jobs} == {"twin"}
+    assert len(jobs) == len(TARGETS_PERCENT) * len(WINDOWS_S) * 2 * 2
+    assert "hpa:70:300" in {job.planner for job in jobs}
+
+
+def test_the_tuned_autoscaler_is_compared_beside_the_default_and_its_search_is_told(
+    tmp_path: Path, scenario: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "TARGETS_PERCENT", (50, 70))
+    monkeypatch.setattr(tuning, "WINDOWS_S", (0, 300))
+    out = tmp_path / "out"
+    arguments = ["compare", "--planners", "hpa,hpa-tuned", "--scenarios", scenario, "--seeds", "1"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    grid_told = pl.read_parquet(out / "tuning.parquet")
+    assert grid_told.height == 4
+    (chosen,) = grid_told.filter(pl.col("is_chosen"))["planner"]
+    best = grid_told.sort("utility_per_s", descending=True)["planner"][0]
+    assert chosen == best
+    assert f"hpa-tuned is {chosen}: of 4 autoscalers" in capsys.readouterr().out
+    report = (out / "report.html").read_text()
+    assert "How the autoscaler was tuned" in report
+    assert report.count("<td class='chosen") == 1
+    assert report.count("· ") >= 4
+    outcomes = pl.read_parquet(out / "outcomes.parquet")
+    (job,) = grid([chosen], [scenario], [1], usual(tmp_path))
+    same = run(job)
+    assert isinstance(same, Measured)
+    assert outcomes.filter(pl.col("planner") == "hpa-tuned")["utility_per_s"].item() == same.utility_per_s
 
 
 class _Links(HTMLParser):

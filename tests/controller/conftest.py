@@ -43,6 +43,8 @@ class Rig:
         def make_planner(name: str) -> FakePlanner:
             if name == "foreign":
                 raise ValueError("foreign is for another mesh.")
+            if name not in planners:
+                raise ValueError(f"There is no planner {name!r}.")
             return planners[name]
 
         parameters = Parameters(

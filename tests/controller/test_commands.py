@@ -51,7 +51,7 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (SetPlanner("oracle"), "There is no planner 'oracle'; choose one of scripted, other, foreign."),
+        (SetPlanner("oracle"), "There is no planner 'oracle'."),
         (SetPlanner("foreign"), "foreign is for another mesh."),
         (SetScenario("calm"), "There is no scenario 'calm'; choose one of steady, spike."),
         (SetLoadFactor(0.0), "The load factor must be above 0, not 0."),

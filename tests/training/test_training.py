@@ -1,6 +1,9 @@
 """Training as `marskit train` starts it: it repeats itself, stops when told, and outlives nobody."""
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -125,6 +128,7 @@ def test_the_command_shows_how_it_comes_along(
     [
         (["--seconds", "0"], "--seconds is 0; it must be above 0."),
         (["--resume", "nowhere.npz"], "nowhere.npz: the policy cannot be read: No such file or directory."),
+        (["--out", "."], ".: no policy file can be written there."),
         (["--settings", "nowhere.toml"], "nowhere.toml: the settings cannot be read"),
     ],
 )
@@ -132,6 +136,31 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["train", *arguments]) == 2
-    complaint = capsys.readouterr().err
-    assert sentence in complaint
-    assert complaint.count("\n") == 1
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == "", "a refusal comes before any table"
+
+
+def test_a_terminal_sees_a_bar_with_the_time_left_and_an_interrupt_keeps_the_best(
+    tmp_path: Path, small: Path
+) -> None:
+    out = tmp_path / "p.npz"
+    ours, theirs = pty.openpty()
+    arguments = ["train", "--settings", str(small), "--seconds", "90", "--out", str(out)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "marskit", *arguments], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b" left" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):
+            while said := os.read(ours, 4096):
+                seen += said
+    os.close(ours)
+    assert process.returncode == 0
+    assert load_policy(out).algorithm == "ppo"
+    for words in (b"learning", b" left", b"The best policy, saved as"):
+        assert words in seen

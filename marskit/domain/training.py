@@ -1,0 +1,99 @@
+"""A training as it is told: what the child process says, and the state that it adds up to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed; told about once a second, the first time when everything is loaded."""
+
+    seconds: float
+    steps: int
+    share: float
+    """How much of the budget is spent, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """How well the policy does on loads that it is never trained on."""
+
+    seconds: float
+    steps: int
+    violated_percent: float
+    replicas: float
+    utility_per_s: float
+    reward: float
+    best_reward: float
+    hpa_violated_percent: float
+    """What the tuned HPA reaches with as many replicas."""
+    demand_violated_percent: float
+    """What the tuned demand rule reaches with as many replicas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The best policy of all evaluations was written; the training is over."""
+
+    saved: str
+    """The file."""
+    card: Mapping[str, Any]
+    """The training card that is in it."""
+
+
+Update = Ticked | Evaluated | Saved
+KINDS: Mapping[str, type[Update]] = {"ticked": Ticked, "evaluated": Evaluated, "saved": Saved}
+"""What an update is called where it is written down."""
+
+
+class Stage(StrEnum):
+    """How far a training is."""
+
+    IDLE = "idle"
+    LOADING = "loading"
+    LEARNING = "learning"
+    STOPPING = "stopping"
+    """A person has had enough; the best so far is being saved."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """Everything that is known of one training."""
+
+    stage: Stage = Stage.IDLE
+    algorithm: str = ""
+    seed: int = 0
+    tick: Ticked = field(default_factory=lambda: Ticked(0.0, 0, 0.0))
+    evaluations: tuple[Evaluated, ...] = ()
+    saved: Saved | None = None
+    reason: str = ""
+    """Why there is no policy file, in one sentence."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether its process lives."""
+        return self.stage in (Stage.LOADING, Stage.LEARNING, Stage.STOPPING)
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation whose policy is kept: the first of the highest reward."""
+        return max(self.evaluations, key=lambda each: each.reward, default=None)
+
+
+def advance(state: TrainingState, update: Update) -> TrainingState:
+    """The state after one more update."""
+    stage = Stage.LEARNING if state.stage is Stage.LOADING else state.stage
+    match update:
+        case Ticked():
+            return replace(state, stage=stage, tick=update)
+        case Evaluated(seconds, steps):
+            tick = Ticked(seconds, steps, state.tick.share)
+            return replace(state, stage=stage, tick=tick, evaluations=(*state.evaluations, update))
+        case Saved():
+            return replace(state, stage=Stage.DONE, saved=update)
+        case _:
+            assert_never(update)

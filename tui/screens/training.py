@@ -1,0 +1,139 @@
+"""The training pane: choose, start, watch the learning curve, stop, and let the policy decide at once."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from marskit.domain import commands
+from marskit.domain.commands import Command
+from marskit.domain.state import State
+from marskit.domain.training import Stage
+from marskit.views.summary import summary_view
+from marskit.views.training import TrainingView, training_view
+from tui.drawing.rows import Row
+from tui.training import Trainer
+from tui.widgets.canvas import Canvas
+from tui.widgets.header import Header
+from tui.widgets.training import LearningCurve, TrainingProgress
+from tui.widgets.training_form import FormView, TrainingForm
+
+Hint = tuple[str, str, str]
+"""The key as it is shown, what it does, and the screen's action."""
+
+
+class Hints(Canvas[tuple[Hint, ...]]):
+    """The pane's own keys; a click does what the key does."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """One row."""
+        row: list[tuple[str, str]] = []
+        for shown, label, _ in self.view:
+            row += [(f" {shown}", "key"), (f" {label} ", "dim")]
+        return [tuple(row)]
+
+    async def on_click(self, event: events.Click) -> None:
+        """Find the key under the mouse."""
+        x = 0
+        for shown, label, action in self.view:
+            wide = len(shown) + len(label) + 3
+            if x <= event.x < x + wide and action:
+                await self.screen.run_action(action)
+            x += wide
+
+
+class TrainingScreen(ModalScreen[None]):
+    """Covers the live screen while it is open; the training goes on behind it when it is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "begin", "start"),
+        Binding("s", "stop", "stop"),
+        Binding("p", "use", "let it decide"),
+        Binding("escape,q,t", "dismiss(None)", "back"),
+    ]
+
+    def __init__(self, trainer: Trainer, state: State, submit: Callable[[Command], None]) -> None:
+        super().__init__()
+        self._trainer = trainer
+        self._submit = submit
+        self._state = state
+        self.header = Header(summary_view(state), id="header")
+        self.form = TrainingForm(FormView(trainer.choice), id="form")
+        self.curve = LearningCurve(TrainingView(), id="curve")
+        self.progress = TrainingProgress(TrainingView(), id="progress")
+        self.hints = Hints((), id="hints")
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        with Vertical():
+            yield self.header
+            yield self.form
+            yield self.curve
+            yield self.progress
+            yield self.hints
+
+    def on_mount(self) -> None:
+        """Show what there is."""
+        self.form.focus()
+        self.curve.entitle("learning curve")
+        self.renew()
+
+    def show(self, state: State) -> None:
+        """The run's newer state: who decides may have changed."""
+        self._state = state
+        self.header.show(summary_view(state))
+        self.renew()
+
+    def renew(self) -> None:
+        """Show the training's newer state."""
+        view = training_view(self._trainer.state)
+        busy = self._trainer.state.is_busy
+        self.form.set_open(is_open=not busy)
+        self._entitle_form()
+        self.curve.show(view)
+        self.progress.show(view)
+        self.progress.entitle("progress", self._note(view))
+        self.hints.show(self._hints(view, busy=busy))
+
+    def on_training_form_changed(self) -> None:
+        """The file follows from what is chosen, and the choice outlives the pane."""
+        self._trainer.choice = self.form.view.choice
+        self._entitle_form()
+
+    def action_begin(self) -> None:
+        """Start what is chosen."""
+        if self.form.view.choice.seconds < 1:
+            self.app.notify("A training takes at least 1 second.", severity="warning")
+            return
+        self._trainer.begin(self.form.view.choice)
+
+    def action_stop(self) -> None:
+        """Keep the best so far."""
+        self._trainer.stop()
+
+    def action_use(self) -> None:
+        """Let the new policy decide from the next plan on."""
+        if saved := training_view(self._trainer.state).saved:
+            self._submit(commands.SetPlanner(saved))
+
+    def _entitle_form(self) -> None:
+        out = self.form.view.choice.out
+        there = " in place of the one there" if Path(out).is_file() else ""
+        self.form.entitle("train a policy in the twin", f"to be saved as {out}{there}")
+
+    def _note(self, view: TrainingView) -> str:
+        if not view.saved:
+            return ""
+        return "it decides now" if self._state.planner == view.saved else "p lets it decide at once"
+
+    def _hints(self, view: TrainingView, *, busy: bool) -> tuple[Hint, ...]:
+        change: tuple[Hint, ...] = (("↵", "start", "begin"), ("←→", "select", ""), ("↑↓", "change", ""))
+        keys: tuple[Hint, ...] = (("s", "stop and keep the best", "stop"),) if busy else change
+        if view.saved and view.stage is Stage.DONE:
+            keys = (*keys, ("p", "let it decide", "use"))
+        return (*keys, ("esc", "back, it goes on" if busy else "back", "dismiss(None)"))

@@ -1,0 +1,90 @@
+"""The training that the screen starts: one at a time, in a child process, and ended with the screen."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+
+from marskit.domain.training import Stage, TrainingState, advance
+from marskit.training.child import TrainingChild, TrainingFailed, missing
+
+CLOSE_GRACE_S = 2.0
+"""How long leaving waits for the best policy to be saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose to be trained."""
+
+    algorithm: str = "ppo"
+    seed: int = 0
+    seconds: int = 60
+    goes_on: bool = False
+    """Whether it begins with the weights in the file that it will be saved as."""
+
+    @property
+    def out(self) -> str:
+        """The policy file, in the folder that the program was started in."""
+        return f"{self.algorithm}-{self.seed}.npz"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Those of `marskit.training`."""
+        resume = ("--resume", self.out) if self.goes_on else ()
+        chosen = {"--algorithm": self.algorithm, "--seed": self.seed, "--seconds": self.seconds}
+        return (
+            *(part for name, value in chosen.items() for part in (name, str(value))),
+            *("--out", self.out, *resume),
+        )
+
+
+class Trainer:
+    """Runs one training after the other and keeps what is known of the newest."""
+
+    def __init__(self, arguments: Sequence[str], changed: Callable[[], object]) -> None:
+        """Give every training these `arguments` besides its own, and call `changed` when there is news."""
+        self.state = (
+            TrainingState(Stage.FAILED, reason=sentence) if (sentence := missing()) else TrainingState()
+        )
+        self.choice = Choice()
+        self._arguments = tuple(arguments)
+        self._changed = changed
+        self._child: TrainingChild | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, choice: Choice) -> None:
+        """Start a training, unless one is under way or nothing can be trained."""
+        if self.state.is_busy or missing():
+            return
+        self._child = TrainingChild((*choice.arguments, *self._arguments))
+        self._tell(TrainingState(Stage.LOADING, choice.algorithm, choice.seed))
+        self._task = asyncio.create_task(self._follow(self._child))
+
+    def stop(self) -> None:
+        """End it early; the best policy so far is kept."""
+        if self._child is not None and self.state.is_busy:
+            self._child.stop()
+            self._tell(replace(self.state, stage=Stage.STOPPING))
+
+    async def close(self) -> None:
+        """End it with the screen."""
+        if self._task is None or self._task.done():
+            return
+        self.stop()
+        done, _ = await asyncio.wait({self._task}, timeout=CLOSE_GRACE_S)
+        if not done:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _follow(self, child: TrainingChild) -> None:
+        try:
+            async with aclosing(child.updates()) as updates:
+                async for update in updates:
+                    self._tell(advance(self.state, update))
+        except (TrainingFailed, OSError) as error:
+            self._tell(replace(self.state, stage=Stage.FAILED, reason=str(error)))
+
+    def _tell(self, state: TrainingState) -> None:
+        self.state = state
+        self._changed()

@@ -1,0 +1,135 @@
+"""What is to be trained: four values side by side, chosen with the arrows or typed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from marskit.training.settings import load_settings
+from tui.drawing.rows import Row
+from tui.training import Choice
+from tui.widgets.canvas import Canvas
+
+ALGORITHMS = ("ppo", "sac")
+FIELDS = ("algorithm", "seed", "seconds", "begins with")
+SECONDS = (10, 30, 60, 120, 180, 240, 300, 600, 900, 1800, 3600)
+MOST = {"seed": 99_999, "seconds": 86_400}
+"""The largest number that may be typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """The values, and which one is selected."""
+
+    choice: Choice = field(default_factory=Choice)
+    selected: str = FIELDS[0]
+    is_open: bool = True
+    """Whether anything can be chosen now."""
+
+
+class TrainingForm(Canvas[FormView], can_focus=True):
+    """Left and right go from value to value, up and down change it, and digits are typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", show=False),
+        Binding("right", "move(1)", show=False),
+        Binding("up", "change(1)", show=False),
+        Binding("down", "change(-1)", show=False),
+        Binding("backspace", "erase", show=False),
+    ]
+
+    class Changed(Message):
+        """A value was chosen."""
+
+    def draw(self, width: int, height: int) -> Sequence[Row]:
+        """The names above their values."""
+        wide = width // len(FIELDS)
+        names: list[tuple[str, str]] = []
+        values: list[tuple[str, str]] = []
+        for name in FIELDS:
+            chosen = name == self.view.selected and self.view.is_open
+            value = f" {self._shown(name)} "
+            values.append((value, "selected" if chosen else "strong" if self.view.is_open else "dim"))
+            arrows = "↕" if chosen else ""
+            values.append((arrows.ljust(max(0, wide - len(value))), "accent"))
+            names.append((f" {name}".ljust(wide), "accent" if chosen else "dim"))
+        return [tuple(names), tuple(values)]
+
+    def set_open(self, *, is_open: bool) -> None:
+        """Let values be chosen, or not."""
+        self.show(replace(self.view, is_open=is_open))
+
+    def action_move(self, dx: int) -> None:
+        """Select the next value."""
+        place = (FIELDS.index(self.view.selected) + dx) % len(FIELDS)
+        self.show(replace(self.view, selected=FIELDS[place]))
+
+    def action_change(self, step: int) -> None:
+        """Change the selected value."""
+        choice = self.view.choice
+        match self.view.selected:
+            case "algorithm":
+                algorithm = ALGORITHMS[(ALGORITHMS.index(choice.algorithm) + step) % len(ALGORITHMS)]
+                self._choose(replace(choice, algorithm=algorithm, seconds=usual_seconds(algorithm)))
+            case "seed":
+                self._choose(replace(choice, seed=min(MOST["seed"], max(0, choice.seed + step))))
+            case "seconds":
+                others = [s for s in SECONDS if (s > choice.seconds if step > 0 else s < choice.seconds)]
+                nearest = (others[0] if step > 0 else others[-1]) if others else choice.seconds
+                self._choose(replace(choice, seconds=nearest))
+            case _:
+                self._choose(replace(choice, goes_on=not choice.goes_on))
+
+    def action_erase(self) -> None:
+        """Take the last digit back."""
+        self._type(lambda number: number // 10)
+
+    def on_key(self, event: events.Key) -> None:
+        """A digit is typed at the end of the selected number."""
+        if event.character and event.character.isdecimal():
+            digit = int(event.character)
+            self._type(lambda number: 10 * number + digit)
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the value under the mouse, and change it if it was selected."""
+        place = min(event.x * len(FIELDS) // max(1, self.size.width), len(FIELDS) - 1)
+        if FIELDS[place] == self.view.selected:
+            self.action_change(1)
+        self.show(replace(self.view, selected=FIELDS[place]))
+
+    def _type(self, change: Callable[[int], int]) -> None:
+        name = self.view.selected
+        if name in MOST:
+            number = min(MOST[name], change(getattr(self.view.choice, name)))
+            self._choose(
+                replace(self.view.choice, seed=number)
+                if name == "seed"
+                else replace(self.view.choice, seconds=number)
+            )
+
+    def _choose(self, choice: Choice) -> None:
+        if not self.view.is_open:
+            return
+        if not Path(choice.out).is_file():
+            choice = replace(choice, goes_on=False)
+        self.show(replace(self.view, choice=choice))
+        self.post_message(self.Changed())
+
+    def _shown(self, name: str) -> str:
+        choice = self.view.choice
+        return {
+            "algorithm": choice.algorithm,
+            "seed": str(choice.seed),
+            "seconds": str(choice.seconds),
+            "begins with": choice.out if choice.goes_on else "fresh weights",
+        }[name]
+
+
+def usual_seconds(algorithm: str) -> int:
+    """How long a training takes unless told otherwise."""
+    settings = load_settings()
+    return round(settings.ppo.seconds if algorithm == "ppo" else settings.sac.seconds)

@@ -12,6 +12,13 @@ class Retries:
     retry_on: str = "connect-failure,refused-stream"
 
 
+DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
+"""Istio's, where a VirtualService says nothing else."""
+DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)
+HOST_SELECTION_ATTEMPTS = 5
+"""How often a retry that drew a replica tried before draws again; Istio's."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutlierDetection:
     """When a replica is held out of load balancing, and for how long."""

@@ -160,7 +160,14 @@ def test_what_it_sees_is_what_monitor_saw() -> None:
     assert situation.raw[RATE, 0] == pytest.approx(50.0)
     place = [s.workload for s in calibrated_demo().stations].index("payments")
     assert situation.raw[STATIONS + PER_RAW * place + BUSY, 0] == pytest.approx(0.7)
-    assert situation.weights[:, 0].tolist() == [1.0, 1.0, 0.5, 0.5]
+    edges = [workload for _, workload in calibrated_demo().edges()]
+    weights = dict(zip(edges, situation.weights[:, 0].tolist(), strict=True))
+    assert weights == {
+        "orders": 1.0,
+        "payments": 1.0,
+        "recommendations-food": 0.5,
+        "recommendations-music": 0.5,
+    }
 
 
 def test_the_load_of_a_period_ago_is_remembered() -> None:

@@ -26,7 +26,7 @@ TRUTH = known_model(
     per_request=0.8,
     start_s=1.2,
 )
-SEEDS = (1, 2)
+SEEDS = (1, 2, 3, 4)
 
 
 def runs(seed: int) -> tuple[StoredRun, StoredRun]:
@@ -84,13 +84,19 @@ def test_the_twin_repeats_what_it_was_not_fitted_to(calibrations: tuple[Calibrat
 
 
 def test_the_manifests_numbers_repeat_it_worse(calibrations: tuple[Calibration, ...]) -> None:
+    # Of all seeds together: one seed's median may be lucky.
+    fitted_to = errors(each for calibration in calibrations for each in calibration.compared)
     alone = errors(
-        each for run in runs(SEEDS[0]) for each in compare(demo_model(), run, course(run), engine, [1])
+        each
+        for seed in SEEDS
+        for run in runs(seed)
+        for each in compare(demo_model(), run, course(run), engine, [seed])
     )
-    fitted_to = {error.service: error for error in calibrations[0].card.held_out}
+    by_service = {error.service: error for error in fitted_to}
+    assert {error.service for error in alone} == set(by_service)
     for error in alone:
-        assert error.p50_error_percent > 2 * fitted_to[error.service].p50_error_percent
-    mean_percent = fmean(error.p95_error_percent for error in fitted_to.values())
+        assert error.p50_error_percent > 2 * by_service[error.service].p50_error_percent
+    mean_percent = fmean(error.p95_error_percent for error in fitted_to)
     assert fmean(error.p95_error_percent for error in alone) > 1.5 * mean_percent
 
 

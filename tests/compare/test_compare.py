@@ -60,8 +60,11 @@ def test_all_planners_meet_the_same_arrivals_and_static_pays_for_it(tmp_path: Pa
     measured = [result for result in results if isinstance(result, Measured)]
     assert sorted(told) == ["demand", "static", "threshold"]
     assert [m.planner for m in measured] == ["static", "threshold", "demand"]
-    rates = [[round(point.requests_per_s, 6) for point in m.points[:4]] for m in measured]
-    assert rates[0] == rates[1] == rates[2]
+    rates = [[point.requests_per_s for point in m.points[:4]] for m in measured]
+    # Answers are counted: with fewer replicas one or two of a window's come after its end. Another seed's
+    # arrivals are several a second away.
+    assert rates[1] == pytest.approx(rates[0], abs=0.5)
+    assert rates[2] == pytest.approx(rates[0], abs=0.5)
     static, threshold, _ = measured
     assert static.actions == 0
     assert static.violation_minutes > 2 * threshold.violation_minutes

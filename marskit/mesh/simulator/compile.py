@@ -89,7 +89,10 @@ def _value(fitted: Fitted | None, default: float) -> float:
 
 
 def _callers_first(graph: Topology) -> tuple[str, ...]:
-    """All workloads, each after every one that calls it."""
+    """All workloads, each after every one that calls it; else in the order of the manifests.
+
+    The order of calls does not count, so that a policy, which reads stations by place, outlives its change.
+    """
     workloads = {service.name: service.workloads for service in graph.services}
     done: list[str] = []
     open_path: list[str] = []
@@ -101,9 +104,10 @@ def _callers_first(graph: Topology) -> tuple[str, ...]:
         if name in done:
             return
         open_path.append(name)
-        for service in reversed(graph.callees(name)):
-            for callee in reversed(workloads.get(service, ())):
-                visit(callee)
+        called = {callee for service in graph.callees(name) for callee in workloads.get(service, ())}
+        for workload in reversed(graph.workloads):
+            if workload.name in called:
+                visit(workload.name)
         open_path.pop()
         done.append(name)
 

@@ -6,6 +6,7 @@ that counts are whole and quantiles have the noise of their number, as on a real
 
 from collections import defaultdict
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 import numpy as np
@@ -18,7 +19,7 @@ from marskit.mesh.simulator.engine import Arrivals
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.kernel import Flow
 from marskit.mesh.simulator.latency import draw_s
-from marskit.mesh.simulator.model import Call, TwinModel
+from marskit.mesh.simulator.model import Call, TwinModel, back_off_s
 from marskit.mesh.simulator.passed import Passed, edge_sample
 
 TICK_S = 0.1
@@ -152,23 +153,32 @@ class FastTwin:
         workload = call.drawn(random.random())
         key = (call.source, call.service, workload)
         passed = self._passed[key]
-        rule, waited_s = call.retries, 0.0
-        limit_s = (call.timeout_ms or float("inf")) / 1000.0
-        for left in range(rule.attempts, -1, -1):
+        rule, waited_s, retry = call.retries, 0.0, 0
+        limit_s, try_limit_s = (call.timeout_ms or inf) / 1000.0, (call.try_limit_ms or inf) / 1000.0
+        while True:
             failure, took_s = self._try(workload, stations)
             took_s += call.hop_ms / 1000.0
-            per_try_s = (rule.per_try_timeout_ms or float("inf")) / 1000.0
-            if took_s > per_try_s:
-                failure, took_s = "UT", per_try_s
+            if took_s > try_limit_s:
+                failure, took_s = "UT", try_limit_s
             waited_s += took_s
             if waited_s > limit_s:
-                failure, waited_s, left = "UT", limit_s, 0
-            again = {"UO": rule.on_overload, "5xx": rule.on_error}.get(failure, rule.on_timeout)
-            if not failure or not left or not again:
-                break
+                passed.timeouts += 1
+                passed.fail("UT")
+                return False, limit_s
+            if not failure:
+                passed.latencies_s.append(waited_s)
+                return True, waited_s
+            passed.timeouts += failure == "UT"
+            repeats = failure in rule.repeats()
+            if not repeats or retry == rule.attempts:
+                passed.fail(failure, *(("URX",) if repeats else ()))
+                return False, waited_s
+            retry += 1
             passed.retries += 1
-        passed.add(failure, waited_s)
-        return not failure, waited_s
+            waited_s += back_off_s(retry, random.random())
+            if waited_s > limit_s:
+                passed.fail("UT")
+                return False, limit_s
 
     def _try(self, workload: str, stations: list[_Station]) -> tuple[str, float]:
         """One try at a workload: why it failed, empty if it did not, and how long it took in seconds."""
@@ -177,19 +187,19 @@ class FastTwin:
             return "UH", 0.0
         luck = random.random()
         if luck < here.refused:
-            return "UO", 0.0
+            return "503", 0.0
         took_s = max(0.0, draw_s(random.gauss(0.0, 1.0), *here.cumulants))
         if random.random() < here.reset:
             return "UC", 0.5 * took_s
         if random.random() < here.errors:
-            return "5xx", took_s
+            return "500", took_s
         wanted = random.random()
         for call in self._calls[workload]:
             if wanted < call.per_request:
                 succeeded, more_s = self._ask(call, stations)
                 took_s += more_s
                 if not succeeded:
-                    return "5xx", took_s
+                    return "502", took_s
         return "", took_s
 
     def _edge(self, call: Call, workload: str, elapsed_s: float) -> EdgeSample:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from marskit.domain.config import Retries
+from marskit.domain.config import DEFAULT_RETRIES, DEFAULT_RETRY_ON, Retries
 from marskit.domain.topology import GATEWAY
 
 
@@ -71,30 +71,55 @@ class RetryRule:
     on_overload: bool
     """A 503 of a full queue is tried again."""
     on_error: bool
-    """Any other 5xx is tried again."""
+    """A 500 is tried again."""
     on_timeout: bool
-    """A try that ran into `per_try_timeout_ms` is made again."""
+    """A try that ran into `per_try_timeout_ms`, or whose replica ended, is made again."""
+    on_bad_gateway: bool = False
+    """A 502, which the demo's services answer when a call of their own failed, is tried again."""
+
+    def repeats(self) -> frozenset[str]:
+        """The reasons, statuses or Envoy's flags, for which a try is made again; empty without attempts."""
+        reasons = {
+            "503": self.on_overload,
+            "500": self.on_error,
+            "502": self.on_bad_gateway,
+            "UT": self.on_timeout,
+            "UC": self.on_timeout,
+        }
+        return frozenset(reason for reason, wanted in reasons.items() if wanted and self.attempts)
 
 
 NO_RETRIES = RetryRule(0, None, on_overload=False, on_error=False, on_timeout=False)
-_EVERY_5XX = frozenset({"5xx"})
-_GATEWAY_ERRORS = frozenset({"5xx", "gateway-error", "retriable-status-codes"})
+BACK_OFF_MS = 25
+LONGEST_BACK_OFF_MS = 250
+"""Envoy's defaults: the base interval and ten times that."""
+
+
+def back_off_s(retry: int, luck: float) -> float:
+    """How long a call waits for its retry of that number, the first being 1; `luck` is from 0 to below 1.
+
+    Envoy's fully jittered exponential back-off: whole milliseconds below an interval that doubles every time.
+    """
+    return int(luck * min(BACK_OFF_MS << (retry - 1), LONGEST_BACK_OFF_MS)) / 1000.0
 
 
 def retry_rule(retries: Retries | None) -> RetryRule:
-    """What a route's retry policy means here; None is Istio's default, which repeats a 503 twice."""
-    if retries is None:
-        return RetryRule(2, None, on_overload=True, on_error=False, on_timeout=False)
-    if retries.attempts == 0:
+    """What a route's retry policy means here; None is Istio's default, under which nothing here is repeated.
+
+    Envoy's conditions: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
+    """
+    policy = retries or DEFAULT_RETRIES
+    if policy.attempts == 0:
         return NO_RETRIES
-    reasons = {reason.strip() for reason in retries.retry_on.split(",")}
+    reasons = {reason.strip() for reason in (policy.retry_on or DEFAULT_RETRY_ON).split(",")}
     return RetryRule(
-        attempts=retries.attempts,
-        per_try_timeout_ms=retries.per_try_timeout_ms,
-        on_overload=bool(reasons & _GATEWAY_ERRORS),
-        on_error=bool(reasons & _EVERY_5XX),
-        # Envoy counts a try that it gave up itself as a reset.
-        on_timeout=bool(reasons & {*_GATEWAY_ERRORS, "reset"}),
+        attempts=policy.attempts,
+        per_try_timeout_ms=policy.per_try_timeout_ms,
+        on_overload=not reasons.isdisjoint({"5xx", "gateway-error", "503"}),
+        on_error=not reasons.isdisjoint({"5xx", "500"}),
+        # Envoy counts a try that it gave up itself as a reset, and a reset as an error of the gateway.
+        on_timeout=not reasons.isdisjoint({"5xx", "gateway-error", "reset"}),
+        on_bad_gateway=not reasons.isdisjoint({"5xx", "gateway-error", "502"}),
     )
 
 
@@ -121,6 +146,12 @@ class Call:
     """The names that a traffic shift has for `splits`, in their order; empty when it cannot be shifted."""
     timeout_ms: int | None = None
     retries: RetryRule = NO_RETRIES
+
+    @property
+    def try_limit_ms(self) -> int | None:
+        """The time of a single try; Envoy ignores one that is not shorter than that of the whole call."""
+        per_try_ms, whole_ms = self.retries.per_try_timeout_ms, self.timeout_ms
+        return None if per_try_ms and whole_ms and per_try_ms >= whole_ms else per_try_ms
 
     def drawn(self, luck: float) -> str:
         """The workload that answers when `luck`, from 0 to below 1, decides among the weights."""

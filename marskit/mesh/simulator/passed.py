@@ -6,34 +6,34 @@ from marskit.domain.metrics import EdgeSample, Histogram
 from marskit.domain.topology import EdgeId
 from marskit.mesh.simulator.model import Call
 
-FLAGS = frozenset({"UT", "UH", "UC"})
-"""Envoy's reasons that are told; a 503 or 500 of the service itself has none."""
+FLAGS = frozenset({"DC", "UC", "UH", "URX", "UT"})
+"""Envoy's reasons that are told; a status of the service itself has none."""
+_BINS_PER_S = 10_000
+"""The finest bins are 0.1 ms wide."""
 
 
 class Passed:
-    """Counts, and latencies of successes in bins with two significant digits, as Envoy keeps them."""
+    """Counts, and the latencies of successes."""
 
-    __slots__ = ("failures", "flags", "latencies", "requests", "retries", "timeouts")
+    __slots__ = ("failures", "flags", "latencies_s", "retries", "timeouts")
 
     def __init__(self) -> None:
-        self.requests = 0
         self.failures = 0
         self.retries = 0
         self.timeouts = 0
+        """Of calls and of single tries."""
         self.flags: Counter[str] = Counter()
-        self.latencies: Counter[tuple[float, float]] = Counter()
-        """By `(lower_ms, width_ms)`."""
+        self.latencies_s: list[float] = []
 
-    def add(self, failure: str, latency_s: float) -> None:
-        """Count a call that ended; `failure` is empty when it succeeded."""
-        self.requests += 1
-        if not failure:
-            self.latencies[_bin(1000.0 * latency_s)] += 1
-            return
+    @property
+    def requests(self) -> int:
+        """Calls that ended."""
+        return self.failures + len(self.latencies_s)
+
+    def fail(self, *reasons: str) -> None:
+        """Count a call that failed."""
         self.failures += 1
-        self.timeouts += failure == "UT"
-        if failure in FLAGS:
-            self.flags[failure] += 1
+        self.flags.update(FLAGS.intersection(reasons))
 
 
 def edge_sample(call: Call, workload: str, passed: Passed, in_flight: int) -> EdgeSample:
@@ -42,9 +42,7 @@ def edge_sample(call: Call, workload: str, passed: Passed, in_flight: int) -> Ed
         edge=EdgeId(call.source, call.service, workload),
         requests=passed.requests,
         failures=passed.failures,
-        successes_ms=Histogram(
-            tuple((lower, width, n) for (lower, width), n in sorted(passed.latencies.items()))
-        ),
+        successes_ms=_histogram(passed.latencies_s),
         in_flight=in_flight,
         retries=passed.retries,
         timeouts=passed.timeouts,
@@ -52,8 +50,12 @@ def edge_sample(call: Call, workload: str, passed: Passed, in_flight: int) -> Ed
     )
 
 
-def _bin(latency_ms: float) -> tuple[float, float]:
-    width = 0.1
-    while latency_ms >= 100.0 * width:
-        width *= 10.0
-    return round(width * int(latency_ms / width), 3), width
+def _histogram(latencies_s: list[float]) -> Histogram:
+    """Bins with two significant digits, as Envoy keeps them."""
+    bins: Counter[tuple[float, float]] = Counter()
+    for finest, count in Counter([int(_BINS_PER_S * latency_s) for latency_s in latencies_s]).items():
+        width = 1
+        while finest >= 100 * width:
+            width *= 10
+        bins[finest // width * width / 10, width / 10] += count
+    return Histogram(tuple((lower, width, count) for (lower, width), count in sorted(bins.items())))

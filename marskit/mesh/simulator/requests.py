@@ -2,144 +2,51 @@
 
 It has the semantics of one Envoy in front of our services and no approximation, so it is what the fast engine
 is judged by. It is some hundred times slower.
+
+An event is a tuple that the heap compares by time, and every try has one at a time. Deadlines are kept in the
+order they end, all of one length together, so that those nearly all calls keep cost no event.
 """
 
 import heapq
-from collections import defaultdict, deque
 from collections.abc import Callable
-from itertools import count
-from math import inf, log, sqrt
+from itertools import accumulate, count
+from math import inf
 from random import Random
+from typing import Any
 
 from marskit.domain.metrics import EdgeSample, WorkloadSample
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.simulator.engine import Arrivals
-from marskit.mesh.simulator.model import Balancer, Call, Distribution, Station, TwinModel
+from marskit.mesh.simulator.model import TwinModel, back_off_s
 from marskit.mesh.simulator.passed import Passed, edge_sample
+from marskit.mesh.simulator.request_state import NOWHERE, Deadlines, Edge, Link, Replica, Try, Workload
 
-BACK_OFF_S = 0.025
-"""Envoy's base interval: a retry waits a random time up to it, to twice it the second time, and so on."""
-Done = Callable[[str], None]
-"""Told why a call failed, or nothing when it succeeded."""
-
-
-class _Replica:
-    """One process: workers that serve and a queue that waits."""
-
-    __slots__ = ("active", "busy_s", "changed_s", "is_dead", "queue", "ready_s", "serving", "tries")
-
-    def __init__(self, ready_s: float) -> None:
-        self.serving = 0
-        self.queue: deque[_Try] = deque()
-        self.active = 0
-        """Requests that the proxy has sent and that are not answered, those waiting downstream included."""
-        self.tries: set[_Try] = set()
-        self.is_dead = False
-        self.ready_s = ready_s
-        self.busy_s = 0.0
-        self.changed_s = ready_s
-
-    def account(self, now_s: float) -> None:
-        """Count the time since the last change as busy."""
-        self.busy_s += self.serving * (now_s - self.changed_s)
-        self.changed_s = now_s
-
-
-class _Try:
-    """One attempt of a call at one replica."""
-
-    __slots__ = ("is_over", "pending", "replica")
-
-    def __init__(self, pending: "_Pending", replica: _Replica) -> None:
-        self.pending = pending
-        self.replica = replica
-        self.is_over = False
-        """The caller waits no longer, whatever the replica does."""
-
-
-class _Pending:
-    """One call, with all its tries."""
-
-    __slots__ = ("begun_s", "call", "done", "is_over", "last", "left", "tries", "w")
-
-    def __init__(self, call: Call, w: int, begun_s: float, done: Done) -> None:
-        self.call = call
-        self.w = w
-        self.begun_s = begun_s
-        self.done = done
-        self.left = call.retries.attempts
-        self.tries = 0
-        self.last: _Try | None = None
-        self.is_over = False
-
-
-class _Workload:
-    """A station with its replicas and its own randomness."""
-
-    def __init__(self, station: Station, seed: int) -> None:
-        self.station = station
-        self.ready = [_Replica(0.0) for _ in range(station.replicas)]
-        self.starting: list[float] = []
-        """When those that still start will be ready."""
-        self.desired = station.replicas
-        self.slowdown = 1.0
-        self.errors = 0.0
-        self.turn = 0
-        self.service = Random(f"{seed}/{station.workload}/service")
-        self.luck = Random(f"{seed}/{station.workload}/luck")
-
-    def service_s(self) -> float:
-        """How long the next request takes to serve."""
-        mean_s = self.station.service_ms / 1000.0 * self.slowdown
-        match self.station.distribution:
-            case Distribution.CONSTANT:
-                return mean_s
-            case Distribution.EXPONENTIAL:
-                return self.service.expovariate(1.0) * mean_s
-            case Distribution.LOGNORMAL:
-                variance = log(1.0 + self.station.service_cv**2)
-                return mean_s * self.service.lognormvariate(-variance / 2.0, sqrt(variance))
-
-    def choose(self, avoid: _Replica | None) -> _Replica | None:
-        """The replica that the proxy sends the next try to; None when none is ready."""
-        ready = self.ready
-        if not ready:
-            return None
-        luck, n = self.luck.random, len(ready)
-        for _ in range(3):
-            match self.station.balancer:
-                case Balancer.ROUND_ROBIN:
-                    self.turn += 1
-                    chosen = ready[self.turn % n]
-                case Balancer.RANDOM:
-                    chosen = ready[int(luck() * n)]
-                case Balancer.LEAST_REQUEST:
-                    # Envoy draws with replacement, so both may be the same.
-                    chosen, other = ready[int(luck() * n)], ready[int(luck() * n)]
-                    if other.active < chosen.active:
-                        chosen = other
-            if chosen is not avoid:
-                break
-        return chosen
+_push, _pop = heapq.heappush, heapq.heappop
+Event = tuple[float, int, Callable[[float, Any], None], Any]
+"""When, in which order at that time, what happens, and to what."""
 
 
 class RequestTwin:
     """One mesh in virtual time, request by request; see `Engine`."""
 
     def __init__(self, model: TwinModel, arrivals: Arrivals, *, seed: int) -> None:
-        self._model = model
         self._arrivals = arrivals
-        self._workloads = [_Workload(station, seed) for station in model.stations]
-        self._place = {station.workload: w for w, station in enumerate(model.stations)}
-        self._routing = Random(f"{seed}/routing")
-        self._waits = Random(f"{seed}/back-off")
+        self._seed = seed
         self._now_s = 0.0
-        self._read_s = 0.0
-        self._events: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
+        self._workloads = {station.workload: Workload(station, seed) for station in model.stations}
+        self._edges: dict[tuple[str, str, str], Edge] = {}
+        self._splits: dict[tuple[str, str], Callable[[], float]] = {}
+        self._doors = Random(f"{seed}/doors").random
+        # The last event never comes, so that there always is one to look at.
+        self._events: list[Event] = [(inf, -1, lambda now_s, nothing: None, None)]
         self._order = count()
-        self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
-        self._in_flight: dict[tuple[str, str, str], int] = {}
-        self._calls = model.calls_by_source()
+        self._call_deadlines: dict[float, Deadlines] = {}
+        self._try_deadlines: dict[float, Deadlines] = {}
+        # Bound once, not for every event.
+        self._on_arrival, self._on_service, self._on_answer = self._arrive, self._served, self._answered
+        self.change(model)
+        for here in self._workloads.values():
+            here.ready.extend(Replica(here.callers) for _ in range(here.desired))
 
     @property
     def model(self) -> TwinModel:
@@ -150,29 +57,26 @@ class RequestTwin:
         """Let everything happen that happens before then."""
         events = self._events
         for at_s in (*self._arrivals.until(until_s), inf):
-            while events and events[0][0] < min(at_s, until_s):
-                self._now_s, _, act, arguments = heapq.heappop(events)
-                act(*arguments)
+            end_s = min(at_s, until_s)
+            while events[0][0] < end_s:
+                now_s, _, act, subject = _pop(events)
+                act(now_s, subject)
             if at_s < until_s:
-                self._now_s = at_s
-                self._ask(self._entrance(), _nothing)
+                self._ask(at_s, self._door(), None)
         self._now_s = until_s
 
     def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
         """What passed since the last reading, and the state now."""
-        edges = tuple(
-            edge_sample(call, workload, self._passed.get(key, Passed()), self._in_flight.get(key, 0))
-            for call, workload in self._model.edges()
-            for key in ((call.source, call.service, workload),)
-        )
-        workloads = tuple(self._state(workload) for workload in self._workloads)
-        self._passed = defaultdict(Passed)
-        self._read_s = self._now_s
-        return edges, workloads
+        edges = []
+        for call, workload in self._model.edges():
+            edge = self._edges[call.source, call.service, workload]
+            edges.append(edge_sample(call, workload, edge.passed, edge.in_flight))
+            edge.passed = Passed()
+        return tuple(edges), tuple(here.read(self._now_s) for here in self._workloads.values())
 
     def scale(self, workload: str, replicas: int) -> None:
         """Set how many replicas there are to be; those that still start go before those that serve."""
-        here = self._workloads[self._place[workload]]
+        here = self._workloads[workload]
         for _ in range(replicas - here.desired):
             self._start(here)
         for _ in range(here.desired - replicas):
@@ -185,189 +89,246 @@ class RequestTwin:
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""
         self._model = model
-        self._calls = model.calls_by_source()
+        for call, workload in model.edges():
+            key = call.source, call.service, workload
+            if key not in self._edges:
+                self._edges[key] = Edge("/".join(key), self._workloads[workload], self._seed)
+        links = {source: self._links(source) for source in (GATEWAY, *self._workloads)}
+        for workload, here in self._workloads.items():
+            here.links = links[workload]
+        self._entrances = links[GATEWAY]
+        self._entering = tuple(accumulate(link.share for link in self._entrances))
 
     def kill(self, workload: str) -> None:
-        """End one ready replica with what is in it; another is started in its place."""
-        here = self._workloads[self._place[workload]]
+        """End one ready replica with what is in it, and its calls; another is started in its place."""
+        here = self._workloads[workload]
         if not here.ready:
             return
         victim = here.ready.pop(0)
-        victim.is_dead = True
-        victim.queue.clear()
-        # In the order they began, for the same seed to give the same readings.
-        for each in sorted(victim.tries, key=lambda each: each.pending.begun_s):
-            self._answer(each, "UC")
+        under_way = self._under_way()
+        answered = {id(subject) for _, _, act, subject in self._events if act is self._on_answer}
+        inside = self._on_arrival, self._on_service
+        self._events[:] = [e for e in self._events if e[2] not in inside or e[3].replica is not victim]
+        heapq.heapify(self._events)
+        for each in under_way:
+            if not each.is_over:
+                if each.parent is not None and each.parent.replica is victim:
+                    self._hang_up(each)
+                elif each.replica is victim and id(each) not in answered:
+                    self._answer(self._now_s, each, "UC")
         self._start(here)
 
     def slow_down(self, workload: str, factor: float) -> None:
         """Multiply the service times that begin from now on."""
-        self._workloads[self._place[workload]].slowdown = factor
+        self._workloads[workload].slowdown = factor
 
     def fail(self, workload: str, percent: float) -> None:
         """Let that share of the answers be errors."""
-        self._workloads[self._place[workload]].errors = percent / 100.0
+        self._workloads[workload].errors = percent / 100.0
 
-    def _at(self, at_s: float, act: Callable[..., None], *arguments: object) -> None:
-        heapq.heappush(self._events, (at_s, next(self._order), act, arguments))
+    def _links(self, source: str) -> tuple[Link, ...]:
+        links = []
+        for call in self._model.calls_of(source):
+            name = call.source, call.service
+            if name not in self._splits:
+                self._splits[name] = Random(f"{self._seed}/{'/'.join(name)}/splits").random
+            edges = {workload: self._edges[*name, workload] for workload, _ in call.splits}
+            links.append(Link(call, edges, self._splits[name], self._for_calls, self._for_tries))
+        return tuple(links)
 
-    def _entrance(self) -> Call:
-        calls = self._calls[GATEWAY]
-        if len(calls) == 1:
-            return calls[0]
-        return self._routing.choices(calls, [call.per_request for call in calls])[0]
+    def _for_calls(self, after_s: float) -> Deadlines:
+        return self._call_deadlines.setdefault(after_s, Deadlines(after_s))
 
-    def _start(self, here: _Workload) -> None:
+    def _for_tries(self, after_s: float) -> Deadlines:
+        return self._try_deadlines.setdefault(after_s, Deadlines(after_s))
+
+    def _door(self) -> Link:
+        if len(self._entrances) == 1:
+            return self._entrances[0]
+        at = self._doors() * self._entering[-1]
+        return next(link for link, end in zip(self._entrances, self._entering, strict=True) if at < end)
+
+    def _at(self, at_s: float, act: Callable[[float, Any], None], subject: object) -> None:
+        _push(self._events, (at_s, next(self._order), act, subject))
+
+    def _start(self, here: Workload) -> None:
         ready_s = self._now_s + here.station.start_s
         here.starting.append(ready_s)
-        self._at(ready_s, self._become_ready, here, ready_s)
+        self._at(ready_s, self._become_ready, here)
 
-    def _become_ready(self, here: _Workload, ready_s: float) -> None:
-        if ready_s in here.starting:
-            here.starting.remove(ready_s)
-            here.ready.append(_Replica(ready_s))
+    def _become_ready(self, now_s: float, here: Workload) -> None:
+        if now_s in here.starting:
+            here.starting.remove(now_s)
+            here.ready.append(Replica(here.callers))
 
-    def _ask(self, call: Call, done: Done) -> None:
-        workload = call.drawn(self._routing.random() if len(call.splits) > 1 else 0.0)
-        pending = _Pending(call, self._place[workload], self._now_s, done)
-        key = (call.source, call.service, workload)
-        self._in_flight[key] = self._in_flight.get(key, 0) + 1
-        if call.timeout_ms is not None:
-            self._at(self._now_s + call.timeout_ms / 1000.0, self._run_out, pending)
-        self._send(pending)
+    def _ask(self, now_s: float, link: Link, parent: Try | None) -> None:
+        """Begin a call."""
+        each = Try(link, link.draw(), now_s, parent, ())
+        if link.deadlines is not None:
+            self._watch(now_s, link.deadlines, each, self._calls_run_out)
+        self._send(now_s, each)
 
-    def _send(self, pending: _Pending) -> None:
-        if pending.is_over:
+    def _send(self, now_s: float, each: Try) -> None:
+        if each.is_over:
+            # Its call ran out of time, or its caller ended, while it waited to be tried again.
             return
-        replica = self._workloads[pending.w].choose(pending.last.replica if pending.last else None)
-        if replica is None:
-            self._conclude(pending, "UH")
+        edge, link = each.edge, each.link
+        if not edge.here.ready:
+            self._conclude(now_s, each, "UH")
             return
-        pending.tries += 1
-        each = pending.last = _Try(pending, replica)
-        replica.active += 1
-        replica.tries.add(each)
-        per_try_ms = pending.call.retries.per_try_timeout_ms
-        if per_try_ms is not None:
-            self._at(self._now_s + per_try_ms / 1000.0, self._give_up, each)
-        self._at(self._now_s + pending.call.hop_ms / 2000.0, self._arrive, each)
+        each.replica = replica = edge.choose(each.tried)
+        replica.active[edge.slot] += 1
+        edge.in_flight += 1
+        if link.try_deadlines is not None:
+            self._watch(now_s, link.try_deadlines, each, self._tries_run_out)
+        _push(self._events, (now_s + link.half_hop_s, next(self._order), self._on_arrival, each))
 
-    def _arrive(self, each: _Try) -> None:
-        replica, here = each.replica, self._workloads[each.pending.w]
-        if replica.is_dead:
-            self._answer(each, "UC")
-        elif replica.serving < here.station.workers:
-            self._serve(each)
+    def _arrive(self, now_s: float, each: Try) -> None:
+        replica, here = each.replica, each.edge.here
+        if replica.serving < here.workers:
+            replica.serving += 1
+            replica.busy_s -= now_s
+            end_s = now_s + here.service_s() * here.slowdown
+            _push(self._events, (end_s, next(self._order), self._on_service, each))
         elif len(replica.queue) < here.station.queue_limit:
             replica.queue.append(each)
         else:
-            self._answer(each, "UO")
+            self._answer(now_s, each, "503")
 
-    def _serve(self, each: _Try) -> None:
-        replica = each.replica
-        replica.account(self._now_s)
-        replica.serving += 1
-        self._at(self._now_s + self._workloads[each.pending.w].service_s(), self._served, each)
-
-    def _served(self, each: _Try) -> None:
-        replica, here = each.replica, self._workloads[each.pending.w]
-        if replica.is_dead:
-            return
-        replica.account(self._now_s)
-        replica.serving -= 1
+    def _served(self, now_s: float, each: Try) -> None:
+        """A worker is done: it takes the next in the queue, and the request goes on without it."""
+        replica, here = each.replica, each.edge.here
         if replica.queue:
-            self._serve(replica.queue.popleft())
-        if here.errors and here.luck.random() < here.errors:
-            self._answer(each, "5xx")
-            return
-        calls = self._calls[here.station.workload]
-        wanted = here.luck.random() if calls else 0.0
-        self._go_on(each, tuple(call for call in calls if wanted < call.per_request))
+            end_s = now_s + here.service_s() * here.slowdown
+            _push(self._events, (end_s, next(self._order), self._on_service, replica.queue.popleft()))
+        else:
+            replica.serving -= 1
+            replica.busy_s += now_s
+        if here.errors and here.error_luck() < here.errors:
+            self._answer(now_s, each, "500")
+        elif here.links:
+            each.step = 0
+            each.wanted = here.call_luck()
+            self._go_on(now_s, each)
+        else:
+            self._answer(now_s, each, "")
 
-    def _go_on(self, each: _Try, calls: tuple[Call, ...]) -> None:
-        """Make the calls one after the other; the first that fails is the end."""
-        if not calls:
-            self._answer(each, "")
-            return
+    def _go_on(self, now_s: float, each: Try) -> None:
+        """Make the next of the calls that the request needs; after the last one it is answered."""
+        links, step = each.edge.here.links, each.step
+        while step < len(links):
+            link = links[step]
+            step += 1
+            if each.wanted < link.share:
+                each.step = step
+                self._ask(now_s, link, each)
+                return
+        self._answer(now_s, each, "")
 
-        def done(failure: str) -> None:
-            if failure:
-                self._answer(each, "5xx")
-            else:
-                self._go_on(each, calls[1:])
+    def _answer(self, now_s: float, each: Try, failure: str) -> None:
+        if not each.is_over:
+            each.failure = failure
+            _push(self._events, (now_s + each.link.half_hop_s, next(self._order), self._on_answer, each))
 
-        self._ask(calls[0], done)
-
-    def _answer(self, each: _Try, failure: str) -> None:
+    def _answered(self, now_s: float, each: Try) -> None:
         if each.is_over:
             return
-        self._at(self._now_s + each.pending.call.hop_ms / 2000.0, self._answered, each, failure)
+        self._leave(each)
+        if each.failure:
+            self._judge(now_s, each, each.failure)
+            return
+        each.edge.passed.latencies_s.append(now_s - each.begun_s)
+        if each.parent is not None:
+            self._go_on(now_s, each.parent)
 
-    def _answered(self, each: _Try, failure: str) -> None:
-        if not each.is_over:
-            self._leave(each)
-            self._judge(each.pending, failure)
-
-    def _leave(self, each: _Try) -> None:
+    def _leave(self, each: Try) -> None:
         each.is_over = True
-        each.replica.active -= 1
-        each.replica.tries.discard(each)
+        each.replica.active[each.edge.slot] -= 1
+        each.edge.in_flight -= 1
 
-    def _give_up(self, each: _Try) -> None:
-        """The try has run out of its own time; what the replica does with it does not matter any more."""
-        if not each.is_over:
-            self._leave(each)
-            self._judge(each.pending, "UT")
-
-    def _run_out(self, pending: _Pending) -> None:
-        """The call has run out of time."""
-        if not pending.is_over:
-            if pending.last is not None and not pending.last.is_over:
-                self._leave(pending.last)
-            self._conclude(pending, "UT")
-
-    def _judge(self, pending: _Pending, failure: str) -> None:
+    def _judge(self, now_s: float, each: Try, failure: str) -> None:
         """Try again what may be tried again."""
-        rule = pending.call.retries
-        again = {"": False, "UO": rule.on_overload, "5xx": rule.on_error}.get(failure, rule.on_timeout)
-        if again and pending.left:
-            pending.left -= 1
-            self._passed_by(pending).retries += 1
-            longest_s = BACK_OFF_S * 2 ** (pending.tries - 1)
-            self._at(self._now_s + self._waits.random() * longest_s, self._send, pending)
+        link, retry = each.link, len(each.tried) + 1
+        if failure not in link.repeats:
+            self._conclude(now_s, each, failure)
+        elif retry > link.attempts:
+            self._conclude(now_s, each, failure, "URX")
         else:
-            self._conclude(pending, failure)
+            edge = each.edge
+            edge.passed.retries += 1
+            each.successor = Try(link, edge, each.begun_s, each.parent, (*each.tried, each.replica))
+            self._at(now_s + back_off_s(retry, edge.back_off()), self._send, each.successor)
 
-    def _conclude(self, pending: _Pending, failure: str) -> None:
-        pending.is_over = True
-        key = self._key(pending)
-        self._in_flight[key] -= 1
-        self._passed_by(pending).add(failure, self._now_s - pending.begun_s)
-        pending.done(failure)
+    def _conclude(self, now_s: float, each: Try, *reasons: str) -> None:
+        """The call has failed, and so has the request that needed it."""
+        each.is_over = True
+        each.edge.passed.fail(*reasons)
+        if each.parent is not None:
+            self._answer(now_s, each.parent, "502")
 
-    def _key(self, pending: _Pending) -> tuple[str, str, str]:
-        call = pending.call
-        return call.source, call.service, self._workloads[pending.w].station.workload
+    def _watch(
+        self, now_s: float, deadlines: Deadlines, each: Try, act: Callable[[float, Deadlines], None]
+    ) -> None:
+        deadlines.waiting.append((now_s + deadlines.after_s, each))
+        if not deadlines.is_armed:
+            deadlines.is_armed = True
+            self._at(now_s + deadlines.after_s, act, deadlines)
 
-    def _passed_by(self, pending: _Pending) -> Passed:
-        return self._passed[self._key(pending)]
+    def _calls_run_out(self, now_s: float, deadlines: Deadlines) -> None:
+        """The time of whole calls is over, whichever of their tries is under way."""
+        waiting = deadlines.waiting
+        while waiting:
+            at_s, each = waiting[0]
+            while each.successor is not None:
+                each = each.successor
+            if not each.is_over:
+                if at_s > now_s:
+                    self._at(at_s, self._calls_run_out, deadlines)
+                    return
+                # Envoy counts the tries that it ends; between two of them there is none.
+                if each.replica is not NOWHERE:
+                    self._leave(each)
+                    each.edge.passed.timeouts += 1
+                self._conclude(now_s, each, "UT")
+            waiting.popleft()
+        deadlines.is_armed = False
 
-    def _state(self, here: _Workload) -> WorkloadSample:
-        shares = []
-        for replica in here.ready:
-            replica.account(self._now_s)
-            seen_s = self._now_s - max(self._read_s, replica.ready_s)
-            if seen_s > 0:
-                shares.append(min(1.0, replica.busy_s / (seen_s * here.station.workers)))
-            replica.busy_s = 0.0
-        return WorkloadSample(
-            here.station.workload,
-            here.desired,
-            len(here.ready),
-            sum(shares) / len(shares) if shares else None,
-            float(sum(len(replica.queue) for replica in here.ready)),
-        )
+    def _tries_run_out(self, now_s: float, deadlines: Deadlines) -> None:
+        """The time of single tries is over; what their replicas do with them does not matter any more."""
+        waiting = deadlines.waiting
+        while waiting:
+            at_s, each = waiting[0]
+            if not each.is_over:
+                if at_s > now_s:
+                    self._at(at_s, self._tries_run_out, deadlines)
+                    return
+                self._leave(each)
+                each.edge.passed.timeouts += 1
+                self._judge(now_s, each, "UT")
+            waiting.popleft()
+        deadlines.is_armed = False
 
+    def _hang_up(self, each: Try) -> None:
+        """The caller has ended: its proxy resets the try, whose replica goes on with it all the same."""
+        if each.replica is NOWHERE:
+            each.is_over = True
+        else:
+            self._leave(each)
+        each.edge.passed.fail("DC")
 
-def _nothing(failure: str) -> None:
-    """The gateway's users are told by the edge."""
+    def _under_way(self) -> dict[Try, None]:
+        """All tries that anything will still happen to, in an order that is the same for the same seed."""
+        found: dict[Try, None] = {}
+
+        def add(each: Try | None) -> None:
+            while each is not None and each not in found:
+                found[each] = None
+                each = each.parent
+
+        for _, _, _, subject in self._events:
+            if isinstance(subject, Try):
+                add(subject)
+                # A queue only stands behind requests that are served.
+                for waiting in subject.replica.queue:
+                    add(waiting)
+        return found

@@ -23,3 +23,8 @@ def demo_goals() -> Goals:
 def station(workload: str) -> int:
     """Where the workload is in the model's arrays."""
     return [s.workload for s in demo_model().stations].index(workload)
+
+
+def edge(workload: str) -> int:
+    """Where the edge that leads to the workload is in the model's arrays."""
+    return [answering for _, answering in demo_model().edges()].index(workload)

@@ -13,7 +13,7 @@ import pytest
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.latency import quantile_s
-from tests.mesh.simulator.demo import demo_goals, demo_model, station
+from tests.mesh.simulator.demo import demo_goals, demo_model, edge, station
 
 PAYMENTS, FOOD, MUSIC = station("payments"), station("recommendations-food"), station("recommendations-music")
 
@@ -28,7 +28,7 @@ def simulate(rates: Floats, replicas: dict[int, int], weights: tuple[float, floa
     fluid = Fluid(demo_model(), demo_goals(), rates.shape[1])
     for w, count in replicas.items():
         fluid.desired[w] = fluid.state.ready[w] = count
-    fluid.weights[2], fluid.weights[3] = weights
+    fluid.weights[edge("recommendations-food")], fluid.weights[edge("recommendations-music")] = weights
     seen = []
     for begin, end in pairwise(rates):
         flow = fluid.advance(begin, end, 10)

@@ -1,14 +1,9 @@
 """What Istio lets a route do, as parts of Envoy's route: pure field-by-field translation."""
 
-from marskit.domain.config import Retries
+from marskit.domain.config import DEFAULT_RETRIES, DEFAULT_RETRY_ON, HOST_SELECTION_ATTEMPTS, Retries
 from marskit.mesh.envoy.resources.model import Resource, duration, typed
 from marskit.mesh.manifests.istio import ConsistentHash, DirectResponse, Redirect, Rewrite
 from marskit.mesh.manifests.model import ManifestError
-
-DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
-"""Istio's, where a VirtualService says nothing else."""
-
-DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)
 
 REDIRECT_CODES = {
     301: "MOVED_PERMANENTLY",
@@ -38,7 +33,7 @@ def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource |
     resource: Resource = {
         "retry_on": ",".join(conditions),
         "num_retries": policy.attempts,
-        "host_selection_retry_max_attempts": 5,
+        "host_selection_retry_max_attempts": HOST_SELECTION_ATTEMPTS,
     }
     if codes:
         resource["retriable_status_codes"] = codes

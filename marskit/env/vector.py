@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from marskit.domain.goals import Goals
 from marskit.env.encoding import (
     DESIRED,
+    HIGH,
+    HIGHEST,
     PER_RAW,
     RATE,
     RATE_1,
     RATE_2,
     READY,
     STATIONS,
+    USUAL,
     encode,
     encoding,
 )
@@ -48,6 +51,8 @@ class EnvSettings:
     """Every episode's service times, hops and starts are drawn from within this share of the model's."""
     breach_price: float = 1.0
     """What a period in which the objective is missed costs, as a share of `scale`."""
+    steepness: float = 4.0
+    """The power with which that cost rises before the objective is missed."""
     limits: ShieldLimits = field(default_factory=ShieldLimits)
 
 
@@ -82,16 +87,17 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
         self.capacity_per_s = _capacity_per_s(model)
-        self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price)
+        self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price, self.settings.steepness)
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._chunks = [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
         self._nominal = self.fluid.parameters
         self.fluid.parameters = type(self._nominal)(*(part.copy() for part in self._nominal))
         stations, periods = len(model.stations), self.settings.periods
         self.run = Run(
-            rates=np.zeros((periods + 1, n)),
+            rates=np.zeros((2 * periods, n)),
             period=np.zeros(n, np.int64),
             since=np.zeros((stations, n), np.int64),
+            late=np.zeros(n),
             raw=np.zeros((self.encoding.raw_size, n)),
             last=np.zeros((stations + 4, n)),
             noise=np.ones(n, np.uint64),
@@ -111,7 +117,8 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
 
         Args:
             seed: Of all randomness from now on.
-            options: `rates`, a (periods + 1, n) array of requests per second, in place of random loads.
+            options: `rates`, a (2 periods, n) array in place of random loads: requests per second at the
+                beginning and at the end of every period.
         """
         if isinstance(seed, list):
             seed = seed[0]
@@ -199,10 +206,12 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             )
         run.period[which] = 0
         run.since[:, which] = 1000
+        run.late[which] = 0.0
         run.raw[:, which] = 0.0
         run.last[:, which] = 0.0
         initial = fluid.desired[:, which]
-        run.raw[[RATE, RATE_1, RATE_2], which[:, None]] = run.rates[0, which][:, None]
+        loads = [RATE, RATE_1, RATE_2, HIGH, HIGHEST, USUAL]
+        run.raw[loads, which[:, None]] = run.rates[0, which][:, None]
         run.raw[STATIONS + DESIRED :: PER_RAW, which] = initial
         run.raw[STATIONS + READY :: PER_RAW, which] = initial
         for i in which:
@@ -219,12 +228,14 @@ def _capacity_per_s(model: TwinModel) -> float:
     return min(loads)
 
 
-def _prices(goals: Goals, capacity_per_s: float, breach: float) -> Prices:
+def _prices(goals: Goals, capacity_per_s: float, breach: float, steepness: float) -> Prices:
     allowed: Sequence[float] = [1.0 - slo.quantile for slo in goals.slos]
     return Prices(
         replica=goals.replica_cost_per_s,
         action=goals.action_cost,
         breach=breach * capacity_per_s,
         allowed=min(allowed, default=0.05),
+        failing=min((1.0 - slo.availability_percent / 100.0 for slo in goals.slos), default=0.01),
+        steepness=steepness,
         scale=capacity_per_s,
     )

@@ -17,6 +17,7 @@ from marskit.env.encoding import (
     demand,
     encode,
     encoding,
+    ready_for,
     wanted_replicas,
     wanted_share,
 )
@@ -86,19 +87,20 @@ class Learned:
         self, action: NDArray[np.float32], situation: Situation, view: PlanningView
     ) -> tuple[Action, ...]:
         codes, stations = self._encoding.codes, self._encoding.model.stations
-        load = self._load(situation)
+        load = self._load(situation, action)
         replicas = np.array([wanted_replicas(codes, w, load[w], action[w]) for w in range(len(stations))])
         shifts = []
         for n, k in enumerate(codes.shifted):
             now = float(situation.weights[codes.edge_from[k], 0])
-            share = wanted_share(action[len(stations) + n])
+            share = wanted_share(float(action[len(stations) + n]), now)
             if abs(share - now) >= 0.005:
                 shifts.append(shift(self._encoding, int(k), situation.weights, share))
         return (*shifts, *scalings(self._encoding, view, replicas))
 
-    def _load(self, situation: Situation) -> NDArray[np.float64]:
+    def _load(self, situation: Situation, action: NDArray[np.float32]) -> NDArray[np.float64]:
         load = np.zeros(len(self._encoding.model.stations))
-        demand(self._encoding.codes, float(situation.raw[RATE, 0]), situation.weights, 0, load)
+        rate = ready_for(situation.raw, 0, float(action[-1]))
+        demand(self._encoding.codes, rate, situation.weights, 0, load)
         return load
 
     def _reason(self, action: NDArray[np.float32], situation: Situation) -> str:
@@ -107,7 +109,8 @@ class Learned:
             f"{station.workload} {target:.0%}"
             for station, target in zip(self._encoding.model.stations, targets, strict=False)
         )
-        return f"At {situation.raw[RATE, 0]:.0f} requests a second the policy wants them this busy: {asked}."
+        rate, ready = situation.raw[RATE, 0], ready_for(situation.raw, 0, float(action[-1]))
+        return f"At {rate:.0f} requests a second the policy gets ready for {ready:.0f}, this busy: {asked}."
 
     def _why(self, seen: NDArray[np.float32], action: NDArray[np.float32]) -> str:
         """The inputs that mattered most: those without which the action would change most (occlusion)."""

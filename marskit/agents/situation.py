@@ -11,6 +11,8 @@ from marskit.env.encoding import (
     BUSY,
     DESIRED,
     FAILED,
+    HIGH,
+    HIGHEST,
     PER_RAW,
     QUEUED,
     RATE,
@@ -19,7 +21,9 @@ from marskit.env.encoding import (
     READY,
     SLOW,
     STATIONS,
+    USUAL,
     Encoding,
+    remember_load,
 )
 from marskit.mapek.weights import apportion
 from marskit.mesh.simulator.arrays import Floats
@@ -48,10 +52,12 @@ class Observer:
         self._encoding = encoding
         self._period_s = period_s
         self._rates: deque[tuple[float, float]] = deque(maxlen=64)
+        self._memory: tuple[float, Floats] | None = None
 
     def reset(self) -> None:
         """Forget all loads."""
         self._rates.clear()
+        self._memory = None
 
     def see(self, view: PlanningView) -> Situation:
         """The situation now."""
@@ -74,6 +80,7 @@ class Observer:
         raw[RATE_2] = self._earlier(observation.at_s - 2 * self._period_s, float(raw[RATE_1, 0]))
         raw[SLOW] = slow / max(rate - failed, 1e-9)
         raw[FAILED] = failed / max(rate, 1e-9)
+        self._remember(raw, observation.at_s)
         self._rates.append((observation.at_s, rate))
         for w, station in enumerate(model.stations):
             row = STATIONS + PER_RAW * w
@@ -83,6 +90,15 @@ class Observer:
             raw[row + BUSY] = state.utilisation or 0.0
             raw[row + QUEUED] = state.queued or 0.0
         return Situation(raw, self._weights(view))
+
+    def _remember(self, raw: Floats, at_s: float) -> None:
+        """Write what is remembered of the load into `raw`; the time before there was any does not count."""
+        if self._memory is None and raw[RATE, 0] <= 0:
+            return
+        since_s, memory = self._memory or (at_s, np.full((3, 1), raw[RATE, 0]))
+        raw[[HIGH, HIGHEST, USUAL]] = memory
+        remember_load(raw, 0, (at_s - since_s) / self._period_s)
+        self._memory = at_s, raw[[HIGH, HIGHEST, USUAL]]
 
     def _earlier(self, at_s: float, default: float) -> float:
         """The load that was seen at about that time."""

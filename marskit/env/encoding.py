@@ -16,17 +16,22 @@ from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.jit import shared
 from marskit.mesh.simulator.model import TwinModel
 
-VERSION = 1
+VERSION = 2
 """Raised when a number changes its place or meaning; policies of another version are refused."""
 PER_STATION = 6
-GLOBAL = 4
+GLOBAL = 7
 LOWEST_TARGET, HIGHEST_TARGET = 0.3, 1.0
 """The target utilisations that an action can ask for."""
 WEIGHT_STEP_PERCENT = 10
 """Weights are asked for in such steps, so that a policy's noise is not a traffic shift."""
-# What a mesh is described by before it is scaled: three rates, two shares, then four numbers a station.
-RATE, RATE_1, RATE_2, SLOW, FAILED, STATIONS = range(6)
+SHORT_MEMORY, LONG_MEMORY = 0.85, 0.97
+"""What is left after a period of the highest load of late: half after 4 and after 23 periods."""
+# What a mesh is described by before it is scaled: three rates, two shares, what is remembered of the load
+# (its highest of late, twice, and its mean), then four numbers a station.
+RATE, RATE_1, RATE_2, SLOW, FAILED, HIGH, HIGHEST, USUAL, STATIONS = range(9)
 DESIRED, READY, BUSY, QUEUED, PER_RAW = range(5)
+WEIGHT_DEAD_BAND = 0.1
+"""No weight is moved for less than this: every shift costs as much as a scaling."""
 DIRECT = 10.0
 """From here on an action names the thing itself: DIRECT + replicas, DIRECT + share.
 
@@ -136,7 +141,15 @@ def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float
             "replicas that the load keeps busy / ready",
         )
     ]
-    of_mesh = ["load / load one period ago - 1", "the same one period ago", "slow share", "failed share"]
+    of_mesh = [
+        "load / load one period ago - 1",
+        "the same one period ago",
+        "slow share",
+        "failed share",
+        "load / highest load of the last minute",
+        "load / highest load of the last minutes",
+        "load / mean load of the last minutes",
+    ]
     of_splits = [f"{model.calls[k].service}: weight of {model.calls[k].subsets[0]}" for k in shifted]
     return Encoding(
         model=model,
@@ -145,8 +158,25 @@ def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float
         action_names=(
             *(f"{s.workload}: target utilisation" for s in model.stations),
             *(f"{model.calls[k].service}: weight of {model.calls[k].subsets[0]}" for k in shifted),
+            "share of the way to the highest load of the last minutes to be ready for",
         ),
     )
+
+
+@shared
+def remember_load(raw: Floats, i: int, periods: float) -> None:
+    """Move what mesh `i` remembers of the load on by so many periods, up to the load of now."""
+    rate, kept = raw[RATE, i], LONG_MEMORY**periods
+    raw[HIGH, i] = max(rate, raw[HIGH, i] * SHORT_MEMORY**periods)
+    raw[HIGHEST, i] = max(rate, raw[HIGHEST, i] * kept)
+    raw[USUAL, i] = rate + (raw[USUAL, i] - rate) * kept
+
+
+@shared
+def ready_for(raw: Floats, i: int, action: float) -> float:
+    """The load, in requests per second, that the action asks mesh `i` to be ready for."""
+    share = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
+    return float(raw[RATE, i] + share * max(0.0, raw[HIGHEST, i] - raw[RATE, i]))
 
 
 @shared
@@ -191,6 +221,9 @@ def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: ND
     out[i, at + 1] = min(1.0, max(-1.0, raw[RATE_1, i] / max(raw[RATE_2, i], 1.0) - 1.0))
     out[i, at + 2] = raw[SLOW, i]
     out[i, at + 3] = raw[FAILED, i]
+    out[i, at + 4] = min(1.0, raw[RATE, i] / max(raw[HIGH, i], 1.0))
+    out[i, at + 5] = min(1.0, raw[RATE, i] / max(raw[HIGHEST, i], 1.0))
+    out[i, at + 6] = min(2.0, raw[RATE, i] / max(raw[USUAL, i], 1.0))
     at += GLOBAL
     for n in range(c.shifted.shape[0]):
         out[i, at + n] = weights[c.edge_from[c.shifted[n]], i]
@@ -207,10 +240,12 @@ def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
 
 
 @shared
-def wanted_share(action: float) -> float:
-    """The share of the first destination that the action asks for, in whole steps."""
+def wanted_share(action: float, now: float) -> float:
+    """The share of the first destination that the action asks for, in whole steps; `now` if it is near."""
     if action >= DIRECT:
         return float(min(1.0, action - DIRECT))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
+    if abs(at - now) < WEIGHT_DEAD_BAND:
+        return now
     steps = 100 // WEIGHT_STEP_PERCENT
     return float(np.floor(at * steps + 0.5) / steps)

@@ -22,22 +22,26 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     A mesh of workloads behind a gateway, in the calibrated twin. Once a control period (2 s of the mesh's
     time, 15 s of the scenario's clock in the demo) the agent sees what Monitor would show it over the last
     two periods and says how busy every workload should be. A shield makes of that what is safe; what is left
-    is executed, and ten ticks of the twin pass.
+    is executed, and ten ticks of the twin pass. As in the loop, scalings are carried out one after the other,
+    each waiting for its new replicas; when that takes longer than a period, the next action is passed over.
 
     ## Action Space
 
-    `Box(-1, 1, (W + S,), float32)` for W workloads and S splits of traffic:
+    `Box(-1, 1, (W + S + 1,), float32)` for W workloads and S splits of traffic:
 
     | Num | Action | Min (-1) | Max (1) | Unit |
     | --- | --- | --- | --- | --- |
     | 0 to W - 1 | target utilisation of each workload | 0.3 | 1.0 | busy share of its workers |
     | W to W + S - 1 | weight of the first destination of each split | 0 | 100 | percent, in steps of 10 |
+    | W + S | share of the way from the load to its highest of the last minutes | 0 | 1 | |
 
-    Replicas follow from it: `ceil(load / target)`, with the load at the gateway in replicas kept busy.
+    Replicas follow from it: `ceil(load / target)`, with the load at the gateway in replicas kept busy; of
+    what came before, as much is added as the last number says. A weight that is asked to move by less than 10
+    stays.
 
     ## Observation Space
 
-    `Box(-1, 2, (6 W + 4 + S,), float32)`; `observation_names` has the names in order:
+    `Box(-1, 2, (6 W + 7 + S,), float32)`; `observation_names` has the names in order:
 
     | Num | Observation | Min | Max | Unit |
     | --- | --- | --- | --- | --- |
@@ -51,18 +55,23 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     | 6 W + 1 | change of the load in the period before | -1 | 1 | share |
     | 6 W + 2 | successes slower than the objective | 0 | 1 | share |
     | 6 W + 3 | requests that failed | 0 | 1 | share |
-    | 6 W + 4 + s | weight of the first destination of split s | 0 | 1 | share |
+    | 6 W + 4 | load | 0 | 1 | of its highest of late, of which half is left after a minute |
+    | 6 W + 5 | load | 0 | 1 | of its highest of late, of which half is left after six minutes |
+    | 6 W + 6 | load | 0 | 2 | of its mean of the last minutes |
+    | 6 W + 7 + s | weight of the first destination of split s | 0 | 1 | share |
 
     ## Rewards
 
     Utility of the period in requests per second, as a share of what the mesh carries at 70 %: what was served
     within the objective, less what was slow, what failed, what replicas cost and what changes cost, less a
-    penalty that grows as the objective comes near and is missed. `info["terms"]` has every term by name.
+    penalty that grows steeply as the objective comes near, over the same two periods that violations are
+    counted in, and is constant once it is missed. `info["terms"]` has every term by name.
 
     ## Starting State
 
     The replicas of the manifests, all ready and idle. Every episode has another load (a steady one, a ramp, a
-    day, a spike, a flash crowd or bursts, all random) and slightly other service times, hops and start times.
+    day, a spike, a flash crowd, bursts or unannounced levels, all random) and slightly other service times,
+    hops and start times.
 
     ## Episode End
 
@@ -75,7 +84,7 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     ## Version History
 
-    * v0: the first.
+    * v0: the first; since encoding 2 with a memory of the load, and actions that take their time.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 # as Gymnasium declares it

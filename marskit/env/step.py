@@ -22,6 +22,8 @@ from marskit.env.encoding import (
     Codes,
     demand,
     encode,
+    ready_for,
+    remember_load,
     wanted_replicas,
     wanted_share,
 )
@@ -46,7 +48,11 @@ class Prices(NamedTuple):
     breach: float
     """Requests per second that a period in which the objective is missed costs."""
     allowed: float
-    """The share of requests that may be slow or fail before it is."""
+    """The share of successes that may be slow before it is."""
+    failing: float
+    """The share of requests that may fail before it is."""
+    steepness: float
+    """The power of the share of the allowance used up that a period costs."""
     scale: float
     """Requests per second that a reward of 1 stands for."""
 
@@ -55,11 +61,13 @@ class Run(NamedTuple):
     """What an episode remembers in N meshes besides the twin's own state."""
 
     rates: Floats
-    """(T + 1, N) requests per second at the beginning of every period."""
+    """(2 T, N) requests per second at the beginning and at the end of every period, in turn."""
     ready: Whole
     """(W, N) replicas that were ready at the beginning of the period."""
     since: Whole
     """(W, N) periods since the number of replicas last changed."""
+    late: Floats
+    """(N,) real seconds that the loop will still wait for new replicas when the next period begins."""
     raw: Floats
     """(raw_size, N) what Monitor shows."""
     last: Floats
@@ -117,21 +125,33 @@ def _decide(
     action: NDArray[np.float32],
     load: Floats,
     tick: int,
+    ticks: int,
     tick_s: float,
     first: int,
     last: int,
 ) -> None:
-    """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`."""
+    """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`.
+
+    One after the other, as the loop does: it waits for new replicas before it goes on, and a loop that is
+    still at it when the next period begins lets that one pass.
+    """
     stations = c.most.shape[0]
     up, down, widest, safe, rest = c.limits[0], c.limits[1], c.limits[2], c.limits[3], c.limits[4]
     for i in range(first, last):
-        demand(c, run.raw[RATE, i], weights, i, load)
+        waited = run.late[i]
+        run.late[i] = max(0.0, waited - ticks * tick_s)
+        if waited > 0.0:
+            run.since[:, i] += 1
+            run.actions[i] = 0
+            continue
+        hold = action[i, stations + c.shifted.shape[0]]
+        demand(c, ready_for(run.raw, i, hold), weights, i, load)
         executed = 0
         receiving = -1
         for n in range(c.shifted.shape[0]):
             begin, end = c.edge_from[c.shifted[n]], c.edge_from[c.shifted[n] + 1]
             now = weights[begin, i]
-            goal = wanted_share(action[i, stations + n])
+            goal = wanted_share(action[i, stations + n], now)
             goal = min(now + widest, max(now - widest, goal))
             # The others keep their proportions; they are ready if any of them is.
             gains = begin if goal > now else begin + 1
@@ -157,11 +177,15 @@ def _decide(
                 goal = max(goal, enough)
             if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
                 continue
-            scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
+            after = waited + p.start_s[w, i]
+            scale(state, w, i, int(goal - now), max(1, round(after / tick_s)), tick)
+            if goal > now:
+                waited = after
             desired[w, i] = int(goal)
             run.since[w, i] = 0
             executed += 1
         run.actions[i] = executed
+        run.late[i] = max(0.0, waited - ticks * tick_s)
 
 
 @inline
@@ -217,14 +241,16 @@ def _measure(
         run.last[stations + 1, i] = good
         run.last[stations + 2, i] = late_seen
         run.last[stations + 3, i] = failed
-        missed = (late + failed) / max(entered, _TINY)
+        remember_load(run.raw, i, 1.0)
+        missed = max(run.raw[SLOW, i] / prices.allowed, run.raw[FAILED, i] / prices.failing)
         run.terms[SERVED, i] = (good - late) / period_s
         run.terms[VIOLATED, i] = late / period_s
         run.terms[LOST, i] = failed / period_s
         run.terms[REPLICAS, i] = replicas * prices.replica
         run.terms[CHURN, i] = run.actions[i] * prices.action / period_s
-        # Rising before the objective is missed, so that there is something to learn from.
-        run.terms[BREACH, i] = prices.breach * min(1.0, missed / prices.allowed) ** 2
+        # By the windows that violations are counted in, but rising before the objective is missed, so that
+        # there is something to learn from.
+        run.terms[BREACH, i] = prices.breach * min(1.0, missed) ** prices.steepness
         total = run.terms[SERVED, i]
         for term in range(1, 6):
             total -= run.terms[term, i]
@@ -271,9 +297,9 @@ def step(
     """
     s, p, c, prices, state, desired, weights, flow, run = packed[0]
     load = np.zeros(c.most.shape[0])
-    _decide(c, p, state, desired, weights, run, action, load, tick, tick_s, first, last)
+    _decide(c, p, state, desired, weights, run, action, load, tick, ticks, tick_s, first, last)
     run.ready[:, first:last] = state.ready[:, first:last]
-    begin, end = run.rates[period], run.rates[period + 1]
+    begin, end = run.rates[2 * period], run.rates[2 * period + 1]
     advance(s, p, state, weights, begin, end, tick, ticks, tick_s, flow, first, last)
     _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, first, last)
     encode_all(c, run.raw, weights, load, run.observation, first, last)

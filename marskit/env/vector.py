@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from marskit.domain.goals import Goals
 from marskit.env.encoding import (
     DESIRED,
+    HIGH,
+    HIGHEST,
     PER_RAW,
     RATE,
     RATE_1,
     RATE_2,
     READY,
     STATIONS,
+    USUAL,
     encoding,
 )
 from marskit.env.loads import random_rates
@@ -48,6 +51,8 @@ class EnvSettings:
     """Every episode's service times, hops and starts are drawn from within this share of the model's."""
     breach_price: float = 1.0
     """What a period in which the objective is missed costs, as a share of `scale`."""
+    steepness: float = 4.0
+    """The power with which that cost rises before the objective is missed."""
     limits: ShieldLimits = field(default_factory=ShieldLimits)
 
 
@@ -82,16 +87,17 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
         self.capacity_per_s = _capacity_per_s(model)
-        self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price)
+        self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price, self.settings.steepness)
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._chunks = [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
         self._nominal = self.fluid.parameters
         self.fluid.parameters = type(self._nominal)(*(part.copy() for part in self._nominal))
         stations, periods = len(model.stations), self.settings.periods
         self.run = Run(
-            rates=np.zeros((periods + 1, n)),
+            rates=np.zeros((2 * periods, n)),
             ready=np.zeros((stations, n), np.int64),
             since=np.zeros((stations, n), np.int64),
+            late=np.zeros(n),
             raw=np.zeros((self.encoding.raw_size, n)),
             last=np.zeros((stations + 4, n)),
             noise=np.ones(n, np.uint64),
@@ -126,7 +132,8 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
 
         Args:
             seed: Of all randomness from now on.
-            options: `rates`, a (periods + 1, n) array of requests per second, in place of random loads.
+            options: `rates`, a (2 periods, n) array in place of random loads: requests per second at the
+                beginning and at the end of every period.
         """
         if isinstance(seed, list):
             seed = seed[0]
@@ -185,14 +192,13 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         drawn.per_request[:] = np.where(self._entering, nominal.per_request, np.minimum(part, 1.0))
         if rates is None:
             lowest, highest = 0.1 * self.capacity_per_s, 2.4 * self.capacity_per_s
-            for i in range(n):
-                run.rates[:, i] = random_rates(self._rng, self.settings.periods, lowest, highest)
+            run.rates[:] = random_rates(self._rng, n, self.settings.periods, lowest, highest)
         else:
             run.rates[:] = rates
         self.period = 0
         run.since[:] = 1000
-        run.raw[:] = run.last[:] = 0.0
-        run.raw[[RATE, RATE_1, RATE_2]] = run.rates[0]
+        run.late[:] = run.raw[:] = run.last[:] = 0.0
+        run.raw[[RATE, RATE_1, RATE_2, HIGH, HIGHEST, USUAL]] = run.rates[0]
         run.raw[STATIONS + DESIRED :: PER_RAW] = run.raw[STATIONS + READY :: PER_RAW] = fluid.desired
         encode_all(self.encoding.codes, run.raw, fluid.weights, self._load, run.observation, 0, n)
         run.last[-4] = run.rates[0] * self.settings.period_s
@@ -207,12 +213,14 @@ def _capacity_per_s(model: TwinModel) -> float:
     return min(loads)
 
 
-def _prices(goals: Goals, capacity_per_s: float, breach: float) -> Prices:
+def _prices(goals: Goals, capacity_per_s: float, breach: float, steepness: float) -> Prices:
     allowed: Sequence[float] = [1.0 - slo.quantile for slo in goals.slos]
     return Prices(
         replica=goals.replica_cost_per_s,
         action=goals.action_cost,
         breach=breach * capacity_per_s,
         allowed=min(allowed, default=0.05),
+        failing=min((1.0 - slo.availability_percent / 100.0 for slo in goals.slos), default=0.01),
+        steepness=steepness,
         scale=capacity_per_s,
     )

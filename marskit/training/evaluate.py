@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marskit.domain.goals import Goals
+from marskit.env.encoding import FAILED, SLOW
 from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.simulator.arrays import Floats
@@ -21,7 +22,7 @@ class Scores:
     """Means over all meshes and periods, and over the meshes (N,) what an interval can be made of."""
 
     violated_percent: float
-    """Periods in which more than the allowed share of requests was slow or failed."""
+    """Periods whose window (of two) misses the objective, as comparisons count them."""
     replicas: float
     failed_per_s: float
     actions: float
@@ -49,18 +50,18 @@ class Judge:
         for _ in range(periods):
             observation, reward, *_ = env.step(rule(env, observation))
             terms = env.run.terms
-            bad = terms[VIOLATED] + terms[LOST]
-            violated += bad > env.prices.allowed * np.maximum(bad + terms[SERVED], 1e-9)
+            slow, failed = env.run.raw[SLOW], env.run.raw[FAILED]
+            violated += (slow > env.prices.allowed) | (failed > env.prices.failing)
             utility = terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN]
             replicas = env.fluid.desired.sum(axis=0)
             sums += [
                 each.mean() for each in (replicas, terms[LOST], env.run.actions, utility, reward, violated)
             ]
-        replicas_mean, failed, actions, utility_mean, reward_mean, _ = sums / periods
+        replicas_mean, lost, actions, utility_mean, reward_mean, _ = sums / periods
         return Scores(
             violated_percent=float(100.0 * violated.mean() / periods),
             replicas=float(replicas_mean),
-            failed_per_s=float(failed),
+            failed_per_s=float(lost),
             actions=float(actions),
             utility_per_s=float(utility_mean),
             reward=float(reward_mean),

@@ -28,6 +28,8 @@ from marskit.training.settings import TrainingSettings
 
 FIRST_TARGET = 0.65
 """The demand rule that training begins as."""
+FIRST_HOLD = -0.8
+"""A tenth of the way to the highest load of late: at the very edge there would be little to try."""
 PACKAGES = ("stable-baselines3", "torch", "gymnasium", "numpy")
 """Whose versions are written down."""
 LAST_LEARNING_RATE = 0.05
@@ -164,6 +166,7 @@ class Learner:
     def _first_action(self) -> NDArray[np.float32]:
         action = np.zeros(self._encoding.action_size, np.float32)
         action[: len(self._encoding.model.stations)] = as_action(FIRST_TARGET)
+        action[-1] = FIRST_HOLD
         return action
 
     def _card(self, watch: "_Watch") -> dict[str, Any]:

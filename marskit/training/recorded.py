@@ -158,7 +158,7 @@ def _asking_for(encoding: Encoding, now: Situation, then: Situation) -> Floats32
     low, high = (np.clip(edge, LOWEST_TARGET, HIGHEST_TARGET) for edge in (lowest, highest))
     targets = as_action(0.5 * (low + high))
     shares = then.weights[codes.edge_from[codes.shifted], 0]
-    return np.concatenate([targets, 2.0 * shares - 1.0]).astype(np.float32)
+    return np.concatenate([targets, 2.0 * shares - 1.0, [-1.0]]).astype(np.float32)
 
 
 def _reward(then: Situation, cycle: Cycle, prices: Prices, executed: int, period_s: float) -> float:
@@ -169,6 +169,8 @@ def _reward(then: Situation, cycle: Cycle, prices: Prices, executed: int, period
     failed = sum(s.failures_per_s for s in services)
     late = sum((s.requests_per_s - s.failures_per_s) * (s.slow_percent or 0.0) / 100.0 for s in services)
     replicas = float(then.raw[STATIONS + DESIRED :: PER_RAW, 0].sum())
-    missed = (late + failed) / max(good + failed, _TINY)
+    missed = max(
+        late / max(good, _TINY) / prices.allowed, failed / max(good + failed, _TINY) / prices.failing
+    )
     utility = good - 2.0 * late - failed - replicas * prices.replica - executed * prices.action / period_s
-    return float((utility - prices.breach * min(1.0, missed / prices.allowed) ** 2) / prices.scale)
+    return float((utility - prices.breach * min(1.0, missed) ** prices.steepness) / prices.scale)

@@ -61,7 +61,8 @@ class HpaRule:
         wanted = np.clip(wanted, codes.least[:, None], codes.most[:, None])
         window = max(1, round(self.stabilisation_s / (env.settings.period_s * env.settings.speed)))
         if env.period == 0:
-            self._recent.clear()
+            # The size found at the start counts as recommended.
+            self._recent = deque([desired.astype(np.float64)])
         self._recent.append(wanted)
         while len(self._recent) > window:
             self._recent.popleft()
@@ -83,6 +84,7 @@ def _unmoved(env: MeshVectorEnv) -> Actions:
     """Actions that leave all weights as they are."""
     codes, stations = env.encoding.codes, len(env.encoding.model.stations)
     actions = np.zeros((env.num_envs, env.encoding.action_size), np.float32)
+    actions[:, -1] = -1.0
     for n, k in enumerate(codes.shifted):
         actions[:, stations + n] = 2.0 * env.fluid.weights[codes.edge_from[k]] - 1.0
     return actions

@@ -52,6 +52,7 @@ class EnvironmentSettings:
     periods: int
     spread: float
     breach_price: float
+    steepness: float
 
 
 @dataclass(frozen=True, slots=True)

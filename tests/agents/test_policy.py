@@ -113,7 +113,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 9}, "has encoding 9; this marskit has 1"),
+        ({"version": 9}, "has encoding 9; this marskit has 2"),
         ({"observation": ["shop: utilisation"]}, "was trained for another mesh: it has 'shop: utilisation'"),
         ({"most_replicas": [1, 2, 3, 4]}, "was trained for another mesh: it has '[1, 2, 3, 4]'"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from marskit.env.encoding import BUSY, PER_RAW, READY, STATIONS
+from marskit.env.encoding import BUSY, DIRECT, PER_RAW, READY, STATIONS
 from marskit.env.mesh_env import MeshEnv, demo
 from marskit.env.registration import ID
 from marskit.env.vector import EnvSettings, MeshVectorEnv
@@ -112,6 +112,43 @@ def test_an_episode_ends_by_truncation_and_the_next_begins_in_the_same_step() ->
     assert not terminated.any()
     assert not np.array_equal(info["final_obs"], observation)
     assert env.period == 0
+
+
+def asking_for(env: MeshVectorEnv, replicas: list[int]) -> NDArray[np.float32]:
+    """(N, A) the action that leaves the weights and asks for so many replicas of every workload."""
+    actions = np.zeros((env.num_envs, env.encoding.action_size), np.float32)
+    actions[:, :4] = DIRECT + np.array(replicas)
+    return actions
+
+
+def test_scalings_wait_for_each_other_as_in_the_loop() -> None:
+    env = MeshVectorEnv(*demo(), 1, settings=EnvSettings(spread=0.0))
+    env.reset(seed=1)
+    start_s = [station.start_s for station in env.encoding.model.stations]
+    assert sum(start_s[:3]) > 2.0 > sum(start_s[:2])
+    env.step(asking_for(env, [3, 3, 2, 2]))
+    assert env.run.actions[0] == 2
+    env.step(asking_for(env, [4, 4, 3, 2]))
+    assert env.run.actions[0] == 3
+    # Three starts take longer than a period, so that nobody decides in the next one.
+    env.step(asking_for(env, [4, 4, 3, 3]))
+    assert env.run.actions[0] == 0
+    env.step(asking_for(env, [4, 4, 3, 3]))
+    assert env.run.actions[0] == 1
+
+
+def test_what_was_of_late_can_be_kept_ready_for() -> None:
+    env = MeshVectorEnv(*demo(), 2, settings=EnvSettings(spread=0.0))
+    rates = np.full((360, 2), 20.0)
+    rates[10:30] = 130.0
+    env.reset(seed=1, options={"rates": rates})
+    actions = np.zeros((2, env.encoding.action_size), np.float32)
+    actions[:, -1] = [-1.0, 1.0]
+    for _ in range(25):
+        env.step(actions)
+    forgetful, mindful = env.fluid.desired.sum(axis=0)
+    assert forgetful == 4
+    assert mindful >= 7
 
 
 @settings(max_examples=30, deadline=None)

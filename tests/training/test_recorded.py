@@ -14,6 +14,7 @@ from marskit.bootstrap import build
 from marskit.cli import main
 from marskit.domain.config import Configuration
 from marskit.env.encoding import DIRECT, demand, wanted_replicas
+from marskit.env.loads import scenario_rates
 from marskit.env.mesh_env import demo
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.headless import run_headless
@@ -62,8 +63,7 @@ def test_a_run_that_never_acts_looks_as_it_does_in_the_environment() -> None:
     env = simulated(CYCLES + 1)
     found = transitions([recorded("static")], env.encoding, written(), env.prices, period_s=2.0)
     scenario = load_scenario("spike")
-    rates = np.array([scenario.rate_at(n * 2.0 * scenario.speed) for n in range(CYCLES + 2)])
-    env.reset(seed=0, options={"rates": rates[:, None]})
+    env.reset(seed=0, options={"rates": scenario_rates(scenario, CYCLES + 1, 2.0)[:, None]})
     leave = np.zeros((1, env.encoding.action_size), np.float32)
     leave[0, :4] = DIRECT + env.fluid.desired[:, 0]
     seen, rewards = [], []

@@ -1,6 +1,7 @@
 """The MAPE-K loop itself: one turn is one coroutine, and the gate stands before every phase."""
 
 import itertools
+from collections.abc import Iterator, Sequence
 
 from marskit.clock import Clock
 from marskit.controller.approval import Approval, Verdict
@@ -14,7 +15,7 @@ from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.writer import Writer
-from marskit.domain.actions import Action
+from marskit.domain.actions import Action, Scale
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -214,28 +215,34 @@ class Loop:
         waited_s = self._clock.now() - view.now_s
         self._expected = plan.prediction if waited_s <= self._parameters.period_s else None
         done: list[Execution] = []
-        for action in plan.actions:
-            # The mode may change between two actions; what it forbids is forbidden from then on.
+        for actions in _together(plan.actions):
+            # The mode may change meanwhile; what it forbids is forbidden from then on.
             now = self._bus.state.mode
             if verdict.approved and now in (mode, Mode.AUTO):
-                done.append(await self._write(action, take_back))
+                done += await self._write(actions, take_back)
             else:
                 reason = verdict.reason or f"the mode changed to {now}"
-                done.append(await self._writer.withhold(action, _origin(take_back), reason))
+                done += [await self._writer.withhold(each, _origin(take_back), reason) for each in actions]
         if take_back is None and self._expected is not None:
             self._guard.watch(plan, view.observation, tuple(done))
         self._expected = None
 
-    async def _write(self, action: Action, take_back: TakeBack | None) -> Execution:
-        """Write what of the action is still safe: since it was planned, it may have waited for a person."""
+    async def _write(self, actions: Sequence[Action], take_back: TakeBack | None) -> list[Execution]:
+        """Write what of the actions is still safe: since they were planned, they may have waited."""
         origin = _origin(take_back)
-        allowed, changes = self._shield.check((action,), self.view(), self._bus.state.executions)
-        if not allowed:
-            return await self._writer.withhold(action, origin, changes[-1].sentence.rstrip("."))
-        for change in changes:
-            self._notices.tell("shield", change.sentence, Severity.INFO)
-        undoes = take_back.execution(allowed[0]) if take_back else None
-        return await self._writer.write(allowed[0], origin, undoes=undoes)
+        done: list[Execution] = []
+        allowed: list[Action] = []
+        for action in actions:
+            left, changes = self._shield.check((action,), self.view(), self._bus.state.executions)
+            if not left:
+                reason = changes[-1].sentence.rstrip(".")
+                done.append(await self._writer.withhold(action, origin, reason))
+                continue
+            for change in changes:
+                self._notices.tell("shield", change.sentence, Severity.INFO)
+            allowed += left
+        undoes = [take_back.execution(action) if take_back else None for action in allowed]
+        return [*done, *await self._writer.write_together(allowed, origin, undoes=undoes)]
 
     async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
         match mode:
@@ -261,6 +268,19 @@ class Loop:
         else:
             self._notices.worked("knowledge")
             del self._incidents[: len(incidents)]
+
+
+def _together(actions: Sequence[Action]) -> Iterator[tuple[Action, ...]]:
+    """The actions in order, in parts that can be executed at once: scalings of several workloads can."""
+    part: list[Action] = []
+    for action in actions:
+        others = [each.workload for each in part if isinstance(each, Scale)]
+        if part and not (isinstance(action, Scale) and others and action.workload not in others):
+            yield tuple(part)
+            part = []
+        part.append(action)
+    if part:
+        yield tuple(part)
 
 
 def _origin(take_back: TakeBack | None) -> Origin:

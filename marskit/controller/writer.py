@@ -1,7 +1,7 @@
-"""Everything that is written to the mesh, one action at a time and each with its number."""
+"""Everything that is written to the mesh, each action with its number."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from marskit.clock import Clock
 from marskit.controller.bus import Bus
@@ -11,6 +11,8 @@ from marskit.domain.events import Executed
 from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.mapek.execute import ALREADY_SO, execute, withhold
 from marskit.mesh.port import Mesh
+
+_FROZEN = "the mode changed to freeze"
 
 
 class Writer:
@@ -34,10 +36,31 @@ class Writer:
             origin: Who wants it.
             undoes: The execution that this takes back, where it does.
         """
+        (done,) = await self.write_together((action,), origin, undoes=(undoes,))
+        return done
+
+    async def write_together(
+        self, actions: Sequence[Action], origin: Origin, *, undoes: Sequence[int | None]
+    ) -> tuple[Execution, ...]:
+        """Execute actions that do not touch each other at once; see `write`.
+
+        New replicas take most of a control period: waiting for one workload's before asking for another's
+        would make every rush longer.
+        """
         async with self._writing:
-            done = await self._write(action, origin)
-            if undoes is not None:
-                self._note_undone(done, undoes)
+            if self._bus.state.mode is Mode.FREEZE:
+                return tuple(self._withhold(action, origin, _FROZEN) for action in actions)
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
+                    )
+                    for action in actions
+                ]
+            done = tuple(self._publish(task.result()) for task in tasks)
+            for execution, undone in zip(done, undoes, strict=True):
+                if undone is not None:
+                    self._note_undone(execution, undone)
             return done
 
     async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
@@ -75,7 +98,7 @@ class Writer:
     async def _write(self, action: Action, origin: Origin) -> Execution:
         if self._bus.state.mode is Mode.FREEZE:
             # It changed while this action waited for its turn.
-            return self._withhold(action, origin, "the mode changed to freeze")
+            return self._withhold(action, origin, _FROZEN)
         return self._publish(
             await execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
         )

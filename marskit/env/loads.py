@@ -42,13 +42,13 @@ def _curves(rng: np.random.Generator, shape: str, n: int, periods: int) -> Float
         case "steady":
             return np.broadcast_to(rng.uniform(size=n), (len(t), n))
         case "ramp":
-            share = np.clip((t - begin) / _log_uniform(rng, 1.0, 0.6 * periods, n), 0.0, 1.0)
+            share = np.clip((t - begin) / _log_uniform(rng, 1.0, max(1.0, 0.6 * periods), n), 0.0, 1.0)
             return np.where(rng.uniform(size=n) < 0.7, share, 1.0 - share)
         case "diurnal":
             cycle = _log_uniform(rng, 8.0, 80.0, n)
             return np.asarray(0.5 * (1.0 + np.cos(2 * np.pi * (t / cycle + rng.uniform(size=n)))))
         case "spike":
-            end = begin + _log_uniform(rng, 2.0, 0.6 * periods, n)
+            end = begin + _log_uniform(rng, 2.0, max(2.0, 0.6 * periods), n)
             return np.clip(np.minimum(t - begin, end - t) / _log_uniform(rng, 0.1, 3.0, n), 0.0, 1.0)
         case "flash-crowd":
             decay = _log_uniform(rng, 2.0, 20.0, n)

@@ -132,8 +132,7 @@ def _decide(
 ) -> None:
     """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`.
 
-    One after the other, as the loop does: it waits for new replicas before it goes on, and a loop that is
-    still at it when the next period begins lets that one pass.
+    As the loop, it waits for new replicas, and lets the next period pass when they take longer than one.
     """
     stations = c.most.shape[0]
     up, down, widest, safe, rest = c.limits[0], c.limits[1], c.limits[2], c.limits[3], c.limits[4]
@@ -177,10 +176,9 @@ def _decide(
                 goal = max(goal, enough)
             if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
                 continue
-            after = waited + p.start_s[w, i]
-            scale(state, w, i, int(goal - now), max(1, round(after / tick_s)), tick)
+            scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
             if goal > now:
-                waited = after
+                waited = max(waited, p.start_s[w, i])
             desired[w, i] = int(goal)
             run.since[w, i] = 0
             executed += 1

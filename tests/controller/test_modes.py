@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from marskit.domain.actions import Scale
+from marskit.domain.actions import Scale, SetTimeout
 from marskit.domain.commands import (
     Act,
     Approve,
@@ -124,12 +124,25 @@ async def test_freeze_writes_nothing(make_rig: MakeRig) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.FREEZE, Mode.RECOMMEND, Mode.APPROVE])
 async def test_a_new_mode_holds_between_two_actions_of_one_plan(make_rig: MakeRig, mode: Mode) -> None:
-    rig = await make_rig(planner=FakePlanner([(GROW, Scale("orders", 3))])).start()
+    rig = await make_rig(planner=FakePlanner([(GROW, SetTimeout("orders", 0, 1000))])).start()
     rig.mesh.execute_s = 1.0
     await rig.do(StepCycle(), SetMode(mode))
     await asyncio.sleep(5)
     assert [e.outcome for e in rig.state.executions] == [Outcome.APPLIED, Outcome.WITHHELD]
     assert rig.state.executions[1].reason == f"the mode changed to {mode}"
+
+
+async def test_scalings_of_one_plan_do_not_wait_for_each_other(make_rig: MakeRig) -> None:
+    rig = await make_rig(planner=FakePlanner([(GROW, Scale("orders", 3))])).start()
+    rig.mesh.execute_s = 1.0
+    await rig.do(StepCycle())
+    await asyncio.sleep(1.1)
+    first, second = rig.state.executions
+    assert (first.id, second.id) == (1, 2)
+    assert first.at_s == second.at_s
+    assert rig.state.cycles_done == 1
+    assert rig.mesh.configuration.replicas_of("orders") == 3
+    assert rig.mesh.configuration.replicas_of("payments") == 3
 
 
 async def test_an_approved_plan_is_carried_out_in_full_when_the_mode_becomes_auto(make_rig: MakeRig) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -121,20 +122,18 @@ def asking_for(env: MeshVectorEnv, replicas: list[int]) -> NDArray[np.float32]:
     return actions
 
 
-def test_scalings_wait_for_each_other_as_in_the_loop() -> None:
-    env = MeshVectorEnv(*demo(), 1, settings=EnvSettings(spread=0.0))
-    env.reset(seed=1)
-    start_s = [station.start_s for station in env.encoding.model.stations]
-    assert sum(start_s[:3]) > 2.0 > sum(start_s[:2])
-    env.step(asking_for(env, [3, 3, 2, 2]))
-    assert env.run.actions[0] == 2
-    env.step(asking_for(env, [4, 4, 3, 2]))
-    assert env.run.actions[0] == 3
-    # Three starts take longer than a period, so that nobody decides in the next one.
-    env.step(asking_for(env, [4, 4, 3, 3]))
-    assert env.run.actions[0] == 0
-    env.step(asking_for(env, [4, 4, 3, 3]))
-    assert env.run.actions[0] == 1
+def test_a_period_is_passed_over_while_new_replicas_start() -> None:
+    model, goals = demo()
+    slow = replace(model, stations=tuple(replace(s, start_s=2.4) for s in model.stations))
+    for each, passed_over in ((model, False), (slow, True)):
+        env = MeshVectorEnv(each, goals, 1, settings=EnvSettings(spread=0.0))
+        env.reset(seed=1)
+        env.step(asking_for(env, [4, 4, 3, 3]))
+        assert env.run.actions[0] == 4
+        env.step(asking_for(env, [5, 5, 3, 3]))
+        assert env.run.actions[0] == (0 if passed_over else 2)
+        env.step(asking_for(env, [5, 5, 3, 3]))
+        assert env.run.actions[0] == (2 if passed_over else 0)
 
 
 def test_what_was_of_late_can_be_kept_ready_for() -> None:

@@ -22,7 +22,7 @@ from marskit.compare.statistics import kendall_tau
 from marskit.compare.summary import summarise
 from marskit.settings import Settings
 
-DRAWN_WITH = 20261127
+DRAWN_WITH = 20261128
 """Chosen after the shipped policies were trained."""
 FRONT = tuple(f"hpa:{target}:{window_s}" for target in (50, 60, 70, 80) for window_s in (0, 300))
 RIVALS = ("static", "hpa", "demand", "lookahead", "ppo", "sac", "oracle")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from marskit.domain.training import Stage, TrainingState, advance
@@ -50,7 +50,8 @@ class Trainer:
         self._arguments = tuple(arguments)
         self._changed = changed
         self._child: TrainingChild | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Of the newest training, and of one before it whose child has saved and not ended yet."""
 
     def begin(self, choice: Choice) -> None:
         """Start a training, unless one is under way or nothing can be trained."""
@@ -58,7 +59,9 @@ class Trainer:
             return
         self._child = TrainingChild((*choice.arguments, *self._arguments))
         self._tell(TrainingState(Stage.LOADING, choice.algorithm, choice.seed))
-        self._task = asyncio.create_task(self._follow(self._child))
+        task = asyncio.create_task(self._follow(self._child))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
         """End it early; the best policy so far is kept."""
@@ -68,22 +71,24 @@ class Trainer:
 
     async def close(self) -> None:
         """End it with the screen."""
-        if self._task is None or self._task.done():
+        if not self._tasks:
             return
         self.stop()
-        done, _ = await asyncio.wait({self._task}, timeout=CLOSE_GRACE_S)
-        if not done:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        _, late = await asyncio.wait(self._tasks, timeout=CLOSE_GRACE_S)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     async def _follow(self, child: TrainingChild) -> None:
         try:
             async with aclosing(child.updates()) as updates:
                 async for update in updates:
-                    self._tell(advance(self.state, update))
+                    if child is self._child:
+                        self._tell(advance(self.state, update))
         except (TrainingFailed, OSError) as error:
-            self._tell(replace(self.state, stage=Stage.FAILED, reason=str(error)))
+            if child is self._child:
+                self._tell(replace(self.state, stage=Stage.FAILED, reason=str(error)))
 
     def _tell(self, state: TrainingState) -> None:
         self.state = state

@@ -22,6 +22,7 @@ from marskit.compare.statistics import kendall_tau
 from marskit.compare.summary import summarise
 from marskit.mesh.simulator.arrays import Floats
 from marskit.settings import Settings
+from marskit.training.evaluate import read_off
 
 DRAWN_WITH = 20261128
 """Chosen after the shipped policies were trained."""
@@ -189,10 +190,8 @@ def _table(measured: Sequence[Measured]) -> dict[str, Floats]:
 def _fewer(table: dict[str, Floats], name: str) -> tuple[float, float]:
     """By how many percent violations are fewer than the front's at as many replica-minutes, and those."""
     means = {planner: runs.mean(axis=(0, 1)) for planner, runs in table.items()}
-    front = sorted((float(means[hpa][1]), float(means[hpa][0])) for hpa in ("hpa", *FRONT))
-    hull = [(x, y) for x, y in front if all(y < other for at, other in front if at < x)]
-    xs, ys = zip(*hull, strict=True)
-    at_equal = float(np.interp(means[name][1], xs, ys))
+    front = [(float(means[hpa][1]), float(means[hpa][0])) for hpa in ("hpa", *FRONT)]
+    at_equal = read_off(front, float(means[name][1]))
     return (100 * (1 - float(means[name][0]) / at_equal) if at_equal else 0.0), at_equal
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ENGINE_ERROR_PERCENT = 5.0
 """By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
-points; `python -m benchmarks.twin` measures 2.3 %."""
+points; `python -m benchmarks.twin` measures 2.5 %."""
 
 
 async def build(settings: Settings) -> Controller:

@@ -7,6 +7,9 @@ from marskit.domain.topology import Workload
 
 # Times come from sums of real seconds times the speed: a scaling exactly one period old must be over.
 _EPSILON_S = 1e-6
+# Where an autoscaler is tuned: targets, and scale-down stabilisation in seconds of the scenario's clock.
+TARGETS_PERCENT = (50, 55, 60, 65, 70, 75, 80)
+WINDOWS_S = (0, 60, 300)
 
 
 @dataclass(frozen=True, slots=True)

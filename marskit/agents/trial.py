@@ -13,7 +13,7 @@ from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encodin
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit
-from marskit.mesh.simulator.latency import slow
+from marskit.mesh.simulator.latency import quantile, slow
 from marskit.planning import PlanningView
 
 TICKS = 10
@@ -208,16 +208,4 @@ class Trial:
 def _quantiles_s(q: float, moments: Floats, first: int, last: int, out: Floats) -> None:
     """The q-quantile in seconds of what the profiles `first` to `last` describe, for each mesh in `out`."""
     for i in range(out.shape[0]):
-        allowed = 0.0
-        for f in range(first, last):
-            allowed += (1.0 - q) * moments[f, 0, i]
-        low, high = 0.0, 1e-3
-        while slow(high, moments, first, last, i) > allowed and high < 1e4:
-            high *= 2.0
-        for _ in range(40):
-            middle = 0.5 * (low + high)
-            if slow(middle, moments, first, last, i) > allowed:
-                low = middle
-            else:
-                high = middle
-        out[i] = 0.5 * (low + high)
+        out[i] = quantile(q, moments, first, last, i)

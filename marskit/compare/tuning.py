@@ -6,15 +6,12 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
-from marskit.agents.hpa_behaviour import Behaviour
+from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S, Behaviour
 from marskit.compare.jobs import Job, Measured, grid
 from marskit.settings import Settings
 
 TUNED = "hpa-tuned"
 """The planner that the search finds."""
-TARGETS_PERCENT = (50, 55, 60, 65, 70, 75, 80)
-WINDOWS_S = (0, 60, 300)
-"""Scale-down stabilisation, in scenario seconds; the last is Kubernetes' default."""
 FIRST_SEED = 9000
 """Tuning seeds are counted from here, past those that are compared."""
 SEEDS = 2

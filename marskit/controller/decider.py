@@ -31,13 +31,8 @@ class Decider:
         # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
         plan = self._planned(planner, diagnosis, view)
         take_back = self._guard.pending()
-        if take_back is not None:
-            guards = self._taking_back(take_back, plan, view)
-            if guards is None:
-                take_back = None
-            else:
-                plan = guards
-        return self._explained(plan, view), take_back
+        guards = self._taking_back(take_back, plan, view) if take_back is not None else None
+        return self._explained(guards or plan, view), take_back if guards is not None else None
 
     def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The planner's plan, or an empty one when the planner fails: planners are written by students."""

@@ -12,8 +12,6 @@ from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.mapek.execute import ALREADY_SO, execute, withhold
 from marskit.mesh.port import Mesh
 
-_FROZEN = "the mode changed to freeze"
-
 
 class Writer:
     """Carries out actions in the order they came, and knows which of them can be undone."""
@@ -48,16 +46,7 @@ class Writer:
         would make every rush longer.
         """
         async with self._writing:
-            if self._bus.state.mode is Mode.FREEZE:
-                return tuple(self._withhold(action, origin, _FROZEN) for action in actions)
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(
-                        execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
-                    )
-                    for action in actions
-                ]
-            done = tuple(self._publish(task.result()) for task in tasks)
+            done = await self._write(actions, origin)
             for execution, undone in zip(done, undoes, strict=True):
                 if undone is not None:
                     self._note_undone(execution, undone)
@@ -81,7 +70,7 @@ class Writer:
             # Looked up in its turn: what is being written now may be what has to be undone.
             undone = self._in_force(execution)
             assert undone.inverse is not None
-            done = await self._write(undone.inverse, Origin.UNDO)
+            (done,) = await self._write((undone.inverse,), Origin.UNDO)
             self._note_undone(done, undone.id)
             return done
 
@@ -95,13 +84,18 @@ class Writer:
         if done.outcome is Outcome.APPLIED or done.reason == ALREADY_SO:
             self._take_back(undone)
 
-    async def _write(self, action: Action, origin: Origin) -> Execution:
+    async def _write(self, actions: Sequence[Action], origin: Origin) -> tuple[Execution, ...]:
         if self._bus.state.mode is Mode.FREEZE:
-            # It changed while this action waited for its turn.
-            return self._withhold(action, origin, _FROZEN)
-        return self._publish(
-            await execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
-        )
+            # It changed while these actions waited for their turn.
+            return tuple(self._withhold(action, origin, "the mode changed to freeze") for action in actions)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    execute(self._mesh, action, id=self._next_id(), origin=origin, clock=self._clock)
+                )
+                for action in actions
+            ]
+        return tuple(self._publish(task.result()) for task in tasks)
 
     def _withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
         at_s = self._clock.now()

@@ -1,9 +1,11 @@
 """How well somebody plans: the same loads and meshes for all, and the tuned front of the rules beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
 from marskit.domain.goals import Goals
 from marskit.env.encoding import FAILED, SLOW
 from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
@@ -12,8 +14,6 @@ from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
 from marskit.training.rules import DemandRule, HpaRule, Rule
 
-HPA_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
-HPA_WINDOWS_S = (0.0, 60.0, 300.0)
 DEMAND_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 
 
@@ -71,9 +71,9 @@ class Judge:
     def hpa_front(self) -> tuple[tuple[str, Scores], ...]:
         """Every tuning of the HPA, by the name its planner has."""
         return tuple(
-            (f"hpa:{round(100 * target)}:{round(window_s)}", self.scores(HpaRule(target, window_s)))
-            for target in HPA_TARGETS
-            for window_s in HPA_WINDOWS_S
+            (f"hpa:{target}:{window_s}", self.scores(HpaRule(target / 100.0, window_s)))
+            for target in TARGETS_PERCENT
+            for window_s in WINDOWS_S
         )
 
     def demand_front(self) -> tuple[tuple[str, Scores], ...]:
@@ -85,10 +85,14 @@ class Judge:
 
 def at_equal_replicas(front: tuple[tuple[str, Scores], ...], replicas: float) -> float:
     """The least violations, in percent, that the front reaches with so many replicas (its lower hull)."""
-    points = sorted((scores.replicas, scores.violated_percent) for _, scores in front)
-    best = [(x, y) for x, y in points if all(y < other for at, other in points if at < x)]
-    xs, ys = zip(*best, strict=True)
-    return float(np.interp(replicas, xs, ys))
+    return read_off([(scores.replicas, scores.violated_percent) for _, scores in front], replicas)
+
+
+def read_off(points: Sequence[tuple[float, float]], x: float) -> float:
+    """The least y at `x` that (x, y) points reach, between those that no other beats in both."""
+    front = [(at, y) for at, y in sorted(points) if all(y < other for before, other in points if before < at)]
+    xs, ys = zip(*front, strict=True)
+    return float(np.interp(x, xs, ys))
 
 
 def interval(values: Floats, *, seed: int = 0, resamples: int = 2000) -> tuple[float, float]:

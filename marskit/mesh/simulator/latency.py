@@ -53,19 +53,26 @@ def slow(x: float, moments: Floats, first: int, last: int, i: int) -> float:
     return count
 
 
-def quantile_s(q: float, moments: Floats) -> float:
-    """The q-quantile in seconds of what (P, 4) moments describe, NaN when they hold no success."""
-    total = float(moments[:, 0].sum())
-    if total <= 0.0:
-        return math.nan
-    columns = np.ascontiguousarray(moments[:, :, None])
+@shared
+def quantile(q: float, moments: Floats, first: int, last: int, i: int) -> float:
+    """The q-quantile in seconds of the successes of the profiles `first` to `last`; see `slow`."""
+    allowed = 0.0
+    for f in range(first, last):
+        allowed += (1.0 - q) * moments[f, 0, i]
     low, high = 0.0, 1e-3
-    while slow(high, columns, 0, len(moments), 0) > (1.0 - q) * total and high < 1e4:
+    while slow(high, moments, first, last, i) > allowed and high < 1e4:
         high *= 2.0
     for _ in range(40):
         middle = 0.5 * (low + high)
-        if slow(middle, columns, 0, len(moments), 0) > (1.0 - q) * total:
+        if slow(middle, moments, first, last, i) > allowed:
             low = middle
         else:
             high = middle
     return 0.5 * (low + high)
+
+
+def quantile_s(q: float, moments: Floats) -> float:
+    """The q-quantile in seconds of what (P, 4) moments describe, NaN when they hold no success."""
+    if moments[:, 0].sum() <= 0.0:
+        return math.nan
+    return quantile(q, np.ascontiguousarray(moments[:, :, None]), 0, len(moments), 0)

@@ -22,8 +22,8 @@ h1 { font-size: 1.7rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin: 
 p, dd { color: var(--dim); max-width: 52rem } table { border-collapse: collapse; width: 100% }
 td, th { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   font-variant-numeric: tabular-nums }
-td:first-child, th:first-child { text-align: left } small { color: var(--dim) }
-svg text { fill: var(--dim); font-size: 11px }
+td:first-child, th:first-child { text-align: left; white-space: nowrap } small { color: var(--dim) }
+svg text { fill: var(--dim); font-size: 11px; paint-order: stroke; stroke: var(--paper); stroke-width: 4px }
 svg .axis { stroke: var(--line) } svg .front { stroke: var(--dim) }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 1rem 2rem }
 .dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .45em }

@@ -325,6 +325,7 @@ class FakeKnowledge:
     incidents: list[Incident] = field(default_factory=list)
     fail_open: Exception | None = None
     fail_append: Exception | None = None
+    append_s: float = 0.0
 
     async def open(self, run: RunStarted) -> None:
         if self.fail_open is not None:
@@ -332,7 +333,7 @@ class FakeKnowledge:
         self.run = run
 
     async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.append_s)
         if self.fail_append is not None:
             raise self.fail_append
         self.cycles.append(cycle)

@@ -18,6 +18,7 @@ from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
+from marskit.controller.uncancelled import to_the_end
 from marskit.controller.writer import Writer
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
@@ -129,7 +130,7 @@ class Controller:
         except Exception as error:
             reason = _reason(error)
         finally:
-            await _to_the_end(self._shut_down(reason))
+            await to_the_end(self._shut_down(reason))
 
     async def handle(self, command: Command) -> None:
         """Carry out a command; returns when it took effect, or for a step when it may begin.
@@ -222,20 +223,6 @@ class Controller:
             await stopping
         except Exception as error:
             self._notices.failed(subject, f"The {subject} did not stop cleanly", error)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even if this task is cancelled meanwhile, then be cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 def _reason(error: Exception) -> str:

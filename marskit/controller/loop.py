@@ -14,6 +14,7 @@ from marskit.controller.guard import Guard, TakeBack
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
+from marskit.controller.uncancelled import to_the_end
 from marskit.controller.writer import Writer
 from marskit.domain.actions import Action, Scale
 from marskit.domain.events import (
@@ -187,8 +188,8 @@ class Loop:
             effects=effects,
             cpu_ms=self._cpu.take_ms(),
         )
-        await self._remember(cycle)
-        self._bus.publish(CycleCompleted(cycle))
+        # Once it may lie on the disk it is a cycle of the run: an end that comes now waits for it.
+        await to_the_end(self._remember(cycle))
 
     async def _enter(self, number: int, phase: Phase) -> None:
         self._cpu.pause()
@@ -268,6 +269,7 @@ class Loop:
         else:
             self._notices.worked("knowledge")
             del self._incidents[: len(incidents)]
+        self._bus.publish(CycleCompleted(cycle))
 
 
 def _together(actions: Sequence[Action]) -> Iterator[tuple[Action, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from marskit.domain.commands import Run, StepCycle
-from marskit.domain.events import Event, Noticed, Observed, RunEnded
+from marskit.domain.events import CycleCompleted, Event, Noticed, Observed, RunEnded
 from marskit.domain.state import fold
 from marskit.load.port import LoadError
 from marskit.mesh.port import MeshError
@@ -68,6 +68,18 @@ async def test_a_failing_load_reading_leaves_the_mesh_readable(make_rig: MakeRig
     assert rig.notices == ["The load could not be read: connection refused."]
     assert rig.state.observation is not None
     assert rig.state.observation.load is None
+
+
+async def test_a_cycle_that_is_being_stored_at_the_end_is_published(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.knowledge.append_s = 1.0
+    await rig.start()
+    await rig.do(StepCycle())
+    assert (rig.state.cycles_done, rig.knowledge.cycles) == (0, [])
+    await rig.stop()
+    assert len(rig.knowledge.cycles) == 1
+    assert [event.cycle for event in rig.of(CycleCompleted)] == rig.knowledge.cycles
+    assert isinstance(rig.events[-1], RunEnded)
 
 
 async def test_failing_knowledge_is_told_once_and_stops_nothing(make_rig: MakeRig) -> None:

@@ -42,8 +42,7 @@ def compare(
                 f"Give every {kind} once, and at least one; found {', '.join(names) or 'none'}"
             )
     for planner in planners:
-        if planner != TUNED:
-            parse_name(planner)
+        parse_name(planner, also=(TUNED,))
     for scenario in scenarios:
         find_scenario(scenario)
     usual = replace(usual, runs=out / "runs")

@@ -1,6 +1,6 @@
 """Every planner by the name it is chosen by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,12 +110,14 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
     return PLANNERS[kind](context)
 
 
-def parse_name(name: str) -> tuple[str, tuple[int, ...]]:
-    """A planner's kind and the numbers behind it; a policy file is its own kind.
+def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...]]:
+    """A planner's kind and the numbers behind it; a policy file is its own kind, as are the names in `also`.
 
     Raises:
         UnknownPlanner: There is no such planner or file, or it does not take such numbers.
     """
+    if name in also:
+        return name, ()
     if name.endswith(POLICY_FILE):
         if not Path(name).is_file():
             raise UnknownPlanner(f"There is no policy file {name}.")
@@ -123,7 +125,7 @@ def parse_name(name: str) -> tuple[str, tuple[int, ...]]:
     kind, *parts = name.split(":")
     if kind not in PLANNERS:
         raise UnknownPlanner(
-            f"There is no planner {kind!r}; choose one of {', '.join(PLANNERS)}, or a policy file."
+            f"There is no planner {kind!r}; choose one of {', '.join((*PLANNERS, *also))}, or a policy file."
         )
     limits = {"hpa": ((10, 100), (0, 3600)), "demand": ((10, 100),)}.get(kind, ())
     allowed = {"hpa": "hpa:TARGET_PERCENT:STABILISATION_S", "demand": "demand:TARGET_PERCENT"}.get(kind, kind)

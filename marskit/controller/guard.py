@@ -1,5 +1,6 @@
 """Watches what plans turn out to do, and plans their way back when that is worse than predicted."""
 
+from collections import deque
 from dataclasses import dataclass
 
 from marskit.controller.effects import ReadEffect
@@ -12,6 +13,8 @@ from marskit.domain.records import Candidate, Execution, Observation, Outcome, P
 from marskit.mapek.guard import complaint
 
 NAME = "guard"
+REMEMBERED_S = 600.0
+"""Longer than any plan waits for its effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Guard:
         self._notices = notices
         self._enabled = enabled
         self._watched: list[_Watched] = []
-        self._happened: list[tuple[float, int | None]] = []
+        self._happened: deque[tuple[float, int | None]] = deque()
         """When the mesh, its load or its faults were changed, and by which execution."""
         self._pending: tuple[TakeBack, float] | None = None
         self._told_blind = False
@@ -68,9 +71,9 @@ class Guard:
         match event:
             case Executed(execution):
                 if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN):
-                    self._happened.append((execution.at_s, execution.id))
+                    self._remember(execution.at_s, execution.id)
             case FaultInjected(at_s) | ScenarioChanged(at_s):
-                self._happened.append((at_s, None))
+                self._remember(at_s, None)
             case _:
                 pass
 
@@ -123,6 +126,11 @@ class Guard:
         self._pending = TakeBack(watched.executions[::-1], sentence), watched.since_s
         self._notices.tell(NAME, f"{sentence} The next plan takes it back.")
         return True
+
+    def _remember(self, at_s: float, execution: int | None) -> None:
+        self._happened.append((at_s, execution))
+        while self._happened[0][0] < at_s - REMEMBERED_S:
+            self._happened.popleft()
 
     def _is_alone(self, executions: tuple[Execution, ...], since_s: float) -> bool:
         """Whether these are all that has happened since then, and none of them is undone."""

@@ -216,7 +216,7 @@ def test_the_command_writes_a_report_and_parquet(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--planners", "magic"], "There is no planner 'magic'"),
+        (["--planners", "hpa-tund"], "oracle, hpa-tuned, or a policy file."),
         (["--planners", "hpa,hpa"], "Give every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),

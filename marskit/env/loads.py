@@ -1,13 +1,107 @@
 """Loads to train on: random curves of every shape that scenarios have, and those of given scenarios."""
 
-import numpy as np
+import math
 
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.env.noise import between, log_between, normal, uniform
 from marskit.load.scenario import Scenario
 from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.jit import inline, jit
 
 SHAPES = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "levels")
+_STEADY, _RAMP, _DIURNAL, _SPIKE, _FLASH_CROWD, _ON_OFF, _LEVELS = range(7)
 STEPS = 4
-"""So many rates are drawn for half a period."""
+"""So many rates are drawn for half a period: a jump in the middle of one is not one at its edge."""
+
+
+@inline
+def draw_rates(
+    noise: NDArray[np.uint64], i: int, lowest: float, highest: float, walk: Floats, rates: Floats
+) -> None:
+    """Draw column `i` of (2 periods, N) `rates`; no rate is below `lowest` or above `highest`.
+
+    Args:
+        noise: (N,) streams of random numbers.
+        i: The mesh.
+        lowest: Requests per second.
+        highest: Requests per second.
+        walk: (periods,) room.
+        rates: Requests per second at the beginning and at the end of every control period, in turn.
+    """
+    base = log_between(noise, i, lowest, 0.6 * highest)
+    peak = between(noise, i, base, highest)
+    _draw_curve(noise, i, rates)
+    # Nobody's users are as smooth as a curve: a slow random walk of a few percent.
+    strength = between(noise, i, 0.0, 0.03)
+    at = mean = 0.0
+    for period in range(walk.shape[0]):
+        at += strength * normal(noise, i)
+        walk[period] = at
+        mean += at / walk.shape[0]
+    for period in range(walk.shape[0]):
+        drift = math.exp(walk[period] - mean)
+        for half in (2 * period, 2 * period + 1):
+            rate = (base + (peak - base) * rates[half, i]) * drift
+            rates[half, i] = min(highest, max(lowest, rate))
+
+
+@inline
+def _draw_curve(noise: NDArray[np.uint64], i: int, curve: Floats) -> None:
+    """Draw a random curve of a random shape, from 0 to 1, into column `i` of (2 periods, N) `curve`."""
+    halves = curve.shape[0]
+    periods = 0.5 * halves
+    shape = min(len(SHAPES) - 1, int(uniform(noise, i) * len(SHAPES)))
+    begin = between(noise, i, 0.0, 0.7) * periods
+    phase = uniform(noise, i)
+    end, length, level, turned = 0.0, 1.0, uniform(noise, i), False
+    if shape == _RAMP:
+        length = log_between(noise, i, 1.0, max(1.0, 0.6 * periods))
+        turned = uniform(noise, i) > 0.7
+    elif shape == _DIURNAL:
+        length = log_between(noise, i, 8.0, 80.0)
+    elif shape == _SPIKE:
+        end = begin + log_between(noise, i, 2.0, max(2.0, 0.6 * periods))
+        length = log_between(noise, i, 0.1, 3.0)
+    elif shape == _FLASH_CROWD:
+        length = log_between(noise, i, 2.0, 20.0)
+    elif shape == _ON_OFF:
+        length = log_between(noise, i, 5.0, 40.0)
+        level = between(noise, i, 0.2, 0.7)
+    elif shape == _LEVELS:
+        # Levels that nothing announces, each for a while.
+        length = log_between(noise, i, 4.0, 40.0)
+    for half in range(halves):
+        total = 0.0
+        for step in range(STEPS):
+            t = 0.5 * (half + (step + 0.5) / STEPS)
+            if shape == _STEADY:
+                share = level
+            elif shape == _RAMP:
+                share = min(1.0, max(0.0, (t - begin) / length))
+                share = 1.0 - share if turned else share
+            elif shape == _DIURNAL:
+                share = 0.5 * (1.0 + math.cos(2.0 * math.pi * (t / length + phase)))
+            elif shape == _SPIKE:
+                share = min(1.0, max(0.0, min(t - begin, end - t) / length))
+            elif shape == _FLASH_CROWD:
+                share = math.exp(-(t - begin) / length) if t >= begin else 0.0
+            elif shape == _ON_OFF:
+                share = 1.0 if (t / length + phase) % 1.0 < level else 0.0
+            else:
+                if uniform(noise, i) < 0.5 / STEPS / length:
+                    level = uniform(noise, i)
+                share = level
+            total += share
+        curve[half, i] = total / STEPS
+
+
+@jit
+def _draw(noise: NDArray[np.uint64], lowest: float, highest: float, rates: Floats) -> None:
+    walk = np.empty(rates.shape[0] // 2)
+    for i in range(rates.shape[1]):
+        draw_rates(noise, i, lowest, highest, walk, rates)
 
 
 def random_rates(rng: np.random.Generator, n: int, periods: int, lowest: float, highest: float) -> Floats:
@@ -20,59 +114,14 @@ def random_rates(rng: np.random.Generator, n: int, periods: int, lowest: float, 
         lowest: No rate is below.
         highest: No rate is above.
     """
-    base = _log_uniform(rng, lowest, 0.6 * highest, n)
-    peak = rng.uniform(base, highest)
-    shapes = rng.integers(len(SHAPES), size=n)
-    share = np.empty((2 * periods, n))
-    for number in np.unique(shapes):
-        of = np.flatnonzero(shapes == number)
-        share[:, of] = _halves(_curves(rng, SHAPES[number], len(of), periods))
-    # Nobody's users are as smooth as a curve: a slow random walk of a few percent.
-    walk = np.cumsum(rng.normal(0.0, rng.uniform(0.0, 0.03, n), (periods, n)), axis=0)
-    drift = np.repeat(np.exp(walk - walk.mean(axis=0)), 2, axis=0)
-    return np.asarray(np.clip((base + (peak - base) * share) * drift, lowest, highest), np.float64)
-
-
-def _curves(rng: np.random.Generator, shape: str, n: int, periods: int) -> Floats:
-    """(2 STEPS periods, n) random curves of a shape, from 0 to 1."""
-    # Finer than periods: a jump in the middle of one is not one at its edge.
-    t = (np.arange(2.0 * STEPS * periods)[:, None] + 0.5) / (2 * STEPS)
-    begin = rng.uniform(0.0, 0.7, n) * periods
-    match shape:
-        case "steady":
-            return np.broadcast_to(rng.uniform(size=n), (len(t), n))
-        case "ramp":
-            share = np.clip((t - begin) / _log_uniform(rng, 1.0, max(1.0, 0.6 * periods), n), 0.0, 1.0)
-            return np.where(rng.uniform(size=n) < 0.7, share, 1.0 - share)
-        case "diurnal":
-            cycle = _log_uniform(rng, 8.0, 80.0, n)
-            return np.asarray(0.5 * (1.0 + np.cos(2 * np.pi * (t / cycle + rng.uniform(size=n)))))
-        case "spike":
-            end = begin + _log_uniform(rng, 2.0, max(2.0, 0.6 * periods), n)
-            return np.clip(np.minimum(t - begin, end - t) / _log_uniform(rng, 0.1, 3.0, n), 0.0, 1.0)
-        case "flash-crowd":
-            decay = _log_uniform(rng, 2.0, 20.0, n)
-            return np.where(t < begin, 0.0, np.exp(-np.maximum(0.0, t - begin) / decay))
-        case "on-off":
-            cycle, on = _log_uniform(rng, 5.0, 40.0, n), rng.uniform(0.2, 0.7, n)
-            return np.asarray((((t / cycle + rng.uniform(size=n)) % 1.0) < on), np.float64)
-        case _:
-            # Levels that nothing announces, each for a while.
-            changes = rng.uniform(size=(len(t), n)) < 0.5 / STEPS / _log_uniform(rng, 4.0, 40.0, n)
-            levels = rng.uniform(size=(len(t) + 1, n))
-            return np.take_along_axis(levels, np.cumsum(changes, axis=0), axis=0)
-
-
-def _log_uniform(rng: np.random.Generator, lowest: float, highest: float, n: int) -> Floats:
-    return np.exp(rng.uniform(np.log(lowest), np.log(highest), n))
-
-
-def _halves(rates: Floats) -> Floats:
-    """The mean of every half period, of which the first is taken as its beginning, the second as its end."""
-    return np.asarray(rates.reshape(-1, STEPS, rates.shape[1]).mean(axis=1), np.float64)
+    rates = np.empty((2 * periods, n))
+    _draw(rng.integers(1, 2**63, n).astype(np.uint64), lowest, highest, rates)
+    return rates
 
 
 def scenario_rates(scenario: Scenario, periods: int, period_s: float, factor: float = 1.0) -> Floats:
     """(2 periods,) the scenario's rates at the beginning and the end of every period of `period_s` real s."""
     times = (np.arange(2 * STEPS * periods) + 0.5) / (2 * STEPS) * period_s * scenario.speed
-    return _halves(np.array([[scenario.rate_at(t) * factor] for t in times]))[:, 0]
+    rates = np.array([scenario.rate_at(t) * factor for t in times])
+    # The mean of every half period, of which the first is taken as its beginning, the second as its end.
+    return np.asarray(rates.reshape(-1, STEPS).mean(axis=1), np.float64)

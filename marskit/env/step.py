@@ -27,6 +27,7 @@ from marskit.env.encoding import (
     wanted_replicas,
     wanted_share,
 )
+from marskit.env.noise import normal
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
 from marskit.mesh.simulator.jit import inline, jit
 from marskit.mesh.simulator.kernel import Flow, State, advance, scale
@@ -98,20 +99,6 @@ class Everything(NamedTuple):
     """(E, N) the share of its call that every edge gets."""
     flow: Flow
     run: Run
-
-
-@inline
-def _normal(noise: NDArray[np.uint64], i: int) -> float:
-    """A nearly normal number with mean 0 and variance 1: the sum of four uniform ones (xorshift64)."""
-    total = 0.0
-    for _ in range(4):
-        x = noise[i]
-        x ^= x << np.uint64(13)
-        x ^= x >> np.uint64(7)
-        x ^= x << np.uint64(17)
-        noise[i] = x
-        total += float(x >> np.uint64(11)) * 1.1102230246251565e-16
-    return (total - 2.0) * 1.7320508075688772
 
 
 @inline
@@ -212,8 +199,8 @@ def _measure(
             if s.slo_s[k] < 1e9:
                 late += slow(s.slo_s[k], flow.moments, first, last, i)
         # A count of independent requests varies by its square root.
-        seen = max(0.0, entered + math.sqrt(entered) * _normal(run.noise, i))
-        late_seen = min(good, max(0.0, late + math.sqrt(late) * _normal(run.noise, i)))
+        seen = max(0.0, entered + math.sqrt(entered) * normal(run.noise, i))
+        late_seen = min(good, max(0.0, late + math.sqrt(late) * normal(run.noise, i)))
         replicas = 0.0
         for w in range(stations):
             row = STATIONS + PER_RAW * w
@@ -256,21 +243,6 @@ def _measure(
 
 
 @jit
-def encode_all(
-    c: Codes,
-    raw: Floats,
-    weights: Floats,
-    load: Floats,
-    out: NDArray[np.float32],
-    first: int,
-    last: int,
-) -> None:
-    """Encode the meshes `first` to `last`; see `encode`."""
-    for i in range(first, last):
-        encode(c, raw, weights, i, load, out)
-
-
-@jit
 def step(
     packed: Sequence[Everything],
     action: NDArray[np.float32],
@@ -300,4 +272,5 @@ def step(
     begin, end = run.rates[2 * period], run.rates[2 * period + 1]
     advance(s, p, state, weights, begin, end, tick, ticks, tick_s, flow, first, last)
     _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, first, last)
-    encode_all(c, run.raw, weights, load, run.observation, first, last)
+    for i in range(first, last):
+        encode(c, run.raw, weights, i, load, run.observation)

@@ -1,6 +1,6 @@
 """Many meshes as one Gymnasium vector environment, computed side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,22 +12,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from marskit.domain.goals import Goals
-from marskit.env.encoding import (
-    DESIRED,
-    HIGH,
-    HIGHEST,
-    PER_RAW,
-    RATE,
-    RATE_1,
-    RATE_2,
-    READY,
-    STATIONS,
-    USUAL,
-    encoding,
-)
-from marskit.env.loads import random_rates
-from marskit.env.step import TERMS, Everything, Prices, Run, encode_all, step
+from marskit.env.begin import Beginning, begin
+from marskit.env.encoding import encoding
+from marskit.env.step import TERMS, Everything, Prices, Run, step
 from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import packed
@@ -90,8 +79,16 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price, self.settings.steepness)
         self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
         self._chunks = [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
-        self._nominal = self.fluid.parameters
-        self.fluid.parameters = type(self._nominal)(*(part.copy() for part in self._nominal))
+        self._beginning = Beginning(
+            nominal=arrays.parameters(model, 1),
+            replicas=np.array([s.replicas for s in model.stations], np.int64),
+            weights=arrays.weights(model),
+            spread=self.settings.spread,
+            lowest=0.1 * self.capacity_per_s,
+            highest=2.4 * self.capacity_per_s,
+            period_s=self.settings.period_s,
+            draws=True,
+        )
         stations, periods = len(model.stations), self.settings.periods
         self.run = Run(
             rates=np.zeros((2 * periods, n)),
@@ -121,8 +118,6 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             )
         )
         self.period = 0
-        self._load = np.zeros(stations)
-        self._entering = (self.encoding.codes.call_source < 0)[:, None]
         self._seed(seed)
 
     def reset(
@@ -147,10 +142,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """One control period in every mesh."""
         actions = np.ascontiguousarray(actions, np.float32)
-        if self._threads is None:
-            self._advance(actions, 0, self.num_envs)
-        else:
-            list(self._threads.map(lambda chunk: self._advance(actions, *chunk), self._chunks))
+        self._everywhere(lambda first, last: self._advance(actions, first, last))
         self.fluid.tick += TICKS
         self.period += 1
         reward, info = self.run.reward.copy(), {}
@@ -172,36 +164,24 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         step(self._everything, actions, self.period, fluid.tick, TICKS, fluid.tick_s, first, last)
 
     def _seed(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
         # Never 0, which xorshift would not leave.
-        self.run.noise[:] = self._rng.integers(1, 2**63, self.num_envs).astype(np.uint64)
+        self.run.noise[:] = np.random.default_rng(seed).integers(1, 2**63, self.num_envs).astype(np.uint64)
 
     def _begin(self, rates: Floats | None) -> None:
-        """Put all meshes at the beginning of a new episode."""
-        run, fluid, n = self.run, self.fluid, self.num_envs
-        fluid.reset()
-        drawn, nominal, spread = fluid.parameters, self._nominal, self.settings.spread
-        for part, usual in (
-            (drawn.service_s, nominal.service_s),
-            (drawn.hop_s, nominal.hop_s),
-            (drawn.start_s, nominal.start_s),
-        ):
-            part[:] = usual * self._rng.uniform(1.0 - spread, 1.0 + spread, usual.shape)
-        # One factor for all calls of a mesh, so that none becomes more frequent than another.
-        part = nominal.per_request * self._rng.uniform(1.0 - spread, 1.0 + spread, n)
-        drawn.per_request[:] = np.where(self._entering, nominal.per_request, np.minimum(part, 1.0))
-        if rates is None:
-            lowest, highest = 0.1 * self.capacity_per_s, 2.4 * self.capacity_per_s
-            run.rates[:] = random_rates(self._rng, n, self.settings.periods, lowest, highest)
-        else:
-            run.rates[:] = rates
+        """Put all meshes at the beginning of a new episode, with these loads or with random ones."""
+        beginning = self._beginning
+        if rates is not None:
+            self.run.rates[:] = rates
+            beginning = beginning._replace(draws=False)
+        self._everywhere(lambda first, last: begin(self._everything, beginning, first, last))
         self.period = 0
-        run.since[:] = 1000
-        run.late[:] = run.raw[:] = run.last[:] = 0.0
-        run.raw[[RATE, RATE_1, RATE_2, HIGH, HIGHEST, USUAL]] = run.rates[0]
-        run.raw[STATIONS + DESIRED :: PER_RAW] = run.raw[STATIONS + READY :: PER_RAW] = fluid.desired
-        encode_all(self.encoding.codes, run.raw, fluid.weights, self._load, run.observation, 0, n)
-        run.last[-4] = run.rates[0] * self.settings.period_s
+
+    def _everywhere(self, work: Callable[[int, int], None]) -> None:
+        """Do the work for all meshes, from the first to the one behind the last, on all threads."""
+        if self._threads is None:
+            work(0, self.num_envs)
+        else:
+            list(self._threads.map(lambda chunk: work(*chunk), self._chunks))
 
 
 def _capacity_per_s(model: TwinModel) -> float:

@@ -34,6 +34,8 @@ PACKAGES = ("stable-baselines3", "torch", "gymnasium", "numpy")
 """Whose versions are written down."""
 LAST_LEARNING_RATE = 0.05
 """Of the first one."""
+EVALUATIONS = 20
+"""Of a training that is bounded by its steps."""
 TICK_S = 0.5
 """How often it is told how far a training is."""
 
@@ -209,6 +211,8 @@ class _Watch(BaseCallback):
         self._stopped = stopped
         self._started_s = time.monotonic()
         self._evaluated_s = 0.0
+        self._next_steps = 0
+        """When to evaluate next, where steps are counted."""
         self._ticked_s = 0.0
         self.best_layers: tuple[Layer, ...] = ()
         self.best_scores: Scores
@@ -237,6 +241,8 @@ class _Watch(BaseCallback):
             )
         )
         self._evaluated_s = self.elapsed_s()
+        if self._budget.steps is not None:
+            self._next_steps = steps + max(1, self._budget.steps // EVALUATIONS)
 
     def tick(self, steps: int, share: float) -> None:
         """Tell how far it is."""
@@ -248,6 +254,8 @@ class _Watch(BaseCallback):
         if self._budget.steps is not None:
             # A training that is bounded by its steps repeats itself to the bit, so time must not enter it.
             left = 1.0 - self.num_timesteps / self._budget.steps
+            if self.num_timesteps >= self._next_steps:
+                self.evaluate(self.num_timesteps)
         elif self.elapsed_s() - self._evaluated_s > self._learner._settings.evaluation.every_s:
             self.evaluate(self.num_timesteps)
         if self.elapsed_s() - self._ticked_s > TICK_S:

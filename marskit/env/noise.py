@@ -1,0 +1,43 @@
+"""Random numbers in compiled code: a stream for every mesh, so that no mesh depends on its neighbours."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marskit.mesh.simulator.jit import inline
+
+_TO_UNIT = 1.1102230246251565e-16
+"""2^-53."""
+
+
+@inline
+def uniform(noise: NDArray[np.uint64], i: int) -> float:
+    """A number from 0 to 1, of stream `i` (xorshift64, Marsaglia 2003), whose state is never 0."""
+    x = noise[i]
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    noise[i] = x
+    return float(x >> np.uint64(11)) * _TO_UNIT
+
+
+@inline
+def between(noise: NDArray[np.uint64], i: int, lowest: float, highest: float) -> float:
+    """A number between two others, all as likely."""
+    return lowest + uniform(noise, i) * (highest - lowest)
+
+
+@inline
+def log_between(noise: NDArray[np.uint64], i: int, lowest: float, highest: float) -> float:
+    """A positive number between two others, all sizes as likely."""
+    return math.exp(between(noise, i, math.log(lowest), math.log(highest)))
+
+
+@inline
+def normal(noise: NDArray[np.uint64], i: int) -> float:
+    """A nearly normal number with mean 0 and variance 1: the sum of four uniform ones."""
+    total = 0.0
+    for _ in range(4):
+        total += uniform(noise, i)
+    return (total - 2.0) * 1.7320508075688772

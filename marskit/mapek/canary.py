@@ -26,8 +26,10 @@ LEVEL = FALSE_ALARM / (2 * len(SPANS))
 BASELINE = 32
 """How many blocks of the control are remembered: what is rare has to be known from longer ago."""
 AT_ONCE = 0.01
-"""The level at which the control of the very same blocks has to be better, too: in trouble that both share,
-a baseline of better times would accuse the canary alone."""
+"""The level at which the control of the very same blocks has to be better, too."""
+UNUSUAL = 0.05
+"""The level at which the control is said to fail more often than it used to: its past is then left aside, for
+in trouble that both share it would accuse the canary alone."""
 WORSE_PERCENT = 1.0
 """Points by which a canary must fail more often than its control; less is not worth an alarm."""
 SLOWER_MS = 20.0
@@ -139,25 +141,28 @@ class CanaryTrial:
         )
 
     def _findings(self) -> Iterator[Finding]:
-        baseline = _together(self._blocks).control
         for span in SPANS:
             if span > len(self._blocks):
                 return
             # While the canary had no traffic, its control may have had another load.
-            recent = [block for block in list(self._blocks)[-span:] if block.canary.requests]
+            newest = list(self._blocks)[-span:]
+            recent = [block for block in newest if block.canary.requests]
             if recent:
                 block = _together(recent)
-                yield from _failing(self._canary, block, baseline)
+                past = _together(list(self._blocks)[:-span]).control
+                yield from _failing(self._canary, block, past)
                 yield from _dragging(self._canary, block)
 
 
-def _failing(who: Canary, block: Block, baseline: Tally) -> Iterator[Finding]:
+def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
     ours, theirs = block.canary, block.control
     allowed = theirs.error_percent + WORSE_PERCENT
     if ours.failures < MIN_FAILURES or not theirs.requests or ours.error_percent <= allowed:
         return
     if more_failures(ours.failures, ours.requests, theirs.failures, theirs.requests) >= AT_ONCE:
         return
+    as_usual = more_failures(theirs.failures, theirs.requests, past.failures, past.requests) >= UNUSUAL
+    baseline = _sum((theirs, past)) if as_usual else theirs
     p = more_failures(ours.failures, ours.requests, baseline.failures, baseline.requests)
     span_s = block.duration_s
     yield Finding(

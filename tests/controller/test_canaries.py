@@ -190,10 +190,10 @@ def test_no_planner_gives_it_traffic_again(tmp_path: Path) -> None:
     assert changes[0].sentence.startswith(f"Canary held at 0: {V2} fails ")
 
 
-@pytest.mark.parametrize("how", ["act", "undo"])
+@pytest.mark.parametrize("how", ["act", "undo", "undo 1"])
 def test_a_person_may_and_it_is_judged_anew(how: str, tmp_path: Path) -> None:
-    command: Command = Act(WITH) if how == "act" else Undo(1)
-    calls = {7: Inject(ClearFaults()), 8: command}
+    commands: dict[str, Command] = {"act": Act(WITH), "undo": Undo(), "undo 1": Undo(1)}
+    calls = {7: Inject(ClearFaults()), 8: commands[how]}
 
     def react(event: Event) -> Command | None:
         return calls.get(event.cycle.id) if isinstance(event, CycleCompleted) else None

@@ -77,11 +77,11 @@ def well(traffic: Traffic, looks: int = 8) -> CanaryTrial:
     return trial
 
 
-def looks_until_found(trial: CanaryTrial, traffic: Traffic, most: int = 40, **trouble: float) -> int:
-    for number in range(1, most + 1):
+def looks_until_found(trial: CanaryTrial, traffic: Traffic, most: float = 40, **trouble: float) -> int:
+    for number in range(1, int(most) + 1):
         if look(trial, traffic, **trouble) is not None:
             return number
-    return most + 1
+    return int(most) + 1
 
 
 @pytest.mark.parametrize(

@@ -130,9 +130,7 @@ class Loop:
         if waits and self._canaries.look_meanwhile(now_s, self._parameters.period_s):
             self._approval.drop(_GUARD_FIRST)
         for read in self._effects.due(
-            now_s,
-            self._mesh.configuration,
-            lambda since_s: self._telemetry.observe(since_s=since_s),
+            now_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
         ):
             self._effects_seen = (*self._effects_seen, read.effect)
             if self._guard.read(read):

@@ -163,4 +163,4 @@ def _card(settings: Settings, config: MeshConfig) -> "Card | None":
 
 
 def _needs_packages(settings: Settings) -> bool:
-    return settings.manifests == DEMO_MANIFESTS and not services.dependencies_installed()
+    return DEMO_MANIFESTS[0] in settings.manifests and not services.dependencies_installed()

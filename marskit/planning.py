@@ -12,6 +12,15 @@ from marskit.domain.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCanary:
+    """A canary that is to get no traffic, until a person gives it some."""
+
+    workload: str
+    sentence: str
+    """What was found against it."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanningView:
     """Everything a planner may look at besides the diagnosis; nothing here can be changed by it."""
 
@@ -28,6 +37,8 @@ class PlanningView:
     """Earlier observations, oldest first, about one a second."""
     cycles: tuple[Cycle, ...]
     """Earlier cycles, oldest first."""
+    held: tuple[HeldCanary, ...] = ()
+    """The canaries that the shield lets no planner give traffic to."""
 
 
 class Planner(Protocol):

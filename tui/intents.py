@@ -7,13 +7,14 @@ from typing import assert_never
 from marskit.domain import commands
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Command
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
 from tui.keys import Intent
 
 SLOW_FACTOR = 3.0
 ERROR_PERCENT = 20.0
+DELAY_MS = 100
 FLASH_FACTOR = 3.0
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The steps that more and less load take."""
@@ -103,6 +104,8 @@ def meaning(intent: Intent, state: State, *, workload: str | None, factor: float
             return _fault(
                 "Let answers fail of", state, workload, lambda name: InjectErrors(name, ERROR_PERCENT)
             )
+        case Intent.DELAY:
+            return _fault("Hold up requests to", state, workload, lambda name: Delay(name, DELAY_MS))
         case Intent.CLEAR:
             return commands.Inject(ClearFaults())
         case Intent.SCALE_UP:

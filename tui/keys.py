@@ -22,6 +22,7 @@ class Intent(StrEnum):
     KILL = "kill"
     SLOW = "slow"
     ERRORS = "errors"
+    DELAY = "delay"
     CLEAR = "clear"
     SCALE_UP = "scale_up"
     SCALE_DOWN = "scale_down"
@@ -72,6 +73,7 @@ KEYS = (
     _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
     _intent("d", "d", Intent.SLOW, "slow", "Make a workload three times as slow", Group.CHAOS),
     _intent("e", "e", Intent.ERRORS, "fail", "Let 20 % of a workload's answers fail", Group.CHAOS),
+    _intent("w", "w", Intent.DELAY, "wait", "Hold up every request to a workload by 100 ms", Group.CHAOS),
     _intent("x", "x", Intent.CLEAR, "clear", "Take all faults back", Group.CHAOS),
     _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "One replica less", Group.SCALE),
     _intent("right_square_bracket", "]", Intent.SCALE_UP, "scale", "One replica more", Group.SCALE),

@@ -11,7 +11,7 @@ from marskit.calibration.error import CalibrationError
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Configuration
 from marskit.domain.events import FaultInjected, ScenarioChanged
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.load import LoadStatus
 from marskit.domain.metrics import Histogram, merge
 from marskit.domain.records import Outcome
@@ -154,10 +154,14 @@ def _apply(twin: Engine, change: Action | Fault, broken: set[str]) -> None:
         case InjectErrors(workload, percent):
             twin.fail(workload, percent)
             broken.add(workload)
+        case Delay(workload, delay_ms):
+            twin.delay(workload, delay_ms / 1000.0)
+            broken.add(workload)
         case ClearFaults():
             for workload in sorted(broken):
                 twin.slow_down(workload, 1.0)
                 twin.fail(workload, 0.0)
+                twin.delay(workload, 0.0)
             broken.clear()
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from marskit.domain.commands import CommandError
 
+REJECTED = "a person rejected it"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -1,9 +1,10 @@
 """What each command does; a command may fail loudly, and then nothing has changed."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from marskit.clock import Clock
-from marskit.controller.approval import Approval, Verdict
+from marskit.controller.approval import REJECTED, Approval, Verdict
 from marskit.controller.bus import Bus
 from marskit.controller.gate import Gate, Permit
 from marskit.controller.loop import Loop
@@ -75,7 +76,7 @@ class Commands:
             case commands.Approve():
                 self._approval.decide(Verdict(approved=True, reason=""))
             case commands.Reject():
-                self._approval.decide(Verdict(approved=False, reason="a person rejected it"))
+                self._approval.decide(Verdict(approved=False, reason=REJECTED))
             case commands.Undo(execution):
                 await self._undo(execution)
             case commands.Act(action):
@@ -129,7 +130,9 @@ class Commands:
 
     async def _act(self, action: Action) -> None:
         self._require_writable()
-        allowed, changes = self._shield.check((action,), self._loop.view(), self._state.executions)
+        # What holds a canary holds planners; a person may give it traffic again.
+        view = replace(self._loop.view(), held=())
+        allowed, changes = self._shield.check((action,), view, self._state.executions)
         if not allowed:
             raise CommandError(changes[-1].sentence)
         for change in changes:

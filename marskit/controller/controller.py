@@ -8,6 +8,7 @@ from typing import Any
 from marskit.clock import Clock
 from marskit.controller.approval import Approval
 from marskit.controller.bus import Bus
+from marskit.controller.canaries import Canaries
 from marskit.controller.commands import Commands
 from marskit.controller.daemon import DaemonExecutor
 from marskit.controller.decider import Decider
@@ -70,6 +71,7 @@ class Controller:
         self._gate = Gate(clock, parameters.period_s)
         self._approval = Approval()
         monitor = Monitor(mesh.topology, parameters.goals, parameters.window_s)
+        canaries = Canaries(mesh.topology, self._notices, enabled=parameters.guard)
         self._telemetry = Telemetry(
             mesh=mesh,
             load=load,
@@ -78,10 +80,12 @@ class Controller:
             notices=self._notices,
             clock=clock,
             period_s=parameters.sample_period_s,
+            also=canaries.add,
         )
         self._writer = Writer(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
         guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
+        self.bus.subscribe(canaries.note)
         self._loop = Loop(
             mesh=mesh,
             load=load,
@@ -97,8 +101,9 @@ class Controller:
             writer=self._writer,
             effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
             notices=self._notices,
-            decider=Decider(shield, guard, preview, self.bus, self._notices),
+            decider=Decider(shield, guard, canaries, preview, self.bus, self._notices),
             guard=guard,
+            canaries=canaries,
         )
         self._commands = Commands(
             mesh=mesh,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from marskit.controller.bus import Bus
+from marskit.controller.canaries import Canaries, Retreat
 from marskit.controller.guard import Guard, TakeBack
 from marskit.controller.notices import Notices, describe
 from marskit.domain.records import Diagnosis, Plan, Severity
@@ -11,28 +12,42 @@ from marskit.mapek.plan import decide
 from marskit.mapek.shield import Shield
 from marskit.planning import Planner, PlanningView, Preview
 
+Intervention = TakeBack | Retreat
+"""What the guard plans in the planner's place."""
+
 
 class Decider:
     """Makes the plan of a cycle; nothing that a planner or a prediction does wrong ends the run."""
 
     def __init__(
-        self, shield: Shield, guard: Guard, preview: Preview | None, bus: Bus, notices: Notices
+        self,
+        shield: Shield,
+        guard: Guard,
+        canaries: Canaries,
+        preview: Preview | None,
+        bus: Bus,
+        notices: Notices,
     ) -> None:
         self._shield = shield
         self._guard = guard
+        self._canaries = canaries
         self._preview = preview
         self._bus = bus
         self._notices = notices
 
     def decide(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
-    ) -> tuple[Plan, TakeBack | None]:
-        """The plan with its predictions, and what it takes back where it is the guard's."""
+    ) -> tuple[Plan, Intervention | None]:
+        """The plan with its predictions, and what it does where it is the guard's."""
         # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
         plan = self._planned(planner, diagnosis, view)
-        take_back = self._guard.pending()
-        guards = self._taking_back(take_back, plan, view) if take_back is not None else None
-        return self._explained(guards or plan, view), take_back if guards is not None else None
+        retreat, take_back = self._canaries.retreat(view.configuration), self._guard.pending()
+        if retreat is not None and (guards := self._standing_in(retreat, plan, view)) is not None:
+            return self._explained(guards, view), retreat
+        if take_back is not None and (guards := self._standing_in(take_back, plan, view)) is not None:
+            self._guard.planned()
+            return self._explained(guards, view), take_back
+        return self._explained(plan, view), None
 
     def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The planner's plan, or an empty one when the planner fails: planners are written by students."""
@@ -45,15 +60,14 @@ class Decider:
         self._notices.worked("planner")
         return plan
 
-    def _taking_back(self, take_back: TakeBack, instead_of: Plan, view: PlanningView) -> Plan | None:
+    def _standing_in(self, guards: Intervention, instead_of: Plan, view: PlanningView) -> Plan | None:
         """The guard's plan; None while the shield leaves nothing of it, as during a cool-down."""
-        plan = take_back.plan(instead_of)
+        plan = guards.plan(instead_of)
         actions, changes = self._shield.check(plan.proposed, view, self._bus.state.executions)
         if not actions:
             for change in changes:
-                self._notices.tell("guard", f"Not taken back yet: {change.sentence}", Severity.INFO)
+                self._notices.tell("guard", f"The guard's plan has to wait: {change.sentence}", Severity.INFO)
             return None
-        self._guard.planned()
         return replace(plan, actions=actions, shield=changes)
 
     def _explained(self, plan: Plan, view: PlanningView) -> Plan:

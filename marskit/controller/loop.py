@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from marskit.clock import Clock
-from marskit.controller.approval import Approval, Verdict
+from marskit.controller.approval import REJECTED, Approval, Verdict
 from marskit.controller.bus import Bus
+from marskit.controller.canaries import Canaries, Retreat
 from marskit.controller.cpu import CpuMeter
-from marskit.controller.decider import Decider
+from marskit.controller.decider import Decider, Intervention
 from marskit.controller.effects import Effects
 from marskit.controller.gate import Gate
-from marskit.controller.guard import Guard, TakeBack
+from marskit.controller.guard import Guard
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
@@ -50,6 +51,7 @@ from marskit.mesh.port import Mesh
 from marskit.planning import Planner, PlanningView
 
 _APPROVED = Verdict(approved=True, reason="")
+_GUARD_FIRST = Verdict(approved=False, reason="the guard's plan goes before it")
 
 
 class Loop:
@@ -80,6 +82,7 @@ class Loop:
         notices: Notices,
         decider: Decider,
         guard: Guard,
+        canaries: Canaries,
     ) -> None:
         self.planner = planner
         self._mesh = mesh
@@ -97,6 +100,7 @@ class Loop:
         self._notices = notices
         self._decider = decider
         self._guard = guard
+        self._canaries = canaries
         self._expected: Prediction | None = None
         """What is predicted of the plan that is being executed."""
         self._between: list[Execution] = []
@@ -122,15 +126,16 @@ class Loop:
         # Not by the cycle's clock: a loop that is paused would read them off a window long after.
         if not isinstance(event, Observed):
             return
+        now_s, waits = self._clock.now(), self._approval.awaited is not None
+        if waits and self._canaries.look_meanwhile(now_s, self._parameters.period_s):
+            self._approval.drop(_GUARD_FIRST)
         for read in self._effects.due(
-            self._clock.now(),
-            self._mesh.configuration,
-            lambda since_s: self._telemetry.observe(since_s=since_s),
+            now_s, self._mesh.configuration, lambda since_s: self._telemetry.observe(since_s=since_s)
         ):
             self._effects_seen = (*self._effects_seen, read.effect)
-            if self._guard.read(read) and self._approval.awaited is not None:
+            if self._guard.read(read):
                 # It was planned on what is to be taken back, and nothing else can wait beside it.
-                self._approval.drop(Verdict(approved=False, reason="the guard's plan goes before it"))
+                self._approval.drop(_GUARD_FIRST)
 
     def view(self, observation: Observation | None = None) -> PlanningView:
         """What planner and shield may look at now; `observation` is the newest one unless given."""
@@ -143,6 +148,7 @@ class Loop:
             observation=observation or self._telemetry.observe(),
             recent=self._telemetry.recent,
             cycles=self._bus.state.cycles,
+            held=self._canaries.held,
         )
 
     async def run(self) -> None:
@@ -159,18 +165,19 @@ class Loop:
         self._bus.publish(Monitored(self._clock.now(), number, observation))
 
         await self._enter(number, Phase.ANALYSE)
+        self._canaries.look(self._clock.now())
         diagnosis = self._analyse(observation)
         self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
 
         await self._enter(number, Phase.PLAN)
         planner = self.planner
         view = self.view(observation)
-        plan, take_back = self._decider.decide(planner, diagnosis, view)
+        plan, guards = self._decider.decide(planner, diagnosis, view)
         self._bus.publish(Planned(self._clock.now(), number, plan))
 
         await self._enter(number, Phase.EXECUTE)
         mode = self._bus.state.mode
-        await self._execute(number, mode, plan, take_back, view)
+        await self._execute(number, mode, plan, guards, view)
         self._bus.publish(ExecuteEnded(self._clock.now(), number))
 
         await self._enter(number, Phase.KNOWLEDGE)
@@ -206,12 +213,15 @@ class Loop:
             configuration=self._mesh.configuration,
             actions=sum(e.outcome is Outcome.APPLIED for e in (*last, *self._between)),
             period_s=self._parameters.period_s,
+            canaries=self._canaries.symptoms(self._mesh.configuration),
         )
 
     async def _execute(
-        self, number: int, mode: Mode, plan: Plan, take_back: TakeBack | None, view: PlanningView
+        self, number: int, mode: Mode, plan: Plan, guards: Intervention | None, view: PlanningView
     ) -> None:
         verdict = await self._verdict(number, mode, plan)
+        if isinstance(guards, Retreat) and verdict.reason == REJECTED:
+            self._canaries.leave(guards.canaries)
         # A plan that waited for a person was predicted for another moment.
         waited_s = self._clock.now() - view.now_s
         self._expected = plan.prediction if waited_s <= self._parameters.period_s else None
@@ -220,17 +230,17 @@ class Loop:
             # The mode may change meanwhile; what it forbids is forbidden from then on.
             now = self._bus.state.mode
             if verdict.approved and now in (mode, Mode.AUTO):
-                done += await self._write(actions, take_back)
+                done += await self._write(actions, guards)
             else:
                 reason = verdict.reason or f"the mode changed to {now}"
-                done += [await self._writer.withhold(each, _origin(take_back), reason) for each in actions]
-        if take_back is None and self._expected is not None:
+                done += [await self._writer.withhold(each, _origin(guards), reason) for each in actions]
+        if guards is None and self._expected is not None:
             self._guard.watch(plan, view.observation, tuple(done))
         self._expected = None
 
-    async def _write(self, actions: Sequence[Action], take_back: TakeBack | None) -> list[Execution]:
+    async def _write(self, actions: Sequence[Action], guards: Intervention | None) -> list[Execution]:
         """Write what of the actions is still safe: since they were planned, they may have waited."""
-        origin = _origin(take_back)
+        origin = _origin(guards)
         done: list[Execution] = []
         allowed: list[Action] = []
         for action in actions:
@@ -242,7 +252,7 @@ class Loop:
             for change in changes:
                 self._notices.tell("shield", change.sentence, Severity.INFO)
             allowed += left
-        undoes = [take_back.execution(action) if take_back else None for action in allowed]
+        undoes = [guards.execution(action) if guards else None for action in allowed]
         return [*done, *await self._writer.write_together(allowed, origin, undoes=undoes)]
 
     async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
@@ -285,5 +295,5 @@ def _together(actions: Sequence[Action]) -> Iterator[tuple[Action, ...]]:
         yield tuple(part)
 
 
-def _origin(take_back: TakeBack | None) -> Origin:
-    return Origin.GUARD if take_back else Origin.PLANNER
+def _origin(guards: Intervention | None) -> Origin:
+    return Origin.GUARD if guards else Origin.PLANNER

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from marskit.clock import Clock
 from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.domain.events import Observed
 from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Observation
 from marskit.load.port import Load
 from marskit.mapek.monitor import Monitor
@@ -33,7 +35,9 @@ class Telemetry:
         notices: Notices,
         clock: Clock,
         period_s: float,
+        also: Callable[[MeshSample], None] = lambda sample: None,
     ) -> None:
+        """Read mesh and load; `also` is told every sample of the mesh beside the monitor."""
         self._mesh = mesh
         self._load = load
         self._monitor = monitor
@@ -41,6 +45,7 @@ class Telemetry:
         self._notices = notices
         self._clock = clock
         self._period_s = period_s
+        self._also = also
         self._load_sample: LoadSample | None = None
         self._recent: deque[Observation] = deque(maxlen=RECENT)
         self._begun = asyncio.Event()
@@ -81,6 +86,7 @@ class Telemetry:
             return
         self._notices.worked("telemetry")
         self._monitor.add(mesh)
+        self._also(mesh)
         observation = self.observe()
         if not self._recent or observation.at_s - self._recent[-1].at_s > 1.0 - self._period_s / 2:
             self._recent.append(observation)

@@ -60,8 +60,8 @@ class Writer:
     async def undo(self, execution: int | None) -> Execution:
         """Execute the inverse of that execution, or of the newest one that is still in force.
 
-        Without a number, undoing walks back through what planner and persons did; with one, an undo itself
-        can be undone, and what it took back is in force again.
+        Without a number, undoing walks back through what planner, persons and the guard did; with one, an
+        undo itself can be undone, and what it took back is in force again.
 
         Raises:
             CommandError: There is nothing to undo.
@@ -122,7 +122,10 @@ class Writer:
             and execution.id not in self._undone
         }
         if number is None:
-            theirs = [e for e in in_force.values() if e.origin not in (Origin.UNDO, Origin.GUARD)]
+            # Where the guard took something back, that is undone already.
+            theirs = [
+                e for e in in_force.values() if e.origin is not Origin.UNDO and e.id not in self._undoes
+            ]
             if not theirs:
                 raise CommandError("There is nothing to undo: no action is in force.")
             return theirs[-1]

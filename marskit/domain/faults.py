@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import assert_never
 
+LONGEST_DELAY_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class KillReplica:
@@ -28,11 +30,19 @@ class InjectErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """Add a fixed time to every request to a workload; its workers are not held meanwhile."""
+
+    workload: str
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClearFaults:
-    """Take back every slow-down and injected error."""
+    """Take back every slow-down, delay and injected error."""
 
 
-Fault = KillReplica | SlowDown | InjectErrors | ClearFaults
+Fault = KillReplica | SlowDown | InjectErrors | Delay | ClearFaults
 
 
 def describe_fault(fault: Fault) -> str:
@@ -44,6 +54,8 @@ def describe_fault(fault: Fault) -> str:
             return f"slow {workload} down {factor:g}×"
         case InjectErrors(workload, percent):
             return f"fail {percent:g}% of {workload}"
+        case Delay(workload, delay_ms):
+            return f"delay {workload} by {delay_ms} ms"
         case ClearFaults():
             return "clear all faults"
         case _:

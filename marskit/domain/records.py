@@ -135,6 +135,7 @@ class SymptomKind(StrEnum):
     BOTTLENECK = "bottleneck"
     REPLICAS_MISSING = "replicas missing"
     OVERPROVISIONED = "overprovisioned"
+    CANARY_REGRESSION = "canary regression"
 
 
 class Severity(StrEnum):

@@ -33,6 +33,8 @@ class Workload:
     """The value of its `version` label, which is what a subset usually selects."""
     min_replicas: int = 1
     max_replicas: int = 10
+    canary_of: str | None = None
+    """The workload that it is to replace and is held against meanwhile; None if it is no canary."""
 
 
 @dataclass(frozen=True, slots=True)

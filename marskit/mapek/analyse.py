@@ -30,6 +30,7 @@ def analyse(
     configuration: Configuration,
     actions: int,
     period_s: float,
+    canaries: Sequence[Symptom] = (),
 ) -> Diagnosis:
     """The diagnosis of one observation.
 
@@ -40,6 +41,7 @@ def analyse(
         configuration: What is in force, for the replicas that are paid for.
         actions: How many actions were executed in the period, for the churn term of utility.
         period_s: Real seconds from one cycle to the next.
+        canaries: What stands against canaries, which is found in samples rather than in an observation.
     """
     slos = tuple(slo_status(slo, observation) for slo in goals.slos)
     # What users feel first: a slow inner service is usually why, and the walk will find it.
@@ -54,6 +56,7 @@ def analyse(
         *_bottleneck_symptoms(blames, observation),
         *workload_symptoms(observation, topology, configuration),
         *edge_symptoms(observation, goals),
+        *canaries,
     )
     symptoms = tuple(sorted(found, key=lambda symptom: _GRAVEST_FIRST.index(symptom.severity)))
     return Diagnosis(

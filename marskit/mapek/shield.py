@@ -22,6 +22,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     ("no change", rules.no_change),
     ("cool-down", rules.cool_down),
     ("ready", rules.ready),
+    ("canary", rules.canary),
     ("utilisation", rules.utilisation),
 )
 

@@ -193,6 +193,17 @@ def ready(action: Action, context: Context) -> Verdict | None:
     return None
 
 
+def canary(action: Action, context: Context) -> Verdict | None:
+    """A canary that is worse than its control gets no traffic from anyone but a person."""
+    route = _route(action, context)
+    if isinstance(action, ShiftTraffic) and route is not None:
+        raised = {workload for workload, _ in _raised(action, route)}
+        for held in context.view.held:
+            if held.workload in raised:
+                return Verdict(None, f"Canary held at 0: {held.sentence}")
+    return None
+
+
 def utilisation(action: Action, context: Context) -> Verdict | None:
     """No scale-down leaves the replicas too busy, and none where their load is unknown or about to grow."""
     view = context.view

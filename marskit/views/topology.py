@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from marskit.domain.faults import Fault, InjectErrors, SlowDown
+from marskit.domain.faults import Delay, Fault, InjectErrors, SlowDown
 from marskit.domain.goals import Goals
 from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.state import State
@@ -224,6 +224,8 @@ def _fault(fault: Fault, workload: str) -> str:
             return f"slow {factor:g}×"
         case InjectErrors(name, percent) if name == workload:
             return f"errors {percent:g} %"
+        case Delay(name, delay_ms) if name == workload:
+            return f"+{delay_ms} ms"
         case _:
             return ""
 

@@ -15,7 +15,15 @@ from marskit.domain.actions import (
     target,
 )
 from marskit.domain.config import OutlierDetection, Retries
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown, describe_fault
+from marskit.domain.faults import (
+    ClearFaults,
+    Delay,
+    Fault,
+    InjectErrors,
+    KillReplica,
+    SlowDown,
+    describe_fault,
+)
 
 actions: st.SearchStrategy[Action] = st.one_of(*(st.from_type(kind) for kind in get_args(Action)))
 
@@ -63,6 +71,7 @@ FAULTS: tuple[tuple[Fault, str], ...] = (
     (KillReplica("food"), "kill a replica of food"),
     (SlowDown("food", 2.5), "slow food down 2.5×"),
     (InjectErrors("food", 30.0), "fail 30% of food"),
+    (Delay("food", 100), "delay food by 100 ms"),
     (ClearFaults(), "clear all faults"),
 )
 

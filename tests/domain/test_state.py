@@ -31,7 +31,7 @@ from marskit.domain.events import (
     ScenarioChanged,
     ScenarioInfo,
 )
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Utility
 from marskit.domain.metrics import ConfigGeneration
 from marskit.domain.records import (
@@ -65,6 +65,7 @@ faults: st.SearchStrategy[Fault] = st.one_of(
     st.builds(KillReplica, st.sampled_from("ab")),
     st.builds(SlowDown, st.sampled_from("ab"), st.floats(1, 10)),
     st.builds(InjectErrors, st.sampled_from("ab"), st.floats(0, 100)),
+    st.builds(Delay, st.sampled_from("ab"), st.integers(0, 1000)),
     st.just(ClearFaults()),
 )
 observations = st.builds(replace, st.just(OBSERVATION), at_s=times)

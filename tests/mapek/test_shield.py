@@ -6,6 +6,7 @@ from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetrie
 from marskit.domain.config import Destination, OutlierDetection, Retries
 from marskit.domain.records import Execution, Origin, Outcome, ShieldChange
 from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.planning import HeldCanary
 from tests.mapek.mesh import World, configuration
 
 SHIELD = Shield(ShieldLimits())
@@ -202,3 +203,17 @@ def test_what_is_already_so_is_dropped(action: Action) -> None:
     allowed, changes = check(World(), action)
     assert allowed == ()
     assert only(changes).rule == "no change"
+
+
+def test_a_held_canary_gets_no_traffic_but_may_lose_some() -> None:
+    held = (HeldCanary("music", "music fails 9 of 80 requests."),)
+    view = replace(World().view(), held=held)
+    route = view.configuration.route("recommendations", 0)
+    (music,) = [d.weight_percent for d in route.destinations if d.subset == "music"]
+    more, less = shift(100 - music - 10, music + 10), shift(100 - music + 10, music - 10)
+    allowed, changes = SHIELD.check((more,), view, ())
+    assert allowed == ()
+    assert only(changes).rule == "canary"
+    assert only(changes).sentence == "Canary held at 0: music fails 9 of 80 requests."
+    assert SHIELD.check((less,), view, ()) == ((less,), ())
+    assert SHIELD.check((more,), World().view(), ()) == ((more,), ())

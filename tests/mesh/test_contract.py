@@ -13,7 +13,7 @@ from marskit.clock import LoopClock
 from marskit.domain.actions import Action, Scale, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Retries
 from marskit.domain.events import MeshReady
-from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.metrics import WorkloadSample
 from marskit.load.scenario import load_scenario
 from marskit.load.simulated import SimulatedLoad
@@ -200,13 +200,20 @@ def test_a_killed_replica_comes_back(on: Callable[[Behaviour], None]) -> None:
 
 def test_faults_that_do_not_fit_are_refused_alike(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
-        for fault in (KillReplica("nobody"), SlowDown("nobody", 2), InjectErrors("nobody", 5)):
+        for fault in (
+            KillReplica("nobody"),
+            SlowDown("nobody", 2),
+            InjectErrors("nobody", 5),
+            Delay("nobody", 5),
+        ):
             with pytest.raises(ActionError, match="there is no workload 'nobody', only orders, payments"):
                 await mesh.inject(fault)
         with pytest.raises(ActionError, match="the factor must be at least 1"):
             await mesh.inject(SlowDown("payments", 0.5))
         with pytest.raises(ActionError, match="the share must be from 0 to 100"):
             await mesh.inject(InjectErrors("payments", 101))
+        with pytest.raises(ActionError, match="a delay of -1 ms: it must be from 0 to 60000"):
+            await mesh.inject(Delay("payments", -1))
         await mesh.inject(SlowDown("payments", 2))
         await mesh.inject(ClearFaults())
 

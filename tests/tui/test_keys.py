@@ -7,7 +7,7 @@ import pytest
 from marskit.domain import commands
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Command
-from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
 from tests.tui import scripts
@@ -48,6 +48,7 @@ async def submitted(story: Story, *keys: str) -> list[Command]:
         (("k", "enter"), commands.Inject(KillReplica("orders"))),
         (("d", "2"), commands.Inject(SlowDown("payments", 3.0))),
         (("e", "down", "enter"), commands.Inject(InjectErrors("payments", 20.0))),
+        (("w", "down", "enter"), commands.Inject(Delay("payments", 100))),
         (("x",), commands.Inject(ClearFaults())),
         (("right_square_bracket",), commands.Act(Scale("orders", 3))),
         (("left_square_bracket",), commands.Act(Scale("orders", 1))),

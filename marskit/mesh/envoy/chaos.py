@@ -3,7 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import (
+    LONGEST_DELAY_MS,
+    ClearFaults,
+    Delay,
+    Fault,
+    InjectErrors,
+    KillReplica,
+    SlowDown,
+)
 from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
@@ -24,6 +32,8 @@ class Trouble:
 
     slowdown: float = 1.0
     error_percent: float = 0.0
+    delay_ms: int = 0
+    """The proxy's part for every workload: it is what takes up none of the replica's workers."""
 
 
 class Chaos:
@@ -61,6 +71,10 @@ class Chaos:
                 if not 0 <= percent <= 100:
                     raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 trouble = replace(trouble, error_percent=percent)
+            case Delay(_, delay_ms):
+                if not 0 <= delay_ms <= LONGEST_DELAY_MS:
+                    raise ActionError(f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}")
+                trouble = replace(trouble, delay_ms=delay_ms)
         check(_proxy_faults({**self._troubles, fault.workload: trouble}, sets))
         before = self._troubles.get(fault.workload, Trouble())
         self._troubles[fault.workload] = trouble
@@ -101,14 +115,23 @@ class Chaos:
 def _proxy_faults(
     troubles: Mapping[str, Trouble], sets: Mapping[str, ReplicaSet]
 ) -> tuple[WorkloadFault, ...]:
+    faults = [_proxy_fault(workload, trouble, sets[workload]) for workload, trouble in troubles.items()]
     return tuple(
-        WorkloadFault(
-            workload,
-            delay_ms=round((trouble.slowdown - 1) * PROXY_DELAY_MS) or None,
-            abort_percent=trouble.error_percent or None,
+        sorted(
+            (fault for fault in faults if fault.delay_ms is not None or fault.abort_percent is not None),
+            key=lambda fault: fault.workload,
         )
-        for workload, trouble in sorted(troubles.items())
-        if trouble != Trouble() and not _chaos_path(sets[workload])
+    )
+
+
+def _proxy_fault(workload: str, trouble: Trouble, replica_set: ReplicaSet) -> WorkloadFault:
+    if _chaos_path(replica_set):
+        return WorkloadFault(workload, delay_ms=trouble.delay_ms or None)
+    slowed_ms = round((trouble.slowdown - 1) * PROXY_DELAY_MS)
+    return WorkloadFault(
+        workload,
+        delay_ms=slowed_ms + trouble.delay_ms or None,
+        abort_percent=trouble.error_percent or None,
     )
 
 

@@ -113,6 +113,7 @@ def _workload(config: MeshConfig, deployment: Deployment, edges: tuple[EdgeId, .
         version=dict(deployment.labels).get("version"),
         min_replicas=deployment.min_replicas,
         max_replicas=deployment.max_replicas,
+        canary_of=deployment.canary_of,
     )
 
 

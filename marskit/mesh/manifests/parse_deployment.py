@@ -16,9 +16,9 @@ from marskit.mesh.manifests.parse_container import (
 from marskit.mesh.manifests.parse_key_values import Stores
 from marskit.mesh.manifests.parse_local import local_environment, local_process, metrics_path
 from marskit.mesh.manifests.parse_pod import Pod, read_pod
-from marskit.mesh.manifests.workloads import Deployment, KeyValues, Probe
+from marskit.mesh.manifests.workloads import CANARY_OF, Deployment, KeyValues, Probe
 
-_ANNOTATIONS = ("max-replicas", "min-replicas")
+_ANNOTATIONS = ("canary-of", "max-replicas", "min-replicas")
 _DEFAULT_MAXIMUM = 10
 _FIELDS = (
     "minReadySeconds",
@@ -78,6 +78,7 @@ def parse_deployment(
         max_replicas=maximum,
         local=local_process(pod.annotations, override, local_env),
         named_ports=tuple((port_name, port) for port_name, port in container_ports if port_name),
+        canary_of=annotations.take(CANARY_OF, Field.dns_name),
     )
     return ParsedDeployment(deployment, tuple(notices))
 

@@ -15,6 +15,7 @@ from marskit.mesh.manifests.istio import (
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.names import CLUSTER_DOMAIN, hosts_meet
 from marskit.mesh.manifests.selection import deployments_of, rule_of, service_of, subset_labels
+from marskit.mesh.manifests.validate_canaries import check_canaries
 from marskit.mesh.manifests.validate_workloads import check_deployments, check_services
 
 
@@ -22,6 +23,7 @@ def validate(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
     """What is wrong or strange between the objects, in the order of the kinds below."""
     yield from _same_names(config)
     yield from check_deployments(config, require_local=require_local)
+    yield from check_canaries(config)
     yield from check_services(config)
     yield from _destination_rules(config)
     yield from _virtual_services(config)

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS
+
+CANARY_OF = f"{OUR_ANNOTATIONS}canary-of"
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -50,6 +54,8 @@ class Deployment:
     """None: the manifests do not say how to run it here."""
     named_ports: tuple[tuple[str, int], ...] = ()
     """`(name, containerPort)`, for Services whose targetPort is a name."""
+    canary_of: str | None = None
+    """The Deployment that this one is on trial for; None if it is no canary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,15 @@ from marskit.clock import Clock
 from marskit.domain.actions import Action, Scale, SetOutlierDetection
 from marskit.domain.config import Configuration
 from marskit.domain.events import MeshReady, Noticed, Progressed
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import (
+    LONGEST_DELAY_MS,
+    ClearFaults,
+    Delay,
+    Fault,
+    InjectErrors,
+    KillReplica,
+    SlowDown,
+)
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
 from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
@@ -59,7 +67,7 @@ class TwinMesh:
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._accepted = self._effective = 0
         self._broken: dict[str, None] = {}
-        """Workloads with a slow-down or errors, in the order they were broken."""
+        """Workloads with a slow-down, a delay or errors, in the order they were broken."""
         self._workloads: tuple[WorkloadSample, ...] = ()
         self._sampled_at_s = 0.0
 
@@ -132,6 +140,7 @@ class TwinMesh:
             for workload in self._broken:
                 self._engine.slow_down(workload, 1.0)
                 self._engine.fail(workload, 0.0)
+                self._engine.delay(workload, 0.0)
             self._broken.clear()
             return
         names = sorted(workload.name for workload in self.topology.workloads)
@@ -149,6 +158,11 @@ class TwinMesh:
                 if not 0 <= percent <= 100:
                     raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 self._engine.fail(workload, percent)
+                self._broken[workload] = None
+            case Delay(workload, delay_ms):
+                if not 0 <= delay_ms <= LONGEST_DELAY_MS:
+                    raise ActionError(f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}")
+                self._engine.delay(workload, delay_ms / 1000.0)
                 self._broken[workload] = None
 
     def _become(self, config: MeshConfig) -> None:

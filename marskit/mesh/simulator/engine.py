@@ -57,6 +57,10 @@ class Engine(Protocol):
         """Multiply the service times that begin from now on."""
         ...
 
+    def delay(self, workload: str, delay_s: float) -> None:
+        """Hold every call up for so long before its first try; no timeout counts it, as in Envoy."""
+        ...
+
     def fail(self, workload: str, percent: float) -> None:
         """Let that share of the answers be errors, after they were served."""
         ...

@@ -53,6 +53,7 @@ class FastTwin:
         self._place = {station.workload: w for w, station in enumerate(model.stations)}
         self._now_s = 0.0
         self._killed: dict[int, float] = {}
+        self._delay_s: dict[str, float] = {}
         self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
         self._busy = np.zeros(len(model.stations))
         self._read_s = 0.0
@@ -126,6 +127,10 @@ class FastTwin:
         """Multiply the service times from now on."""
         self._fluid.state.slowdown[self._place[workload], 0] = factor
 
+    def delay(self, workload: str, delay_s: float) -> None:
+        """Hold every call up for so long before its first try."""
+        self._delay_s[workload] = delay_s
+
     def fail(self, workload: str, percent: float) -> None:
         """Let that share of the answers be errors."""
         self._fluid.state.errors[self._place[workload], 0] = percent / 100.0
@@ -151,6 +156,15 @@ class FastTwin:
         """One call with all its tries; whether it succeeded, and after how many seconds."""
         random = self._random
         workload = call.drawn(random.random())
+        held_s = self._delay_s.get(workload, 0.0)
+        succeeded, took_s = self._tries(call, workload, held_s, stations)
+        return succeeded, held_s + took_s
+
+    def _tries(
+        self, call: Call, workload: str, held_s: float, stations: list[_Station]
+    ) -> tuple[bool, float]:
+        """The same without the time it was held up before, which counts as latency but to no timeout."""
+        random = self._random
         key = (call.source, call.service, workload)
         passed = self._passed[key]
         rule, waited_s, retry = call.retries, 0.0, 0
@@ -166,7 +180,7 @@ class FastTwin:
                 passed.fail("UT")
                 return False, limit_s
             if not failure:
-                passed.latencies_s.append(waited_s)
+                passed.latencies_s.append(held_s + waited_s)
                 return True, waited_s
             passed.timeouts += failure == "UT"
             repeats = failure in rule.repeats()

@@ -69,6 +69,7 @@ class Workload:
         self.desired = station.replicas
         self.slowdown = 1.0
         self.errors = 0.0
+        self.delay_s = 0.0
         self.links: tuple[Link, ...] = ()
         """The calls it makes, in order."""
         self.service_s = _service_s(station, Random(f"{seed}/{station.workload}/service"))

@@ -122,6 +122,10 @@ class RequestTwin:
         """Multiply the service times that begin from now on."""
         self._workloads[workload].slowdown = factor
 
+    def delay(self, workload: str, delay_s: float) -> None:
+        """Hold every call up for so long before its first try."""
+        self._workloads[workload].delay_s = delay_s
+
     def fail(self, workload: str, percent: float) -> None:
         """Let that share of the answers be errors."""
         self._workloads[workload].errors = percent / 100.0
@@ -164,8 +168,19 @@ class RequestTwin:
     def _ask(self, now_s: float, link: Link, parent: Try | None) -> None:
         """Begin a call."""
         each = Try(link, link.draw(), now_s, parent, ())
-        if link.deadlines is not None:
-            self._watch(now_s, link.deadlines, each, self._calls_run_out)
+        delay_s = each.edge.here.delay_s
+        if delay_s > 0.0:
+            self._at(now_s + delay_s, self._begin, each)
+        else:
+            self._begin(now_s, each)
+
+    def _begin(self, now_s: float, each: Try) -> None:
+        """Its time begins to run out, and its first try is made."""
+        if each.is_over:
+            # Its caller ended while it was held up.
+            return
+        if each.link.deadlines is not None:
+            self._watch(now_s, each.link.deadlines, each, self._calls_run_out)
         self._send(now_s, each)
 
     def _send(self, now_s: float, each: Try) -> None:

@@ -15,7 +15,7 @@ from marskit import services
 from marskit.clock import LoopClock
 from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
 from marskit.domain.events import Noticed
-from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
@@ -158,6 +158,21 @@ async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running
         await running.mesh.inject(SlowDown("nobody", 2))
     with pytest.raises(ActionError, match="at least 1"):
         await running.mesh.inject(SlowDown("payments", 0.5))
+
+
+async def test_a_delay_holds_up_one_subset_alone(running: Running) -> None:
+    await running.mesh.inject(Delay("recommendations-music", 300))
+    await running.mesh.sample()
+    assert await running.orders(30) == {201: 30}
+    edges = {each.edge: each for each in (await running.mesh.sample()).edges}
+    slow_ms, fast_ms = (edges[edge].successes_ms.quantile_ms(0.5) for edge in (MUSIC, FOOD))
+    assert slow_ms is not None
+    assert fast_ms is not None
+    assert slow_ms >= 300 > fast_ms
+    # With no traffic left there, the fault that is still in force does not stand in the way.
+    shifted = ShiftTraffic("recommendations", 2, (("food", 100), ("music", 0)))
+    assert isinstance(await running.mesh.execute(shifted), Applied)
+    await running.mesh.inject(ClearFaults())
 
 
 async def test_stopping_leaves_no_process_no_port_and_no_file(running: Running) -> None:

@@ -36,6 +36,22 @@ def test_every_local_command_is_there(demo: MeshConfig) -> None:
         assert deployment.local.command[0] == "node"
 
 
+def test_the_canary_of_the_examples(demo: MeshConfig) -> None:
+    config = load_mesh([REPOSITORY / "k8s" / "base", REPOSITORY / "examples" / "canary"])
+    assert config.notices == ()
+    assert config.root == REPOSITORY
+    on_trial = {w.name: w.canary_of for w in topology(config).workloads if w.canary_of}
+    assert on_trial == {"recommendations-food-v2": "recommendations-food"}
+    split = configuration(config).route("recommendations", 2)
+    assert {d.workload: d.weight_percent for d in split.destinations} == {
+        "recommendations-food": 90,
+        "recommendations-food-v2": 10,
+    }
+    # But for that it is the demo.
+    assert set(topology(demo).edges) < set(topology(config).edges)
+    assert goals(config) == goals(demo)
+
+
 def test_topology(demo: MeshConfig) -> None:
     graph = topology(demo)
     assert graph.callees(GATEWAY) == ("orders",)

@@ -21,6 +21,22 @@ ROUTE_FIELDS = (
 )
 
 CASES = {
+    "a canary of itself": (
+        "  name: cart-v2\n",
+        "  name: cart-v2\n  annotations:\n    marskit.dev/canary-of: cart-v2  # HERE\n",
+        "Deployment cart-v2: cart-v2 cannot be a canary of itself; name the Deployment that it is to replace",
+    ),
+    "a canary of nobody": (
+        "  name: cart-v2\n",
+        "  name: cart-v2\n  annotations:\n    marskit.dev/canary-of: cart-v  # HERE\n",
+        "Deployment cart-v2: there is no Deployment cart-v (did you mean cart-v1?); there are front, cart-v1",
+    ),
+    "a canary of what does something else": (
+        "  name: cart-v2\n",
+        "  name: cart-v2\n  annotations:\n    marskit.dev/canary-of: front  # HERE\n",
+        "Deployment cart-v2: no route of a VirtualService splits traffic between cart-v2 and front, so they"
+        " cannot be compared; give both a destination with a subset that is theirs alone",
+    ),
     "a typo in a route": (
         WEIGHTED,
         "            subset: v1\n          weigght: 80  # HERE\n",

@@ -11,7 +11,7 @@ import pytest
 from marskit.clock import LoopClock
 from marskit.domain.actions import Scale, SetOutlierDetection, SetTimeout, ShiftTraffic
 from marskit.domain.events import MeshReady, Noticed, Progressed
-from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.load.scenario import load_scenario
@@ -20,6 +20,7 @@ from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import ActionError, Applied, MeshEvent, Rejected
 from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.card import Card, Fitted, StationFit
+from marskit.mesh.simulator.fast import FastTwin
 from marskit.mesh.simulator.requests import RequestTwin
 from marskit.virtual_time import VirtualLoop
 
@@ -32,14 +33,16 @@ MUSIC = EdgeId("orders", "recommendations", "recommendations-music")
 class Rig:
     """The demo mesh as a twin, under the steady scenario, and what it reports."""
 
-    def __init__(self, card: Card | None = None) -> None:
+    def __init__(
+        self, card: Card | None = None, engine: type[RequestTwin] | type[FastTwin] = RequestTwin
+    ) -> None:
         self.events: list[MeshEvent] = []
         self.clock = LoopClock()
         self.load = SimulatedLoad(load_scenario("steady"), seed=1, clock=self.clock)
         self.mesh = TwinMesh(
             load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"]),
             clock=self.clock,
-            engine=partial(RequestTwin, arrivals=self.load, seed=1),
+            engine=partial(engine, arrivals=self.load, seed=1),
             card=card,
             answered=self.load.answered,
         )
@@ -53,11 +56,15 @@ class Rig:
         return await self.mesh.sample()
 
 
-def live(test: Callable[[Rig], Coroutine[Any, Any, None]], card: Card | None = None) -> None:
+def live(
+    test: Callable[[Rig], Coroutine[Any, Any, None]],
+    card: Card | None = None,
+    engine: type[RequestTwin] | type[FastTwin] = RequestTwin,
+) -> None:
     """Run the test in virtual time."""
 
     async def main() -> None:
-        await test(await Rig(card).start())
+        await test(await Rig(card, engine).start())
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(main())
@@ -201,6 +208,32 @@ def test_a_slow_down_and_errors_are_taken_back() -> None:
         assert failing == 0.0
 
     live(test)
+
+
+@pytest.mark.parametrize("engine", [RequestTwin, FastTwin])
+def test_a_delay_is_added_to_every_call_and_takes_no_worker(
+    engine: type[RequestTwin] | type[FastTwin],
+) -> None:
+    async def test(rig: Rig) -> None:
+        def median_ms(sample: MeshSample) -> float:
+            found = next(e for e in sample.edges if e.edge == MUSIC).successes_ms.quantile_ms(0.5)
+            assert found is not None
+            return found
+
+        before = await rig.after(4.0)
+        # Longer than a single try may take: what holds a request up counts to no timeout.
+        await rig.mesh.inject(Delay("recommendations-music", 800))
+        await rig.after(2.0)
+        delayed = await rig.after(4.0)
+        assert median_ms(delayed) == pytest.approx(median_ms(before) + 800, rel=0.05)
+        assert sum(each.failures + each.timeouts for each in delayed.edges) == 0
+        busy = workload(delayed, "recommendations-music").utilisation
+        assert busy == pytest.approx(workload(before, "recommendations-music").utilisation, abs=0.15)
+        await rig.mesh.inject(ClearFaults())
+        await rig.after(2.0)
+        assert median_ms(await rig.after(4.0)) == pytest.approx(median_ms(before), rel=0.3)
+
+    live(test, engine=engine)
 
 
 def test_a_killed_replica_comes_back() -> None:

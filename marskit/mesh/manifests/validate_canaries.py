@@ -1,0 +1,44 @@
+"""Cross-checks of canaries: what each is held against must be there, and traffic must be able to go there."""
+
+from collections.abc import Iterator
+
+from marskit.mesh.manifests.fields import Path, suggestion
+from marskit.mesh.manifests.findings import Finding, fatal
+from marskit.mesh.manifests.istio import HttpRoute
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.selection import reached_by
+from marskit.mesh.manifests.workloads import CANARY_OF, Deployment
+
+
+def check_canaries(config: MeshConfig) -> Iterator[Finding]:
+    """That each has a control of its own kind, and a route on which its traffic can be given back."""
+    path: Path = ("metadata", "annotations", CANARY_OF)
+    for deployment in config.deployments:
+        if deployment.canary_of is not None:
+            sentence = _mistake(config, deployment, deployment.canary_of)
+            if sentence is not None:
+                yield fatal("Deployment", deployment, path, sentence)
+
+
+def _mistake(config: MeshConfig, canary: Deployment, name: str) -> str | None:
+    if name == canary.name:
+        return f"{name} cannot be a canary of itself; name the Deployment that it is to replace"
+    control = next((each for each in config.deployments if each.name == name), None)
+    if control is None:
+        others = [each.name for each in config.deployments if each is not canary]
+        return f"there is no Deployment {name}{suggestion(name, others)}; there are {', '.join(others)}"
+    if control.canary_of is not None:
+        return f"{name} is a canary itself, of {control.canary_of}; name a Deployment that is none"
+    routes = [route for service in config.virtual_services for route in service.http]
+    if not any({canary.name, name} <= _alone(config, route) for route in routes):
+        return (
+            f"no route of a VirtualService splits traffic between {canary.name} and {name}, so they cannot be"
+            " compared; give both a destination with a subset that is theirs alone"
+        )
+    return None
+
+
+def _alone(config: MeshConfig, route: HttpRoute) -> set[str]:
+    """The Deployments that have a destination of the route to themselves."""
+    reached = [reached_by(config, destination) for destination in route.destinations]
+    return {deployments[0].name for deployments in reached if len(deployments) == 1}

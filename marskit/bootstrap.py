@@ -18,7 +18,7 @@ from marskit.mapek.shield import Shield
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.processes import scratch_path
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
@@ -72,6 +72,7 @@ async def build(settings: Settings) -> Controller:
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
         guard=settings.guard,
+        busy_ms=_busy_ms(settings, config),
     )
     preview = TwinPreview(
         lambda: _twin_and_errors(settings, config), context.goals, period_s=period_s, speed=scenario.speed
@@ -134,6 +135,18 @@ def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
     from marskit.mesh.simulator.compile import twin_model
 
     return twin_model(config, _card(settings, config))
+
+
+def _busy_ms(settings: Settings, config: MeshConfig) -> tuple[tuple[str, float], ...]:
+    """For how long a request keeps all workers of one replica busy; nothing where the twin knows no such mesh."""
+    from marskit.mesh.simulator.card_file import CardError
+
+    try:
+        stations = _model(settings, config).stations
+    except (ManifestError, CardError):
+        # Whoever needs the twin, as the preview does, says why there is none.
+        return ()
+    return tuple((station.workload, station.service_ms / station.workers) for station in stations)
 
 
 def _twin_and_errors(

@@ -26,6 +26,7 @@ from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
+from marskit.mapek.memory import Memory
 from marskit.mapek.monitor import Monitor
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
@@ -82,6 +83,7 @@ class Controller:
         self._writer = Writer(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
         guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
+        self._memory = Memory(expected=dict(parameters.busy_ms))
         self._loop = Loop(
             mesh=mesh,
             load=load,
@@ -99,6 +101,7 @@ class Controller:
             notices=self._notices,
             decider=Decider(shield, guard, preview, self.bus, self._notices),
             guard=guard,
+            memory=self._memory,
         )
         self._commands = Commands(
             mesh=mesh,

@@ -45,6 +45,7 @@ from marskit.domain.records import (
 from marskit.knowledge.port import Incident, Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse import analyse
+from marskit.mapek.memory import Memory
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh
 from marskit.planning import Planner, PlanningView
@@ -80,6 +81,7 @@ class Loop:
         notices: Notices,
         decider: Decider,
         guard: Guard,
+        memory: Memory,
     ) -> None:
         self.planner = planner
         self._mesh = mesh
@@ -97,6 +99,7 @@ class Loop:
         self._notices = notices
         self._decider = decider
         self._guard = guard
+        self._memory = memory
         self._expected: Prediction | None = None
         """What is predicted of the plan that is being executed."""
         self._between: list[Execution] = []
@@ -206,6 +209,8 @@ class Loop:
             configuration=self._mesh.configuration,
             actions=sum(e.outcome is Outcome.APPLIED for e in (*last, *self._between)),
             period_s=self._parameters.period_s,
+            memory=self._memory,
+            speed=self._load.scenario.speed,
         )
 
     async def _execute(

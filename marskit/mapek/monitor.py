@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
@@ -112,6 +113,7 @@ def _latency(histogram: Histogram) -> Latency:
         p50_ms=histogram.quantile_ms(0.50),
         p95_ms=histogram.quantile_ms(0.95),
         p99_ms=histogram.quantile_ms(0.99),
+        mean_ms=histogram.mean_ms(),
     )
 
 
@@ -183,21 +185,36 @@ def _workload(
 ) -> WorkloadObservation:
     name = workload.name
     state = next((w for w in newest.workloads if w.workload == name), None) if newest else None
+    states = [(s.duration_s, w) for s in samples for w in s.workloads if w.workload == name]
+    utilisation, utilisation_s = _utilisation(states)
     return WorkloadObservation(
         workload=name,
         service=workload.service,
         replicas_desired=state.replicas_desired if state else configuration.replicas_of(name),
         replicas_ready=state.replicas_ready if state else 0,
         requests_per_s=_per_s(sum(e.requests for e in edges if e.edge.workload == name), window_s),
-        utilisation=_utilisation(
-            [(s.duration_s, w) for s in samples for w in s.workloads if w.workload == name]
-        ),
+        utilisation=utilisation,
         queued=state.queued if state else None,
+        utilisation_s=utilisation_s,
+        replicas_lost=_lost([w for _, w in states]),
     )
 
 
-def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> float | None:
-    """The mean since the number of ready replicas last changed, weighted by duration.
+def _lost(states: Sequence[WorkloadSample]) -> int:
+    """How many ready replicas went away from one sample to the next, less those that were to go."""
+    return sum(
+        max(
+            0,
+            before.replicas_ready
+            - after.replicas_ready
+            - max(0, before.replicas_desired - after.replicas_desired),
+        )
+        for before, after in pairwise(states)
+    )
+
+
+def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> tuple[float | None, float | None]:
+    """The mean since the number of ready replicas last changed, weighted by duration; over how many seconds.
 
     How busy two replicas were says nothing about the three that are there now.
     """
@@ -209,4 +226,4 @@ def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> float | None
         if state.utilisation is not None:
             busy_s += state.utilisation * duration_s
             measured_s += duration_s
-    return busy_s / measured_s if measured_s > 0 else None
+    return (busy_s / measured_s, measured_s) if measured_s > 0 else (None, None)

@@ -138,7 +138,7 @@ def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
 
 
 def _busy_ms(settings: Settings, config: MeshConfig) -> tuple[tuple[str, float], ...]:
-    """For how long a request keeps all workers of one replica busy; nothing where the twin knows no such mesh."""
+    """For how long a request keeps all workers of one replica busy; nothing of a mesh that has no twin."""
     from marskit.mesh.simulator.card_file import CardError
 
     try:

@@ -1,8 +1,8 @@
 """Multi-window, multi-burn-rate alerts: is an error budget being spent too fast, and still?
 
 Beyer, Murphy, Rensin, Kawahara and Thorne (eds.), The Site Reliability Workbook, chapter 5, "Alerting on
-SLOs", sixth approach and table 5-8: the burn rate is the share of bad requests over the share that the objective
-allows. A long window says that it matters, a short one of a twelfth that it still goes on.
+SLOs", sixth approach and table 5-8: the burn rate is the share of bad requests over the share that the
+objective allows. A long window says that it matters, a short one of a twelfth that it still goes on.
 """
 
 from collections import deque

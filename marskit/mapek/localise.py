@@ -16,7 +16,16 @@ from math import exp, sqrt
 from marskit.domain.records import Ailment, Evidence, Observation, Suspect, WorkloadObservation
 from marskit.mapek.anomaly import distance, sigma
 from marskit.mapek.baselines import Normals, Usual
-from marskit.mapek.measures import BUSY, MIN_REQUESTS, ON_THE_WAY, OWN_LATENCY, Measure, Own, flagged
+from marskit.mapek.measures import (
+    BUSY,
+    MIN_REQUESTS,
+    ON_THE_WAY,
+    OWN_ERRORS,
+    OWN_LATENCY,
+    Measure,
+    Own,
+    flagged,
+)
 from marskit.mapek.symptoms import SATURATED, flag_words, is_saturated
 
 SLOWER = 1.25
@@ -27,8 +36,8 @@ LATER = 1.5
 """The own latency depends on much more than the service, so it has to be that much longer."""
 MIN_ERRORS = 3
 USUAL_ERRORS = 0.001
-"""The share of errors that is usual where nothing was recorded."""
-CHANCE = 2e-4
+"""The share of errors that is usual anyway."""
+CHANCE = 1e-5
 """What chance alone brings about less often than that is no chance."""
 STARTING_S = 20.0
 """A replica that was asked for may take that many real seconds to start."""
@@ -39,6 +48,7 @@ def suspects(
     owns: Iterable[Own],
     normals: Normals,
     *,
+    earlier: Mapping[str, Own],
     asked_at_s: Mapping[str, float],
 ) -> tuple[Suspect, ...]:
     """All that may be at fault, the likeliest first, and each workload or edge once.
@@ -47,6 +57,7 @@ def suspects(
         observation: What Monitor saw.
         owns: What each workload did by itself in it.
         normals: What is usual.
+        earlier: What each workload did in the window before, for what is too little to tell in one.
         asked_at_s: When the number of replicas asked for last grew, by workload.
     """
     found: list[Suspect] = [*_edges(observation)]
@@ -54,8 +65,9 @@ def suspects(
         workload = observation.workload(own.workload)
         asked_s = observation.at_s - asked_at_s.get(own.workload, float("-inf"))
         found += _down(workload, own, observation.window_s, is_starting=asked_s < STARTING_S)
-        found += _slow(workload, own, observation, normals)
-        found += _errors(workload, own, observation.window_s)
+        both = own.plus(earlier[own.workload]) if own.workload in earlier else own
+        found += _slow(workload, own, both, observation, normals)
+        found += _errors(workload, own, both, observation, normals)
         found += _overloaded(workload, own, observation, normals)
     found.sort(key=lambda suspect: (-suspect.score, suspect.subject))
     likeliest: dict[str, Suspect] = {}
@@ -78,23 +90,25 @@ def _down(
     if own.lost >= MIN_ERRORS and own.lost >= own.requests / 100.0:
         score = max(score, 0.9)
         evidence.append(Evidence("requests_lost", own.lost, MIN_ERRORS, own.requests, window_s))
-        words.append(f"{own.lost} of {own.requests} requests found none or lost theirs")
+        words.append(f"{own.lost} of {own.requests} requests found none or went down with theirs")
     if not score:
         return
     if workload.replicas_lost:
         evidence.append(Evidence("replicas_lost", workload.replicas_lost, 0, desired, window_s))
-        words.insert(0, f"{workload.replicas_lost} went away unasked in {window_s:.0f} s")
+        words.append(f"{workload.replicas_lost} went away unasked in {window_s:.0f} s")
     evidence.append(Evidence("replicas_ready", ready, desired, desired, window_s))
-    words.insert(0, f"{ready} of its {desired} replicas {'is' if ready == 1 else 'are'} ready")
+    words.append(f"{ready} of {desired} {'is' if ready == 1 else 'are'} ready now")
     yield Suspect(name, Ailment.DOWN, score, tuple(evidence), f"{name} lost replicas: {', '.join(words)}.")
 
 
 def _slow(
-    workload: WorkloadObservation, own: Own, observation: Observation, normals: Normals
+    workload: WorkloadObservation, own: Own, both: Own, observation: Observation, normals: Normals
 ) -> Iterator[Suspect]:
     name, window_s = own.workload, observation.window_s
-    busy = _busy(own)
+    busy, seen_s = _busy(own), window_s
     usual = normals.of(busy, observation) if busy else None
+    if busy and usual and busy.value > SLOWER * usual.median and not is_slower(busy, usual):
+        busy, seen_s = _busy(both), 2 * window_s
     if busy and usual and is_slower(busy, usual):
         times = busy.value / usual.median
         limit = max(SLOWER * usual.median, usual.median + SURE * sigma(busy, usual))
@@ -102,7 +116,7 @@ def _slow(
             name,
             Ailment.SLOW,
             0.5 + 0.5 * (1.0 - 1.0 / times),
-            (Evidence(BUSY, busy.value, limit, busy.n, window_s),),
+            (Evidence(BUSY, busy.value, limit, busy.n, seen_s),),
             f"{name} is slow by itself: a request keeps a replica busy for {busy.value:.0f} ms, usually "
             f"{usual.median:.0f} ms ({times:.1f}×, n {busy.n}).",
         )
@@ -135,21 +149,34 @@ def is_slower(busy: Measure, usual: Usual) -> bool:
     return busy.value > SLOWER * usual.median and distance(busy, usual) > SURE
 
 
-def _errors(workload: WorkloadObservation, own: Own, window_s: float) -> Iterator[Suspect]:
-    name, errors, percent = own.workload, round(own.errors), own.error_percent or 0.0
-    # Overload answers with errors too, and is told as such.
-    if (workload.utilisation or 0.0) > SATURATED and is_saturated(workload) and percent < 100.0:
-        errors = 0 if _sheds(workload) else errors
-    if errors < MIN_ERRORS or _chance(errors, USUAL_ERRORS * own.requests) > CHANCE:
+def _errors(
+    workload: WorkloadObservation, own: Own, both: Own, observation: Observation, normals: Normals
+) -> Iterator[Suspect]:
+    if _sheds(workload):
+        # Overload answers with errors too, and is told as such.
         return
+    seen, seen_s = own, observation.window_s
+    usual = normals.of(Measure(OWN_ERRORS, own.workload, own.error_percent or 0.0, own.requests), observation)
+    share = max(USUAL_ERRORS, (usual.median + usual.sigma) / 100.0) if usual else USUAL_ERRORS
+    if own.errors >= 0.5 and not _fails(own, share):
+        seen, seen_s = both, 2 * observation.window_s
+    if not _fails(seen, share):
+        return
+    percent = min(100.0, seen.error_percent or 0.0)
     yield Suspect(
-        name,
+        own.workload,
         Ailment.ERRORS,
-        0.5 + 0.5 * sqrt(min(1.0, percent / 100.0)),
-        (Evidence("own_error_percent", percent, 100.0 * USUAL_ERRORS, own.requests, window_s),),
-        f"{name} fails by itself: {errors} of {own.requests} requests ({percent:.1f} %) that none of its "
-        "own calls explains.",
+        0.5 + 0.5 * sqrt(percent / 100.0),
+        (Evidence("own_error_percent", percent, 100.0 * share, seen.requests, seen_s),),
+        f"{own.workload} fails by itself: {seen.errors:.0f} of {seen.requests} requests ({percent:.1f} %) "
+        "that none of its own calls explains.",
     )
+
+
+def _fails(own: Own, share: float) -> bool:
+    """Whether it made more errors of its own than chance explains."""
+    errors = round(own.errors)
+    return errors >= MIN_ERRORS and _chance(errors, share * own.requests) < CHANCE
 
 
 def _sheds(workload: WorkloadObservation) -> bool:

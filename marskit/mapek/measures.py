@@ -5,7 +5,7 @@ less what it inherited; both need the call graph.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import GATEWAY
@@ -49,6 +49,21 @@ class Own:
     def error_percent(self) -> float | None:
         """The share of its own errors; None without requests."""
         return 100.0 * self.errors / self.requests if self.requests else None
+
+    def plus(self, other: "Own") -> "Own":
+        """The same workload over two windows that do not overlap; latencies are this one's alone."""
+        busy_n = self.busy_n + other.busy_n
+        busy = [each for each in (self, other) if each.busy_ms is not None]
+        total_ms = sum((each.busy_ms or 0.0) * each.busy_n for each in busy)
+        return replace(
+            self,
+            requests=self.requests + other.requests,
+            tries=self.tries + other.tries,
+            errors=self.errors + other.errors,
+            lost=self.lost + other.lost,
+            busy_ms=total_ms / busy_n if busy_n else None,
+            busy_n=busy_n,
+        )
 
 
 def own_measures(observation: Observation) -> tuple[Own, ...]:
@@ -153,6 +168,8 @@ def measures(observation: Observation, owns: Iterable[Own]) -> Iterator[Measure]
             n = round(service.requests_per_s * window_s)
             yield Measure(ERRORS, service.service, service.error_percent, n)
     for own in owns:
+        if own.error_percent is not None:
+            yield Measure(OWN_ERRORS, own.workload, own.error_percent, own.requests)
         if own.busy_ms is not None and own.busy_n >= MIN_REQUESTS:
             yield Measure(BUSY, own.workload, own.busy_ms, own.busy_n)
         if own.latency_ms is not None and own.latency_n >= MIN_REQUESTS:

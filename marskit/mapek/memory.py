@@ -1,5 +1,6 @@
 """What Analyse remembers of a run from one observation to the next."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from marskit.domain.baselines import Baselines
@@ -38,6 +39,7 @@ class Memory:
         self._desired: dict[str, int] = {}
         self._asked_at_s: dict[str, float] = {}
         self._counted_at_s: float | None = None
+        self._recent: deque[tuple[float, tuple[Own, ...]]] = deque(maxlen=8)
 
     def use(self, baselines: Baselines) -> None:
         """Hold against these baselines from now on."""
@@ -49,12 +51,29 @@ class Memory:
         """Take in the observation of a cycle: the suspects, and the alarms that are up."""
         self._note_replicas(observation)
         owns = own_measures(observation)
-        found = suspects(observation, owns, self._normals, asked_at_s=self._asked_at_s)
+        found = suspects(
+            observation,
+            owns,
+            self._normals,
+            earlier=self._earlier(observation),
+            asked_at_s=self._asked_at_s,
+        )
+        self._recent.append((observation.at_s, owns))
         burning = tuple(self._budgets.add(observation, goals.slos, speed))
         if self._is_next(observation):
             self._counted_at_s = observation.at_s
             self._learn(observation, owns, found, well=not burning)
         return found, (*burning, *self._watch.symptoms())
+
+    def _earlier(self, observation: Observation) -> dict[str, Own]:
+        """What was seen in the newest window that this one holds nothing of, if it was just before."""
+        begun_s = observation.at_s - observation.window_s
+        ended = [
+            owns
+            for at_s, owns in self._recent
+            if begun_s - observation.window_s < at_s <= begun_s + _EPSILON_S
+        ]
+        return {own.workload: own for own in ended[-1]} if ended else {}
 
     def _note_replicas(self, observation: Observation) -> None:
         for workload in observation.workloads:

@@ -29,16 +29,19 @@ class Monitor:
         self._goals = goals
         self._window_s = window_s
         self._samples: deque[MeshSample] = deque()
+        self._before: MeshSample | None = None
+        """The sample before the window, which tells what the first of the window changed."""
 
     def add(self, sample: MeshSample) -> None:
         """Take in a sample and let go of those that ended before the window."""
         self._samples.append(sample)
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
-            self._samples.popleft()
+            self._before = self._samples.popleft()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._samples.clear()
+        self._before = None
 
     def observe(
         self, configuration: Configuration, load: LoadSample | None, *, since_s: float | None = None
@@ -55,6 +58,8 @@ class Monitor:
             s for s in self._samples if since_s is None or s.at_s - s.duration_s >= since_s - _EPSILON_S
         ]
         newest = self._samples[-1] if self._samples else None
+        earlier = [self._before] if self._before is not None else []
+        earlier += list(self._samples)[: len(self._samples) - len(samples)]
         window_s = sum(s.duration_s for s in samples)
         edges = _sums(self._topology.edges, samples)
         names = dict.fromkeys([s.name for s in self._topology.services] + [e.edge.service for e in edges])
@@ -63,7 +68,7 @@ class Monitor:
             window_s=window_s,
             services=tuple(_service(name, edges, self._goals, window_s) for name in names),
             workloads=tuple(
-                _workload(w, samples, newest, edges, configuration, window_s)
+                _workload(w, samples, earlier[-1:], newest, edges, configuration, window_s)
                 for w in self._topology.workloads
             ),
             edges=tuple(_edge(e, edges, configuration, window_s) for e in edges),
@@ -178,6 +183,7 @@ def _above_percent(histogram: Histogram, limit_ms: float) -> float | None:
 def _workload(
     workload: Workload,
     samples: Sequence[MeshSample],
+    before: Sequence[MeshSample],
     newest: MeshSample | None,
     edges: Sequence[EdgeSample],
     configuration: Configuration,
@@ -196,7 +202,7 @@ def _workload(
         utilisation=utilisation,
         queued=state.queued if state else None,
         utilisation_s=utilisation_s,
-        replicas_lost=_lost([w for _, w in states]),
+        replicas_lost=_lost([w for s in (*before, *samples) for w in s.workloads if w.workload == name]),
     )
 
 

@@ -21,6 +21,7 @@ from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.processes import scratch_path
+from marskit.recorded_baselines import recorded_baselines
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ async def build(settings: Settings) -> Controller:
         shield=Shield(ShieldLimits()),
         clock=clock,
         preview=preview if settings.preview else None,
+        baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
+        if (settings.mesh != "twin" if settings.baselines is None else settings.baselines)
+        else None,
     )
 
 

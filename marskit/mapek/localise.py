@@ -37,7 +37,7 @@ LATER = 1.5
 MIN_ERRORS = 3
 USUAL_ERRORS = 0.001
 """The share of errors that is usual anyway."""
-CHANCE = 1e-5
+CHANCE = 1e-4
 """What chance alone brings about less often than that is no chance."""
 STARTING_S = 20.0
 """A replica that was asked for may take that many real seconds to start."""

@@ -60,8 +60,8 @@ class _Window:
         self._filled_s += covered_s
         self._total += total
         self._bad += bad
-        # The newest part stays, however long it is.
-        while self._filled_s > self._length_s and len(self._parts) > 1:
+        # Parts are whole, so it may be a little longer, and is never shorter.
+        while self._filled_s - self._parts[0][0] >= self._length_s:
             gone_s, fewer, better = self._parts.popleft()
             self._filled_s -= gone_s
             self._total -= fewer
@@ -108,7 +108,7 @@ class Budget:
         """The gravest alert that is up; windows are told in real seconds."""
         for rule, (long, short), raised in zip(RULES, self._windows, self._raised, strict=True):
             if raised:
-                burns = [round(window.share() / self._allowed, 1) for window in (long, short)]
+                burns = [round(window.share() / self._allowed, 2) for window in (long, short)]
                 lengths_s = [hours * HOUR_S / speed for hours in (rule.long_h, rule.short_h)]
                 return Symptom(
                     SymptomKind.BURN_RATE,
@@ -118,8 +118,8 @@ class Budget:
                         Evidence(f"{self._half}_burn_rate", burn, rule.rate, window.n, length_s)
                         for burn, window, length_s in zip(burns, (long, short), lengths_s, strict=True)
                     ),
-                    f"{rule.name.capitalize()}: {self._service} spends its {self._half} budget {burns[0]:g} "
-                    f"times too fast over {lengths_s[0]:.0f} s and {burns[1]:g} times over the last "
+                    f"{rule.name.capitalize()}: {self._service} spends its {self._half} budget {burns[0]:.1f} "
+                    f"times too fast over {lengths_s[0]:.0f} s and {burns[1]:.1f} times over the last "
                     f"{lengths_s[1]:.0f} s; {rule.spent} of it is gone.",
                 )
         return None

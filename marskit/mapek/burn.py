@@ -118,9 +118,9 @@ class Budget:
                         Evidence(f"{self._half}_burn_rate", burn, rule.rate, window.n, length_s)
                         for burn, window, length_s in zip(burns, (long, short), lengths_s, strict=True)
                     ),
-                    f"{rule.name.capitalize()}: {self._service} spends its {self._half} budget {burns[0]:.1f} "
-                    f"times too fast over {lengths_s[0]:.0f} s and {burns[1]:.1f} times over the last "
-                    f"{lengths_s[1]:.0f} s; {rule.spent} of it is gone.",
+                    f"{rule.name.capitalize()}: {self._service} spends its {self._half} budget "
+                    f"{burns[0]:.1f} times too fast over {lengths_s[0]:.0f} s and {burns[1]:.1f} times "
+                    f"over the last {lengths_s[1]:.0f} s; {rule.spent} of it is gone.",
                 )
         return None
 

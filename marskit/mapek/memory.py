@@ -77,7 +77,8 @@ class Memory:
 
     def _note_replicas(self, observation: Observation) -> None:
         for workload in observation.workloads:
-            before = self._desired.get(workload.workload, workload.replicas_desired)
+            # At the beginning of a run, those that are not ready may still be starting.
+            before = self._desired.get(workload.workload, workload.replicas_ready)
             if workload.replicas_desired > before:
                 self._asked_at_s[workload.workload] = observation.at_s
             self._desired[workload.workload] = workload.replicas_desired

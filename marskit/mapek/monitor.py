@@ -207,14 +207,9 @@ def _workload(
 
 
 def _lost(states: Sequence[WorkloadSample]) -> int:
-    """How many ready replicas went away from one sample to the next, less those that were to go."""
+    """How many ready replicas went away from one sample to the next, of those that were still wanted."""
     return sum(
-        max(
-            0,
-            before.replicas_ready
-            - after.replicas_ready
-            - max(0, before.replicas_desired - after.replicas_desired),
-        )
+        max(0, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
         for before, after in pairwise(states)
     )
 

@@ -173,7 +173,15 @@ def state(at_s: float, desired: int, ready: int, busy: float = 0.5) -> MeshSampl
 
 
 def test_replicas_that_went_away_unasked_are_counted_even_when_others_took_their_place() -> None:
-    seen = monitor(state(1.0, 3, 3), state(2.0, 3, 1), state(3.0, 3, 3), state(4.0, 2, 2), state(5.0, 4, 2))
+    # Two of three are lost and come back; then one is to go, which it does a little later.
+    seen = monitor(
+        state(1.0, 3, 3),
+        state(2.0, 3, 1),
+        state(3.0, 3, 3),
+        state(4.0, 2, 3),
+        state(5.0, 2, 2),
+        state(6.0, 4, 2),
+    )
     workload = seen.observe(configuration(), None).workload("payments")
     assert workload.replicas_lost == 2
     assert workload.utilisation_s == 2.0

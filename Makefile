@@ -37,6 +37,8 @@ bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.le
 	$(PY) -m benchmarks.twin
 	$(PY) -m benchmarks.calibration
 	$(PY) -m benchmarks.canary
+	$(PY) -m benchmarks.localisation
+	$(PY) -m benchmarks.alerts
 
 train: $(READY)  ## the shipped policies anew, about seven minutes
 	$(PY) main.py train --algorithm ppo --seconds 180 --out marskit/agents/policies/demo-ppo.npz

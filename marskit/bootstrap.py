@@ -18,9 +18,10 @@ from marskit.mapek.shield import Shield
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.processes import scratch_path
+from marskit.recorded_baselines import recorded_baselines
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ async def build(settings: Settings) -> Controller:
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
         guard=settings.guard,
+        busy_ms=_busy_ms(settings, config),
     )
     preview = TwinPreview(
         lambda: _twin_and_errors(settings, config), context.goals, period_s=period_s, speed=scenario.speed
@@ -85,6 +87,9 @@ async def build(settings: Settings) -> Controller:
         shield=Shield(ShieldLimits()),
         clock=clock,
         preview=preview if settings.preview else None,
+        baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
+        if (settings.mesh != "twin" if settings.baselines is None else settings.baselines)
+        else None,
     )
 
 
@@ -134,6 +139,18 @@ def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
     from marskit.mesh.simulator.compile import twin_model
 
     return twin_model(config, _card(settings, config))
+
+
+def _busy_ms(settings: Settings, config: MeshConfig) -> tuple[tuple[str, float], ...]:
+    """For how long a request keeps all workers of one replica busy; nothing of a mesh that has no twin."""
+    from marskit.mesh.simulator.card_file import CardError
+
+    try:
+        stations = _model(settings, config).stations
+    except (ManifestError, CardError):
+        # Whoever needs the twin, as the preview does, says why there is none.
+        return ()
+    return tuple((station.workload, station.service_ms / station.workers) for station in stations)
 
 
 def _twin_and_errors(

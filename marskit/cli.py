@@ -112,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     loop.add_argument(
         "--no-guard", action="store_true", help="leave actions be whose effect is worse than predicted"
     )
+    loop.add_argument(
+        "--baselines",
+        action=argparse.BooleanOptionalAction,
+        help="know from earlier runs in the folder what is usual (default: unless --mesh twin)",
+    )
     _add_runs(loop, default=Path("runs"))
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
@@ -253,6 +258,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         planner=parsed.planner,
         mode=Mode(parsed.mode),
         guard=not parsed.no_guard,
+        baselines=parsed.baselines,
         seed=parsed.seed,
         period_s=parsed.period,
         sample_s=parsed.sample,
@@ -400,6 +406,7 @@ def _compare(parsed: argparse.Namespace) -> int:
         # Planners are what is compared: nobody corrects them, and nobody reads their predictions.
         preview=False,
         guard=False,
+        baselines=False,
     )
     try:
         seeds = tuple(int(seed) for seed in _names(parsed.seeds))

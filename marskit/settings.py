@@ -49,6 +49,9 @@ class Settings:
     """Whether effects are predicted in a twin of the mesh."""
     guard: bool = True
     """Whether actions whose effect is worse than predicted are taken back."""
+    baselines: bool | None = None
+    """Whether Analyse knows from earlier runs what is usual. None is where the mesh is real: on the twin, the
+    same seed is to give the same run, whatever ran before."""
     pace: float | None = None
     """How many seconds of the twin pass in a real one; None is as many as the machine can."""
 

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from marskit.domain.actions import describe
 from marskit.domain.events import (
+    BaselinesLoaded,
     FaultInjected,
     ModeChanged,
     Noticed,
@@ -112,6 +113,9 @@ def incident_line(incident: Incident) -> Text:
             sentence, style = f"the mode is now {mode}", "magenta"
         case PlannerChanged(at_s, planner):
             sentence, style = f"the planner is now {planner}", "magenta"
+        case BaselinesLoaded(at_s, found):
+            numbers, runs = text.plural(len(found.rows), "baseline"), text.plural(found.runs, "earlier run")
+            sentence, style = f"{runs} said what is usual: {numbers}", "dim"
         case Noticed(at_s, severity, subject, told):
             sentence, style = f"{subject}: {told}", _SEVERITY_STYLE[severity]
     return Text(f"{'':>5}  {text.clock(at_s):>6}  {sentence}", style)

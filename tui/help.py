@@ -19,6 +19,7 @@ _MARKS = (
     (SYMBOLS[Tone.BAD], Tone.BAD, "an objective is violated, or no replica is ready"),
     (SYMBOLS[Tone.UNKNOWN], Tone.UNKNOWN, "unknown: nothing or too little was seen"),
     ("◆", Tone.BAD, "the bottleneck that a violation was traced to"),
+    ("?", Tone.BAD, "in the Analyse box: the likeliest fault"),
     ("↯", Tone.PERSON, "a fault that you put in"),
     ("⊘", Tone.WARN, "the shield changed what the planner proposed"),
     ("~", Tone.PLAIN, "a p95 with too few samples (n) behind it to be trusted"),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from marskit.clock import Clock
@@ -21,12 +21,14 @@ from marskit.controller.parameters import Parameters
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.uncancelled import to_the_end
 from marskit.controller.writer import Writer
+from marskit.domain.baselines import Baselines
 from marskit.domain.commands import Command, CommandError
-from marskit.domain.events import MeshReady, RunEnded, RunStarted
+from marskit.domain.events import BaselinesLoaded, MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
+from marskit.mapek.memory import Memory
 from marskit.mapek.monitor import Monitor
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
@@ -54,8 +56,12 @@ class Controller:
         shield: Shield,
         clock: Clock,
         preview: Preview | None = None,
+        baselines: Callable[[], Baselines | None] | None = None,
     ) -> None:
-        """Put a run together; without a `preview`, nothing is predicted and the guard has no measure."""
+        """Put a run together; without a `preview`, nothing is predicted and the guard has no measure.
+
+        `baselines` reads what earlier runs say is usual, None if they say nothing; it is called in a thread.
+        """
         self.bus = Bus()
         self._mesh = mesh
         self._load = load
@@ -64,9 +70,11 @@ class Controller:
         self._shield = shield
         self._clock = clock
         self._preview = preview
+        self._baselines = baselines
         self._ending = False
         self._opening: asyncio.Task[None] | None = None
         self._foreseeing: asyncio.Task[None] | None = None
+        self._recalling: asyncio.Task[None] | None = None
         self._notices = Notices(self.bus, clock)
         self._gate = Gate(clock, parameters.period_s)
         self._approval = Approval()
@@ -86,6 +94,7 @@ class Controller:
         guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
+        self._memory = Memory(expected=dict(parameters.busy_ms))
         self._loop = Loop(
             mesh=mesh,
             load=load,
@@ -104,6 +113,7 @@ class Controller:
             decider=Decider(shield, guard, canaries, preview, self.bus, self._notices),
             guard=guard,
             canaries=canaries,
+            memory=self._memory,
         )
         self._commands = Commands(
             mesh=mesh,
@@ -162,6 +172,7 @@ class Controller:
         # Not waited for, and not begun before: what it loads would hold up the start of the mesh.
         self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
+        self._recalling = asyncio.create_task(self._load_baselines())
         self._foreseeing = asyncio.create_task(self._load_preview())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._telemetry.run())
@@ -186,6 +197,7 @@ class Controller:
             goals=parameters.goals,
             scenario=self._load.scenario,
             scenarios=self._load.scenarios,
+            busy_ms=parameters.busy_ms,
         )
 
     def _report(self, event: MeshEvent) -> None:
@@ -209,13 +221,26 @@ class Controller:
             if self._preview.unavailable:
                 self._notices.tell("preview", self._preview.unavailable, Severity.INFO)
 
+    async def _load_baselines(self) -> None:
+        if self._baselines is None:
+            return
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(DaemonExecutor(), self._baselines)
+        except Exception as error:
+            self._notices.failed("baselines", "What earlier runs say is usual cannot be read", error)
+        else:
+            if found is not None:
+                self._memory.use(found)
+                self.bus.publish(BaselinesLoaded(self._clock.now(), found))
+
     async def _shut_down(self, reason: str | None) -> None:
         """The loop is gone already; end what it used, in the reverse order of its start."""
         self._ending = True
-        if self._foreseeing is not None:
-            # First of all: virtual time stands still for as long as it is waited for.
-            self._foreseeing.cancel()
-            await asyncio.wait({self._foreseeing})
+        for reading in (self._foreseeing, self._recalling):
+            if reading is not None:
+                # First of all: virtual time stands still for as long as it is waited for.
+                reading.cancel()
+                await asyncio.wait({reading})
         await self._ended("load", self._load.stop())
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:

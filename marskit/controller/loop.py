@@ -46,6 +46,7 @@ from marskit.domain.records import (
 from marskit.knowledge.port import Incident, Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse import analyse
+from marskit.mapek.memory import Memory
 from marskit.mapek.shield import Shield
 from marskit.mesh.port import Mesh
 from marskit.planning import Planner, PlanningView
@@ -83,6 +84,7 @@ class Loop:
         decider: Decider,
         guard: Guard,
         canaries: Canaries,
+        memory: Memory,
     ) -> None:
         self.planner = planner
         self._mesh = mesh
@@ -101,6 +103,7 @@ class Loop:
         self._decider = decider
         self._guard = guard
         self._canaries = canaries
+        self._memory = memory
         self._expected: Prediction | None = None
         """What is predicted of the plan that is being executed."""
         self._between: list[Execution] = []
@@ -214,6 +217,8 @@ class Loop:
             actions=sum(e.outcome is Outcome.APPLIED for e in (*last, *self._between)),
             period_s=self._parameters.period_s,
             canaries=self._canaries.symptoms(self._mesh.configuration),
+            memory=self._memory,
+            speed=self._load.scenario.speed,
         )
 
     async def _execute(

@@ -30,3 +30,5 @@ class Parameters:
     """How many real seconds one observation covers."""
     guard: bool = True
     """Whether what turns out worse than predicted is taken back."""
+    busy_ms: tuple[tuple[str, float], ...] = ()
+    """For how long a request keeps all workers of one replica busy, by workload, where that is known."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from marskit.domain.baselines import Baselines
 from marskit.domain.config import Configuration
 from marskit.domain.faults import Fault
 from marskit.domain.goals import Goals
@@ -43,6 +44,8 @@ class RunStarted:
     scenario: ScenarioInfo
     scenarios: tuple[str, ...]
     """All scenarios that may be chosen."""
+    busy_ms: tuple[tuple[str, float], ...] = ()
+    """For how long a request keeps all workers of one replica busy, by workload, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,14 @@ class FaultInjected:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselinesLoaded:
+    """What earlier runs say is usual is known; Analyse holds what it sees against it from now on."""
+
+    at_s: float
+    baselines: Baselines
+
+
+@dataclass(frozen=True, slots=True)
 class Noticed:
     """Something a person should know: a replica crashed, a manifest field is ignored, a sink failed."""
 
@@ -214,6 +225,7 @@ Event = (
     | PlannerChanged
     | ScenarioChanged
     | FaultInjected
+    | BaselinesLoaded
     | Noticed
     | RunEnded
 )

@@ -37,6 +37,8 @@ class Latency:
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    mean_ms: float | None = None
+    """Unlike quantiles, means add up along the calls of a request."""
 
     @property
     def p95_is_trusted(self) -> bool:
@@ -79,6 +81,10 @@ class WorkloadObservation:
     requests_per_s: float
     utilisation: float | None
     queued: float | None
+    utilisation_s: float | None = None
+    """How many seconds of the window the utilisation speaks for: those since replicas last came or went."""
+    replicas_lost: int = 0
+    """Ready replicas that went away within the window although nobody had scaled them down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,12 @@ class SymptomKind(StrEnum):
     REPLICAS_MISSING = "replicas missing"
     OVERPROVISIONED = "overprovisioned"
     CANARY_REGRESSION = "canary regression"
+    BURN_RATE = "burn rate"
+    """An error budget is being spent too fast, over a long window and over a short one."""
+    ANOMALY = "anomaly"
+    """A number is far from what is usual."""
+    DRIFT = "drift"
+    """A number has been a little off for long."""
 
 
 class Severity(StrEnum):
@@ -171,6 +183,34 @@ class Symptom:
     sentence: str
 
 
+class Ailment(StrEnum):
+    """What may be the matter with a workload or an edge."""
+
+    DOWN = "down"
+    SLOW = "slow"
+    ERRORS = "errors"
+    OVERLOADED = "overloaded"
+    """It has more to do than it can, and is not broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """One workload or edge that may be at fault."""
+
+    subject: str
+    """The workload, or the edge as `EdgeId` writes it."""
+    ailment: Ailment
+    score: float
+    """From 0 to 1, to rank by; faults lie above one half, mere overload below."""
+    evidence: tuple[Evidence, ...]
+    sentence: str
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something is broken there."""
+        return self.ailment is not Ailment.OVERLOADED
+
+
 @dataclass(frozen=True, slots=True)
 class SloStatus:
     """How one service stands against its objective; None where too few requests were seen to say."""
@@ -204,6 +244,8 @@ class Diagnosis:
     """The workload that a violated objective was traced to, or None."""
     utility: Utility
     sentence: str
+    suspects: tuple[Suspect, ...] = ()
+    """What may be at fault, the likeliest first; also while every objective holds."""
 
     @property
     def slo_met(self) -> bool | None:

@@ -8,6 +8,7 @@ from marskit.domain.config import Configuration
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
+    BaselinesLoaded,
     CycleCompleted,
     Event,
     Executed,
@@ -154,6 +155,8 @@ def apply(state: State, event: Event) -> State:
         case FaultInjected(at_s, fault):
             log = _keep(state.fault_log, event, RECENT)
             return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
+        case BaselinesLoaded():
+            return replace(state, now_s=event.at_s)
         case Noticed():
             return replace(state, now_s=event.at_s, notices=_keep(state.notices, event, RECENT))
         case RunEnded():

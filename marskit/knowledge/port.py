@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from marskit.domain.events import (
+    BaselinesLoaded,
     FaultInjected,
     ModeChanged,
     Noticed,
@@ -12,7 +13,7 @@ from marskit.domain.events import (
 )
 from marskit.domain.records import Cycle
 
-Incident = FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | Noticed
+Incident = FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Noticed
 """What happens between phases and belongs to the story of a run."""
 
 

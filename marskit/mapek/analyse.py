@@ -10,11 +10,13 @@ from marskit.domain.records import (
     Observation,
     Severity,
     SloStatus,
+    Suspect,
     Symptom,
     SymptomKind,
 )
 from marskit.domain.topology import Topology
 from marskit.mapek.bottleneck import Blame, find_bottleneck
+from marskit.mapek.memory import Memory
 from marskit.mapek.slo import slo_status
 from marskit.mapek.symptoms import edge_symptoms, slo_symptoms, workload_symptoms
 from marskit.mapek.utility import entry_services, utility
@@ -31,8 +33,10 @@ def analyse(
     actions: int,
     period_s: float,
     canaries: Sequence[Symptom] = (),
+    memory: Memory | None = None,
+    speed: float = 1.0,
 ) -> Diagnosis:
-    """The diagnosis of one observation.
+    """The diagnosis of one observation, in the light of what `memory` holds of earlier ones.
 
     Args:
         observation: What Monitor saw.
@@ -42,7 +46,10 @@ def analyse(
         actions: How many actions were executed in the period, for the churn term of utility.
         period_s: Real seconds from one cycle to the next.
         canaries: What stands against canaries, which is found in samples rather than in an observation.
+        memory: Takes the observation in; without one, it is judged as the first of a run.
+        speed: Scenario seconds per real second, for the windows of the error budgets.
     """
+    suspects, alarms = (memory or Memory()).take(observation, goals, speed)
     slos = tuple(slo_status(slo, observation) for slo in goals.slos)
     # What users feel first: a slow inner service is usually why, and the walk will find it.
     entries = entry_services(topology, goals)
@@ -57,6 +64,7 @@ def analyse(
         *workload_symptoms(observation, topology, configuration),
         *edge_symptoms(observation, goals),
         *canaries,
+        *alarms,
     )
     symptoms = tuple(sorted(found, key=lambda symptom: _GRAVEST_FIRST.index(symptom.severity)))
     return Diagnosis(
@@ -71,7 +79,8 @@ def analyse(
             actions=actions,
             period_s=period_s,
         ),
-        sentence=_sentence(slos, violated, blames, symptoms),
+        sentence=_sentence(slos, violated, blames, symptoms, suspects),
+        suspects=suspects,
     )
 
 
@@ -109,13 +118,15 @@ def _sentence(
     violated: Sequence[SloStatus],
     blames: Sequence[Blame],
     symptoms: Sequence[Symptom],
+    suspects: Sequence[Suspect],
 ) -> str:
+    fault = next((suspect for suspect in suspects if suspect.is_fault), None)
     if violated:
         *others, last = [slo.service for slo in violated]
         services = f"{', '.join(others)} and {last}" if others else last
         miss = "misses its objective" if len(violated) == 1 else "miss their objectives"
         why = blames[0].sentence if blames else "No workload of the mesh is behind it."
-        return f"{services} {miss}: {why[0].lower()}{why[1:]}"
+        return f"{services} {miss}: {why[0].lower()}{why[1:]}{_cause(fault, blames, suspects)}"
     warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
     judged = [slo for slo in slos if slo.met is not None]
     if not judged:
@@ -124,4 +135,17 @@ def _sentence(
         verdict = f"{len(judged)} of {len(slos)} objectives can be judged and hold"
     else:
         verdict = "All objectives hold" if len(slos) > 1 else "The objective holds"
-    return f"{verdict}; {warnings[0].sentence}" if warnings else f"{verdict}."
+    worst = fault or next(iter(warnings), None)
+    return f"{verdict}; {worst.sentence}" if worst else f"{verdict}."
+
+
+def _cause(fault: Suspect | None, blames: Sequence[Blame], suspects: Sequence[Suspect]) -> str:
+    """What the likeliest suspect adds to where the violation was traced to, and why it may be another one."""
+    blamed = blames[0].workload if blames else None
+    if fault is None:
+        return ""
+    if fault.subject == blamed:
+        return f" {fault.sentence}"
+    elsewhere = f" But the likeliest fault is elsewhere: {fault.sentence}"
+    own = next((suspect for suspect in suspects if suspect.subject == blamed), None)
+    return f"{elsewhere} {own.sentence}" if own else elsewhere

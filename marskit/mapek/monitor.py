@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
@@ -28,16 +29,19 @@ class Monitor:
         self._goals = goals
         self._window_s = window_s
         self._samples: deque[MeshSample] = deque()
+        self._before: MeshSample | None = None
+        """The sample before the window, which tells what the first of the window changed."""
 
     def add(self, sample: MeshSample) -> None:
         """Take in a sample and let go of those that ended before the window."""
         self._samples.append(sample)
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
-            self._samples.popleft()
+            self._before = self._samples.popleft()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._samples.clear()
+        self._before = None
 
     def observe(
         self, configuration: Configuration, load: LoadSample | None, *, since_s: float | None = None
@@ -54,6 +58,8 @@ class Monitor:
             s for s in self._samples if since_s is None or s.at_s - s.duration_s >= since_s - _EPSILON_S
         ]
         newest = self._samples[-1] if self._samples else None
+        earlier = [self._before] if self._before is not None else []
+        earlier += list(self._samples)[: len(self._samples) - len(samples)]
         window_s = sum(s.duration_s for s in samples)
         edges = _sums(self._topology.edges, samples)
         names = dict.fromkeys([s.name for s in self._topology.services] + [e.edge.service for e in edges])
@@ -62,7 +68,7 @@ class Monitor:
             window_s=window_s,
             services=tuple(_service(name, edges, self._goals, window_s) for name in names),
             workloads=tuple(
-                _workload(w, samples, newest, edges, configuration, window_s)
+                _workload(w, samples, earlier[-1:], newest, edges, configuration, window_s)
                 for w in self._topology.workloads
             ),
             edges=tuple(_edge(e, edges, configuration, window_s) for e in edges),
@@ -112,6 +118,7 @@ def _latency(histogram: Histogram) -> Latency:
         p50_ms=histogram.quantile_ms(0.50),
         p95_ms=histogram.quantile_ms(0.95),
         p99_ms=histogram.quantile_ms(0.99),
+        mean_ms=histogram.mean_ms(),
     )
 
 
@@ -176,6 +183,7 @@ def _above_percent(histogram: Histogram, limit_ms: float) -> float | None:
 def _workload(
     workload: Workload,
     samples: Sequence[MeshSample],
+    before: Sequence[MeshSample],
     newest: MeshSample | None,
     edges: Sequence[EdgeSample],
     configuration: Configuration,
@@ -183,21 +191,31 @@ def _workload(
 ) -> WorkloadObservation:
     name = workload.name
     state = next((w for w in newest.workloads if w.workload == name), None) if newest else None
+    states = [(s.duration_s, w) for s in samples for w in s.workloads if w.workload == name]
+    utilisation, utilisation_s = _utilisation(states)
     return WorkloadObservation(
         workload=name,
         service=workload.service,
         replicas_desired=state.replicas_desired if state else configuration.replicas_of(name),
         replicas_ready=state.replicas_ready if state else 0,
         requests_per_s=_per_s(sum(e.requests for e in edges if e.edge.workload == name), window_s),
-        utilisation=_utilisation(
-            [(s.duration_s, w) for s in samples for w in s.workloads if w.workload == name]
-        ),
+        utilisation=utilisation,
         queued=state.queued if state else None,
+        utilisation_s=utilisation_s,
+        replicas_lost=_lost([w for s in (*before, *samples) for w in s.workloads if w.workload == name]),
     )
 
 
-def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> float | None:
-    """The mean since the number of ready replicas last changed, weighted by duration.
+def _lost(states: Sequence[WorkloadSample]) -> int:
+    """How many ready replicas went away from one sample to the next, of those that were still wanted."""
+    return sum(
+        max(0, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
+        for before, after in pairwise(states)
+    )
+
+
+def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> tuple[float | None, float | None]:
+    """The mean since the number of ready replicas last changed, weighted by duration; over how many seconds.
 
     How busy two replicas were says nothing about the three that are there now.
     """
@@ -209,4 +227,4 @@ def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> float | None
         if state.utilisation is not None:
             busy_s += state.utilisation * duration_s
             measured_s += duration_s
-    return busy_s / measured_s if measured_s > 0 else None
+    return (busy_s / measured_s, measured_s) if measured_s > 0 else (None, None)

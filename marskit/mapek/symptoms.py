@@ -160,11 +160,12 @@ def edge_symptoms(observation: Observation, goals: Goals) -> Iterator[Symptom]:
             Severity.CRITICAL if percent >= MANY_ERRORS_PERCENT else Severity.WARNING,
             str(edge.edge),
             (Evidence("error_percent", percent, allowed, n, window_s),),
-            f"{percent:.1f} % of {n} requests {edge.edge} failed in {window_s:.0f} s{_why(edge)}.",
+            f"{percent:.1f} % of {n} requests {edge.edge} failed in {window_s:.0f} s{flag_words(edge)}.",
         )
 
 
-def _why(edge: EdgeObservation) -> str:
+def flag_words(edge: EdgeObservation) -> str:
+    """Envoy's reasons for the failures of an edge, in words; empty without any."""
     words = [f"{_FLAGS.get(flag, 'see Envoy')} ({flag}) {count}×" for flag, count in edge.response_flags[:3]]
     if edge.ejected:
         words.append(f"{_replicas(edge.ejected)} ejected")

@@ -126,9 +126,11 @@ def _verdict(diagnosis: Diagnosis) -> str:
 
 def _findings(diagnosis: Diagnosis) -> tuple[str, ...]:
     bottleneck = f"◆ {diagnosis.bottleneck}" if diagnosis.bottleneck else ""
+    fault = next((suspect for suspect in diagnosis.suspects if suspect.is_fault), None)
     count = len(diagnosis.symptoms)
     return (
         bottleneck,
+        f"? {fault.subject} {fault.ailment}" if fault else "",
         text.plural(count, "symptom") if count else "no symptom",
         f"utility {text.signed(diagnosis.utility.total)}/s",
     )

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from marskit.domain.actions import describe
-from marskit.domain.records import Evidence, Phase, Symptom
+from marskit.domain.records import Evidence, Phase, Suspect, Symptom
 from marskit.domain.state import State
 from marskit.views import text
 from marskit.views.current import effect_of, executions_of
@@ -85,6 +85,8 @@ def _analyse(state: State) -> list[Block]:
                 ),
             )
         )
+    for rank, suspect in enumerate(diagnosis.suspects, 1):
+        blocks += _suspect(rank, suspect)
     for symptom in diagnosis.symptoms:
         blocks += _symptom(symptom)
     utility = diagnosis.utility
@@ -100,6 +102,15 @@ def _analyse(state: State) -> list[Block]:
         Sentence(f"Utility {text.signed(utility.total)} a second: {sums or 'nothing at all'}.", Tone.DIM)
     )
     return blocks
+
+
+def _suspect(rank: int, suspect: Suspect) -> list[Block]:
+    tone = Tone.BAD if suspect.is_fault else Tone.WARN
+    numbers = " · ".join(_evidence(evidence) for evidence in suspect.evidence)
+    return [
+        Sentence(suspect.sentence, Tone.PLAIN, str(rank), tone),
+        Sentence(f"suspect, {suspect.ailment}, score {suspect.score:.2f}: {numbers}", Tone.DIM, " "),
+    ]
 
 
 def _symptom(symptom: Symptom) -> list[Block]:

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marskit.domain.actions import Scale
+from marskit.domain.baselines import Baselines
 from marskit.domain.config import Configuration
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
+    BaselinesLoaded,
     CycleCompleted,
     Event,
     Executed,
@@ -100,6 +102,7 @@ BY_KIND: dict[type[Event], st.SearchStrategy[Event]] = {
     PlannerChanged: st.builds(PlannerChanged, times, st.text()),
     ScenarioChanged: st.builds(ScenarioChanged, times, st.just(SCENARIO)),
     FaultInjected: st.builds(FaultInjected, times, faults),
+    BaselinesLoaded: st.builds(BaselinesLoaded, times, st.just(Baselines(()))),
     Noticed: st.builds(Noticed, times, st.sampled_from(Severity), st.text(), st.text()),
     RunEnded: st.builds(RunEnded, times, st.none() | st.text()),
 }

@@ -166,3 +166,28 @@ def test_no_request_is_lost_or_counted_twice(parts: list[tuple[int, int, float]]
     shares = [edge.share_percent for edge in observation.edges if edge.edge.service == "recommendations"]
     if total:
         assert sum(share or 0.0 for share in shares) == pytest.approx(100.0)
+
+
+def state(at_s: float, desired: int, ready: int, busy: float = 0.5) -> MeshSample:
+    return sample(at_s, workloads=(WorkloadSample("payments", desired, ready, busy, 0.0),))
+
+
+def test_replicas_that_went_away_unasked_are_counted_even_when_others_took_their_place() -> None:
+    # Two of three are lost and come back; then one is to go, which it does a little later.
+    seen = monitor(
+        state(1.0, 3, 3),
+        state(2.0, 3, 1),
+        state(3.0, 3, 3),
+        state(4.0, 2, 3),
+        state(5.0, 2, 2),
+        state(6.0, 4, 2),
+    )
+    workload = seen.observe(configuration(), None).workload("payments")
+    assert workload.replicas_lost == 2
+    assert workload.utilisation_s == 2.0
+
+
+def test_the_sample_before_the_window_tells_what_its_first_one_lost() -> None:
+    seen = monitor(*(state(float(at), 2, 2 if at <= 5 else 1) for at in range(1, 11)), window_s=5.0)
+    assert seen.observe(configuration(), None).workload("payments").replicas_lost == 1
+    assert seen.observe(configuration(), None, since_s=6.0).workload("payments").replicas_lost == 0

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 from marskit.domain.actions import Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import OutlierDetection, Retries
-from marskit.domain.records import Phase
+from marskit.domain.records import Ailment, Evidence, Phase, Suspect
 from marskit.views.brief import brief
 from marskit.views.current import effect_of
 from marskit.views.document import Code, Document, Language, Sentence, Table
@@ -141,3 +143,17 @@ def test_actions_in_few_letters() -> None:
         "eject after 5",
         "no ejection",
     ]
+
+
+def test_analyse_tells_the_likeliest_fault_and_what_speaks_for_it() -> None:
+    story = scripts.violated()
+    state = story.state
+    assert state.cycle is not None
+    assert state.cycle.diagnosis is not None
+    evidence = Evidence("own_error_percent", 20.0, 0.1, 120, 10.0)
+    suspect = Suspect("music", Ailment.ERRORS, 0.72, (evidence,), "music fails by itself.")
+    diagnosis = replace(state.cycle.diagnosis, suspects=(suspect,))
+    told = replace(state, cycle=replace(state.cycle, diagnosis=diagnosis))
+    assert loop_view(told).phases[1].facts[:2] == ("◆ payments", "? music errors")
+    words = said(phase_document(told, Phase.ANALYSE))
+    assert "music fails by itself. suspect, errors, score 0.72: own_error_percent 20 % against 0.1 %" in words

@@ -1,0 +1,180 @@
+"""What a workload did by itself: its own time, its own errors, and how much work a request is to it.
+
+An observation tells what callers saw. What belongs to a workload alone is that less what it waited for and
+less what it inherited; both need the call graph.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
+from marskit.domain.topology import GATEWAY
+
+EXHAUSTED = 0.95
+"""So busy that what is not served may have been turned away."""
+NEVER_ARRIVED = frozenset({"UH", "UF", "UC", "LH"})
+"""Envoy's flags for requests that no replica answered because there was none or it ended."""
+ON_THE_WAY = frozenset({"FI", "NC", "NR", "RL"})
+"""Envoy's flags for requests that the way to the workload failed: a fault filter, a missing route, a limit.
+
+An open circuit breaker (UO) is none of them: it is how overload looks on the way."""
+_NO_CAUSE = "URX"
+"""Says that retries were in vain, beside the flag that says why; alone, that the service answered errors."""
+_CALLER_GONE = "DC"
+"""The caller ended or gave up: nothing that the called workload did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One workload by itself over one window."""
+
+    workload: str
+    requests: int
+    """How many requests all its callers made of it."""
+    tries: int
+    """The same, retries counted as well."""
+    errors: float
+    """How many of them it answered with an error that it did not inherit."""
+    lost: int
+    """How many found no replica, or one that ended."""
+    latency_ms: float | None
+    """Mean time of a success at its callers, its queue included, less what it waited for its own calls."""
+    latency_n: int
+    busy_ms: float | None
+    """How long one request keeps all workers of one replica busy; it does not depend on the load."""
+    busy_n: int
+    """How many requests that rests on."""
+
+    @property
+    def error_percent(self) -> float | None:
+        """The share of its own errors; None without requests."""
+        return 100.0 * self.errors / self.requests if self.requests else None
+
+    def plus(self, other: "Own") -> "Own":
+        """The same workload over two windows that do not overlap; latencies are this one's alone."""
+        busy_n = self.busy_n + other.busy_n
+        busy = [each for each in (self, other) if each.busy_ms is not None]
+        total_ms = sum((each.busy_ms or 0.0) * each.busy_n for each in busy)
+        return replace(
+            self,
+            requests=self.requests + other.requests,
+            tries=self.tries + other.tries,
+            errors=self.errors + other.errors,
+            lost=self.lost + other.lost,
+            busy_ms=total_ms / busy_n if busy_n else None,
+            busy_n=busy_n,
+        )
+
+
+def own_measures(observation: Observation) -> tuple[Own, ...]:
+    """Every workload by itself, in the order of the observation."""
+    return tuple(_own(workload, observation) for workload in observation.workloads)
+
+
+def entry_rate(observation: Observation) -> float:
+    """Requests per second that enter the mesh: the load level."""
+    return sum(edge.requests_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
+
+
+def flagged(edge: EdgeObservation, flags: frozenset[str]) -> int:
+    """How many failures of the edge carry one of these flags."""
+    return sum(count for flag, count in edge.response_flags if flag in flags)
+
+
+def _own(workload: WorkloadObservation, observation: Observation) -> Own:
+    name, window_s = workload.workload, observation.window_s
+    into = [edge for edge in observation.edges if edge.edge.workload == name]
+    calls = [edge for edge in observation.edges if edge.edge.source == name]
+    requests = sum(edge.requests_per_s for edge in into) * window_s
+    tries = requests + sum(edge.retries_per_s for edge in into) * window_s
+    inherited = sum(_blamed(edge, window_s) for edge in calls)
+    # What carries a flag was Envoy's doing, so what the workload itself answered carries none.
+    errors = max(0.0, sum(_unflagged(edge, window_s) for edge in into) - inherited)
+    busy_ms, busy_n = _busy_ms(workload, tries, errors, window_s)
+    latency_ms, latency_n = _latency_ms(into, calls)
+    return Own(
+        workload=name,
+        requests=round(requests),
+        tries=round(tries),
+        errors=errors,
+        lost=sum(flagged(edge, NEVER_ARRIVED) for edge in into),
+        latency_ms=latency_ms,
+        latency_n=latency_n,
+        busy_ms=busy_ms,
+        busy_n=busy_n,
+    )
+
+
+def _blamed(edge: EdgeObservation, window_s: float) -> float:
+    """How many calls of this edge failed their caller."""
+    return max(0.0, edge.failures_per_s * window_s - flagged(edge, frozenset({_CALLER_GONE})))
+
+
+def _unflagged(edge: EdgeObservation, window_s: float) -> float:
+    given = sum(count for flag, count in edge.response_flags if flag != _NO_CAUSE)
+    return max(0.0, edge.failures_per_s * window_s - given)
+
+
+def _busy_ms(
+    workload: WorkloadObservation, tries: float, errors: float, window_s: float
+) -> tuple[float | None, int]:
+    """Utilisation law (Denning and Buzen 1978): busy time is throughput times service time."""
+    busy = workload.utilisation
+    if busy is None or tries <= 0 or window_s <= 0:
+        return None, 0
+    # A full queue turns requests away: those were answered with an error, and cost no time.
+    served = max(1.0, tries - errors) if busy > EXHAUSTED else tries
+    covered = min(1.0, (workload.utilisation_s or window_s) / window_s)
+    return 1000.0 * busy * workload.replicas_ready * window_s / served, round(served * covered)
+
+
+def _latency_ms(
+    into: Iterable[EdgeObservation], calls: Iterable[EdgeObservation]
+) -> tuple[float | None, int]:
+    """Means add up along a request, so what is left of the caller's is the workload's own."""
+    seen = [(edge.latency.n, edge.latency.mean_ms) for edge in into if edge.latency.mean_ms is not None]
+    n = sum(count for count, _ in seen)
+    if n == 0:
+        return None, 0
+    waited_ms = sum(edge.latency.n * (edge.latency.mean_ms or 0.0) for edge in calls) / n
+    whole_ms = sum(count * mean_ms for count, mean_ms in seen) / n
+    return max(0.0, whole_ms - waited_ms), n
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number that is watched, and how many requests it rests on."""
+
+    metric: str
+    subject: str
+    value: float
+    n: int
+    by_load: bool = False
+    """Whether what is usual depends on how much comes in."""
+
+
+LATENCY, ERRORS, OWN_ERRORS = "latency_p95_ms", "error_percent", "own_error_percent"
+BUSY, OWN_LATENCY = "busy_per_request_ms", "own_latency_ms"
+
+
+def measures(observation: Observation, owns: Iterable[Own]) -> Iterator[Measure]:
+    """All numbers that baselines are kept of: of services what callers saw, of workloads their own."""
+    window_s = observation.window_s
+    for service in observation.services:
+        latency = service.latency
+        if latency.p95_is_trusted and latency.p95_ms is not None:
+            yield Measure(LATENCY, service.service, latency.p95_ms, latency.n, by_load=True)
+        if service.error_percent is not None:
+            n = round(service.requests_per_s * window_s)
+            yield Measure(ERRORS, service.service, service.error_percent, n)
+    for own in owns:
+        if own.error_percent is not None:
+            yield Measure(OWN_ERRORS, own.workload, own.error_percent, own.requests)
+        if own.busy_ms is not None and own.busy_n >= MIN_REQUESTS:
+            yield Measure(BUSY, own.workload, own.busy_ms, own.busy_n)
+        if own.latency_ms is not None and own.latency_n >= MIN_REQUESTS:
+            yield Measure(OWN_LATENCY, own.workload, own.latency_ms, own.latency_n, by_load=True)
+
+
+MIN_REQUESTS = 10
+"""Fewer say nothing about a mean."""

@@ -53,6 +53,10 @@ class Store(Protocol):
         """Take a run away with all its files."""
         ...
 
+    def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
+        """Store a whole run at once; raises `FileExistsError` where there is one of that id."""
+        ...
+
     def crc(self, run: str, name: str) -> int:
         """The CRC-32 of a file's bytes; raises `FileNotFoundError`."""
         ...

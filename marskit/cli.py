@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from marskit import exits
 from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
 from marskit.domain.records import Mode
-from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError
+from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -198,7 +198,11 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
 
 def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
     to.add_argument(
-        "--runs", type=Path, metavar="FOLDER", default=default, help="where cycles are stored (default: runs)"
+        "--runs",
+        type=runs_place,
+        metavar="FOLDER|URL",
+        default=default,
+        help="where cycles are stored, such as s3://bucket/runs (default: runs)",
     )
 
 

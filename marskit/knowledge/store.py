@@ -81,7 +81,10 @@ def open_store(root: str | Path) -> Store:
         KnowledgeError: It is a URL of a kind that is not known, or what it needs is not installed.
     """
     from marskit.knowledge.files import LocalStore
+    from marskit.knowledge.objects import ObjectStore
 
+    if isinstance(root, str) and "://" in root:
+        return ObjectStore(root)
     return LocalStore(Path(root))
 
 

@@ -1,7 +1,7 @@
 """Runs in an object store, such as S3: what `obstore` can reach. Needs the extra `objectstore`.
 
-An object is there whole or not at all, and put under its last name at once. Credentials and endpoint come from
-the environment, as for any tool of the store: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and so on.
+An object is there whole or not at all, and put under its last name at once. Credentials and endpoint come
+from the environment, as for any tool of the store: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and so on.
 """
 
 import errno
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _WRITING = "_writing"
 _AGAIN_S = 600.0
 _LIVE_FOR = timedelta(seconds=3 * _AGAIN_S)
-"""A writer says every ten minutes that it lives; half an hour after it was killed, nobody takes it for live."""
+"""A writer says every ten minutes that it lives; half an hour after it was killed, it is not live."""
 
 
 class ObjectStore:

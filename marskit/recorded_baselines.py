@@ -17,7 +17,7 @@ MOST_RUNS = 5
 """The newest runs are asked; what is usual changes with the machine and the manifests."""
 
 
-def recorded_baselines(root: Path, mesh: str, scenario: str, topology: Topology) -> Baselines | None:
+def recorded_baselines(root: Path | str, mesh: str, scenario: str, topology: Topology) -> Baselines | None:
     """The baselines of the newest runs with the same mesh, scenario and graph; None without any.
 
     What cannot be read is left out: `marskit runs` says what that is.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from marskit import exits
+from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
 from marskit.domain.records import Mode
-from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError
+from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -123,8 +124,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    runs = commands.add_parser("runs", help="list the runs that were recorded")
-    runs.set_defaults(run=_list_runs)
+    runs = commands.add_parser("runs", help="list the runs that were recorded, check them, or prune them")
+    add_runs_options(runs)
     _add_runs(runs)
     report = commands.add_parser("report", help="tell the story of a run")
     report.set_defaults(run=_report)
@@ -188,11 +189,21 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--card", type=Path, metavar="FILE", default=argparse.SUPPRESS)
     commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
     commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
+    export = commands.add_parser("export", help="write a run into one file, to hand to others")
+    add_export_options(export)
+    importing = commands.add_parser("import", help="take in a run that was exported")
+    add_import_options(importing)
+    for command in (export, importing):
+        _add_runs(command)
 
 
 def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
     to.add_argument(
-        "--runs", type=Path, metavar="FOLDER", default=default, help="where cycles are stored (default: runs)"
+        "--runs",
+        type=runs_place,
+        metavar="FOLDER|URL",
+        default=default,
+        help="where cycles are stored, such as s3://bucket/runs (default: runs)",
     )
 
 
@@ -338,13 +349,6 @@ def _training_arguments(settings: Settings) -> tuple[str, ...]:
     mesh = {"--mapping": settings.mapping, "--card": settings.card}
     given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
     return ("--manifests", *map(str, settings.manifests), *given)
-
-
-def _list_runs(parsed: argparse.Namespace) -> int:
-    from marskit.offline import print_runs
-
-    print_runs(parsed.runs)
-    return 0
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -183,6 +183,7 @@ class Controller:
             goals=parameters.goals,
             scenario=self._load.scenario,
             scenarios=self._load.scenarios,
+            parent=parameters.parent,
         )
 
     def _report(self, event: MeshEvent) -> None:

@@ -24,6 +24,17 @@ class ScenarioInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The run that a branch left, and where."""
+
+    run: str
+    cycle: int
+    """The first of its cycles that the branch decided anew."""
+    at_s: float
+    """When that began, on the clock that both share."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run began; the mesh is not up yet."""
 
@@ -43,6 +54,8 @@ class RunStarted:
     scenario: ScenarioInfo
     scenarios: tuple[str, ...]
     """All scenarios that may be chosen."""
+    parent: Parent | None = None
+    """None unless the run is a branch."""
 
 
 @dataclass(frozen=True, slots=True)

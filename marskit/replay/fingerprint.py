@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+from marskit.domain.events import Event
 from marskit.domain.state import CycleInProgress, State
 
 SHORT = 8
@@ -30,9 +31,10 @@ class Fingerprints:
         """The state's hash, 32 hexadecimal digits."""
         return self._digest(state).hex()
 
-    def learn(self, value: object) -> None:
-        """Hash a part before it is needed."""
-        self._digest(value)
+    def learn(self, event: Event) -> None:
+        """Hash what an event brings before a state that holds it has to be hashed at once."""
+        for part in _parts(event):
+            self._digest(part)
 
     def _digest(self, value: object) -> bytes:
         if isinstance(value, tuple):

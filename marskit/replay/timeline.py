@@ -61,10 +61,15 @@ class Timeline:
     """
 
     def __init__(
-        self, events: Sequence[Event], progress: Callable[[int, int], None] = lambda done, of: None
+        self,
+        events: Sequence[Event],
+        progress: Callable[[int, int], None] = lambda done, of: None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         """Fold all events once, and tell `progress` how many are done of how many."""
         self.events = tuple(events)
+        self.notes = notes
+        """What is missing of the recording, one sentence each."""
         self.times_s = array("d", [0.0])
         """The latest time told by then, of every step."""
         self.violated: list[tuple[float, float]] = []
@@ -80,11 +85,10 @@ class Timeline:
         for step, event in enumerate(self.events, 1):
             state = apply(state, event)
             self._note(step, event, state)
+            self._fingerprints.learn(event)
             if isinstance(event, CycleCompleted) or step - self._kept_at[-1] >= FAR:
                 self._kept_at.append(step)
                 self._kept.append(state)
-                # Hashed now, so that no jump has to hash all that led there.
-                self._fingerprints.of(state)
             if step % _TOLD_EVERY == 0:
                 progress(step, len(self.events))
         if self._violated_since_s is not None:

@@ -1,6 +1,7 @@
 """The only place that chooses adapters and puts a run together."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
+from marskit.domain.events import Parent
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.store import new_run
 from marskit.load.port import Load
@@ -20,6 +22,7 @@ from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
+from marskit.planning import Planner
 from marskit.processes import scratch_path
 from marskit.recorded_baselines import recorded_baselines
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
@@ -33,6 +36,18 @@ if TYPE_CHECKING:
 ENGINE_ERROR_PERCENT = 5.0
 """By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
 points; `python -m benchmarks.twin` measures 2.5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What is different where a run begins in the midst of another one."""
+
+    parent: Parent
+    load_begun_s: float
+    """When the load's curve began, on the clock."""
+    make_planner: Callable[[str], Planner] | None = None
+    """None is by the registry."""
+    shield: Shield | None = None
 
 
 async def build(settings: Settings) -> Controller:
@@ -50,6 +65,20 @@ async def build(settings: Settings) -> Controller:
     scenario = load_scenario(settings.scenario)
     choose = _twin if settings.mesh == "twin" else _envoy
     mesh, load = choose(settings, config, scenario, clock)
+    return put_together(settings, config, scenario, mesh, load, clock)
+
+
+def put_together(
+    settings: Settings,
+    config: MeshConfig,
+    scenario: Scenario,
+    mesh: Mesh,
+    load: Load,
+    clock: Clock,
+    branch: Branch | None = None,
+) -> Controller:
+    """The controller around a mesh and its load; errors as of `build`."""
+    begun_s = branch.load_begun_s if branch else 0.0
     period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
     context = PlannerContext(
         topology=mesh.topology,
@@ -57,9 +86,11 @@ async def build(settings: Settings) -> Controller:
         period_s=period_s,
         speed=scenario.speed,
         model=lambda: _model(settings, config),
-        rate_at=lambda at_s: scenario.rate_at(at_s * scenario.speed),
+        rate_at=lambda at_s: scenario.rate_at((at_s - begun_s) * scenario.speed),
     )
-    planner = partial(make_planner, context=context)
+    planner = (
+        branch.make_planner if branch and branch.make_planner else partial(make_planner, context=context)
+    )
     planner(settings.planner)
     parameters = Parameters(
         run=new_run(settings.runs),
@@ -74,6 +105,7 @@ async def build(settings: Settings) -> Controller:
         window_s=2 * period_s,
         guard=settings.guard,
         busy_ms=_busy_ms(settings, config),
+        parent=branch.parent if branch else None,
     )
     preview = TwinPreview(
         lambda: _twin_and_errors(settings, config), context.goals, period_s=period_s, speed=scenario.speed
@@ -84,7 +116,7 @@ async def build(settings: Settings) -> Controller:
         load,
         knowledge,
         parameters,
-        shield=Shield(ShieldLimits()),
+        shield=branch.shield if branch and branch.shield else Shield(ShieldLimits()),
         clock=clock,
         preview=preview if settings.preview else None,
         baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
@@ -129,7 +161,7 @@ def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clo
         config,
         clock=clock,
         engine=partial(engine, arrivals=load, seed=settings.seed),
-        card=_card(settings, config),
+        card=twin_card(settings, config),
         answered=load.answered,
     )
     return mesh, load
@@ -138,7 +170,7 @@ def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clo
 def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
     from marskit.mesh.simulator.compile import twin_model
 
-    return twin_model(config, _card(settings, config))
+    return twin_model(config, twin_card(settings, config))
 
 
 def _busy_ms(settings: Settings, config: MeshConfig) -> tuple[tuple[str, float], ...]:
@@ -159,7 +191,7 @@ def _twin_and_errors(
     """The mesh as the twin sees it, and how far its p95 is off, in percent and by service."""
     from marskit.mesh.simulator.compile import twin_model
 
-    card = _card(settings, config)
+    card = twin_card(settings, config)
     model = twin_model(config, card)
     errors: dict[str, float | None] = (
         {held.service: held.p95_error_percent for held in card.held_out} if card else {}
@@ -170,7 +202,7 @@ def _twin_and_errors(
     return model, errors
 
 
-def _card(settings: Settings, config: MeshConfig) -> "Card | None":
+def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":
     """The card that was asked for, or the one that comes along for the demo."""
     from marskit.mesh.simulator.card_file import read_card, shipped_card
     from marskit.mesh.simulator.compile import twin_model

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from marskit import exits
+from marskit import exits, replaying
 from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
 from marskit.domain.records import Mode
 from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
@@ -136,6 +136,10 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     report.set_defaults(run=_report)
     report.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
     _add_runs(report)
+    replay = commands.add_parser("replay", help="go about in a recorded run, and branch it in the twin")
+    replay.set_defaults(run=replaying.replay)
+    replaying.add_arguments(replay)
+    _add_runs(replay)
     check = commands.add_parser("check", help="check manifests and scenario without starting anything")
     check.set_defaults(run=_check)
     check.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="default: the demo's manifests")
@@ -188,7 +192,7 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--settings", type=Path, metavar="FILE", help="changes to the shipped settings, TOML")
     train.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="of everything random")
     train.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="progress as NDJSON")
-    for command in (compare, train):
+    for command in (compare, train, replay):
         _add_mapping(command)
         command.add_argument("--manifests", type=Path, nargs="+", metavar="PATH", default=argparse.SUPPRESS)
         command.add_argument("--card", type=Path, metavar="FILE", default=argparse.SUPPRESS)

@@ -17,14 +17,15 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The event loop's own clock, counted from construction; virtual when the loop's time is."""
+    """The event loop's own clock, counted from where a run begins; virtual when the loop's time is."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float = 0.0) -> None:
+        """Say `now_s` now."""
         self._loop = asyncio.get_running_loop()
-        self._start_s = self._loop.time()
+        self._start_s = self._loop.time() - now_s
 
     def now(self) -> float:
-        """Seconds since construction."""
+        """Seconds since the run began."""
         return self._loop.time() - self._start_s
 
     async def sleep(self, seconds: float) -> None:

@@ -52,6 +52,7 @@ def run_line(run: RunStarted) -> Text:
         (run.run, "bold"),
         f": {run.scenario.name} ({run.scenario.title}) on the {run.mesh} mesh, planner {run.planner}, "
         f"mode {run.mode}, seed {run.seed}, a cycle every {run.period_s:g} s",
+        f", branched from run {run.parent.run} at cycle {run.parent.cycle}" if run.parent else "",
     )
 
 

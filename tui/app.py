@@ -21,7 +21,7 @@ from marskit.domain.state import State
 from marskit.domain.training import Stage
 from marskit.signals import ending_signals
 from tui.intents import Choice, Option, Refusal, meaning
-from tui.keys import KEYS, Intent
+from tui.keys import KEYS, Intent, Key, bindings
 from tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
 from tui.palette import NIGHT, THEMES
 from tui.screens.live import LiveScreen
@@ -73,9 +73,12 @@ class MarskitApp(App[int]):
     TITLE = "marskit"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(key.keys, key.action, key.help, key_display=key.shown, show=False) for key in KEYS),
+        *bindings(KEYS),
         Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
     ]
+    keys: ClassVar[tuple[Key, ...]] = KEYS
+    """What the footer, the help and the command palette tell of."""
+    frame_s: ClassVar[float] = FRAME_S
 
     def __init__(
         self,
@@ -93,7 +96,7 @@ class MarskitApp(App[int]):
         self._runtime = runtime
         self._signals = signals
         self._begin = begin
-        self.live = LiveScreen(runtime.state)
+        self.live = self.make_live(runtime.state)
         self._state = runtime.state
         self._drawn_at_s = 0.0
         self._due: Timer | None = None
@@ -103,6 +106,10 @@ class MarskitApp(App[int]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = NIGHT.name
+
+    def make_live(self, state: State) -> LiveScreen:
+        """The screen that shows the run."""
+        return LiveScreen(state, self.keys)
 
     def get_default_screen(self) -> LiveScreen:
         """The live screen is all there is until something opens over it."""
@@ -135,7 +142,7 @@ class MarskitApp(App[int]):
         if _refused(message.state):
             self.exit(exits.INPUT)
         elif self._due is None:
-            wait_s = self._drawn_at_s + FRAME_S - time.monotonic()
+            wait_s = self._drawn_at_s + self.frame_s - time.monotonic()
             if wait_s <= 0:
                 self._draw()
             else:
@@ -205,7 +212,7 @@ class MarskitApp(App[int]):
         """Explain the screen."""
         from tui.screens.opened import help_screen
 
-        self.push_screen(help_screen(self._state))
+        self.push_screen(help_screen(self._state, self.keys))
 
     def action_train(self) -> None:
         """Open the training pane."""

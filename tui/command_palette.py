@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
-from tui.keys import KEYS
-
 if TYPE_CHECKING:
     from tui.app import MarskitApp
 
@@ -30,7 +28,7 @@ class MarskitCommands(Provider):
 
     def _all(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
         app = cast("MarskitApp", self.app)
-        for key in KEYS:
+        for key in app.keys:
             if key.action != "command_palette":
                 yield key.help, f"key {key.shown}", partial(app.run_action, key.action)
         for choice, option in app.choices():

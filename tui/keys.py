@@ -1,7 +1,10 @@
 """Every key, once: the bindings, the footer, the command palette and the help screen read this table."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from textual.binding import Binding
 
 
 class Intent(StrEnum):
@@ -31,6 +34,9 @@ class Intent(StrEnum):
 class Group(StrEnum):
     """What a key is about."""
 
+    JUMP = "jump"
+    BRANCH = "branch"
+    PLAY = "play"
     LOOP = "loop"
     LOAD = "load"
     CHAOS = "chaos"
@@ -50,6 +56,12 @@ class Key:
     """One word for the footer; keys without one stand before the next key's."""
     help: str
     group: Group
+
+
+def bindings(keys: Iterable[Key]) -> Iterator[Binding]:
+    """The keys as Textual wants them."""
+    for key in keys:
+        yield Binding(key.keys, key.action, key.help, key_display=key.shown, show=False)
 
 
 def _intent(keys: str, shown: str, intent: Intent, label: str, words: str, group: Group) -> Key:

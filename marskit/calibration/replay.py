@@ -25,6 +25,8 @@ from marskit.mesh.simulator.model import Call, Station, TwinModel, retry_rule
 
 MakeEngine = Callable[[TwinModel, Arrivals, int], Engine]
 """Makes an engine of a model, its arrivals and a seed."""
+Change = Action | Fault
+"""What is done to a mesh."""
 Window = tuple[float, float]
 """Beginning and end on the run's clock."""
 
@@ -35,7 +37,7 @@ class Course:
 
     run: str
     arrivals_s: tuple[float, ...]
-    changes: tuple[tuple[float, Action | Fault], ...]
+    changes: tuple[tuple[float, Change], ...]
     """Actions that were applied and faults, by time."""
     configuration: Configuration
     """As the run began."""
@@ -97,7 +99,7 @@ def _replay_once(
         while changes and changes[0][0] <= until_s:
             at_s, change = changes.pop(0)
             twin.advance(at_s)
-            _apply(twin, change, broken)
+            apply_change(twin, change, broken)
         twin.advance(until_s)
         edges, _ = twin.read()
         for edges_of, (begin_s, end_s) in zip(found, windows, strict=True):
@@ -133,7 +135,8 @@ def _on_route(model: TwinModel, route: tuple[str, int], change: Callable[[Call],
     return replace(model, calls=tuple(change(call) if call.route == route else call for call in model.calls))
 
 
-def _apply(twin: Engine, change: Action | Fault, broken: set[str]) -> None:
+def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
+    """Do to the twin what was done to the mesh; `broken` has the workloads with faults to be cleared."""
     match change:
         case Scale(workload, replicas):
             twin.scale(workload, replicas)
@@ -185,8 +188,8 @@ def _arrivals_s(run: StoredRun, begun_s: float) -> tuple[float, ...]:
     return tuple(begun_s + arrival.at_s for arrival in takewhile(lambda a: a.at_s < end_s, merged))
 
 
-def _changes(run: StoredRun) -> tuple[tuple[float, Action | Fault], ...]:
-    changes: list[tuple[float, Action | Fault]] = []
+def _changes(run: StoredRun) -> tuple[tuple[float, Change], ...]:
+    changes: list[tuple[float, Change]] = []
     for record in run.records:
         for incident in record.incidents:
             if isinstance(incident, FaultInjected):

@@ -79,8 +79,8 @@ class Commands:
                 self._approval.decide(Verdict(approved=False, reason=REJECTED))
             case commands.Undo(execution):
                 await self._undo(execution)
-            case commands.Act(action):
-                await self._act(action)
+            case commands.Act(action, origin):
+                await self._act(action, origin)
             case commands.Inject(fault):
                 await self._inject(fault)
             case commands.SetLoadFactor(factor):
@@ -128,7 +128,7 @@ class Commands:
         self._require_writable()
         self._require_success(await self._writer.undo(execution))
 
-    async def _act(self, action: Action) -> None:
+    async def _act(self, action: Action, origin: Origin) -> None:
         self._require_writable()
         # What holds a canary holds planners; a person may give it traffic again.
         view = replace(self._loop.view(), held=())
@@ -138,7 +138,7 @@ class Commands:
         for change in changes:
             self._notices.tell("shield", change.sentence, Severity.INFO)
         for action in allowed:
-            self._require_success(await self._writer.write(action, Origin.PERSON))
+            self._require_success(await self._writer.write(action, origin))
 
     def _require_success(self, execution: Execution) -> None:
         if execution.outcome is not Outcome.APPLIED:

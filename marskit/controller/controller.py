@@ -200,6 +200,7 @@ class Controller:
             scenario=self._load.scenario,
             scenarios=self._load.scenarios,
             busy_ms=parameters.busy_ms,
+            parent=parameters.parent,
         )
 
     def _report(self, event: MeshEvent) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from marskit.domain.events import Parent
 from marskit.domain.goals import Goals
 from marskit.domain.records import Mode
 from marskit.planning import Planner
@@ -28,6 +29,8 @@ class Parameters:
     """Real seconds from one reading of mesh and load to the next."""
     window_s: float = 5.0
     """How many real seconds one observation covers."""
+    parent: Parent | None = None
+    """The run that this one branches from."""
     guard: bool = True
     """Whether what turns out worse than predicted is taken back."""
     busy_ms: tuple[tuple[str, float], ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marskit.domain.actions import Action
 from marskit.domain.faults import Fault
-from marskit.domain.records import Mode
+from marskit.domain.records import Mode, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class Act:
     """Execute an action that a person chose; the shield applies."""
 
     action: Action
+    origin: Origin = Origin.PERSON
+    """Who chose it at first, where it is only repeated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,17 @@ class ScenarioInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The run that a branch left, and where."""
+
+    run: str
+    cycle: int
+    """The first of its cycles that the branch decided anew."""
+    at_s: float
+    """When that began, on the clock that both share."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run began; the mesh is not up yet."""
 
@@ -46,6 +57,8 @@ class RunStarted:
     """All scenarios that may be chosen."""
     busy_ms: tuple[tuple[str, float], ...] = ()
     """For how long a request keeps all workers of one replica busy, by workload, where that is known."""
+    parent: Parent | None = None
+    """None unless the run is a branch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,19 @@ class SimulatedLoad:
             raise LoadError("The load was stopped.")
         self._status = LoadStatus.RUNNING
         self._rates.read(self._clock.now(), self._requests, self._failures)
-        self._begin()
+        if self._crowd is None:
+            self._begin()
+
+    def resume(self, *, begun_s: float, factor: float, now_s: float) -> None:
+        """Be in the midst of the curve, which began at `begun_s`; nothing is due that was before `now_s`.
+
+        Times are seconds on the clock, which may not have come that far yet. `start` begins nothing then.
+        """
+        self._status = LoadStatus.RUNNING
+        self._factor = factor
+        self._begun_s = begun_s
+        self._crowd = _Crowd(self._scenario, self._seed)
+        self._crowd.become(self._users, now_s - begun_s)
 
     async def sample(self) -> LoadSample:
         """Read the load as it is now."""

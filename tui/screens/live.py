@@ -1,5 +1,7 @@
 """The live screen: every panel, each given its view of the newest state."""
 
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -17,6 +19,7 @@ from marskit.views.phases import phase_document, progress_document
 from marskit.views.series import SeriesView, series_view
 from marskit.views.summary import SummaryView, summary_view
 from marskit.views.topology import TopologyView, topology_view
+from tui.keys import KEYS, Key
 from tui.widgets.banner import Banner
 from tui.widgets.detail import Detail
 from tui.widgets.header import Header
@@ -36,7 +39,7 @@ class LiveScreen(Screen[None]):
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-normal"), (46, "-tall")]  # noqa: RUF012
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, keys: Sequence[Key] = KEYS) -> None:
         super().__init__()
         self.state = State()
         self._first = state
@@ -48,7 +51,7 @@ class LiveScreen(Screen[None]):
         self.log_panel = Log((), id="log")
         self.series = Series(SeriesView(), id="series")
         self.load = Load(LoadView(), id="load")
-        self.key_bar = KeyBar(KeyBarView(), id="keys")
+        self.key_bar = KeyBar(KeyBarView(), keys, id="keys")
         self._stopping = ""
 
     def compose(self) -> ComposeResult:
@@ -77,20 +80,27 @@ class LiveScreen(Screen[None]):
         self._follow(self.state, state)
         self.state = state
         self.header.show(summary_view(state))
-        self.banner.show(
-            AlertView(self._stopping, alert_view(state).tone) if self._stopping else alert_view(state)
-        )
+        alert = self.alert(state)
+        self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
         self.topology.show(topology_view(state))
         if self.topology.selected is None and self.topology.view.layers[1:]:
             self.topology.selected = self.topology.view.layers[1][0].name
         self.rail.show(loop_view(state))
         self.log_panel.show(log_rows(state))
         self.load.show(load_view(state))
-        waits = state.cycle is not None and state.cycle.awaiting_approval
-        self.key_bar.show(KeyBarView(state.running, waits, self.has_class("-short")))
+        self.key_bar.show(self.key_view(state))
         self._show_detail()
         self._show_series()
         self._titles()
+
+    def alert(self, state: State) -> AlertView:
+        """What the banner says."""
+        return alert_view(state)
+
+    def key_view(self, state: State) -> KeyBarView:
+        """What the footer depends on."""
+        waits = state.cycle is not None and state.cycle.awaiting_approval
+        return KeyBarView(state.running, waits, self.has_class("-short"))
 
     def say_stopping(self, sentence: str) -> None:
         """Tell that the mesh is being stopped."""

@@ -1,10 +1,13 @@
 """What Enter and the help key open, each as a document over the screen."""
 
+from collections.abc import Sequence
+
 from marskit.domain.state import State
 from marskit.views.actions import log_document
 from marskit.views.nodes import node_document
 from marskit.views.phases import phase_document
 from tui.help import help_document
+from tui.keys import Key
 from tui.screens.document import DocumentScreen
 from tui.screens.live import LiveScreen
 
@@ -19,6 +22,6 @@ def opened(live: LiveScreen) -> DocumentScreen:
     return DocumentScreen(phase.capitalize(), lambda state: phase_document(state, phase), live.state)
 
 
-def help_screen(state: State) -> DocumentScreen:
+def help_screen(state: State, keys: Sequence[Key]) -> DocumentScreen:
     """The help."""
-    return DocumentScreen("marskit", lambda _: help_document(), state)
+    return DocumentScreen("marskit", lambda _: help_document(keys), state)

@@ -7,7 +7,7 @@ from textual import events
 from textual.geometry import Size
 
 from tui.drawing.rows import Row
-from tui.keys import KEYS, Group, Key
+from tui.keys import Group, Key
 from tui.widgets.canvas import Canvas
 
 _STEPS = ("step_phase", "step_cycle")
@@ -26,8 +26,9 @@ class KeyBarView:
 class KeyBar(Canvas[KeyBarView]):
     """Groups of keys, never broken across rows."""
 
-    def __init__(self, view: KeyBarView, *, id: str | None = None) -> None:
+    def __init__(self, view: KeyBarView, keys: Sequence[Key], *, id: str | None = None) -> None:
         super().__init__(view, id=id)
+        self._keys = keys
         self._spots: list[tuple[int, int, int, Key]] = []
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -50,7 +51,9 @@ class KeyBar(Canvas[KeyBarView]):
         spots: list[tuple[int, int, int, Key]] = []
         x = 0
         for group in Group:
-            keys = [key for key in KEYS if key.group is group and self._worth(key)]
+            keys = [key for key in self._keys if key.group is group and self._worth(key)]
+            if not keys:
+                continue
             labels = [f" {label}" if (label := self._label(key)) else "" for key in keys]
             wide = sum(len(key.shown) + len(label) + 1 for key, label in zip(keys, labels, strict=True)) - 1
             if rows[-1] and x + 3 + wide > width:
@@ -81,7 +84,7 @@ class KeyBar(Canvas[KeyBarView]):
         return key.label != "view" or self.view.small
 
     def _label(self, key: Key) -> str:
-        return "pause" if key.label == "run" and self.view.running else key.label
+        return "pause" if key.label in ("run", "play") and self.view.running else key.label
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""

@@ -11,10 +11,13 @@ from tui.widgets.canvas import Canvas
 class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
     """As many rows as fit; Enter opens them all."""
 
+    hint: Row = ((": ", "dim"), ("k", "key"), (" kills a replica.", "dim"))
+    """What stands behind `Nothing was done yet`."""
+
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """Each row wrapped under itself."""
         if not self.view:
-            return [(("Nothing was done yet: ", "dim"), ("k", "key"), (" kills a replica.", "dim"))]
+            return [(("Nothing was done yet", "dim"), *self.hint)]
         lines: list[Row] = []
         for row in self.view:
             if len(lines) >= height:

@@ -1,0 +1,142 @@
+"""The controller of a branch, or of its control, at the moment where the recording is left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from marskit.bootstrap import Branch, put_together, twin_card
+from marskit.branching.past import Past
+from marskit.branching.twin import MakeEngine, configured, warm_twin
+from marskit.clock import Clock, LoopClock
+from marskit.controller.controller import Controller
+from marskit.domain.actions import Action
+from marskit.domain.events import Parent
+from marskit.domain.records import Candidate, Diagnosis, Execution, Plan, ShieldChange
+from marskit.load.info import scenario_info
+from marskit.load.scenario import Scenario, ScenarioError, load_scenario
+from marskit.load.simulated import SimulatedLoad
+from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mesh.manifests.graph import goals, topology
+from marskit.mesh.manifests.load import load_mesh
+from marskit.planning import PlanningView
+from marskit.replay.branched import AS_RECORDED, ReplayError
+from marskit.settings import Settings
+
+if TYPE_CHECKING:
+    from marskit.mesh.manifests.model import MeshConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A controller that is ready to run, and its clock."""
+
+    controller: Controller
+    clock: Clock
+
+
+async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
+    """The twin at the beginning of the recorded cycle; whoever runs it lets the loop turn from then on.
+
+    Args:
+        past: Where the recording is left.
+        planner: Who decides from there on, or `AS_RECORDED`, whose recorded actions others must do.
+        settings: The manifests, the card, the engine and the folder of the runs; all else is the recording's.
+
+    Raises:
+        ReplayError: Manifests or scenario are not those of the recorded run.
+        ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
+        UnknownPlanner: There is no planner of that name.
+        ValueError: The planner cannot plan for this mesh.
+        KnowledgeError: Nothing can be written to the folder for runs.
+    """
+    started, is_control = past.started, planner == AS_RECORDED
+    settings = replace(
+        settings,
+        mesh="twin",
+        scenario=past.scenario,
+        planner=planner,
+        seed=started.seed,
+        period_s=started.period_s,
+        preview=settings.preview and not is_control,
+        guard=settings.guard and not is_control,
+    )
+    clock = LoopClock(max(past.warm_s, past.at_s - 2.0 * started.period_s))
+    config = _config(past, settings)
+    scenario = recorded_scenario(past)
+    load = SimulatedLoad(scenario, seed=started.seed, clock=clock)
+    load.resume(begun_s=past.load_begun_s, factor=past.load_factor, now_s=past.warm_s)
+    mesh = warm_twin(past, config, twin_card(settings, config), load, _engine(settings), clock)
+    branch = Branch(
+        Parent(started.run, past.cycle, past.at_s),
+        past.load_begun_s,
+        make_planner=(lambda name: AsRecorded()) if is_control else None,
+        shield=Unshielded(ShieldLimits()) if is_control else None,
+    )
+    return Built(put_together(settings, config, scenario, mesh, load, clock, branch), clock)
+
+
+def recorded_scenario(past: Past) -> Scenario:
+    """The scenario that was in force as the recording is left.
+
+    Raises:
+        ReplayError: It cannot be found, or is another one by now.
+    """
+    info = past.state.started.scenario if past.state.started else past.started.scenario
+    try:
+        scenario = load_scenario(past.scenario)
+    except ScenarioError as error:
+        raise ReplayError(
+            f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} is none of the "
+            "shipped ones, so its arrivals are not known."
+        ) from error
+    if scenario_info(scenario) != info:
+        raise ReplayError(
+            f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} has changed since, "
+            "so its arrivals are not known."
+        )
+    return scenario
+
+
+class AsRecorded:
+    """Plans nothing: what was recorded is done by whoever runs the control."""
+
+    name = AS_RECORDED
+    summary = "Leaves it to the recording what is done."
+
+    def reset(self, seed: int) -> None:
+        """Nothing to forget."""
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """A plan without an action."""
+        reason = "What was recorded is done at its recorded time."
+        return Plan(self.name, (Candidate((), reason),), (), reason)
+
+
+class Unshielded(Shield):
+    """Lets everything through: what was recorded has passed a shield before."""
+
+    def check(
+        self, proposed: Sequence[Action], view: PlanningView, executions: Sequence[Execution]
+    ) -> tuple[tuple[Action, ...], tuple[ShieldChange, ...]]:
+        """All of it."""
+        return tuple(proposed), ()
+
+
+def _config(past: Past, settings: Settings) -> "MeshConfig":
+    config = load_mesh(settings.manifests, mapping=settings.mapping)
+    if topology(config) != past.started.topology or goals(config) != past.started.goals:
+        raise ReplayError(
+            f"The manifests are not those of run {past.started.run}; --manifests and --mapping name others."
+        )
+    wanted = past.state.configuration
+    return configured(config, wanted) if wanted is not None else config
+
+
+def _engine(settings: Settings) -> MakeEngine:
+    if settings.engine == "fast":
+        from marskit.mesh.simulator.fast import FastTwin
+
+        return lambda model, arrivals, seed: FastTwin(model, arrivals, seed=seed)
+    from marskit.mesh.simulator.requests import RequestTwin
+
+    return lambda model, arrivals, seed: RequestTwin(model, arrivals, seed=seed)

@@ -1,0 +1,234 @@
+"""Runs a branch and its control to the end of the recording, and holds all three against each other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from marskit.branching.build import Built, build_branch
+from marskit.branching.past import Due, Past
+from marskit.domain.actions import SetOutlierDetection
+from marskit.domain.commands import Act, Command, CommandError, Inject, Run
+from marskit.domain.events import CycleCompleted, Event, Executed, MeshReady, RunEnded, RunStarted
+from marskit.domain.records import Cycle, Outcome
+from marskit.domain.state import State
+from marskit.knowledge.port import Incident
+from marskit.knowledge.record import Record, Recorder, figures
+from marskit.mapek.utility import entry_services
+from marskit.replay.branched import AS_RECORDED, Branched, Headline, Moment, ReplayError, Side
+from marskit.replay.timeline import Timeline
+from marskit.settings import Settings
+from marskit.views.text import plural
+from marskit.virtual_time import VirtualLoop
+
+_EPSILON = 1e-6
+
+Progress = Callable[[str, int, int], None]
+"""Told which planner decides, how many of its cycles are done, and how many there will be."""
+
+
+def branch(
+    timeline: Timeline,
+    past: Past,
+    planner: str,
+    settings: Settings,
+    *,
+    cycles: int | None = None,
+    progress: Progress = lambda planner, done, of: None,
+) -> Branched:
+    """Let the planner decide from there on, and do once more what was recorded; both are stored as runs.
+
+    Args:
+        timeline: The recorded run.
+        past: Where it is left.
+        planner: Who decides instead.
+        settings: As of `build_branch`.
+        cycles: How many; None goes as far as the recording does.
+        progress: See there.
+
+    Raises:
+        ReplayError: The branch cannot be run; other errors are those of `build_branch`.
+    """
+    there = 1 + int((past.last_s - past.at_s) / past.started.period_s + _EPSILON)
+    count = there if cycles is None else min(cycles, there)
+
+    def run(name: str, due: Sequence[Due]) -> "_Told":
+        told = _Told(lambda done: progress(name, done, count))
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(_run(past, name, settings, due, count, told))
+        if told.ended is not None and told.ended.reason:
+            raise ReplayError(f"The branch ended early: {told.ended.reason}")
+        return told
+
+    branched = run(planner, past.outside)
+    due = sorted((*past.outside, *past.actions), key=lambda each: each[0])
+    control = run(AS_RECORDED, due)
+    recorded = _Told()
+    for event in timeline.events:
+        recorded.note(event)
+    sides = recorded, control, branched
+    end_s = min(told.cycles[-1].started_at_s for told in sides)
+    if cycles is not None:
+        end_s = min(end_s, past.at_s + (cycles - 1) * past.started.period_s)
+    entry = _entry(past.started)
+    slo = past.started.goals.slo(entry) if entry else None
+    return Branched(
+        cycle=past.cycle,
+        at_s=past.at_s,
+        end_s=end_s,
+        service=entry or "",
+        slo_ms=slo.latency_ms if slo else None,
+        recorded=recorded.side(past, end_s, planner=past.state.planner),
+        control=control.side(past, end_s),
+        branch=branched.side(past, end_s),
+        notes=tuple(_notes(past, recorded, control)),
+    )
+
+
+async def _run(
+    past: Past, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Told"
+) -> None:
+    """Run one branch until that many cycles are done."""
+    built = await build_branch(past, planner, settings)
+    running = asyncio.ensure_future(built.controller.run())
+    ready = asyncio.Event()
+
+    def sink(event: Event) -> None:
+        told.note(event)
+        if isinstance(event, MeshReady | RunEnded):
+            ready.set()
+        if isinstance(event, CycleCompleted) and len(told.cycles) >= cycles:
+            # In virtual time, any other moment came too late.
+            running.cancel()
+
+    built.controller.bus.subscribe(sink)
+    driving = asyncio.ensure_future(_drive(built, past, due, ready, told))
+    try:
+        with suppress(asyncio.CancelledError):
+            await running
+    finally:
+        driving.cancel()
+        await asyncio.wait({driving})
+    if not driving.cancelled() and (error := driving.exception()) is not None:
+        raise error
+
+
+async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Event, told: "_Told") -> None:
+    """Let the loop turn as the recorded cycle began, and let come from outside what came."""
+    await ready.wait()
+    # One sample of the past is enough for the first reading to have a beginning.
+    await built.clock.sleep(past.at_s - built.clock.now())
+    controller = built.controller
+    for fault in past.state.faults:
+        await controller.handle(Inject(fault))
+    await controller.handle(Run())
+    async with asyncio.TaskGroup() as group:
+        for at_s, command in due:
+            await built.clock.sleep(max(0.0, at_s - built.clock.now()))
+            # Not waited for: new replicas take their time, and the next thing is due at its own.
+            group.create_task(_do(controller.handle, command, told))
+
+
+async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, told: "_Told") -> None:
+    try:
+        await handle(command)
+    except CommandError as error:
+        told.refused.append(str(error))
+
+
+class _Told:
+    """What is kept of one side."""
+
+    def __init__(self, progress: Callable[[int], None] = lambda done: None) -> None:
+        self.started: RunStarted | None = None
+        self.cycles: list[Cycle] = []
+        self.ended: RunEnded | None = None
+        self.refused: list[str] = []
+        """Recorded actions and faults that the twin did not take."""
+        self._records: list[Record] = []
+        self._recorder: Recorder | None = None
+        self._incidents: list[Incident] = []
+        self._applied: dict[int, float] = {}
+        self._progress = progress
+
+    def note(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, Incident):
+            self._incidents.append(event)
+        match event:
+            case RunStarted():
+                self.started, self._recorder = event, Recorder(event)
+            case RunEnded():
+                self.ended = event
+            case Executed(execution, _) if execution.outcome is Outcome.APPLIED:
+                self._applied[execution.id] = execution.at_s
+            case CycleCompleted(cycle) if self._recorder is not None:
+                self._records.append(self._recorder.record(cycle, tuple(self._incidents)))
+                self._incidents.clear()
+                self.cycles.append(cycle)
+                self._progress(len(self.cycles))
+            case _:
+                pass
+
+    def side(self, past: Past, end_s: float, planner: str | None = None) -> Side:
+        """This side from the beginning of the recorded cycle until `end_s`."""
+        assert self.started is not None
+        half_s = past.started.period_s / 2
+        mine = [r for r in self._records if past.at_s - _EPSILON <= r.cycle.started_at_s <= end_s + half_s]
+        # The first cycle looks back at what was before the branch: only what it did counts.
+        counted = figures((replace(mine[0], covers_s=0.0), *mine[1:]))
+        entry = _entry(self.started)
+        actions_s = sorted(at_s for at_s in self._applied.values() if past.at_s <= at_s < end_s - _EPSILON)
+        return Side(
+            run=self.started.run,
+            mesh=self.started.mesh,
+            planner=planner or self.started.planner,
+            moments=tuple(_moment(record, entry) for record in mine),
+            actions_s=tuple(actions_s),
+            headline=Headline(
+                violation_minutes=counted.violation_minutes,
+                replica_minutes=counted.replica_minutes,
+                failed_requests=counted.failed_requests,
+                actions=len(actions_s),
+            ),
+        )
+
+
+def _moment(record: Record, entry: str | None) -> Moment:
+    seen = record.cycle.observation
+    return Moment(
+        at_s=record.cycle.started_at_s,
+        p95_ms=next((s.latency.p95_ms for s in seen.services if s.service == entry), None),
+        replicas_ready=record.replicas_ready,
+        violated=record.slo_met is False,
+    )
+
+
+def _entry(started: RunStarted) -> str | None:
+    return next(iter(entry_services(started.topology, started.goals)), None)
+
+
+def _notes(past: Past, recorded: _Told, control: _Told) -> Iterable[str]:
+    """Why the sides are not quite comparable."""
+    if past.by_persons:
+        yield f"{plural(past.by_persons, 'action')} by hand after that moment are left out of the branch."
+    if any(isinstance(c, Act) and isinstance(c.action, SetOutlierDetection) for _, c in past.actions):
+        yield "The twin does not simulate outlier detection."
+    now = _ready(past.state)
+    for workload, there in _ready_of(control.cycles[0]).items():
+        if now.get(workload, there) != there:
+            yield f"At that moment {now[workload]} replicas of {workload} were ready, in the twin {there}."
+    unknown = sum(e.outcome is Outcome.UNKNOWN for c in recorded.cycles for e in c.executions)
+    if unknown:
+        yield f"{plural(unknown, 'action')} whose outcome is not known are left out of the twin."
+    if control.refused:
+        yield f"The twin refused what was recorded: {control.refused[0]}"
+
+
+def _ready(state: State) -> dict[str, int]:
+    seen = state.observation
+    return {w.workload: w.replicas_ready for w in seen.workloads} if seen else {}
+
+
+def _ready_of(cycle: Cycle) -> dict[str, int]:
+    return {w.workload: w.replicas_ready for w in cycle.observation.workloads}

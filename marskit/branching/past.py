@@ -1,0 +1,147 @@
+"""What a recording says of one of its cycles: what to begin with, and what is going to come from outside."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeGuard
+
+from marskit.calibration.replay import Change
+from marskit.domain.commands import Act, Command, Inject, SetLoadFactor, SetScenario
+from marskit.domain.events import Event, Executed, FaultInjected, Observed, RunStarted, ScenarioChanged
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.records import Origin, Outcome
+from marskit.domain.state import State
+from marskit.replay.branched import ReplayError
+from marskit.replay.timeline import Timeline
+
+WARM_UP_S = 60.0
+"""How long before the branch the twin begins: by then all replicas are up and all queues have filled."""
+_SAME_FACTOR = 1e-6
+
+Due = tuple[float, Command]
+"""A command and when it is due on the run's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A cycle of a recorded run, and the run around it."""
+
+    started: RunStarted
+    cycle: int
+    at_s: float
+    """When the cycle began."""
+    last_s: float
+    """When the last cycle of the recording began."""
+    state: State
+    """As the cycle began."""
+    warm_s: float
+    """When the twin begins, to be warm by then."""
+    warm_state: State
+    """As it was then."""
+    changes: tuple[tuple[float, Change], ...]
+    """What was done to the mesh from then until the cycle began."""
+    scenario: str
+    load_begun_s: float
+    """When the curve of that scenario began."""
+    load_factor: float
+    outside: tuple[Due, ...]
+    """What came from outside after the cycle began: faults, and changes of the load."""
+    actions: tuple[Due, ...]
+    """What was done to the mesh after the cycle began, whoever did it."""
+    by_persons: int
+    """How many of those actions a person asked for."""
+
+
+def past(timeline: Timeline, cycle: int) -> Past:
+    """The run as it was when that cycle began.
+
+    Raises:
+        ReplayError: There is no such cycle, or the recording does not say which requests arrived.
+    """
+    started, step = timeline.started, timeline.begin_of(cycle)
+    if started is None or not timeline.cycles:
+        raise ReplayError("The recording has no cycle that could be branched from.")
+    if step is None:
+        first, last = timeline.cycles[0], timeline.cycles[-1]
+        raise ReplayError(f"There is no cycle {cycle} in run {started.run}; it has {first} to {last}.")
+    # The step with which the cycle began is its first event: the state before is that of the moment.
+    at_s, state = timeline.times_s[step], timeline.state_at(step - 1)
+    last_step = timeline.begin_of(timeline.cycles[-1])
+    assert last_step is not None
+    begun, factors = _load(timeline.events, started)
+    calm_s = max(since_s for since_s in (*(b[0] for b in begun), *(f[0] for f in factors)) if since_s <= at_s)
+    warm_step = max(timeline.step_at(max(calm_s, at_s - WARM_UP_S)), 1)
+    warm_s = max(0.0, calm_s, at_s - WARM_UP_S)
+    _, scenario, load_begun_s = [each for each in begun if each[0] <= at_s][-1]
+    done = [event.execution for event in timeline.events[step:] if _is_applied(event)]
+    return Past(
+        started=started,
+        cycle=cycle,
+        at_s=at_s,
+        last_s=timeline.times_s[last_step],
+        state=state,
+        warm_s=warm_s,
+        warm_state=timeline.state_at(warm_step),
+        changes=tuple(_changes(timeline.events[warm_step : step - 1])),
+        scenario=scenario,
+        load_begun_s=load_begun_s,
+        load_factor=[factor for since_s, factor in factors if since_s <= at_s][-1],
+        outside=tuple(
+            sorted(
+                (
+                    *((each.at_s, Inject(each.fault)) for each in _faults(timeline.events[step:])),
+                    *((since_s, SetScenario(name)) for since_s, name, _ in begun if since_s > at_s),
+                    *((since_s, SetLoadFactor(factor)) for since_s, factor in factors if since_s > at_s),
+                ),
+                key=lambda due: due[0],
+            )
+        ),
+        actions=tuple((each.at_s, Act(each.action, each.origin)) for each in done),
+        by_persons=sum(each.origin in (Origin.PERSON, Origin.UNDO) for each in done),
+    )
+
+
+def _load(
+    events: Iterable[Event], started: RunStarted
+) -> tuple[list[tuple[float, str, float]], list[tuple[float, float]]]:
+    """Since when which scenario, begun when, and since when which factor."""
+    parts: list[tuple[float, str, float, list[LoadSample]]] = [
+        (float("-inf"), started.scenario.name, started.scenario.speed, [])
+    ]
+    factors = [(float("-inf"), 1.0)]
+    for event in events:
+        match event:
+            case ScenarioChanged(at_s, info):
+                parts.append((at_s, info.name, info.speed, []))
+            case Observed(observation) if observation.load is not None:
+                load = observation.load
+                if load.status is LoadStatus.RUNNING:
+                    parts[-1][3].append(load)
+                    if abs(load.factor - factors[-1][1]) > _SAME_FACTOR:
+                        factors.append((load.at_s, load.factor))
+            case _:
+                pass
+    if not any(samples for *_, samples in parts):
+        raise ReplayError(f"Run {started.run} cannot be branched: no load ran in it.")
+    begun = [
+        (since_s, name, median(each.at_s - each.scenario_s / speed for each in samples))
+        for since_s, name, speed, samples in parts
+        if samples
+    ]
+    return [(float("-inf"), *begun[0][1:]), *begun[1:]], factors
+
+
+def _changes(events: Iterable[Event]) -> Iterator[tuple[float, Change]]:
+    for event in events:
+        if isinstance(event, FaultInjected):
+            yield event.at_s, event.fault
+        elif _is_applied(event):
+            yield event.execution.at_s, event.execution.action
+
+
+def _faults(events: Iterable[Event]) -> Iterator[FaultInjected]:
+    return (event for event in events if isinstance(event, FaultInjected))
+
+
+def _is_applied(event: Event) -> TypeGuard[Executed]:
+    return isinstance(event, Executed) and event.execution.outcome is Outcome.APPLIED

@@ -1,0 +1,87 @@
+"""A short hash of a whole state that any process, live or in replay, works out alike."""
+
+import json
+from dataclasses import fields
+from enum import Enum
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+from marskit.domain.events import Event
+from marskit.domain.state import CycleInProgress, State
+
+SHORT = 8
+"""How many of the letters a person is shown."""
+_BYTES = 16
+_SHALLOW = (State, CycleInProgress)
+"""Made anew by nearly every event out of parts that stay: only their parts are worth remembering."""
+
+
+class Fingerprints:
+    """Hashes states of one run; the parts that states share are hashed once.
+
+    A record's hash is that of its canonical JSON, a state's that of its parts' hashes, so that the next state
+    costs little more than what the event brought. All parts that were seen are kept.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[object, bytes]] = {}
+
+    def of(self, state: State) -> str:
+        """The state's hash, 32 hexadecimal digits."""
+        return self._digest(state).hex()
+
+    def learn(self, event: Event) -> None:
+        """Hash what an event brings before a state that holds it has to be hashed at once."""
+        for part in _parts(event):
+            self._digest(part)
+
+    def _digest(self, value: object) -> bytes:
+        if isinstance(value, tuple):
+            return blake2b(b"".join(map(self._digest, value)), digest_size=_BYTES).digest()
+        if isinstance(value, _SHALLOW):
+            return self._digest(_parts(value))
+        if value is None or isinstance(value, (str, int, float)):
+            return _hashed(value)
+        known = self._known.get(id(value))
+        if known is None:
+            # The value itself is kept as well, or another might come to have its id.
+            known = self._known[id(value)] = (value, _hashed(value))
+        return known[1]
+
+
+def state_hash(state: State) -> str:
+    """The hash of one state, 32 hexadecimal digits; `Fingerprints` is cheaper for many of one run."""
+    return Fingerprints().of(state)
+
+
+def _hashed(value: object) -> bytes:
+    text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=_BYTES).digest()
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has, with every record led by its class, and every number as a float.
+
+    A whole number where a float belongs is equal to that float, and must have its hash.
+    """
+    kind = type(value)
+    if kind is float or kind is int:
+        return float(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is tuple:
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return [kind.__name__, *map(_plain, _parts(value))]
+
+
+def _parts(record: object) -> tuple[object, ...]:
+    kind: Any = type(record)
+    return tuple(getattr(record, name) for name in _names(kind))
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

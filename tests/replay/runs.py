@@ -1,0 +1,67 @@
+"""Runs of the twin in virtual time, with what a recording must give back of them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from marskit.bootstrap import build
+from marskit.controller.controller import Controller
+from marskit.domain.commands import Command
+from marskit.domain.events import Event
+from marskit.domain.state import State, apply
+from marskit.headless import Ending, run_headless
+from marskit.settings import Settings
+from marskit.virtual_time import VirtualLoop
+
+
+@dataclass
+class Watched:
+    """The events of a run in their order and, after each of them, what `look` made of the live state."""
+
+    look: Callable[[State], str]
+    events: list[Event] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    def apply(self, state: State, event: Event) -> State:
+        """What the controller's bus calls for every event, and at no other time."""
+        state = apply(state, event)
+        self.events.append(event)
+        self.seen.append(self.look(state))
+        return state
+
+    def tell(self, event: Event) -> None:
+        """The story is not told."""
+
+
+def twin_run(
+    runs: Path,
+    *,
+    cycles: int,
+    look: Callable[[State], str] = lambda state: "",
+    script: Sequence[tuple[float, Command]] = (),
+    **settings: object,
+) -> Watched:
+    """Run so many cycles on the twin, giving the commands of the script when their time has come."""
+    watched = Watched(look)
+    given = replace(Settings(mesh="twin", runs=runs), **settings)  # type: ignore[arg-type] # as given
+    tasks: list[asyncio.Task[None]] = []
+
+    async def give(controller: Controller) -> None:
+        for at_s, command in script:
+            await asyncio.sleep(at_s - asyncio.get_running_loop().time())
+            await controller.handle(command)
+
+    async def factory() -> Controller:
+        controller = await build(given)
+        tasks.append(asyncio.ensure_future(give(controller)))
+        return controller
+
+    # Not a sink: those that come after one that publishes in turn hear of both in another order.
+    with patch("marskit.controller.bus.apply", watched.apply):
+        ending = run_headless(factory, watched, cycles=cycles, loop_factory=partial(VirtualLoop, None))
+    assert ending == Ending(0)
+    assert all(task.done() and not task.cancelled() and task.exception() is None for task in tasks)
+    return watched

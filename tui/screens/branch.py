@@ -1,0 +1,31 @@
+"""A branch beside the recording, over the replay."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from marskit.replay.branched import Branched
+from marskit.views.branch import branch_view
+from tui.screens.training import Hints
+from tui.widgets.branch import Beside
+
+
+class BranchScreen(ModalScreen[None]):
+    """Escape, Enter, q or w closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,w", "dismiss(None)", "back")]
+
+    def __init__(self, branched: Branched) -> None:
+        super().__init__()
+        self.beside = Beside(branch_view(branched), id="beside")
+        kept = f"kept as runs {branched.branch.run} and {branched.control.run}"
+        self.hints = Hints((("esc", f"back   {kept}", "dismiss(None)"),), id="hints")
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        with Vertical():
+            yield self.beside
+            yield self.hints

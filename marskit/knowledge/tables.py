@@ -1,0 +1,163 @@
+"""The tables of the knowledge base: their columns, with units in the names, and their version.
+
+Every table is hive-partitioned by `run` and sorted by `cycle`. Times `*_s` are the run's real seconds.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SCHEMA_VERSION = 3
+
+TABLES = (
+    "cycles",
+    "services",
+    "workloads",
+    "edges",
+    "symptoms",
+    "candidates",
+    "executions",
+    "effects",
+    "events",
+)
+
+
+@cache
+def table_schema(table: str) -> "pl.Schema":
+    """The columns of that table."""
+    import polars as pl
+
+    text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
+    key = {"run": text, "cycle": whole, "at_s": real}
+    latency = {"latency_n": whole, "latency_p50_ms": real, "latency_p95_ms": real, "latency_p99_ms": real}
+    schemas = {
+        # One row a cycle: the scalar columns of cycle_schema(), with at_s, window_s, scenario_s.
+        "cycles": {
+            "schema_version": whole,
+            "run": text,
+            "cycle": whole,
+            "at_s": real,
+            "window_s": real,
+            "started_at_s": real,
+            "ended_at_s": real,
+            "covers_s": real,
+            "mode": text,
+            "planner": text,
+            "scenario": text,
+            "speed": real,
+            "scenario_s": real,
+            "seed": whole,
+            "users": whole,
+            "load_factor": real,
+            "offered_requests_per_s": real,
+            "sent_requests_per_s": real,
+            "failed_requests": real,
+            "slo_met": flag,
+            "worst_symptom": text,
+            "worst_symptom_subject": text,
+            "diagnosis": text,
+            "bottleneck": text,
+            "utility_per_s": real,
+            "served_within_slo_per_s": real,
+            "violated_per_s": real,
+            "failed_per_s": real,
+            "replica_cost_per_s": real,
+            "action_churn_per_s": real,
+            "replicas_desired": whole,
+            "replicas_ready": whole,
+            "actions": whole,
+            "plan_reason": text,
+            "cpu_ms": real,
+        },
+        # One row per service and cycle.
+        "services": {
+            **key,
+            "service": text,
+            "requests_per_s": real,
+            "failures_per_s": real,
+            **latency,
+            "slow_percent": real,
+            "slo_latency_ms": real,
+            "slo_met": flag,
+        },
+        "workloads": {
+            **key,
+            "workload": text,
+            "service": text,
+            "replicas_desired": whole,
+            "replicas_ready": whole,
+            "requests_per_s": real,
+            "utilisation": real,
+            "queued": real,
+        },
+        "edges": {
+            **key,
+            "source": text,
+            "service": text,
+            "workload": text,
+            "requests_per_s": real,
+            "failures_per_s": real,
+            **latency,
+            "in_flight": whole,
+            "retries_per_s": real,
+            "timeouts_per_s": real,
+            "ejected": whole,
+            "weight_percent": whole,
+            "share_percent": real,
+        },
+        # One row per symptom, the gravest first (rank 0); its first evidence flat.
+        "symptoms": {
+            **key,
+            "rank": whole,
+            "kind": text,
+            "severity": text,
+            "subject": text,
+            "metric": text,
+            "value": real,
+            "threshold": real,
+            "n": whole,
+            "sentence": text,
+        },
+        # What was considered: rank -1 is the chosen plan, -2 doing nothing, from 0 on the alternatives.
+        "candidates": {
+            **key,
+            "planner": text,
+            "rank": whole,
+            "chosen": flag,
+            "actions": text,
+            "reason": text,
+            "score": real,
+            "predicted_p95_ms": real,
+            "predicted_error_percent": real,
+            "predicted_replicas": whole,
+            "predicted_utility_per_s": real,
+        },
+        "executions": {
+            **key,
+            "execution": whole,
+            "origin": text,
+            "action": text,
+            "target": text,
+            "command": text,
+            "outcome": text,
+            "reason": text,
+            "effective_after_ms": real,
+        },
+        "effects": {
+            **key,
+            "execution": whole,
+            "service": text,
+            "latency_p95_before_ms": real,
+            "latency_p95_after_ms": real,
+            "error_percent_before": real,
+            "error_percent_after": real,
+            "latency_p95_predicted_ms": real,
+            "error_percent_predicted": real,
+            "sentence": text,
+        },
+        # Every event of the run in order; seq counts from 0. `event` is lossless JSON (domain.events.Event).
+        "events": {**key, "seq": whole, "kind": text, "event": text},
+    }
+    return pl.Schema(schemas[table])

@@ -1,5 +1,6 @@
 """A data set as the loop would have left it, of any size: a demo mesh, several planners, seeded loads."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from marskit.knowledge.files import RUN_FILE, run_folder
-from marskit.knowledge.schema import run_schema
+from marskit.domain.config import Configuration
+from marskit.domain.events import RunStarted, ScenarioInfo
+from marskit.domain.records import Mode
+from marskit.knowledge.files import run_folder
+from marskit.knowledge.names import Span, named, run_file_name
+from marskit.knowledge.rows import run_table
 from marskit.knowledge.tables import SCHEMA_VERSION, table_schema
+from marskit.mesh.manifests.graph import goals, topology
+from marskit.mesh.manifests.load import load_mesh
+from marskit.settings import DEMO_MANIFESTS
 
 SERVICES = ("orders", "payments", "recommendations")
 LIMITS_MS = {"orders": 250.0, "payments": 120.0}
@@ -85,9 +93,10 @@ def _write_run(root: Path, number: int, cycles: int) -> None:
         frame = frame.with_columns(
             pl.lit(columns.get(c)).alias(c) for c in schema if not _is_many(columns.get(c))
         )
-        frame.select(pl.col(c).cast(t) for c, t in schema.items()).write_parquet(
-            folder / f"{table}-{1:06}-{n:06}.parquet"
-        )
+        content = io.BytesIO()
+        frame.select(pl.col(c).cast(t) for c, t in schema.items()).write_parquet(content)
+        file = named(table, Span(1, n), frame.height, content.getvalue())
+        (folder / file.name).write_bytes(content.getvalue())
 
     write(
         "cycles",
@@ -263,17 +272,21 @@ def _is_many(value: object) -> bool:
 
 
 def _write_head(folder: Path, run: str, mesh: str, seed: int, planner: str, scenario: str) -> None:
-    head = {
-        "schema_version": SCHEMA_VERSION,
-        "run": run,
-        "started_at": 0,
-        "mesh": mesh,
-        "seed": seed,
-        "planner": planner,
-        "mode": "auto",
-        "period_s": PERIOD_S,
-        "scenario": scenario,
-        "speed": SPEED,
-        "run_record": "{}",
-    }
-    pl.DataFrame([head], schema=run_schema()).write_parquet(folder / RUN_FILE)
+    config = load_mesh(DEMO_MANIFESTS)
+    started = RunStarted(
+        run=run,
+        mesh=mesh,
+        seed=seed,
+        planner=planner,
+        planners=PLANNERS,
+        mode=Mode.AUTO,
+        period_s=PERIOD_S,
+        topology=topology(config),
+        configuration=Configuration((), (), ()),
+        goals=goals(config),
+        scenario=ScenarioInfo(scenario, scenario, 3600.0, SPEED, ((0.0, SCENARIOS[scenario]),)),
+        scenarios=tuple(SCENARIOS),
+    )
+    content = io.BytesIO()
+    run_table(started, 0).write_parquet(content)
+    (folder / run_file_name(content.getvalue())).write_bytes(content.getvalue())

@@ -10,8 +10,8 @@ from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
-from marskit.knowledge.files import new_run
 from marskit.knowledge.parquet import ParquetKnowledge
+from marskit.knowledge.store import new_run
 from marskit.load.port import Load
 from marskit.load.scenario import Scenario, load_scenario
 from marskit.mapek.shield import Shield

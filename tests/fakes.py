@@ -22,7 +22,7 @@ from marskit.domain.actions import (
     target,
 )
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
-from marskit.domain.events import MeshReady, Progressed, RunStarted, ScenarioInfo
+from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
 from marskit.domain.faults import Fault, KillReplica
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
@@ -323,23 +323,27 @@ class FakeKnowledge:
     run: RunStarted | None = None
     cycles: list[Cycle] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    """All that were noted."""
     fail_open: Exception | None = None
     fail_append: Exception | None = None
     append_s: float = 0.0
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, Incident):
+            self.incidents.append(event)
 
     async def open(self, run: RunStarted) -> None:
         if self.fail_open is not None:
             raise self.fail_open
         self.run = run
 
-    async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
+    async def append(self, cycle: Cycle) -> None:
         await asyncio.sleep(self.append_s)
         if self.fail_append is not None:
             raise self.fail_append
         self.cycles.append(cycle)
-        self.incidents += incidents
 
-    async def close(self) -> None:
+    async def close(self, ended: RunEnded | None = None) -> None:
         self.calls.append("knowledge.close")
 
 

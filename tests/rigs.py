@@ -8,8 +8,8 @@ from marskit.clock import LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
 from marskit.domain.actions import Action
-from marskit.knowledge.files import new_run
 from marskit.knowledge.parquet import ParquetKnowledge
+from marskit.knowledge.store import new_run
 from marskit.mapek.shield import Shield, ShieldLimits
 from marskit.mesh.port import MeshError
 from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner

@@ -56,6 +56,8 @@ class Controller:
     ) -> None:
         """Put a run together; without a `preview`, nothing is predicted and the guard has no measure."""
         self.bus = Bus()
+        # Before all others: what they publish in turn comes after what they were told.
+        self.bus.subscribe(knowledge.note)
         self._mesh = mesh
         self._load = load
         self._knowledge = knowledge
@@ -215,8 +217,10 @@ class Controller:
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:
             await self._opening
-        await self._ended("knowledge", self._knowledge.close())
-        self.bus.publish(RunEnded(self._clock.now(), reason))
+        ended = RunEnded(self._clock.now(), reason)
+        # Before it is published, for nothing is stored after that.
+        await self._ended("knowledge", self._knowledge.close(ended))
+        self.bus.publish(ended)
 
     async def _ended(self, subject: str, stopping: Coroutine[Any, Any, None]) -> None:
         try:

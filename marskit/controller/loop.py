@@ -42,7 +42,7 @@ from marskit.domain.records import (
     Prediction,
     Severity,
 )
-from marskit.knowledge.port import Incident, Knowledge
+from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse import analyse
 from marskit.mapek.shield import Shield
@@ -100,10 +100,8 @@ class Loop:
         self._expected: Prediction | None = None
         """What is predicted of the plan that is being executed."""
         self._between: list[Execution] = []
-        self._incidents: list[Incident] = []
         self._effects_seen: tuple[Effect, ...] = ()
         self._cpu = CpuMeter()
-        bus.subscribe(self._note_incident)
         bus.subscribe(self._note_effects)
 
     def note(self, execution: Execution) -> None:
@@ -113,10 +111,6 @@ class Loop:
         if observation is not None:
             ours = execution.origin in (Origin.PLANNER, Origin.GUARD)
             self._effects.watch(execution, observation, self._expected if ours else None)
-
-    def _note_incident(self, event: Event) -> None:
-        if isinstance(event, Incident):
-            self._incidents.append(event)
 
     def _note_effects(self, event: Event) -> None:
         # Not by the cycle's clock: a loop that is paused would read them off a window long after.
@@ -261,14 +255,12 @@ class Loop:
                 return verdict
 
     async def _remember(self, cycle: Cycle) -> None:
-        incidents = tuple(self._incidents)
         try:
-            await self._knowledge.append(cycle, incidents)
+            await self._knowledge.append(cycle)
         except Exception as error:
             self._notices.failed("knowledge", "A cycle could not be stored", error)
         else:
             self._notices.worked("knowledge")
-            del self._incidents[: len(incidents)]
         self._bus.publish(CycleCompleted(cycle))
 
 

@@ -201,7 +201,7 @@ def _union_decoder(members: tuple[Any, ...]) -> _Convert:
             return plain(found)
         if not isinstance(found, dict) or found.get(KIND) not in tagged:
             raise _Mismatch(found, f"an object whose {KIND} is one of {', '.join(tagged)}")
-        return tagged[found[KIND]]({key: value for key, value in found.items() if key != KIND})
+        return tagged[found.pop(KIND)](found)
 
     return decode
 
@@ -214,10 +214,14 @@ def _tuple_decoder(items: tuple[Any, ...]) -> _Convert:
     def decode(found: Any) -> Any:
         if not isinstance(found, list) or len(found) != len(decoders):
             raise _Mismatch(found, f"an array of {len(decoders)}")
-        return tuple(
-            _at(f"[{index}]", convert, item)
-            for index, (convert, item) in enumerate(zip(decoders, found, strict=True))
-        )
+        made: list[Any] = []
+        try:
+            for convert, item in zip(decoders, found, strict=True):
+                made.append(convert(item))  # how many there are says where it failed
+        except _Mismatch as mismatch:
+            mismatch.place.append(f"[{len(made)}]")
+            raise
+        return tuple(made)
 
     return decode
 
@@ -226,7 +230,14 @@ def _many_decoder(convert: _Convert) -> _Convert:
     def decode(found: Any) -> Any:
         if not isinstance(found, list):
             raise _Mismatch(found, "an array")
-        return tuple(_at(f"[{index}]", convert, item) for index, item in enumerate(found))
+        made: list[Any] = []
+        try:
+            for item in found:
+                made.append(convert(item))  # how many there are says where it failed
+        except _Mismatch as mismatch:
+            mismatch.place.append(f"[{len(made)}]")
+            raise
+        return tuple(made)
 
     return decode
 
@@ -239,22 +250,21 @@ def _record_decoder(record: Any) -> _Convert:
     def decode(found: Any) -> Any:
         if not isinstance(found, dict):
             raise _Mismatch(found, f"a {record.__name__} object")
-        if missing := sorted(required - found.keys()):
-            raise _Mismatch(found, f"the field {missing[0]}")
-        if unknown := sorted(found.keys() - decoders.keys()):
-            raise _Mismatch(unknown[0], f"only the fields {', '.join(decoders)}")
-        return record(**{name: _at(f".{name}", decoders[name], value) for name, value in found.items()})
+        if missing := required - found.keys():
+            raise _Mismatch(found, f"the field {min(missing)}")
+        if unknown := found.keys() - decoders.keys():
+            raise _Mismatch(min(unknown), f"only the fields {', '.join(decoders)}")
+        name = ""
+        try:
+            for name, value in found.items():
+                found[name] = decoders[name](value)
+        except _Mismatch as mismatch:
+            mismatch.place.append(f".{name}")
+            raise
+        return record(**found)
 
     for field in fields(record):
         decoders[field.name] = _decoder(hints[field.name])
         if field.default is MISSING and field.default_factory is MISSING:
             required.add(field.name)
     return decode
-
-
-def _at(place: str, convert: _Convert, found: Any) -> Any:
-    try:
-        return convert(found)
-    except _Mismatch as mismatch:
-        mismatch.place.append(place)
-        raise

@@ -1,34 +1,132 @@
-"""All runs under one folder as tables (stand-in)."""
+"""All runs as tables to query, whichever release recorded them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marskit.knowledge.tables import table_schema
+from marskit.domain.events import RunStarted
+from marskit.knowledge.content import Content
+from marskit.knowledge.names import MERGED, File, crc_in, is_run_file
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.reading import FLAT, Files, Head, attempt
+from marskit.knowledge.store import open_store
+from marskit.knowledge.tables import LOG, table_schema
 
 if TYPE_CHECKING:
     import polars as pl
 
 
 class Dataset:
-    """All runs under `root`."""
+    """The runs in one folder, or behind one URL.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    Files that are damaged or missing are left out of every scan, and told.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        """Look at the runs under `root`, which need not be there."""
+        self._store = open_store(root)
+        self._made: dict[tuple[str, str, str], tuple[Sequence[File], pl.DataFrame]] = {}
+        self._damaged: dict[str, None] = {}
+        self._heads: dict[tuple[str, tuple[str, ...]], Head] = {}
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """One sentence for each thing that the scans so far had to leave out."""
+        return tuple(self._damaged)
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, the oldest first."""
+        return self._store.runs()
+
+    def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
+        """What all runs were, or those given; what cannot be known is told as damaged."""
+        for run in self.runs() if runs is None else runs:
+            try:
+                yield attempt(self._store, run, self._head).started
+            except KnowledgeError as error:
+                self._damaged[str(error)] = None
 
     def scan(self, table: str, runs: Sequence[str] | None = None) -> "pl.LazyFrame":
-        """The table of these runs, or of all."""
+        """The rows of that table, of all runs or of those given, sorted by run and cycle.
+
+        Whole files are read only when the frame is collected, and can be streamed. What a run that goes on
+        has stored lately, and what older releases stored otherwise, is read or made now.
+
+        Raises:
+            KeyError: There is no table of that name.
+        """
         import polars as pl
 
         schema = table_schema(table)
-        folders = (
-            sorted(self.root.glob("run=*"))
-            if runs is None
-            else [self.root / f"run={r}" for r in sorted(runs)]
-        )
-        files = [path for folder in folders for path in sorted(folder.glob(f"{table}-*.parquet"))]
-        if not files:
-            return pl.LazyFrame(schema=schema)
-        return pl.scan_parquet(
-            files, schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
-        )
+        there = self._store.runs()
+        frames = [schema.to_frame().lazy()]
+        waiting: list[str] = []
+        for run in there if runs is None else sorted({*there} & {*runs}):
+            for piece in self._pieces(table, run):
+                if isinstance(piece, str):
+                    waiting.append(piece)
+                    continue
+                frames += self._scan(waiting, schema)
+                waiting = []
+                frames.append(piece.lazy())
+        frames += self._scan(waiting, schema)
+        return pl.concat(frames)
+
+    def _scan(self, places: Sequence[str], schema: "pl.Schema") -> "Iterator[pl.LazyFrame]":
+        import polars as pl
+
+        if places:
+            yield pl.scan_parquet(
+                list(places),
+                glob=False,
+                hive_partitioning=False,
+                schema=schema,
+                # A later release may have added columns to a table.
+                missing_columns="insert",
+                extra_columns="ignore",
+                storage_options=dict(self._store.scan_options) or None,
+            )
+
+    def _pieces(self, table: str, run: str) -> "list[str | pl.DataFrame]":
+        try:
+            return attempt(self._store, run, lambda files: self._read(table, files))
+        except KnowledgeError as error:
+            self._damaged[str(error)] = None
+            return []
+
+    def _read(self, table: str, files: Files) -> "list[str | pl.DataFrame]":
+        head = self._head(files)
+        content = Content(files, head)
+
+        def lazily(file: File) -> bool:
+            # While the run goes on, a small file will be merged and gone before long.
+            stays = file.span.size >= MERGED if files.live else file.span.size > 1
+            return file.table == table and head.version >= FLAT and stays
+
+        pieces: list[str | pl.DataFrame] = []
+        for whole, group in groupby(content.cover(table).files, lazily):
+            part = tuple(group)
+            if whole:
+                pieces += [files.location(file.name) for file in part]
+            else:
+                pieces.append(self._frame(table, content, files.run, part))
+        self._damaged |= dict.fromkeys(content.problems)
+        return pieces
+
+    def _head(self, files: Files) -> Head:
+        """A file's name tells its content, so that what was read need not be read again."""
+        key = files.run, tuple(filter(is_run_file, files.sizes))
+        if key not in self._heads or not any(map(crc_in, key[1])):
+            self._heads[key] = files.head()
+        return self._heads[key]
+
+    def _frame(self, table: str, content: Content, run: str, files: Sequence[File]) -> "pl.DataFrame":
+        key = table, run, files[0].name
+        made_of, frame = self._made.get(key, (None, None))
+        if frame is None or made_of != files:
+            frame = content.frame(table, files)
+            if table != LOG:
+                # The log is the one that is large, and quickly read.
+                self._made[key] = files, frame
+        return frame

@@ -1,66 +1,132 @@
-"""Where runs lie on disk, and how a file gets there whole or not at all."""
+"""Runs in a local folder, and how a file gets there whole or not at all."""
 
+import fcntl
 import os
-import re
-import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from marskit.knowledge.port import KnowledgeError
 
-RUN_FILE = "_run.parquet"
-"""Begins with an underscore so that readers of the whole dataset leave it out."""
-
-_PART = re.compile(r"cycles-(\d+)-(\d+)\.parquet")
+_LOCK = ".writing"
+_CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Part:
-    """One file of cycles, named after the first and the last cycle in it."""
+class LocalStore:
+    """Runs under one folder, as `<root>/run=<id>/`."""
 
-    first: int
-    last: int
+    scan_options: Mapping[str, str] = {}
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._crcs: dict[tuple[Path, int, int, int], int] = {}
 
     @property
-    def name(self) -> str:
-        """Its file name."""
-        return f"cycles-{self.first:06}-{self.last:06}.parquet"
+    def place(self) -> str:
+        """The folder."""
+        return str(self._root)
 
-    def holds(self, other: "Part") -> bool:
-        """Whether all cycles of `other` are in this one as well."""
-        return self.first <= other.first and other.last <= self.last
+    def begin(self, run: str) -> None:
+        """Make the run's folder.
 
+        Raises:
+            FileExistsError: There is one.
+            KnowledgeError: It cannot be made.
+        """
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            run_folder(self._root, run).mkdir()
+        except FileExistsError as error:
+            if self._root.is_dir():
+                raise
+            raise KnowledgeError(f"Runs cannot be stored in {self._root}: it is not a folder.") from error
+        except OSError as error:
+            raise KnowledgeError(f"Runs cannot be stored in {self._root}: {error.strerror}.") from error
 
-def part_of(path: Path) -> Part | None:
-    """The part that a file is by its name, or None."""
-    match = _PART.fullmatch(path.name)
-    return Part(int(match[1]), int(match[2])) if match else None
+    def runs(self) -> list[str]:
+        """See `Store`."""
+        return sorted(folder.name.removeprefix("run=") for folder in self._root.glob("run=*"))
+
+    def sizes(self, run: str) -> dict[str, int]:
+        """See `Store`; what begins with a dot is nobody's but ours."""
+        try:
+            found = [path for path in run_folder(self._root, run).iterdir() if path.name[0] != "."]
+        except FileNotFoundError:
+            return {}
+        return {path.name: path.lstat().st_size for path in found}
+
+    def read(self, run: str, name: str) -> bytes:
+        """See `Store`."""
+        return self._path(run, name).read_bytes()
+
+    def write(self, run: str, name: str, content: bytes) -> None:
+        """See `Store`."""
+        write_durably(self._path(run, name), content)
+
+    def remove(self, run: str, name: str) -> None:
+        """See `Store`."""
+        self._path(run, name).unlink(missing_ok=True)
+
+    def rename(self, run: str, old: str, new: str) -> None:
+        """See `Store`."""
+        self._path(run, old).rename(self._path(run, new))
+        sync_folder(run_folder(self._root, run))
+
+    def remove_run(self, run: str) -> None:
+        """See `Store`; cut short, it leaves nothing that is taken for a run."""
+        folder = run_folder(self._root, run)
+        going = folder.with_name(f".{folder.name}.removed")
+        shutil.rmtree(going, ignore_errors=True)
+        folder.rename(going)
+        sync_folder(self._root)
+        shutil.rmtree(going)
+
+    def crc(self, run: str, name: str) -> int:
+        """See `Store`; a file that did not change is not read again."""
+        path = self._path(run, name)
+        found = path.stat()
+        key = path, found.st_size, found.st_mtime_ns, found.st_ino
+        if key not in self._crcs:
+            crc = 0
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    crc = zlib.crc32(chunk, crc)
+            self._crcs[key] = crc
+        return self._crcs[key]
+
+    def location(self, run: str, name: str) -> str:
+        """See `Store`."""
+        return str(self._path(run, name))
+
+    @contextmanager
+    def hold(self, run: str) -> Iterator[None]:
+        """See `Store`; the kernel lets go of the lock with the process, however that ends."""
+        with self._path(run, _LOCK).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # The folder's own name becomes durable with the run's first file.
+            sync_folder(self._root)
+            yield
+
+    def is_live(self, run: str) -> bool:
+        """See `Store`."""
+        try:
+            with self._path(run, _LOCK).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _path(self, run: str, name: str) -> Path:
+        return run_folder(self._root, run) / name
 
 
 def run_folder(root: Path, run: str) -> Path:
     """The folder of that run."""
     return root / f"run={run}"
-
-
-def new_run(root: Path) -> str:
-    """Make the folder of a new run and return its id, which sorts by time and is nobody else's.
-
-    Raises:
-        KnowledgeError: The folder cannot be made.
-    """
-    while True:
-        run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            run_folder(root, run).mkdir()
-        except FileExistsError as error:
-            if not root.is_dir():
-                raise KnowledgeError(f"Runs cannot be stored in {root}: it is not a folder.") from error
-        except OSError as error:
-            raise KnowledgeError(f"Runs cannot be stored in {root}: {error.strerror}.") from error
-        else:
-            return run
 
 
 def write_durably(path: Path, content: bytes) -> None:

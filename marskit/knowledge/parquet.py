@@ -1,139 +1,113 @@
-"""Knowledge as Parquet: one dataset for all runs, one folder per run, one file per cycle until they merge."""
+"""Knowledge as Parquet: one dataset for all runs, one folder per run, one file per batch until they merge."""
 
 import asyncio
 import contextlib
-import io
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from marskit.domain.events import RunStarted
+from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted
 from marskit.domain.records import Cycle
-from marskit.knowledge.files import RUN_FILE, Part, run_folder, sync_folder, write_durably
-from marskit.knowledge.port import Incident, KnowledgeError
-from marskit.knowledge.record import Recorder
-from marskit.knowledge.schema import cycle_row, cycle_schema, run_row, run_schema
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.store import open_store
+from marskit.knowledge.writer import Noted, Writer
 
-if TYPE_CHECKING:
-    import polars as pl
-
-MOST_PARTS = 200
-"""How many files of single cycles may lie side by side before they are merged."""
+MOST_NOTED = 240
+"""So many events are stored without waiting for a cycle: two minutes' of a loop that is paused."""
 
 
 class ParquetKnowledge:
-    """Stores the cycles of one run under `<root>/run=<id>/`.
+    """Stores what happens in one run.
 
     The disk is slow and Polars takes its time to load, so both are left to one thread.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path | str) -> None:
+        self._store = open_store(root)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="marskit-knowledge")
-        self._writer: _Writer | None = None
+        self._writer: Writer | None = None
+        self._noted: list[Noted] = []
+        self._seq = 0
+        self._cycle = 1
+        """The one under way."""
+        self._stored: int | None = None
+        """The cycle that is stored and not yet noted as completed."""
+        self._storing = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+
+    def note(self, event: Event) -> None:
+        """Take an event; it is stored with the next cycle, or with many like it."""
+        if isinstance(event, CycleCompleted) and event.cycle.id == self._stored:
+            self._complete(event.cycle.id)
+            return
+        self._nobody_told()
+        self._noted.append(Noted(self._seq, self._cycle, event))
+        if isinstance(event, CycleCompleted):
+            self._cycle = event.cycle.id + 1
+        self._seq += 1
+        if self._writer is not None and len(self._noted) % MOST_NOTED == 0:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def open(self, run: RunStarted) -> None:
         """Write down what the run is, and load what storing needs."""
-        self._writer = _Writer(run_folder(self._root, run.run), run)
+        if not self._seq:
+            self.note(run)
+        self._writer = Writer(self._store, run)
         await self._in_thread(self._writer.open)
 
-    async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
-        """Store one cycle in a file of its own; it is on the disk when this returns."""
+    async def append(self, cycle: Cycle) -> None:
+        """Store one cycle and what was noted before it; it is on the disk when this returns."""
         writer = self._opened()
-        await self._in_thread(lambda: writer.append(cycle, incidents))
+        async with self._storing:
+            self._nobody_told()
+            completed = Noted(self._seq, cycle.id, CycleCompleted(cycle))
+            await self._store_noted(writer, completed)
+            self._stored = cycle.id
 
-    async def close(self) -> None:
-        """Merge what is left into one file."""
+    async def close(self, ended: RunEnded | None = None) -> None:
+        """Store what is left, and merge it all into few files."""
+        if self._flushing is not None:
+            await self._flushing
         if self._writer is not None:
+            self._nobody_told()
             writer, self._writer = self._writer, None
-            await self._in_thread(writer.close)
+            if ended is not None:
+                self.note(ended)
+            try:
+                await self._store_noted(writer)
+            finally:
+                await self._in_thread(writer.close)
         self._executor.shutdown(wait=True)
 
-    def _opened(self) -> "_Writer":
+    async def _flush(self) -> None:
+        async with self._storing:
+            if self._writer is not None:
+                # It is tried again with the next cycle, which tells what is wrong.
+                with contextlib.suppress(OSError):
+                    await self._store_noted(self._writer)
+
+    async def _store_noted(self, writer: Writer, *more: Noted) -> None:
+        noted = tuple(self._noted)
+        if noted or more:
+            await self._in_thread(lambda: writer.append((*noted, *more)))
+            del self._noted[: len(noted)]
+
+    def _nobody_told(self) -> None:
+        """Without a bus, a cycle is complete when it is stored."""
+        if self._stored is not None:
+            self._complete(self._stored)
+
+    def _complete(self, cycle: int) -> None:
+        seq, self._seq = self._seq, self._seq + 1
+        self._stored, self._cycle = None, cycle + 1
+        if self._writer is not None:
+            writer = self._writer
+            self._executor.submit(lambda: writer.completed(seq))
+
+    def _opened(self) -> Writer:
         if self._writer is None:
             raise KnowledgeError("The record of the run is not open.")
         return self._writer
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-
-class _Writer:
-    """What the one thread does."""
-
-    def __init__(self, folder: Path, run: RunStarted) -> None:
-        self._folder = folder
-        self._run = run
-        self._recorder = Recorder(run)
-        self._started_at_us = time.time_ns() // 1000
-        self._described = False
-        self._singles: dict[Part, pl.DataFrame] = {}
-        self._merged: list[Part] = []
-
-    def open(self) -> None:
-        self._describe()
-        sync_folder(self._folder.parent)
-        # The first row of a kind is ten times dearer than the others: better now than in the first cycle.
-        cycle_schema().to_frame().write_parquet(io.BytesIO(), compression="uncompressed")
-
-    def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
-        import polars as pl
-
-        self._describe()
-        record = self._recorder.record(cycle, incidents)
-        frame = pl.DataFrame([cycle_row(self._run, record)], schema=cycle_schema())
-        part = Part(cycle.id, cycle.id)
-        write_durably(self._path(part), _uncompressed(frame))
-        self._singles[part] = frame
-        if len(self._singles) > MOST_PARTS:
-            # The cycle is stored: a merge that fails is made up for by the next one.
-            with contextlib.suppress(OSError):
-                self._merge_singles()
-
-    def close(self) -> None:
-        import polars as pl
-
-        self._merge_singles()
-        if len(self._merged) > 1:
-            self._merge({part: pl.read_parquet(self._path(part)) for part in self._merged})
-
-    def _merge_singles(self) -> None:
-        if self._singles:
-            self._merged.append(self._merge(self._singles))
-            self._singles = {}
-
-    def _merge(self, frames: "dict[Part, pl.DataFrame]") -> Part:
-        """Merge the files of these frames: first the merged one is durable, then the others go.
-
-        Cut short in between, both lie there; a reader leaves out the files whose cycles another one holds.
-        """
-        import polars as pl
-
-        whole = Part(min(frames).first, max(frames).last)
-        if len(frames) > 1:
-            content = io.BytesIO()
-            pl.concat(frames.values(), rechunk=True).write_parquet(content)
-            write_durably(self._path(whole), content.getvalue())
-            for part in frames:
-                self._path(part).unlink(missing_ok=True)
-        return whole
-
-    def _path(self, part: Part) -> Path:
-        return self._folder / part.name
-
-    def _describe(self) -> None:
-        import polars as pl
-
-        if not self._described:
-            frame = pl.DataFrame([run_row(self._run, self._started_at_us)], schema=run_schema())
-            write_durably(self._folder / RUN_FILE, _uncompressed(frame))
-            self._described = True
-
-
-def _uncompressed(frame: "pl.DataFrame") -> bytes:
-    """One row is smaller without compression, and cheaper."""
-    content = io.BytesIO()
-    frame.write_parquet(content, compression="uncompressed", statistics=False)
-    return content.getvalue()

@@ -3,10 +3,12 @@
 from typing import Protocol
 
 from marskit.domain.events import (
+    Event,
     FaultInjected,
     ModeChanged,
     Noticed,
     PlannerChanged,
+    RunEnded,
     RunStarted,
     ScenarioChanged,
 )
@@ -23,14 +25,24 @@ class KnowledgeError(Exception):
 class Knowledge(Protocol):
     """The memory of one run."""
 
+    def note(self, event: Event) -> None:
+        """Take an event of the run, in the order of the bus; it is stored with the next cycle."""
+        ...
+
     async def open(self, run: RunStarted) -> None:
         """Begin the run's record."""
         ...
 
-    async def append(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> None:
-        """Store one cycle and what happened since the one before; once this returns, no crash loses them."""
+    async def append(self, cycle: Cycle) -> None:
+        """Store one cycle and the events before it; once this returns, no crash loses them.
+
+        Where it fails, all of it is stored with the next cycle, provided that this one is noted as completed.
+        """
         ...
 
-    async def close(self) -> None:
-        """End the record; safe to call twice and after a failed `open`."""
+    async def close(self, ended: RunEnded | None = None) -> None:
+        """Store what was noted since the last cycle, and `ended`.
+
+        Safe to call twice and after a failed `open`.
+        """
         ...

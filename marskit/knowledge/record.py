@@ -58,9 +58,14 @@ class Recorder:
         for incident in incidents:
             if isinstance(incident, ScenarioChanged):
                 self._scenario = incident.scenario
-        before_s, self._last_started_s = self._last_started_s, cycle.started_at_s
-        covers_s = cycle.observation.window_s if before_s is None else cycle.started_at_s - before_s
+        covers_s = covered_s(cycle, self._last_started_s)
+        self._last_started_s = cycle.started_at_s
         return Record(cycle, incidents, self._scenario.name, self._scenario.speed, covers_s)
+
+
+def covered_s(cycle: Cycle, before_s: float | None) -> float:
+    """The real seconds that a cycle speaks for; `before_s` is when the one before began, if there is one."""
+    return cycle.observation.window_s if before_s is None else cycle.started_at_s - before_s
 
 
 @dataclass(frozen=True, slots=True)

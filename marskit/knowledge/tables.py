@@ -1,6 +1,8 @@
 """The tables of the knowledge base: their columns, with units in the names, and their version.
 
-Every table is hive-partitioned by `run` and sorted by `cycle`. Times `*_s` are the run's real seconds.
+Every table is hive-partitioned by `run` and sorted by `cycle`. Times `*_s` are real seconds of the run's
+clock. `events` is the log; the others repeat parts of it, so that Polars, DuckDB, Spark or Trino can answer
+without parsing JSON.
 """
 
 from functools import cache
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA_VERSION = 3
+"""Raised when a table or an event changes; readers refuse what is newer than they are, and read all older.
+
+1: one table of cycles, with lists and the whole cycle as JSON. 2: predictions. 3: the log, and flat tables.
+"""
 
 TABLES = (
     "cycles",
@@ -24,22 +30,27 @@ TABLES = (
 )
 
 
+LOG = "events"
+"""The table that all others can be made from."""
+
+
 @cache
 def table_schema(table: str) -> "pl.Schema":
-    """The columns of that table."""
+    """The columns of the files of that table; raises `KeyError` where there is none of that name."""
     import polars as pl
 
     text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
     key = {"run": text, "cycle": whole, "at_s": real}
     latency = {"latency_n": whole, "latency_p50_ms": real, "latency_p95_ms": real, "latency_p99_ms": real}
     schemas = {
-        # One row a cycle: the scalar columns of cycle_schema(), with at_s, window_s, scenario_s.
+        # One row a cycle: its headline numbers.
         "cycles": {
             "schema_version": whole,
             "run": text,
             "cycle": whole,
             "at_s": real,
             "window_s": real,
+            "scenario_s": real,
             "started_at_s": real,
             "ended_at_s": real,
             "covers_s": real,
@@ -47,7 +58,6 @@ def table_schema(table: str) -> "pl.Schema":
             "planner": text,
             "scenario": text,
             "speed": real,
-            "scenario_s": real,
             "seed": whole,
             "users": whole,
             "load_factor": real,
@@ -158,6 +168,39 @@ def table_schema(table: str) -> "pl.Schema":
             "sentence": text,
         },
         # Every event of the run in order; seq counts from 0. `event` is lossless JSON (domain.events.Event).
-        "events": {**key, "seq": whole, "kind": text, "event": text},
+        # `cycle` is the one under way, `scenario` and `speed` those in force; only a CycleCompleted covers
+        # a stretch of time.
+        "events": {
+            **key,
+            "seq": whole,
+            "kind": text,
+            "event": text,
+            "scenario": text,
+            "speed": real,
+            "covers_s": real,
+        },
     }
     return pl.Schema(schemas[table])
+
+
+@cache
+def run_schema() -> "pl.Schema":
+    """The columns of the file that says what a run was: one row."""
+    import polars as pl
+
+    text, real, whole = pl.String(), pl.Float64(), pl.Int64()
+    return pl.Schema(
+        {
+            "schema_version": whole,
+            "run": text,
+            "started_at": pl.Datetime("us", "UTC"),
+            "mesh": text,
+            "seed": whole,
+            "planner": text,
+            "mode": text,
+            "period_s": real,
+            "scenario": text,
+            "speed": real,
+            "run_record": text,
+        }
+    )

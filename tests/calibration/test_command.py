@@ -18,7 +18,9 @@ def store(root: Path, run: StoredRun) -> None:
         knowledge = ParquetKnowledge(root)
         await knowledge.open(run.started)
         for each in run.records:
-            await knowledge.append(each.cycle, each.incidents)
+            for incident in each.incidents:
+                knowledge.note(incident)
+            await knowledge.append(each.cycle)
         await knowledge.close()
 
     run_folder(root, run.started.run).mkdir(parents=True)

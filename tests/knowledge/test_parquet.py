@@ -6,20 +6,46 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 import polars as pl
 import pytest
 
-from marskit.domain.events import FaultInjected, ScenarioChanged
+from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
 from marskit.domain.records import Candidate, Cycle, Prediction
-from marskit.knowledge import parquet
-from marskit.knowledge.files import new_run, run_folder
+from marskit.knowledge import writer
+from marskit.knowledge.files import run_folder
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.port import Incident, KnowledgeError
 from marskit.knowledge.queries import StoredRun, list_runs, load_run
+from marskit.knowledge.reading import DAMAGED
+from marskit.knowledge.store import new_run
+from marskit.knowledge.tables import TABLES
 from tests.fakes import STEADY
 from tests.knowledge.cycles import cycle, effect, run_started
+
+ROOT = Path(__file__).parents[2]
+WRITER = """
+import asyncio, itertools, os, signal, sys
+from pathlib import Path
+from marskit.domain.events import CycleCompleted
+from marskit.knowledge import parquet, writer
+from tests.knowledge.cycles import cycle, run_started
+
+async def main(root, run, last):
+    writer.BATCHES, writer.MERGED = 5, 20
+    knowledge = parquet.ParquetKnowledge(Path(root))
+    await knowledge.open(run_started(run))
+    for number in itertools.count(1):
+        await knowledge.append(cycle(number))
+        print(number, flush=True)
+        knowledge.note(CycleCompleted(cycle(number)))
+        if number == int(last):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
 
 
 async def store(
@@ -29,7 +55,9 @@ async def store(
     knowledge = ParquetKnowledge(root)
     await knowledge.open(run_started(run))
     for one in cycles:
-        await knowledge.append(one, (incidents or {}).get(one.id, ()))
+        for incident in (incidents or {}).get(one.id, ()):
+            knowledge.note(incident)
+        await knowledge.append(one)
     await knowledge.close()
     return run
 
@@ -81,8 +109,7 @@ async def test_predictions_are_stored_and_can_be_held_against_what_came(tmp_path
     one = replace(one, plan=plan, effects=(told,))
     run = await store(tmp_path, [one])
     assert cycles_of(load_run(tmp_path, run)) == [one]
-    scan = pl.scan_parquet(tmp_path / "run=*" / "cycles-*.parquet", hive_partitioning=True)
-    effects = scan.select(pl.col("effects").explode().struct.unnest()).collect()
+    effects = pl.read_parquet(tmp_path / "run=*" / "effects-*.parquet", hive_partitioning=True)
     assert effects["latency_p95_predicted_ms"].to_list() == [61.5]
     assert effects["latency_p95_after_ms"].to_list() == [60.0]
 
@@ -92,27 +119,36 @@ async def test_every_cycle_is_a_file_until_the_run_ends(tmp_path: Path) -> None:
     knowledge = ParquetKnowledge(tmp_path)
     await knowledge.open(run_started(run))
     for number in (1, 2, 3):
-        await knowledge.append(cycle(number), ())
+        await knowledge.append(cycle(number))
         assert len(parts(tmp_path, run)) == number + 1
     await knowledge.close()
     await knowledge.close()
-    assert parts(tmp_path, run) == ["_run.parquet", "cycles-000001-000003.parquet"]
+    head, *tables = parts(tmp_path, run)
+    assert head.startswith("_run-r1-")
+    assert sorted(name.rsplit("-", 2)[0] for name in tables) == sorted(f"{t}-000001-000003" for t in TABLES)
+    for name in tables:
+        path = run_folder(tmp_path, run) / name
+        assert name.endswith(f"-r{pl.read_parquet(path).height}-{crc32(path.read_bytes()):08x}.parquet")
 
 
 async def test_many_files_are_merged_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "MOST_PARTS", 3)
+    monkeypatch.setattr(writer, "BATCHES", 3)
+    monkeypatch.setattr(writer, "MERGED", 6)
     run = new_run(tmp_path)
     knowledge = ParquetKnowledge(tmp_path)
     await knowledge.open(run_started(run))
     most = 0
     for number in range(1, 12):
-        await knowledge.append(cycle(number), ())
+        await knowledge.append(cycle(number))
         most = max(most, len(parts(tmp_path, run)))
         assert cycles_of(load_run(tmp_path, run)) == [cycle(n) for n in range(1, number + 1)]
-    assert most <= 6
+    # Two whole parts, three cycles, and what is about to be merged.
+    assert most <= 2 * len(TABLES) + 5
     await knowledge.close()
+    spans = sorted({name.split("-r")[0].partition("-")[2] for name in parts(tmp_path, run)[1:]})
+    assert spans == ["000001-000006", "000007-000011"]
 
 
 async def test_a_merge_that_was_cut_short_shows_no_cycle_twice(
@@ -123,64 +159,98 @@ async def test_a_merge_that_was_cut_short_shows_no_cycle_twice(
     await knowledge.open(run_started(run))
     cycles = [cycle(number) for number in range(1, 6)]
     for one in cycles:
-        await knowledge.append(one, ())
+        await knowledge.append(one)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda self, missing_ok: (_ for _ in ()).throw(OSError("cut short")))
         with pytest.raises(OSError, match="cut short"):
             await knowledge.close()
-    assert len(parts(tmp_path, run)) == 7
+    assert len(parts(tmp_path, run)) == 1 + 5 + len(TABLES)
     assert cycles_of(load_run(tmp_path, run)) == cycles
     # The merged file may even be lost then.
-    (run_folder(tmp_path, run) / "cycles-000001-000005.parquet").write_bytes(b"PAR1 torn")
+    (merged,) = run_folder(tmp_path, run).glob("events-000001-000005-*")
+    merged.write_bytes(b"PAR1 torn")
     stored = load_run(tmp_path, run)
     assert cycles_of(stored) == cycles
-    assert "cycles-000001-000005.parquet: this file cannot be read" in stored.unreadable[0]
+    assert stored.unreadable == (f"{merged}: {DAMAGED}; nothing is lost, other files hold the same.",)
 
 
-async def test_torn_and_foreign_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
-    run = await store(tmp_path, [cycle(1), cycle(2)])
-    folder = run_folder(tmp_path, run)
-    whole = (folder / "cycles-000001-000002.parquet").read_bytes()
-    (folder / "cycles-000003-000003.parquet").write_bytes(whole[: len(whole) // 2])
-    (folder / "cycles-000004-000004.parquet").write_bytes(b"")
-    pl.DataFrame({"a": [1]}).write_parquet(folder / "cycles-000005-000005.parquet")
+async def unmerged(root: Path, cycles: int) -> tuple[str, Path]:
+    """A run that was killed, with a file for each of its cycles."""
+    run = new_run(root)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(root), run, str(cycles), cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    assert await process.wait() == -signal.SIGKILL
+    return run, run_folder(root, run)
+
+
+async def test_torn_empty_and_foreign_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    run, folder = await unmerged(tmp_path, 4)
+    first, third, fourth = (next(folder.glob(f"events-00000{n}-*")) for n in (1, 3, 4))
+    third.write_bytes(third.read_bytes()[:900])
+    fourth.write_bytes(b"")
+    # One bit of a number, which Parquet itself would read as another number.
+    content = bytearray(first.read_bytes())
+    content[len(content) // 3] ^= 1
+    first.write_bytes(content)
     (folder / "notes.txt").write_text("mine")
-    (folder / ".cycles-000006-000006.parquet.unfinished").write_bytes(whole)
+    (folder / ".events-000006-000006.parquet.unfinished").write_bytes(content)
     stored = load_run(tmp_path, run)
-    assert cycles_of(stored) == [cycle(1), cycle(2)]
-    assert len(stored.unreadable) == 4
-    for name in ("notes.txt", *(f"cycles-00000{n}-00000{n}.parquet" for n in (3, 4, 5))):
-        assert any(name in sentence for sentence in stored.unreadable), name
+    assert cycles_of(stored) == [cycle(2)]
+    assert stored.unreadable == (
+        f"{folder / 'notes.txt'}: this is no file of a run.",
+        f"{first}: {DAMAGED}; cycle 1 is missing.",
+        f"{third}: {DAMAGED}; what was stored from cycle 3 on is missing.",
+        f"{fourth}: {DAMAGED}; what was stored from cycle 3 on is missing.",
+    )
 
 
-async def test_a_record_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    run = await store(tmp_path, [cycle(1), cycle(2)])
-    path = run_folder(tmp_path, run) / "cycles-000001-000002.parquet"
-    pl.read_parquet(path).with_columns(schema_version=pl.lit(99)).write_parquet(path)
-    assert "its schema version is 99, newer than 2" in load_run(tmp_path, run).unreadable[0]
+async def test_what_is_gone_is_named(tmp_path: Path) -> None:
+    run, folder = await unmerged(tmp_path, 4)
+    next(folder.glob("events-000002-*")).unlink()
+    next(folder.glob("_run-*")).unlink()
+    stored = load_run(tmp_path, run)
+    # What the run was is in its log as well.
+    assert stored.started == run_started(run)
+    assert cycles_of(stored) == [cycle(1), cycle(3), cycle(4)]
+    assert stored.unreadable == (f"{folder}: files are gone; cycle 2 is missing.",)
+
+
+async def test_a_run_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    run = await store(tmp_path, [cycle(1)])
+    (head,) = run_folder(tmp_path, run).glob("_run-*")
+    pl.read_parquet(head).with_columns(schema_version=pl.lit(99)).write_parquet(
+        head.with_name("_run.parquet")
+    )
+    head.unlink()
+    with pytest.raises(KnowledgeError, match="its schema version is 99, newer than 3"):
+        load_run(tmp_path, run)
+    assert "newer than 3" in list_runs(tmp_path).unreadable[0]
 
 
 async def test_the_dataset_can_be_queried_in_place(tmp_path: Path) -> None:
     first = await store(tmp_path, [cycle(1), cycle(2, met=False, act=True)])
     second = await store(tmp_path, [cycle(1, failures_per_s=1.0)])
-    scan = pl.scan_parquet(tmp_path / "run=*" / "cycles-*.parquet", hive_partitioning=True)
-    frame = scan.sort("run", "cycle").collect()
+    frame = pl.read_parquet(tmp_path / "run=*" / "cycles-*.parquet", hive_partitioning=True).sort(
+        "run", "cycle"
+    )
     assert sorted(frame["run"].unique()) == sorted([first, second])
     row = frame.filter(pl.col("run") == first, pl.col("cycle") == 2).row(0, named=True)
     assert row["slo_met"] is False
     assert row["worst_symptom"] == "latency SLO"
     assert row["replicas_ready"] == 8
-    assert row["executions"][0]["target"] == "deployment/payments"
-    assert row["services"][0]["latency_p95_ms"] == 412.0
+    (service,) = pl.read_parquet(run_folder(tmp_path, first) / "services-*").filter(cycle=2).rows(named=True)
+    assert (service["latency_p95_ms"], service["slo_latency_ms"], service["slo_met"]) == (412.0, 200.0, False)
+    executions = pl.read_parquet(tmp_path / "run=*" / "executions-*.parquet")
+    assert executions["target"].to_list() == ["deployment/payments"]
     assert frame.filter(pl.col("run") == second)["failed_requests"].to_list() == [5.0]
-    latest = scan.select(pl.col("edges").explode().struct.field("workload")).collect()
-    assert latest["workload"].n_unique() == 4
+    assert pl.read_parquet(tmp_path / "run=*" / "edges-*.parquet")["workload"].n_unique() == 4
 
 
 async def test_appending_to_what_is_not_open_is_refused(tmp_path: Path) -> None:
     knowledge = ParquetKnowledge(tmp_path)
     with pytest.raises(KnowledgeError, match="not open"):
-        await knowledge.append(cycle(1), ())
+        await knowledge.append(cycle(1))
     await knowledge.close()
 
 
@@ -192,11 +262,14 @@ async def test_a_full_disk_is_told_and_the_next_cycle_tried(tmp_path: Path) -> N
     with pytest.raises(FileNotFoundError):
         await knowledge.open(run_started(run))
     with pytest.raises(FileNotFoundError):
-        await knowledge.append(cycle(1), ())
+        await knowledge.append(cycle(1))
+    # The loop goes on and tells of the cycle, which is stored with the next one.
+    knowledge.note(CycleCompleted(cycle(1)))
     folder.mkdir()
-    await knowledge.append(cycle(2), ())
+    await knowledge.append(cycle(2))
     await knowledge.close()
-    assert cycles_of(load_run(tmp_path, run)) == [cycle(2)]
+    assert cycles_of(load_run(tmp_path, run)) == [cycle(1), cycle(2)]
+    assert [record.covers_s for record in load_run(tmp_path, run).records] == [5.0, 2.0]
 
 
 def test_ids_of_runs_begun_at_once_differ_and_sort(tmp_path: Path) -> None:
@@ -213,35 +286,15 @@ def test_a_place_where_nothing_can_be_stored_is_refused(tmp_path: Path) -> None:
         new_run(tmp_path / "file" / "below")
 
 
-WRITER = """
-import asyncio, sys
-from pathlib import Path
-from marskit.knowledge import parquet
-from tests.knowledge.cycles import cycle, run_started
-
-async def main(root, run):
-    parquet.MOST_PARTS = 5
-    knowledge = parquet.ParquetKnowledge(Path(root))
-    await knowledge.open(run_started(run))
-    number = 0
-    while True:
-        number += 1
-        await knowledge.append(cycle(number), ())
-        print(number, flush=True)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
 def test_a_killed_writer_loses_no_acknowledged_cycle(tmp_path: Path) -> None:
     random = Random(1)
     for _ in range(20):
         run = new_run(tmp_path)
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), run],
+            [sys.executable, "-c", WRITER, str(tmp_path), run, "0"],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
         )
         assert writer.stdout is not None
         with writer.stdout:

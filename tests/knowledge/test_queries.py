@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from marskit.knowledge.files import RUN_FILE, new_run, run_folder
+from marskit.knowledge.files import run_folder
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.queries import find_run, list_runs, load_run
 from marskit.knowledge.record import figures
+from marskit.knowledge.store import new_run
 from tests.knowledge.cycles import cycle
 from tests.knowledge.test_parquet import store
 
@@ -50,7 +51,8 @@ async def test_a_run_whose_files_are_gone_does_not_hide_the_others(tmp_path: Pat
 async def test_runs_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     good = await store(tmp_path, [cycle(1)])
     bad = await store(tmp_path, [cycle(1)])
-    (run_folder(tmp_path, bad) / RUN_FILE).unlink()
+    for path in run_folder(tmp_path, bad).glob("*.parquet"):
+        path.unlink()
     listed = list_runs(tmp_path)
     assert [summary.run for summary in listed.runs] == [good]
     assert bad in listed.unreadable[0]
@@ -81,6 +83,6 @@ def test_what_a_run_was_must_be_readable_to_load_it(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     with pytest.raises(KnowledgeError, match="this file is missing, so nothing is known of the run"):
         load_run(tmp_path, run)
-    (run_folder(tmp_path, run) / RUN_FILE).write_bytes(b"PAR1")
+    (run_folder(tmp_path, run) / "_run.parquet").write_bytes(b"PAR1")
     with pytest.raises(KnowledgeError, match="this file cannot be read"):
         load_run(tmp_path, run)

@@ -1,14 +1,11 @@
 """What a question is asked of, and the few expressions that all of them share."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
-from marskit.knowledge.files import RUN_FILE, run_folder
-from marskit.knowledge.schema import run_schema
+from marskit.domain.events import RunStarted
 
 SCALED_MAD = 1.4826
 """Makes the median absolute deviation an estimate of a normal standard deviation (Rousseeuw & Croux 1993)."""
@@ -20,44 +17,37 @@ A_RUN = 1 << 32
 
 
 class Tables(Protocol):
-    """All runs under one folder as tables; `knowledge.dataset.Dataset` is one."""
+    """All runs as tables; `knowledge.dataset.Dataset` is one."""
 
-    @property
-    def root(self) -> Path:
-        """The folder that holds the runs."""
+    def runs(self) -> list[str]:
+        """The ids of all runs, sorted."""
+        ...
+
+    def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
+        """What all runs were, or those given, without those of which that cannot be known."""
         ...
 
     def scan(self, table: str, runs: Sequence[str] | None = None) -> pl.LazyFrame:
-        """The table of these runs, or of all, with the columns of `tables.table_schema(table)`."""
+        """The table of these runs, or of all, with the columns of `tables.table_schema(table)`.
+
+        Its rows are sorted by run and cycle.
+        """
         ...
 
 
 def runs_of(tables: Tables, runs: Sequence[str] | None = None) -> list[str]:
     """The ids of these runs, or of all there are, sorted."""
-    return sorted(f.name.removeprefix("run=") for f in tables.root.glob("run=*")) if runs is None else [*runs]
+    return sorted({*tables.runs()} if runs is None else {*runs})
 
 
 def heads(tables: Tables, runs: Sequence[str] | None = None) -> pl.DataFrame:
     """What each run was, by `run`: `mesh`, `planner`, `scenario`, `speed`, `seed`; unreadable left out."""
-    schema = run_schema()
-    columns = {name: schema[name] for name in ("run", "mesh", "planner", "scenario", "speed", "seed")}
-    files = [run_folder(tables.root, run) / RUN_FILE for run in runs_of(tables, runs)]
-
-    def read(*some: Path) -> pl.DataFrame:
-        return (
-            pl.scan_parquet(list(some), hive_partitioning=False, extra_columns="ignore")
-            .select(*columns)
-            .collect()
-        )
-
-    try:
-        return read(*files) if files else pl.DataFrame(schema=columns)
-    except (pl.exceptions.PolarsError, OSError):
-        found = [pl.DataFrame(schema=columns)]
-        for file in files:
-            with contextlib.suppress(pl.exceptions.PolarsError, OSError):
-                found.append(read(file))
-        return pl.concat(found)
+    rows = [
+        (head.run, head.mesh, head.planner, head.scenario.name, head.scenario.speed, head.seed)
+        for head in tables.heads(runs)
+    ]
+    schema = dict.fromkeys(("run", "mesh", "planner", "scenario"), pl.String())
+    return pl.DataFrame(rows, schema={**schema, "speed": pl.Float64(), "seed": pl.Int64()}, orient="row")
 
 
 def chunks(tables: Tables, runs: Sequence[str] | None, size: int = 50) -> Iterator[list[str]]:

@@ -1,0 +1,182 @@
+"""What the one thread that stores a run does: batches as they come, and fewer, larger files later."""
+
+import contextlib
+import io
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from marskit.domain.events import CycleCompleted, Event, RunStarted, ScenarioChanged
+from marskit.knowledge.log import Row, frame, row_of, settle
+from marskit.knowledge.names import MERGED, File, Span, file_of, named, run_file_name
+from marskit.knowledge.record import Record, covered_s
+from marskit.knowledge.rows import run_table, table
+from marskit.knowledge.store import Store
+from marskit.knowledge.tables import LOG, TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCHES = 64
+"""So many batches become one part: a file of every table."""
+
+
+class Noted(NamedTuple):
+    """An event, its place in the run, and the cycle that was under way."""
+
+    seq: int
+    cycle: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What is in force between two events."""
+
+    scenario: str
+    speed: float
+    started_s: float | None = None
+    """When the last cycle began."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    span: Span
+    rows: list[Row]
+    records: list[Record]
+
+
+class Writer:
+    """Writes one run; a batch is on the disk when `append` returns, and everything else may be lost.
+
+    First whole files become durable, then those that they replace go. Cut short anywhere, readers find every
+    batch, some of them twice, and leave out the files whose batches a wider one holds.
+    """
+
+    def __init__(self, store: Store, run: RunStarted) -> None:
+        self._store = store
+        self._run = run
+        self._context = _Context(run.scenario.name, run.scenario.speed)
+        self._started_at_us = time.time_ns() // 1000
+        self._described = False
+        self._held = contextlib.ExitStack()
+        self._next = 1
+        self._batches: list[_Batch] = []
+        self._parts: list[dict[str, File]] = []
+
+    def open(self) -> None:
+        """Say what the run is; what is slow the first time is done before the first cycle."""
+        self._held.enter_context(self._store.hold(self._run.run))
+        self._describe()
+        _uncompressed(frame(()))
+
+    def append(self, noted: Sequence[Noted]) -> None:
+        """Store a batch."""
+        self._describe()
+        batch, context = self._batch(noted)
+        content = _uncompressed(frame(batch.rows))
+        self._write(LOG, batch.span, len(batch.rows), content)
+        self._batches.append(batch)
+        self._context = context
+        self._next += 1
+
+    def completed(self, seq: int) -> None:
+        """Learn which place the last cycle of the last batch has on the bus, and merge what is due."""
+        rows = self._batches[-1].rows
+        rows[-1] = rows[-1]._replace(seq=seq)
+        if len(self._batches) >= BATCHES:
+            # The batches are stored: a merge that fails is made up for by the next one.
+            with contextlib.suppress(OSError):
+                self._make_part()
+                if sum(_span(part).size for part in self._small()) >= MERGED:
+                    self._merge()
+
+    def close(self) -> None:
+        """Merge what is left."""
+        with self._held:
+            if self._batches:
+                self._make_part()
+            self._merge()
+
+    def _batch(self, noted: Iterable[Noted]) -> tuple[_Batch, _Context]:
+        context, rows, records = self._context, list[Row](), list[Record]()
+        for seq, cycle, event in noted:
+            covers_s = None
+            if isinstance(event, ScenarioChanged):
+                context = replace(context, scenario=event.scenario.name, speed=event.scenario.speed)
+            elif isinstance(event, CycleCompleted):
+                covers_s = covered_s(event.cycle, context.started_s)
+                context = replace(context, started_s=event.cycle.started_at_s)
+                records.append(Record(event.cycle, (), context.scenario, context.speed, covers_s))
+            told = context.scenario, context.speed, covers_s
+            rows.append(row_of(self._run.run, seq, cycle, event, *told))
+        return _Batch(Span(self._next, self._next), rows, records), context
+
+    def _make_part(self) -> None:
+        batches = self._batches
+        span = Span(batches[0].span.first, batches[-1].span.last)
+        records = [record for batch in batches for record in batch.records]
+        tables = {name: table(name, self._run, records) for name in TABLES if name != LOG}
+        tables[LOG] = frame(settle(row for batch in batches for row in batch.rows))
+        self._parts.append(self._store_part(span, tables))
+        self._batches = []
+
+    def _small(self) -> list[dict[str, File]]:
+        return [part for part in self._parts if _span(part).size < MERGED]
+
+    def _merge(self) -> None:
+        """Merge the small parts, which are the last ones, into one."""
+        import polars as pl
+
+        small = self._small()
+        if len(small) < 2:
+            return
+        span = Span(_span(small[0]).first, _span(small[-1]).last)
+        tables = {}
+        for name in TABLES:
+            contents = [self._store.read(self._run.run, part[name].name) for part in small]
+            if any(
+                zlib.crc32(content) != part[name].crc for content, part in zip(contents, small, strict=True)
+            ):
+                # What is damaged must stay visible as such.
+                return
+            tables[name] = pl.concat(map(pl.read_parquet, contents), rechunk=True)
+        self._parts = [part for part in self._parts if part not in small]
+        self._parts.append(self._store_part(span, tables))
+
+    def _store_part(self, span: Span, tables: "dict[str, pl.DataFrame]") -> dict[str, File]:
+        part = {}
+        for name, rows in tables.items():
+            content = io.BytesIO()
+            rows.write_parquet(content)
+            part[name] = self._write(name, span, rows.height, content.getvalue())
+        new = {file.name for file in part.values()}
+        for name in self._store.sizes(self._run.run):
+            file = file_of(name)
+            if file is not None and name not in new and span.holds(file.span):
+                self._store.remove(self._run.run, name)
+        return part
+
+    def _write(self, name: str, span: Span, rows: int, content: bytes) -> File:
+        file = named(name, span, rows, content)
+        self._store.write(self._run.run, file.name, content)
+        return file
+
+    def _describe(self) -> None:
+        if not self._described:
+            content = _uncompressed(run_table(self._run, self._started_at_us))
+            self._store.write(self._run.run, run_file_name(content), content)
+            self._described = True
+
+
+def _span(part: dict[str, File]) -> Span:
+    return part[LOG].span
+
+
+def _uncompressed(rows: "pl.DataFrame") -> bytes:
+    """A few rows are smaller without compression, and cheaper."""
+    content = io.BytesIO()
+    rows.write_parquet(content, compression="uncompressed", statistics=False)
+    return content.getvalue()

@@ -1,0 +1,107 @@
+"""Every event of a run is stored, and comes back as the bus published it."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from marskit.domain.events import (
+    CycleCompleted,
+    Event,
+    Executed,
+    Monitored,
+    Observed,
+    PhaseStarted,
+    RunEnded,
+)
+from marskit.domain.records import Phase
+from marskit.domain.state import fold
+from marskit.knowledge import parquet
+from marskit.knowledge.dataset import Dataset
+from marskit.knowledge.parquet import ParquetKnowledge
+from marskit.knowledge.queries import load_run
+from marskit.knowledge.recording import load_recording
+from marskit.knowledge.store import new_run
+from tests.knowledge.cycles import cycle, run_started
+from tests.knowledge.test_dataset import OLD
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_what_comes_while_a_cycle_is_stored_keeps_its_place(tmp_path: Path, *, merged: bool) -> None:
+    run = new_run(tmp_path)
+    knowledge = ParquetKnowledge(tmp_path)
+    published: list[Event] = []
+
+    def publish(event: Event) -> None:
+        published.append(event)
+        knowledge.note(event)
+
+    publish(run_started(run))
+    await knowledge.open(run_started(run))
+    for number in (1, 2, 3):
+        one = cycle(number)
+        publish(PhaseStarted(one.started_at_s, number, Phase.MONITOR))
+        publish(Monitored(one.started_at_s, number, one.observation))
+        storing = asyncio.create_task(knowledge.append(one))
+        await asyncio.sleep(0)
+        # The thread is at it.
+        publish(Observed(replace(one.observation, window_s=float(number))))
+        publish(PhaseStarted(9.0, number, Phase.KNOWLEDGE))
+        await storing
+        publish(CycleCompleted(one))
+    publish(Observed(cycle(4).observation))
+    if merged:
+        ended = RunEnded(99.0, None)
+        published.append(ended)
+        await knowledge.close(ended)
+        knowledge.note(ended)
+    else:
+        await knowledge.append(cycle(4))
+        published.append(CycleCompleted(cycle(4)))
+    recording = load_recording(tmp_path, run)
+    assert list(recording.events) == published
+    assert (recording.complete, recording.unreadable) == (True, ())
+    kinds = Dataset(tmp_path).scan("events", [run]).collect()
+    assert kinds["kind"].to_list() == [type(event).__name__ for event in published]
+    assert kinds["seq"].to_list() == list(range(len(published)))
+    await knowledge.close()
+
+
+async def test_a_run_that_nobody_turns_is_stored_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST_NOTED", 10)
+    run = new_run(tmp_path)
+    knowledge = ParquetKnowledge(tmp_path)
+    await knowledge.open(run_started(run))
+    seen = [Observed(replace(cycle(1).observation, at_s=float(n))) for n in range(25)]
+    for event in seen:
+        knowledge.note(event)
+        await asyncio.sleep(0)
+    await knowledge.append(cycle(1))
+    recording = load_recording(tmp_path, run)
+    assert recording.events == (run_started(run), *seen, CycleCompleted(cycle(1)))
+    assert recording.complete
+    assert [record.cycle for record in load_run(tmp_path, run).records] == [cycle(1)]
+    await knowledge.close()
+    assert load_recording(tmp_path, run) == recording
+
+
+@pytest.mark.parametrize("root", OLD)
+def test_of_an_old_run_what_its_cycles_tell_is_rebuilt(root: Path) -> None:
+    for folder in root.iterdir():
+        run = folder.name.removeprefix("run=")
+        stored, recording = load_run(root, run), load_recording(root, run)
+        assert not recording.complete
+        assert recording.unreadable == ()
+        assert recording.events[0] == stored.started
+        completed = [event.cycle for event in recording.events if isinstance(event, CycleCompleted)]
+        assert completed == [record.cycle for record in stored.records]
+        (executed,) = (event for event in recording.events if isinstance(event, Executed))
+        assert executed.configuration.replicas_of("payments") == 3
+        state = fold(recording.events)
+        assert state.cycles_done == 3
+        assert state.observation == stored.records[-1].cycle.observation
+        incidents = [incident for record in stored.records for incident in record.incidents]
+        assert [event for event in recording.events if event in incidents] == incidents

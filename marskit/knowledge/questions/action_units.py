@@ -78,18 +78,17 @@ def units(
     )
     meshes = dict(heads.select("run", "mesh").iter_rows())
     mesh = pl.lit(pl.Series([meshes.get(run) for run in runs], dtype=pl.String).hash())
+    situation = (
+        "scenario",
+        "speed",
+        (known("scenario_s") / calipers.phase_s).floor().alias("phase"),
+        log_bin(known("offered_requests_per_s"), calipers.load_ratio).alias("load"),
+        "replicas_ready",
+    )
     cycle = tables.scan("cycles", runs).select(
         cycle_key(runs),
         "actions",
-        pl.struct(
-            "scenario",
-            "speed",
-            (known("scenario_s") / calipers.phase_s).floor().alias("phase"),
-            log_bin(known("offered_requests_per_s"), calipers.load_ratio).alias("load"),
-            "replicas_ready",
-        )
-        .hash()
-        .alias("situation"),
+        _hash(*situation).alias("situation"),
         known("utility_per_s").alias("utility_per_s"),
     )
     services, cycles = pl.collect_all([service, cycle])
@@ -116,11 +115,18 @@ def units(
             "key",
             "service",
             "acted",
-            (pl.col("situation") ^ pl.struct("service", slowness.alias("slowness")).hash()).alias("stratum"),
+            (pl.col("situation") ^ _hash("service", slowness.alias("slowness"))).alias("stratum"),
             *(f"{outcome}_{side}" for outcome in OUTCOMES for side in ("before", "after")),
         )
+        .drop_nulls()
         .collect()
     )
+
+
+def _hash(*parts: str | pl.Expr) -> pl.Expr:
+    """One number for all of them together; null where one is unknown, which is like nothing else."""
+    there = [(pl.col(part) if isinstance(part, str) else part).is_not_null() for part in parts]
+    return pl.when(*there).then(pl.struct(*parts).hash())
 
 
 def _means(windows: Windows, *outcomes: str) -> list[pl.Expr]:

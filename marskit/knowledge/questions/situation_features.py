@@ -56,7 +56,8 @@ def stored_features(tables: Tables, runs: list[str]) -> tuple[pl.DataFrame, dict
     """
     key = cycle_key(runs)
     load = pl.coalesce(known("sent_requests_per_s"), known("offered_requests_per_s"))
-    slowness = (trusted_p95_ms() / pl.col("slo_latency_ms")).log()
+    slowness = trusted_p95_ms() / pl.col("slo_latency_ms")
+    slowness = pl.when(slowness > 0).then(slowness.log())
     cycles, services, workloads, edges = pl.collect_all(
         [
             tables.scan("cycles", runs).select(
@@ -127,8 +128,9 @@ def _laid(keys: Whole, part: pl.DataFrame, value: str) -> Floats:
 
 def _trend(keys: Whole, loads: Floats) -> Floats:
     trend = np.full(len(loads), np.nan, np.float32)
-    near = keys[TREND_CYCLES:] - keys[:-TREND_CYCLES] == TREND_CYCLES
-    trend[TREND_CYCLES:][near] = (loads[TREND_CYCLES:] - loads[:-TREND_CYCLES])[near]
+    before = np.searchsorted(keys, keys - TREND_CYCLES)
+    there = keys[before] == keys - TREND_CYCLES if len(keys) else np.zeros(0, bool)
+    trend[there] = loads[there] - loads[before[there]]
     return trend
 
 

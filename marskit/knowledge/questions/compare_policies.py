@@ -100,7 +100,8 @@ def _measured(tables: Tables, runs: Sequence[str] | None) -> pl.DataFrame:
     """The figures of every run that can be compared, one row for each planner and arrivals."""
     covers, minutes = pl.col("covers_s"), pl.col("covers_s") * pl.col("speed") / 60.0
     changed = pl.any_horizontal(
-        pl.col("planner", "scenario", "speed").n_unique() > 1, (known("load_factor") != 1.0).any()
+        *(pl.col(name).min() != pl.col(name).max() for name in ("planner", "scenario", "speed")),
+        (known("load_factor") != 1.0).any(),
     )
     # The run's planner, scenario and speed are those of its head: one row of a run holds them all.
     figures = (

@@ -48,7 +48,9 @@ def symptom_before_action(
         .group_by("run")
         .agg(pl.col("cycle").min().alias("first"), pl.col("cycle").max().alias("last"))
     )
-    done = applied(tables, runs).select("run", "cycle", "at_s", *_ACTION).with_row_index("id")
+    # Few, and needed twice.
+    done = applied(tables, runs).select("run", "cycle", "at_s", *_ACTION).collect(engine="streaming").lazy()
+    done = done.with_row_index("id")
     counts = done.group_by(_ACTION).agg(pl.len().cast(pl.Int64).alias("actions"))
     before = (
         done.with_columns(pl.int_ranges(pl.col("cycle") - cycles + 1, pl.col("cycle") + 1).alias("cycle"))

@@ -37,7 +37,7 @@ def windows_by_loops(frames: Frames) -> dict[tuple[str, int, str], Row]:
         def values(outcome: str, at: int, run: str = run, name: str = name) -> float | None:
             own = services[run, at, name]
             if outcome == "p95_ms":
-                return own["latency_p95_ms"] if own["latency_n"] >= 40 else None  # type: ignore[no-any-return]
+                return own["latency_p95_ms"] if own["latency_n"] >= 40 else None
             if outcome == "error_percent":
                 known = own["requests_per_s"] and own["failures_per_s"] is not None
                 return 100 * own["failures_per_s"] / own["requests_per_s"] if known else None
@@ -79,8 +79,9 @@ def test_effects_are_what_loops_find(seed: int) -> None:
         words = row["action"]
         action = KINDS.get(words) or ("shift traffic" if "shift" in words else "remove timeout")
         for service in ("pay", "shop"):
-            unit = found.get((row["run"], row["cycle"], service))
-            if unit is not None:
+            key = (row["run"], row["cycle"], service)
+            if key in found:
+                unit = found[key]
                 treated[action, "pay", service].append((row["run"], unit))
                 n = len(controls.get(unit["stratum"], ()))
                 told = {"cycle": row["cycle"], "service": service, "alone": unit["acted"] == 1, "controls": n}
@@ -128,7 +129,7 @@ def estimated(
         for other, theirs in controls[stratum]:
             influence[other] -= (change(theirs) - control(stratum)) / len(controls[stratum])
     runs = len({run for run, _ in matched})
-    told = {
+    told: Row = {
         f"{outcome}_before": fmean(unit[f"{outcome}_before"] for _, unit in matched),
         f"{outcome}_after": fmean(unit[f"{outcome}_after"] for _, unit in matched),
         f"{outcome}_effect": effect,

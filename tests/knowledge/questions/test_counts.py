@@ -3,6 +3,7 @@
 from collections import defaultdict
 from math import floor, log
 from statistics import median
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def test_compliance_is_what_loops_count(seed: int, by: str) -> None:
         }[by]
         groups[(*key, row["service"])].append((row, cycle))
     expected = []
-    for key in sorted(groups):  # type: ignore[type-var] # keys of one kind
+    for key in sorted(groups):
         judged = met = minutes = requests = met_requests = bad = told = 0.0
         for row, cycle in groups[key]:
             covers = cycle["covers_s"]
@@ -122,7 +123,7 @@ def test_symptoms_before_actions_are_what_loops_count(seed: int, cycles: int) ->
 def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
     frames = random_frames(seed)
     cycles = {(c["run"], c["cycle"]): c for c in frames.rows("cycles")}
-    values = defaultdict(list)
+    values: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for row in frames.rows("services"):
         cycle = cycles[row["run"], row["cycle"]]
         load = cycle["offered_requests_per_s"]
@@ -141,11 +142,11 @@ def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
             if value is not None:
                 values[(metric, row["service"], *key)].append(value)
     expected = []
-    for key in sorted(values):  # type: ignore[type-var] # keys of one kind
-        middle = median(values[key])
-        spread = 1.4826 * median(abs(value - middle) for value in values[key])
-        told = {"metric": key[0], "subject": key[1], "median": middle, "spread": spread}
-        expected.append({**told, "n": len(values[key])})
+    for (metric, subject, *_), those in sorted(values.items()):
+        middle = median(those)
+        spread = 1.4826 * median(abs(value - middle) for value in those)
+        told = {"metric": metric, "subject": subject, "median": middle, "spread": spread}
+        expected.append({**told, "n": len(those)})
     same(anomaly_baselines(frames, by=by), expected)  # type: ignore[arg-type] # sampled
 
 

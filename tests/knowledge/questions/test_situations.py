@@ -22,17 +22,15 @@ Key = tuple[str, int]
 
 
 def vectors(frames: Frames) -> dict[Key, dict[str, float]]:
-    found: dict[Key, dict[str, float]] = {}
+    found: dict[Key, dict[str, float | None]] = {}
     loads = {}
     for row in frames.rows("cycles"):
         key, sent = (row["run"], row["cycle"]), row["sent_requests_per_s"]
         load = row["offered_requests_per_s"] if sent is None else sent
         loads[key] = None if load is None else log1p(load)
         before = loads.get((key[0], key[1] - 4))
-        vector = {"load": loads[key], "trend": None}
-        if before is not None and loads[key] is not None:
-            vector["trend"] = loads[key] - before  # type: ignore[operator] # it is not None
-        found[key] = vector  # type: ignore[assignment] # what is None goes below
+        now = loads[key]
+        found[key] = {"load": now, "trend": None if now is None or before is None else now - before}
     for row in frames.rows("services"):
         limit, p95 = row["slo_latency_ms"], row["latency_p95_ms"]
         if limit and p95 and row["latency_n"] >= 40:

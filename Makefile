@@ -34,6 +34,8 @@ bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.le
 	$(PY) -m benchmarks.accuracy
 	$(PY) -m benchmarks.crashes
 	$(PY) -m benchmarks.cost
+	$(PY) -m benchmarks.storage
+	$(PY) -m benchmarks.kills
 	$(PY) -m benchmarks.twin
 	$(PY) -m benchmarks.calibration
 

@@ -57,9 +57,11 @@ def run(parsed: argparse.Namespace) -> int:
         raise SettingsError(f"There is no question {parsed.question!r}; there are {', '.join(QUESTIONS)}")
     question = QUESTIONS[parsed.question]
     try:
-        rows = _rows(question, _asked(parsed, question), parsed.runs)
+        rows, damaged = _rows(question, _asked(parsed, question), parsed.runs)
     except KnowledgeError as error:
         raise SettingsError(str(error)) from error
+    for sentence in damaged:
+        print(f"marskit: {sentence}", file=sys.stderr)
     if parsed.json:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False, allow_nan=False))
@@ -74,6 +76,7 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
     from marskit.knowledge.port import KnowledgeError
     from marskit.knowledge.queries import find_run
     from marskit.knowledge.questions.catalogue import Asked
+    from marskit.knowledge.store import open_store
 
     for option in ("by", "of"):
         value, allowed = getattr(parsed, option), getattr(question, option)
@@ -85,26 +88,29 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
     ):
         told = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
         raise SettingsError(f"`ask {parsed.question}` {told}")
-    if not any(parsed.runs.glob("run=*")):
+    if not open_store(parsed.runs).runs():
         raise KnowledgeError(f"There are no runs in {parsed.runs}.")
     only = parsed.only and tuple(dict.fromkeys(find_run(parsed.runs, name) for name in parsed.only))
     about = find_run(parsed.runs, parsed.about) if question.about_a_cycle else ""
     return Asked(runs=only, by=parsed.by, of=parsed.of, run=about, cycle=parsed.cycle or 0)
 
 
-def _rows(question: "Question", asked: "Asked", root: Path) -> list[dict[str, Any]]:
-    """The answer; what is no number is null."""
+def _rows(
+    question: "Question", asked: "Asked", root: str | Path
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The answer, what is no number being null, and one sentence for each thing that could not be read."""
     import polars as pl
 
     from marskit.knowledge.dataset import Dataset
     from marskit.knowledge.port import KnowledgeError
 
+    dataset = Dataset(root)
     try:
-        told = question.answer(Dataset(root), asked).collect(engine="streaming")
+        told = question.answer(dataset, asked).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         first = str(error).split("\n", 1)[0].rstrip(".")
         raise KnowledgeError(f"{root}: what was recorded cannot be read ({first}).") from error
-    return told.with_columns(pl.selectors.float().fill_nan(None)).to_dicts()
+    return told.with_columns(pl.selectors.float().fill_nan(None)).to_dicts(), dataset.damaged
 
 
 def _show(rows: Sequence[Row], meanings: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from marskit.mesh.simulator.requests import RequestTwin
 
 
 def print_calibration(
-    root: Path, names: Sequence[str], paths: Sequence[Path], mapping: Path | None, out: Path | None
+    root: Path | str, names: Sequence[str], paths: Sequence[Path], mapping: Path | None, out: Path | None
 ) -> None:
     """Fit the twin of these manifests to runs under `root`, show the card, and write it to `out`.
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from marskit import exits
 from marskit.asking import add_ask
+from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
 from marskit.domain.records import Mode
-from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError
+from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -124,9 +125,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    runs = commands.add_parser("runs", help="list the runs that were recorded")
-    runs.set_defaults(run=_list_runs)
-    _add_runs(runs)
+    runs = commands.add_parser("runs", help="list the runs that were recorded, check them, or prune them")
+    add_runs_options(runs)
+    export = commands.add_parser("export", help="write a run into one file, to hand to others")
+    add_export_options(export)
+    importing = commands.add_parser("import", help="take in a run that was exported")
+    add_import_options(importing)
+    for command in (runs, export, importing):
+        _add_runs(command)
     report = commands.add_parser("report", help="tell the story of a run")
     report.set_defaults(run=_report)
     report.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
@@ -194,7 +200,11 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
 
 def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
     to.add_argument(
-        "--runs", type=Path, metavar="FOLDER", default=default, help="where cycles are stored (default: runs)"
+        "--runs",
+        type=runs_place,
+        metavar="FOLDER|URL",
+        default=default,
+        help="where cycles are stored, such as s3://bucket/runs (default: runs)",
     )
 
 
@@ -340,13 +350,6 @@ def _training_arguments(settings: Settings) -> tuple[str, ...]:
     mesh = {"--mapping": settings.mapping, "--card": settings.card}
     given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
     return ("--manifests", *map(str, settings.manifests), *given)
-
-
-def _list_runs(parsed: argparse.Namespace) -> int:
-    from marskit.offline import print_runs
-
-    print_runs(parsed.runs)
-    return 0
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from marskit.controller.runtime import Factory, LoopFactory, Runtime
 from marskit.domain.commands import Run
 from marskit.domain.events import CycleCompleted, Event, MeshReady, Progressed, RunEnded, RunStarted
 from marskit.knowledge.codec import dumps
-from marskit.knowledge.files import run_folder
 from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Record, Recorder, figures
+from marskit.knowledge.store import open_store
 from marskit.signals import first_signal
 from marskit.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
 
@@ -43,7 +43,7 @@ class JsonTeller:
 class StoryTeller:
     """A line per cycle, and below it what was planned, done and found out; the figures at the end."""
 
-    def __init__(self, console: Console, runs: Path) -> None:
+    def __init__(self, console: Console, runs: Path | str) -> None:
         self._console = console
         self._runs = runs
         self._run: RunStarted | None = None
@@ -81,7 +81,9 @@ class StoryTeller:
             self._line("")
             for line in figures_lines(figures(self._records), slo_met_at_end=self._records[-1].slo_met):
                 self._line(line)
-            self._line(f"  {'recorded in':<22} {run_folder(self._runs, self._run.run)}")
+            self._line(
+                f"  {'recorded in':<22} {open_store(self._runs).location(self._run.run, '').rstrip('/')}"
+            )
 
     def _line(self, line: object) -> None:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)

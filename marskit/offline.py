@@ -20,7 +20,7 @@ from marskit.settings import DEMO_MANIFESTS
 from marskit.views.text import plural
 
 
-def print_runs(root: Path) -> None:
+def print_runs(root: Path | str) -> None:
     """List the runs under `root`, and name what cannot be read."""
     listed = queries.list_runs(root)
     _warn(listed.unreadable)
@@ -30,7 +30,7 @@ def print_runs(root: Path) -> None:
         print(f"There are no runs in {root}.")
 
 
-def print_report(root: Path, name: str) -> None:
+def print_report(root: Path | str, name: str) -> None:
     """Tell the story of the run meant by `name`, and name what of it cannot be read.
 
     Raises:

@@ -18,6 +18,11 @@ class SettingsError(ValueError):
     """A setting that cannot be used, with one sentence that says what is allowed."""
 
 
+def runs_place(text: str) -> Path | str:
+    """Where runs are: a folder, or a URL, which as a path would lose a slash."""
+    return text if "://" in text else Path(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one run."""
@@ -39,8 +44,8 @@ class Settings:
     """Real seconds from one cycle to the next; None is 15 seconds of the scenario's clock."""
     sample_s: float = 0.5
     """Real seconds from one reading of mesh and load to the next."""
-    runs: Path = Path("runs")
-    """The folder that knowledge is written to."""
+    runs: Path | str = Path("runs")
+    """The folder that knowledge is written to, or the URL of an object store."""
     gateway_port: int | None = None
     """None picks a free one."""
     locust_workers: int = 0

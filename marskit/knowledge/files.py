@@ -1,5 +1,6 @@
 """Runs in a local folder, and how a file gets there whole or not at all."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -82,6 +83,24 @@ class LocalStore:
         folder.rename(going)
         sync_folder(self._root)
         shutil.rmtree(going)
+
+    def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
+        """See `Store`; the folder gets its name when all is in it."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        folder = run_folder(self._root, run)
+        if folder.exists():
+            raise FileExistsError(errno.EEXIST, "there is such a run", str(folder))
+        coming = folder.with_name(f".{folder.name}.coming")
+        shutil.rmtree(coming, ignore_errors=True)
+        coming.mkdir()
+        try:
+            for name, content in contents.items():
+                write_durably(coming / name, content)
+            coming.rename(folder)
+        except OSError:
+            shutil.rmtree(coming, ignore_errors=True)
+            raise
+        sync_folder(self._root)
 
     def crc(self, run: str, name: str) -> int:
         """See `Store`; a file that did not change is not read again."""

@@ -7,7 +7,7 @@ did on the bus.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 from marskit.domain.events import (
     Analysed,
@@ -35,6 +35,10 @@ _SHARED: dict[str, tuple[str, Callable[[float, int, Any], Event]]] = {
     Analysed.__name__: ("diagnosis", Analysed),
     Planned.__name__: ("plan", Planned),
 }
+
+
+_REPEATED = frozenset(field for field, _ in _SHARED.values())
+_CYCLE_FIELDS: dict[str, Any] = get_type_hints(Cycle)
 
 
 class Row(NamedTuple):
@@ -67,12 +71,44 @@ def at_s(event: Event) -> float:
 
 
 def row_of(
-    run: str, seq: int, cycle: int, event: Event, scenario: str, speed: float, covers_s: float | None
+    run: str, seq: int, cycle: int, event: Event, text: str, context: tuple[str, float, float | None]
 ) -> Row:
-    """The row of an event; only that of a completed cycle covers a stretch of time."""
-    return Row(
-        run, cycle, at_s(event), seq, type(event).__name__, dumps(event, Event), scenario, speed, covers_s
-    )
+    """The row of an event, whose JSON is `text`.
+
+    `context` is the scenario in force, its speed, and the seconds that a completed cycle covers.
+    """
+    return Row(run, cycle, at_s(event), seq, type(event).__name__, text, *context)
+
+
+class Encoder:
+    """Encodes the events of one batch; what a cycle repeats of its phases is encoded once."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._texts = {
+            id(value := getattr(event.cycle, field)): dumps(value, _CYCLE_FIELDS[field])
+            for event in events
+            if isinstance(event, CycleCompleted)
+            for field, _ in _SHARED.values()
+        }
+
+    def encode(self, event: Event) -> str:
+        """The same JSON as `dumps` makes of the event."""
+        kind = type(event).__name__
+        if isinstance(event, CycleCompleted):
+            cycle = event.cycle
+            fields = (self._field(cycle, name, hint) for name, hint in _CYCLE_FIELDS.items())
+            return f'{{"kind":"{kind}","cycle":{{{",".join(fields)}}}}}'
+        if isinstance(event, Monitored | Analysed | Planned):
+            name = _SHARED[kind][0]
+            if id(getattr(event, name)) in self._texts:
+                told = f'{{"kind":"{kind}","at_s":{dumps(event.at_s, float)},"cycle":{event.cycle}'
+                return f"{told},{self._field(event, name, _CYCLE_FIELDS[name])}}}"
+        return dumps(event, Event)
+
+    def _field(self, of: Cycle | Monitored | Analysed | Planned, name: str, hint: Any) -> str:
+        value = getattr(of, name)
+        text = self._texts.get(id(value)) if name in _REPEATED else None
+        return f'"{name}":{dumps(value, hint) if text is None else text}'
 
 
 def settle(rows: Iterable[Row]) -> list[Row]:
@@ -95,7 +131,9 @@ def frame(rows: Sequence[Row]) -> "pl.DataFrame":
 
     schema = table_schema(LOG)
     columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    return pl.DataFrame(dict(zip(schema, map(list, columns), strict=True)), schema=schema)
+    return pl.DataFrame(
+        [pl.Series(name, column, kind) for (name, kind), column in zip(schema.items(), columns, strict=True)]
+    )
 
 
 def rows_of(table: "pl.DataFrame") -> Iterator[Row]:

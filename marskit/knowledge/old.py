@@ -19,6 +19,7 @@ from marskit.domain.events import (
     ScenarioChanged,
 )
 from marskit.domain.records import Execution, Outcome, Phase
+from marskit.knowledge.codec import dumps
 from marskit.knowledge.log import Row, row_of
 from marskit.knowledge.record import Record
 
@@ -33,7 +34,8 @@ def rows(started: RunStarted, records: Sequence[Record]) -> list[Row]:
             scenario, speed = event.scenario.name, event.scenario.speed
         cycle = record.cycle.id if record else 1
         covers_s = record.covers_s if record and isinstance(event, CycleCompleted) else None
-        made.append(row_of(started.run, seq, cycle, event, scenario, speed, covers_s))
+        text = dumps(event, Event)
+        made.append(row_of(started.run, seq, cycle, event, text, (scenario, speed, covers_s)))
         if isinstance(event, CycleCompleted):
             record = next(under_way, None)
     return made

@@ -57,12 +57,12 @@ class Files:
         self.sizes = store.sizes(run)
         self.files: list[File] = []
         self.foreign: list[str] = []
-        self._heads: list[str] = []
+        self.heads: list[str] = []
         for name in sorted(self.sizes):
             if (file := file_of(name)) is not None:
                 self.files.append(file)
             elif is_run_file(name):
-                self._heads.append(name)
+                self.heads.append(name)
             elif not name.endswith(CORRUPT) and name[0] != "_":
                 self.foreign.append(f"{self.location(name)}: this is no file of a run.")
 
@@ -129,7 +129,7 @@ class Files:
             KnowledgeError: Nothing can be known of it, or it is of a newer version.
         """
         problem = f"{self.location('_run.parquet')}: this file is missing, so nothing is known of the run."
-        for name in self._heads:
+        for name in self.heads:
             try:
                 return self._head(name)
             except _Newer:
@@ -161,7 +161,7 @@ class Files:
             if file.table == LOG and file.span.first == 1 and self.wrong_with(file.name) is None:
                 first = log.settle(log.rows_of(self.read(file.name)))[0]
                 if first.kind == RunStarted.__name__:
-                    return Head(FLAT, _time_of(self.run), loads(first.event, Event))
+                    return Head(FLAT, time_of(self.run), loads(first.event, Event))
         return None
 
 
@@ -189,7 +189,7 @@ def attempt(store: Store, run: str, read: Callable[[Files], T]) -> T:
     raise KnowledgeError(f"{place}: its files change faster than they can be read.")
 
 
-def _time_of(run: str) -> datetime:
+def time_of(run: str) -> datetime:
     """When a run began, by its id."""
     try:
         return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -53,6 +53,10 @@ class Store(Protocol):
         """Take a run away with all its files."""
         ...
 
+    def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
+        """Store a whole run at once; raises `FileExistsError` where there is one of that id."""
+        ...
+
     def crc(self, run: str, name: str) -> int:
         """The CRC-32 of a file's bytes; raises `FileNotFoundError`."""
         ...
@@ -77,7 +81,10 @@ def open_store(root: str | Path) -> Store:
         KnowledgeError: It is a URL of a kind that is not known, or what it needs is not installed.
     """
     from marskit.knowledge.files import LocalStore
+    from marskit.knowledge.objects import ObjectStore
 
+    if isinstance(root, str) and "://" in root:
+        return ObjectStore(root)
     return LocalStore(Path(root))
 
 

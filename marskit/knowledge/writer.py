@@ -4,12 +4,12 @@ import contextlib
 import io
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from marskit.domain.events import CycleCompleted, Event, RunStarted, ScenarioChanged
-from marskit.knowledge.log import Row, frame, row_of, settle
+from marskit.knowledge.log import Encoder, Row, frame, row_of, settle
 from marskit.knowledge.names import MERGED, File, Span, file_of, named, run_file_name
 from marskit.knowledge.record import Record, covered_s
 from marskit.knowledge.rows import run_table, table
@@ -100,8 +100,9 @@ class Writer:
                 self._make_part()
             self._merge()
 
-    def _batch(self, noted: Iterable[Noted]) -> tuple[_Batch, _Context]:
+    def _batch(self, noted: Sequence[Noted]) -> tuple[_Batch, _Context]:
         context, rows, records = self._context, list[Row](), list[Record]()
+        encoder = Encoder(event for _, _, event in noted)
         for seq, cycle, event in noted:
             covers_s = None
             if isinstance(event, ScenarioChanged):
@@ -111,7 +112,7 @@ class Writer:
                 context = replace(context, started_s=event.cycle.started_at_s)
                 records.append(Record(event.cycle, (), context.scenario, context.speed, covers_s))
             told = context.scenario, context.speed, covers_s
-            rows.append(row_of(self._run.run, seq, cycle, event, *told))
+            rows.append(row_of(self._run.run, seq, cycle, event, encoder.encode(event), told))
         return _Batch(Span(self._next, self._next), rows, records), context
 
     def _make_part(self) -> None:

@@ -26,7 +26,7 @@ from marskit.mesh.manifests.model import ManifestError
 from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
-from marskit.settings import DEMO_MANIFESTS
+from marskit.settings import DEMO_MANIFESTS, runs_place
 from marskit.training.child import encode
 from marskit.training.learn import Budget, Learner, save_policy
 from marskit.training.recorded import Transitions, transitions
@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--warm-start", nargs="+", default=[])
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--runs", type=runs_place, default=Path("runs"))
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 

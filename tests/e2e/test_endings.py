@@ -50,7 +50,7 @@ def test_a_signal_ends_a_start(tmp_path: Path) -> None:
 def test_closing_the_terminal_ends_a_run_without_a_screen(tmp_path: Path) -> None:
     with Terminal(tmp_path / "home", "--headless", "--period", "0.5", "--cycles", "100000") as terminal:
         terminal.wait_for_text("SLO")
-        wait_for("two cycles", lambda: any(terminal.runs.glob("*/cycles-000002-*.parquet")), START_S)
+        wait_for("two cycles", lambda: any(terminal.runs.glob("*/events-000002-*.parquet")), START_S)
         terminal.close()
         assert terminal.end() == 129
         terminal.assert_nothing_left()
@@ -61,7 +61,7 @@ def test_closing_the_terminal_ends_the_screen(tmp_path: Path) -> None:
     with Terminal(tmp_path / "home", "--period", "0.5") as terminal:
         terminal.wait_for_text("payments")
         terminal.press(" ")
-        wait_for("two cycles", lambda: any(terminal.runs.glob("*/cycles-000002-*.parquet")), START_S)
+        wait_for("two cycles", lambda: any(terminal.runs.glob("*/events-000002-*.parquet")), START_S)
         terminal.close()
         assert terminal.end() == 129
         terminal.assert_nothing_left()

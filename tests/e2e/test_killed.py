@@ -73,7 +73,7 @@ def test_a_killed_screen_leaves_nothing_and_loses_no_cycle(tmp_path: Path) -> No
     with Terminal(tmp_path / "home", "--period", "0.5", "--gateway-port", str(port)) as terminal:
         terminal.wait_for_text("payments")
         terminal.press(" ")
-        wait_for("three cycles", lambda: any(terminal.runs.glob("*/cycles-000003-*.parquet")), START_S)
+        wait_for("three cycles", lambda: any(terminal.runs.glob("*/events-000003-*.parquet")), START_S)
         terminal.kill()
         terminal.assert_nothing_left()
         assert_free(port)

@@ -2,28 +2,34 @@
 
 import asyncio
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
 
 from marskit.domain.events import (
+    Analysed,
     CycleCompleted,
     Event,
     Executed,
     Monitored,
     Observed,
     PhaseStarted,
+    Planned,
     RunEnded,
 )
 from marskit.domain.records import Phase
 from marskit.domain.state import fold
 from marskit.knowledge import parquet
+from marskit.knowledge.codec import dumps
 from marskit.knowledge.dataset import Dataset
+from marskit.knowledge.log import Encoder
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.queries import load_run
 from marskit.knowledge.recording import load_recording
 from marskit.knowledge.store import new_run
-from tests.knowledge.cycles import cycle, run_started
+from tests.fakes import CONFIGURATION
+from tests.knowledge.cycles import cycle, effect, run_started
 from tests.knowledge.test_dataset import OLD
 
 
@@ -105,3 +111,20 @@ def test_of_an_old_run_what_its_cycles_tell_is_rebuilt(root: Path) -> None:
         assert state.observation == stored.records[-1].cycle.observation
         incidents = [incident for record in stored.records for incident in record.incidents]
         assert [event for event in recording.events if event in incidents] == incidents
+
+
+async def test_what_is_encoded_once_reads_as_if_it_were_encoded_each_time(tmp_path: Path) -> None:
+    plan = replace(cycle(1).plan, reason='a "quoted" reason')
+    one = replace(cycle(1, met=False, act=True), plan=plan, effects=(effect(1),))
+    events: list[Event] = [
+        Monitored(nan, 1, one.observation),
+        Analysed(1.0, 1, one.diagnosis),
+        Planned(2.0, 1, plan),
+        # Of another cycle, or of what only looks the same.
+        Monitored(3.0, 2, cycle(2).observation),
+        Planned(3.0, 1, replace(plan)),
+        Executed(one.executions[0], CONFIGURATION),
+        CycleCompleted(one),
+    ]
+    encoder = Encoder(events)
+    assert [encoder.encode(event) for event in events] == [dumps(event, Event) for event in events]

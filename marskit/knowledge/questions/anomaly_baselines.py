@@ -32,6 +32,8 @@ LEVEL = 1.25
 """A level of load reaches to so many times where it begins."""
 HOUR_S = 3600.0
 
+_AT_ONCE = 20_000_000
+"""Up to so many rows the medians of all metrics are looked for in one pass."""
 _SUBJECTS = {"services": ("service",), "workloads": ("workload",), "edges": ("source", "workload")}
 _FLOW = {
     "requests_per_s": known("requests_per_s"),
@@ -65,8 +67,21 @@ def anomaly_baselines(
         metrics: Only these of `METRICS[of]`.
         runs: Only these.
     """
+    chosen = tuple(metrics or METRICS[of])
+    rows = tables.scan(of, runs).select(pl.len()).collect().item()
+    if rows <= _AT_ONCE:
+        return _told(tables, of, by, chosen, runs)
+    # A median needs all values at once: of one metric, then of the next.
+    return pl.concat(
+        [_told(tables, of, by, (name,), runs).collect(engine="streaming") for name in sorted(chosen)]
+    ).lazy()
+
+
+def _told(
+    tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Sequence[str] | None
+) -> pl.LazyFrame:
     keys = KEYS[by]
-    chosen = {name: METRICS[of][name] for name in (metrics or METRICS[of])}
+    chosen = {name: METRICS[of][name] for name in metrics}
     when = {
         "hour": (pl.col("scenario"), (bucket(HOUR_S) / HOUR_S).cast(pl.Int64).alias("hour")),
         "load": (

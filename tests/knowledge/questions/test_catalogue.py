@@ -9,6 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from marskit.cli import main
+from marskit.knowledge.files import run_folder
 from marskit.knowledge.questions.catalogue import QUESTIONS, Asked
 from tests.knowledge.cycles import cycle
 from tests.knowledge.questions.small import Frames, random_frames
@@ -83,6 +84,14 @@ async def test_ask_answers_over_runs_of_every_schema(
     shown = capsys.readouterr().out
     assert run in shown
     assert "below 0 it is overspent" in shown
+    (log,) = run_folder(tmp_path, run).glob("events-*")
+    (table,) = run_folder(tmp_path, run).glob("services-*")
+    log.write_bytes(b"")
+    table.write_bytes(b"")
+    assert main(["ask", "slo", "--runs", str(tmp_path), "--json"]) == 0
+    told = capsys.readouterr()
+    assert run not in told.out
+    assert str(table) in told.err
 
 
 async def test_ask_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

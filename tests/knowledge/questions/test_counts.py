@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
 from marskit.knowledge.questions.slo_compliance import slo_compliance
@@ -148,6 +149,13 @@ def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
         told = {"metric": metric, "subject": subject, "median": middle, "spread": spread}
         expected.append({**told, "n": len(those)})
     same(anomaly_baselines(frames, by=by), expected)  # type: ignore[arg-type] # sampled
+
+
+def test_many_rows_are_looked_at_one_metric_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = random_frames(3)
+    at_once = anomaly_baselines(frames).collect()
+    monkeypatch.setattr("marskit.knowledge.questions.anomaly_baselines._AT_ONCE", 0)
+    assert_frame_equal(anomaly_baselines(frames).collect(), at_once)
 
 
 def test_an_edge_is_named_by_both_its_ends() -> None:

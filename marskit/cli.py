@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from marskit import exits, replaying
+from marskit.asking import add_ask
 from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
 from marskit.domain.records import Mode
 from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
@@ -196,6 +197,7 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         _add_mapping(command)
         command.add_argument("--manifests", type=Path, nargs="+", metavar="PATH", default=argparse.SUPPRESS)
         command.add_argument("--card", type=Path, metavar="FILE", default=argparse.SUPPRESS)
+    add_ask(commands, _add_runs)
     commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
     commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
     export = commands.add_parser("export", help="write a run into one file, to hand to others")

@@ -6,6 +6,7 @@ the Edge of the Statistical Precipice" (2021): few seeds, whose worst and best m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,37 +27,51 @@ class Estimate:
 
 def interquartile_mean(values: Values) -> float:
     """The mean of the middle half, values at its edges counting in part."""
-    ordered = np.sort(np.asarray(values, np.float64))
-    n = len(ordered)
-    edges = np.arange(n + 1) / n
-    inside = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0.0, None)
-    return float((ordered * inside).sum() / inside.sum())
+    return float(_interquartile_means(np.asarray(values, np.float64)[None, :])[0])
 
 
 def estimate(strata: Sequence[Values], *, seed: int = 0) -> Estimate:
     """The interquartile mean over all strata (a scenario each), resampled within every stratum."""
-    rng = np.random.default_rng(seed)
     pooled = np.concatenate(strata)
-    means = [
-        interquartile_mean(
-            np.concatenate([stratum[rng.integers(0, len(stratum), len(stratum))] for stratum in strata])
-        )
-        for _ in range(RESAMPLES)
-    ]
+    means = _interquartile_means(pooled[_resamples(tuple(map(len, strata)), seed)])
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(interquartile_mean(pooled), float(low), float(high), len(pooled))
 
 
 def mean_difference(ours: Sequence[Values], theirs: Sequence[Values], *, seed: int = 0) -> Estimate:
     """The mean of the paired differences (same scenario, same seed), resampled within every stratum."""
-    rng = np.random.default_rng(seed)
     strata = [a - b for a, b in zip(ours, theirs, strict=True)]
     pooled = np.concatenate(strata)
-    means = [
-        np.concatenate([s[rng.integers(0, len(s), len(s))] for s in strata]).mean() for _ in range(RESAMPLES)
-    ]
+    means = pooled[_resamples(tuple(map(len, strata)), seed)].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(pooled.mean()), float(low), float(high), len(pooled))
+
+
+def _interquartile_means(rows: Values) -> Values:
+    """(k,) of (k, n)."""
+    ordered = np.sort(rows, axis=1)
+    n = ordered.shape[1]
+    edges = np.arange(n + 1) / n
+    inside = np.clip(np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25), 0.0, None)
+    return np.asarray((ordered * inside).sum(axis=1) / inside.sum(), np.float64)
+
+
+@lru_cache(maxsize=64)
+def _resamples(sizes: tuple[int, ...], seed: int) -> NDArray[np.int64]:
+    """(RESAMPLES, n) places in the strata laid end to end, each drawn from its own stratum.
+
+    Every figure of the same runs is resampled alike, so they are drawn once.
+    """
+    rng = np.random.default_rng(seed)
+    starts = [sum(sizes[:k]) for k in range(len(sizes))]
+    return np.array(
+        [
+            np.concatenate(
+                [start + rng.integers(0, size, size) for start, size in zip(starts, sizes, strict=True)]
+            )
+            for _ in range(RESAMPLES)
+        ]
+    )
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:

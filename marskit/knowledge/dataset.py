@@ -5,10 +5,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marskit.domain.events import RunStarted
 from marskit.knowledge.content import Content
-from marskit.knowledge.names import MERGED, File
+from marskit.knowledge.names import MERGED, File, crc_in, is_run_file
 from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.reading import FLAT, Files, attempt
+from marskit.knowledge.reading import FLAT, Files, Head, attempt
 from marskit.knowledge.store import open_store
 from marskit.knowledge.tables import LOG, table_schema
 
@@ -27,11 +28,24 @@ class Dataset:
         self._store = open_store(root)
         self._made: dict[tuple[str, str, str], tuple[Sequence[File], pl.DataFrame]] = {}
         self._damaged: dict[str, None] = {}
+        self._heads: dict[tuple[str, tuple[str, ...]], Head] = {}
 
     @property
     def damaged(self) -> tuple[str, ...]:
         """One sentence for each thing that the scans so far had to leave out."""
         return tuple(self._damaged)
+
+    def runs(self) -> list[str]:
+        """The ids of all runs, the oldest first."""
+        return self._store.runs()
+
+    def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
+        """What all runs were, or those given; what cannot be known is told as damaged."""
+        for run in self.runs() if runs is None else runs:
+            try:
+                yield attempt(self._store, run, self._head).started
+            except KnowledgeError as error:
+                self._damaged[str(error)] = None
 
     def scan(self, table: str, runs: Sequence[str] | None = None) -> "pl.LazyFrame":
         """The rows of that table, of all runs or of those given, sorted by run and cycle.
@@ -48,7 +62,7 @@ class Dataset:
         there = self._store.runs()
         frames = [schema.to_frame().lazy()]
         waiting: list[str] = []
-        for run in there if runs is None else [run for run in there if run in runs]:
+        for run in there if runs is None else sorted({*there} & {*runs}):
             for piece in self._pieces(table, run):
                 if isinstance(piece, str):
                     waiting.append(piece)
@@ -82,7 +96,7 @@ class Dataset:
             return []
 
     def _read(self, table: str, files: Files) -> "list[str | pl.DataFrame]":
-        head = files.head()
+        head = self._head(files)
         content = Content(files, head)
 
         def lazily(file: File) -> bool:
@@ -99,6 +113,13 @@ class Dataset:
                 pieces.append(self._frame(table, content, files.run, part))
         self._damaged |= dict.fromkeys(content.problems)
         return pieces
+
+    def _head(self, files: Files) -> Head:
+        """A file's name tells its content, so that what was read need not be read again."""
+        key = files.run, tuple(filter(is_run_file, files.sizes))
+        if key not in self._heads or not any(map(crc_in, key[1])):
+            self._heads[key] = files.head()
+        return self._heads[key]
 
     def _frame(self, table: str, content: Content, run: str, files: Sequence[File]) -> "pl.DataFrame":
         key = table, run, files[0].name

@@ -1,0 +1,118 @@
+"""How well each service kept its objective: over a run, over scenario time or altogether."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import polars as pl
+
+from marskit.knowledge.questions.source import Tables, cycle_key, known, percent, runs_of
+
+COLUMNS = {
+    "run": "with `by=run`",
+    "scenario": "with `by=time`",
+    "from_s": "with `by=time`: where the bucket begins, in scenario seconds",
+    "service": "the service that has the objective",
+    "windows": "cycles that observed it",
+    "judged": "those with enough requests to judge the objective",
+    "met": "those that met it",
+    "met_percent": "share of the judged windows that met it",
+    "violation_minutes": "scenario minutes of windows that missed it",
+    "requests": "requests in judged windows",
+    "met_requests_percent": "the same share, every window weighing as many as its requests",
+    "good_requests_percent": "share of requests answered, and within the latency limit",
+    "budget_left_percent": "what is left of the requests that may be bad; below 0 it is overspent",
+}
+KEYS = {"run": ("run", "service"), "time": ("scenario", "from_s", "service"), "service": ("service",)}
+
+
+def slo_compliance(
+    tables: Tables,
+    *,
+    by: Literal["run", "time", "service"] = "run",
+    bucket_s: float = 60.0,
+    target_percent: float = 95.0,
+    runs: Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """How well each service kept its objective; the columns are those of `COLUMNS`, the rows by `KEYS[by]`.
+
+    A window stands for the stretch since the cycle before (`covers_s`), so that overlapping windows count
+    once. A bad request failed or was slower than the limit. The error budget is the share of requests that
+    may be bad, 100 - `target_percent`, and what is left of it is 1 - bad / (budget x requests), as in The
+    Site Reliability Workbook (Beyer et al. 2018), chapters 2 and 5.
+
+    Args:
+        tables: What was recorded.
+        by: What the rows are told apart by, besides the service.
+        bucket_s: The length of a bucket in scenario seconds, with `by="time"`.
+        target_percent: The share of requests that must be good, below 100.
+        runs: Only these.
+    """
+    if not 0 < target_percent < 100:
+        raise ValueError(f"target_percent is {target_percent}; it must lie between 0 and 100")
+    keys = KEYS[by]
+    chosen = runs_of(tables, runs)
+    cycles = tables.scan("cycles", chosen).select(
+        cycle_key(chosen),
+        "covers_s",
+        (pl.col("covers_s") * pl.col("speed") / 60.0).alias("minutes"),
+        *{
+            "run": ("run",),
+            "time": ("scenario", bucket(bucket_s).alias("from_s")),
+            "service": (),
+        }[by],
+    )
+    if by == "time":
+        cycles = cycles.filter(pl.col("from_s").is_not_null())
+    requests, failures = known("requests_per_s"), known("failures_per_s")
+    answered = requests - failures
+    services = (
+        tables.scan("services", chosen)
+        .filter(pl.col("slo_latency_ms").is_not_null())
+        .select(
+            cycle_key(chosen),
+            "service",
+            "slo_met",
+            requests.alias("requests"),
+            # Of what was answered without telling how slowly nothing can be said.
+            (
+                failures
+                + pl.when(answered <= 0).then(0.0).otherwise(answered * known("slow_percent") / 100.0)
+            ).alias("bad"),
+        )
+    )
+    covered = pl.col("covers_s")
+    in_window = pl.col("requests") * covered
+    met, judged = pl.col("slo_met"), pl.col("slo_met").is_not_null()
+    budget = 1.0 - target_percent / 100.0
+    return (
+        services.join(cycles, on="key")
+        .group_by(keys)
+        .agg(
+            pl.len().cast(pl.Int64).alias("windows"),
+            judged.sum().cast(pl.Int64).alias("judged"),
+            met.sum().cast(pl.Int64).alias("met"),
+            (pl.col("minutes") * (met == pl.lit(False))).sum().alias("violation_minutes"),
+            (in_window * judged).sum().alias("requests"),
+            (in_window * met).sum().alias("_met"),
+            (pl.col("bad") * covered).sum().alias("_bad"),
+            (in_window * pl.col("bad").is_not_null()).sum().alias("_told"),
+        )
+        .select(
+            *keys,
+            "windows",
+            "judged",
+            "met",
+            percent(pl.col("met"), pl.col("judged")).alias("met_percent"),
+            "violation_minutes",
+            "requests",
+            percent(pl.col("_met"), pl.col("requests")).alias("met_requests_percent"),
+            (100.0 - percent(pl.col("_bad"), pl.col("_told"))).alias("good_requests_percent"),
+            (100.0 - percent(pl.col("_bad"), budget * pl.col("_told"))).alias("budget_left_percent"),
+        )
+        .sort(keys)
+    )
+
+
+def bucket(bucket_s: float) -> pl.Expr:
+    """Where the stretch of scenario seconds that a cycle lies in begins; null without load."""
+    return (known("scenario_s") / bucket_s).floor() * bucket_s

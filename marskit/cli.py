@@ -127,12 +127,7 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     runs = commands.add_parser("runs", help="list the runs that were recorded, check them, or prune them")
     add_runs_options(runs)
-    export = commands.add_parser("export", help="write a run into one file, to hand to others")
-    add_export_options(export)
-    importing = commands.add_parser("import", help="take in a run that was exported")
-    add_import_options(importing)
-    for command in (runs, export, importing):
-        _add_runs(command)
+    _add_runs(runs)
     report = commands.add_parser("report", help="tell the story of a run")
     report.set_defaults(run=_report)
     report.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
@@ -196,6 +191,12 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     add_ask(commands, _add_runs)
     commands.add_parser("planners", help="list the planners").set_defaults(run=_list_planners)
     commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=_list_scenarios)
+    export = commands.add_parser("export", help="write a run into one file, to hand to others")
+    add_export_options(export)
+    importing = commands.add_parser("import", help="take in a run that was exported")
+    add_import_options(importing)
+    for command in (export, importing):
+        _add_runs(command)
 
 
 def _add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:

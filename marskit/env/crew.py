@@ -65,7 +65,7 @@ def _do(task: Task, left: Iterator[tuple[int, int]]) -> BaseException | None:
     try:
         for first, last in left:
             task(first, last)
-    except BaseException as raised:  # noqa: BLE001 # handed to the calling thread, which raises it
+    except BaseException as raised:  # handed to the calling thread, which raises it
         return raised
     return None
 

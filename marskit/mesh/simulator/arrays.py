@@ -83,7 +83,7 @@ def columns(n: int) -> int:
     """How many columns the arrays of `n` meshes have; those behind the first `n` are never looked at.
 
     Were a row as long as a large power of two, all rows would compete for the same few lines of the
-    processor's caches. An odd number of blocks of 32 spreads them; at 1,024 meshes that is a tenth of the time.
+    processor's caches. An odd number of blocks of 32 spreads them: a tenth less time at 1,024 meshes.
     """
     return n if n <= 32 else 32 * ((n + 31) // 32 | 1)
 

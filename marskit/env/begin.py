@@ -58,7 +58,8 @@ def begin(packed: Sequence[Everything], b: Beginning, first: int, last: int) -> 
         first: The first mesh.
         last: The one behind the last.
     """
-    _, p, c, _, state, desired, weights, _, run = packed[0]
+    _, c, _, meshes, run = packed[0]
+    p, state, desired, weights, _ = meshes
     stations, calls, edges = b.replicas.shape[0], c.call_source.shape[0], b.weights.shape[0]
     walk, load = np.empty(run.rates.shape[0] // 2), np.empty(stations)
     least, most = 1.0 - b.spread, 1.0 + b.spread

@@ -110,6 +110,10 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self.render_mode = render_mode
         self._vector = MeshVectorEnv(model, goals, 1, settings=settings)
         self._workloads = [station.workload for station in model.stations]
+        run = self._vector.run
+        self._seen = (run.terms[:, 0], self._vector.fluid.desired[:, 0], run.actions)
+        self._actions = np.zeros((1, self._vector.encoding.action_size), np.float32)
+        self._is_over = False
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
 
@@ -140,26 +144,31 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             rates = scenario_rates(scenario, settings.periods, settings.period_s, factor)[:, None]
         chosen = {"rates": rates} if rates is not None else None
         observation, _ = self._vector.reset(seed=seed, options=chosen)
+        self._is_over = False
         return observation[0], self._info()
 
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """One control period."""
-        observation, reward, _, ended, info = self._vector.step(np.asarray(action, np.float32)[None])
-        seen = info["final_obs"] if ended[0] else observation
-        return seen[0], float(reward[0]), False, bool(ended[0]), self._info()
+        vector, action_of_all = self._vector, self._actions
+        if self._is_over:
+            self.reset()
+        action_of_all[0] = action
+        self._is_over = vector.advance(action_of_all)
+        run = vector.run
+        return run.observation[0].copy(), run.reward.item(), False, self._is_over, self._info()
 
     def close(self) -> None:
         """Let go of what the environment holds."""
         self._vector.close()
 
     def _info(self) -> dict[str, Any]:
-        fluid, run = self._vector.fluid, self._vector.run
+        terms, replicas, executed = self._seen
         return {
-            "terms": dict(zip(TERMS, run.terms[:, 0].tolist(), strict=True)),
-            "replicas": dict(zip(self._workloads, fluid.desired[:, 0].tolist(), strict=True)),
-            "actions_executed": int(run.actions[0]),
+            "terms": dict(zip(TERMS, terms.tolist(), strict=True)),
+            "replicas": dict(zip(self._workloads, replicas.tolist(), strict=True)),
+            "actions_executed": executed.item(),
         }
 
 

@@ -29,6 +29,7 @@ from marskit.env.encoding import (
 )
 from marskit.env.noise import normal
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
+from marskit.mesh.simulator.fluid import Meshes
 from marskit.mesh.simulator.jit import inline, jit
 from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.latency import slow
@@ -89,15 +90,9 @@ class Everything(NamedTuple):
     """All that a step reads and writes."""
 
     structure: Structure
-    parameters: Parameters
     codes: Codes
     prices: Prices
-    state: State
-    desired: Whole
-    """(W, N) replicas that there are to be."""
-    weights: Floats
-    """(E, N) the share of its call that every edge gets."""
-    flow: Flow
+    meshes: Meshes
     run: Run
 
 
@@ -265,7 +260,8 @@ def step(
         first: The first mesh.
         last: The one behind the last.
     """
-    s, p, c, prices, state, desired, weights, flow, run = packed[0]
+    s, c, prices, meshes, run = packed[0]
+    p, state, desired, weights, flow = meshes
     load = np.zeros(c.most.shape[0])
     _decide(c, p, state, desired, weights, run, action, load, tick, ticks, tick_s, first, last)
     run.ready[:, first:last] = state.ready[:, first:last]

@@ -1,7 +1,6 @@
 """Many meshes as one Gymnasium vector environment, computed side by side."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +12,15 @@ from numpy.typing import NDArray
 
 from marskit.domain.goals import Goals
 from marskit.env.begin import Beginning, begin
+from marskit.env.crew import Crew
 from marskit.env.encoding import encoding
 from marskit.env.step import TERMS, Everything, Prices, Run, step
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
-from marskit.mesh.simulator.jit import packed
+from marskit.mesh.simulator.jit import entry, packed
+from marskit.mesh.simulator.kernel import BLOCK
 from marskit.mesh.simulator.model import TwinModel
 
 TICKS = 10
@@ -77,8 +78,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self.action_space = batch_space(self.single_action_space, n)
         self.capacity_per_s = _capacity_per_s(model)
         self.prices = _prices(goals, self.capacity_per_s, self.settings.breach_price, self.settings.steepness)
-        self._threads = ThreadPoolExecutor(threads) if threads > 1 else None
-        self._chunks = [(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
+        self._crew = Crew(threads, n, BLOCK) if threads > 1 else None
         self._beginning = Beginning(
             nominal=arrays.parameters(model, 1),
             replicas=np.array([s.replicas for s in model.stations], np.int64),
@@ -89,34 +89,28 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             period_s=self.settings.period_s,
             draws=True,
         )
-        stations, periods = len(model.stations), self.settings.periods
-        self.run = Run(
-            rates=np.zeros((2 * periods, n)),
-            ready=np.zeros((stations, n), np.int64),
-            since=np.zeros((stations, n), np.int64),
+        stations, periods, columns = len(model.stations), self.settings.periods, arrays.columns(n)
+        whole = Run(
+            rates=np.zeros((2 * periods, columns)),
+            ready=np.zeros((stations, columns), np.int64),
+            since=np.zeros((stations, columns), np.int64),
             late=np.zeros(n),
-            raw=np.zeros((self.encoding.raw_size, n)),
-            last=np.zeros((stations + 4, n)),
+            raw=np.zeros((self.encoding.raw_size, columns)),
+            last=np.zeros((stations + 4, columns)),
             noise=np.ones(n, np.uint64),
-            terms=np.zeros((len(TERMS), n)),
+            terms=np.zeros((len(TERMS), columns)),
             actions=np.zeros(n, np.int64),
             reward=np.zeros(n),
             observation=np.zeros((n, size), np.float32),
         )
+        self.run = arrays.first_columns(whole, n)._replace(observation=whole.observation)
         fluid = self.fluid
         self._everything = packed(
-            Everything(
-                fluid.structure,
-                fluid.parameters,
-                self.encoding.codes,
-                self.prices,
-                fluid.state,
-                fluid.desired,
-                fluid.weights,
-                fluid.flow,
-                self.run,
-            )
+            Everything(fluid.structure, self.encoding.codes, self.prices, fluid.meshes, whole)
         )
+        self._shape = (n, actions)
+        nothing = np.zeros(self._shape, np.float32)
+        self._step = entry(step, self._everything, nothing, 0, 0, TICKS, tick_s, 0, n)
         self.period = 0
         self._seed(seed)
 
@@ -141,27 +135,45 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self, actions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """One control period in every mesh."""
-        actions = np.ascontiguousarray(actions, np.float32)
-        self._everywhere(lambda first, last: self._advance(actions, first, last))
-        self.fluid.tick += TICKS
-        self.period += 1
-        reward, info = self.run.reward.copy(), {}
+        is_over = self.advance(actions)
+        run, info = self.run, {}
+        reward = run.reward.copy()
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
-        if self.period == self.settings.periods:
+        if is_over:
             # All began together, so all end together.
             truncated[:] = True
-            info = {"final_obs": self.run.observation.copy(), "_final_obs": truncated.copy()}
+            info = {"final_obs": run.observation.copy(), "_final_obs": truncated.copy()}
             self._begin(None)
-        return self.run.observation.copy(), reward, terminated, truncated, info
+        return run.observation.copy(), reward, terminated, truncated, info
+
+    def advance(self, actions: NDArray[np.float32]) -> bool:
+        """One control period in every mesh, whose results are in `run`; whether it was the episodes' last.
+
+        Raises:
+            ValueError: There is not one action for every mesh.
+        """
+        actions = np.ascontiguousarray(actions, np.float32)
+        # Compiled code would read beyond them.
+        if actions.shape != self._shape:
+            raise ValueError(f"actions: expected {self._shape} numbers, not {actions.shape}")
+        fluid = self.fluid
+        period, tick, tick_s = self.period, fluid.tick, fluid.tick_s
+        if self._crew is None:
+            self._step(self._everything, actions, period, tick, TICKS, tick_s, 0, self.num_envs)
+        else:
+            self._crew.run(
+                lambda first, last: self._step(
+                    self._everything, actions, period, tick, TICKS, tick_s, first, last
+                )
+            )
+        fluid.tick = tick + TICKS
+        self.period = period + 1
+        return self.period == self.settings.periods
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads."""
-        if self._threads is not None:
-            self._threads.shutdown()
-
-    def _advance(self, actions: NDArray[np.float32], first: int, last: int) -> None:
-        fluid = self.fluid
-        step(self._everything, actions, self.period, fluid.tick, TICKS, fluid.tick_s, first, last)
+        if self._crew is not None:
+            self._crew.close()
 
     def _seed(self, seed: int) -> None:
         # Never 0, which xorshift would not leave.
@@ -173,15 +185,11 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         if rates is not None:
             self.run.rates[:] = rates
             beginning = beginning._replace(draws=False)
-        self._everywhere(lambda first, last: begin(self._everything, beginning, first, last))
-        self.period = 0
-
-    def _everywhere(self, work: Callable[[int, int], None]) -> None:
-        """Do the work for all meshes, from the first to the one behind the last, on all threads."""
-        if self._threads is None:
-            work(0, self.num_envs)
+        if self._crew is None:
+            begin(self._everything, beginning, 0, self.num_envs)
         else:
-            list(self._threads.map(lambda chunk: work(*chunk), self._chunks))
+            self._crew.run(lambda first, last: begin(self._everything, beginning, first, last))
+        self.period = 0
 
 
 def _capacity_per_s(model: TwinModel) -> float:

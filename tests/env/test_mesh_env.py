@@ -115,6 +115,26 @@ def test_an_episode_ends_by_truncation_and_the_next_begins_in_the_same_step() ->
     assert env.period == 0
 
 
+def test_actions_of_another_shape_are_refused() -> None:
+    env = MeshVectorEnv(*demo(), 2)
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="actions: expected"):
+        env.step(np.zeros((1, env.encoding.action_size), np.float32))
+
+
+def test_a_step_after_the_last_one_begins_anew_and_leaves_what_was_seen_alone() -> None:
+    env = MeshEnv(settings=EnvSettings(periods=3))
+    env.reset(seed=0)
+    action = np.zeros(len(env.action_names), np.float32)
+    for _ in range(2):
+        assert not env.step(action)[3]
+    last, _, _, truncated, _ = env.step(action)
+    kept = last.copy()
+    assert truncated
+    assert not env.step(action)[3]
+    np.testing.assert_array_equal(last, kept)
+
+
 def asking_for(env: MeshVectorEnv, replicas: list[int]) -> NDArray[np.float32]:
     """(N, A) the action that leaves the weights and asks for so many replicas of every workload."""
     actions = np.zeros((env.num_envs, env.encoding.action_size), np.float32)

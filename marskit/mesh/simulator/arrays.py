@@ -1,7 +1,7 @@
 """The twin's model as arrays: what the fast engine computes with, a column for every mesh it simulates."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from marskit.domain.topology import GATEWAY
 from marskit.mesh.simulator.model import Balancer, Distribution, Station, TwinModel
 from marskit.mesh.simulator.queueing import stationary
 
+T = TypeVar("T", bound=tuple[Any, ...])
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Places = NDArray[np.int32]
@@ -77,6 +78,20 @@ class Parameters(NamedTuple):
     """(K, N) share of the source's requests that make the call."""
     start_s: Floats
     """(W, N) until a new replica is ready."""
+
+
+def columns(n: int) -> int:
+    """How many columns the arrays of `n` meshes have; those behind the first `n` are never looked at.
+
+    Were a row as long as a large power of two, all rows would compete for the same few lines of the
+    processor's caches. An odd number of blocks of 32 spreads them: a tenth less time at 1,024 meshes.
+    """
+    return n if n <= 32 else 32 * ((n + 31) // 32 | 1)
+
+
+def first_columns(parts: T, n: int) -> T:
+    """The same named tuple of arrays, of each only the first `n` columns; nothing is copied."""
+    return type(parts)(*(part[..., :n] for part in cast("Any", parts)))
 
 
 def structure(model: TwinModel, goals: Goals) -> Structure:

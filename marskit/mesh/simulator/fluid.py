@@ -1,6 +1,7 @@
 """Many fast twins side by side: state, time and what they are told, around the inner loop."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,18 @@ TICK_S = 0.2
 LONGEST_START_S = 60.0
 
 
+class Meshes(NamedTuple):
+    """What the inner loop reads and writes, with `arrays.columns(n)` columns for `n` meshes."""
+
+    parameters: Parameters
+    state: State
+    desired: Whole
+    """(W, N) replicas that there are to be."""
+    weights: Floats
+    """(E, N) the share of its call that every edge gets."""
+    flow: Flow
+
+
 class Fluid:
     """`n` meshes of one model; arrays have a column for each, stations and edges in the model's order."""
 
@@ -23,7 +36,6 @@ class Fluid:
         self.n = n
         self.tick_s = tick_s
         self.structure = arrays.structure(model, goals)
-        self.parameters: Parameters = arrays.parameters(model, n)
         stations, calls, profiles = (
             len(model.stations),
             len(model.calls),
@@ -33,27 +45,36 @@ class Fluid:
         # Twice the longest start: randomised meshes may take longer than the model.
         self.depth = math.ceil(2.0 * longest / tick_s) + 2
         self.tick = 0
-        self.desired: Whole = np.zeros((stations, n), np.int64)
-        self.weights: Floats = np.zeros((len(self.structure.edge_to), n))
-        self.state = State(
-            inside=np.zeros((stations, n)),
-            ready=np.zeros((stations, n), np.int64),
-            starting=np.zeros((stations, self.depth, n), np.int64),
-            failing=np.zeros((stations, n)),
-            slowdown=np.ones((stations, n)),
-            errors=np.zeros((stations, n)),
+        columns = arrays.columns(n)
+        self.meshes = Meshes(
+            arrays.parameters(model, columns),
+            State(
+                inside=np.zeros((stations, columns)),
+                ready=np.zeros((stations, columns), np.int64),
+                starting=np.zeros((stations, self.depth, columns), np.int64),
+                failing=np.zeros((stations, columns)),
+                slowdown=np.ones((stations, columns)),
+                errors=np.zeros((stations, columns)),
+            ),
+            np.zeros((stations, columns), np.int64),
+            np.zeros((len(self.structure.edge_to), columns)),
+            Flow(
+                arrivals=np.zeros((stations, columns)),
+                served=np.zeros((stations, columns)),
+                refused=np.zeros((stations, columns)),
+                busy=np.zeros((stations, columns)),
+                sojourn=np.zeros((stations, 3, columns)),
+                answer=np.zeros((stations, 3, columns)),
+                failed=np.zeros((calls, columns)),
+                called=np.zeros((calls, columns)),
+                moments=np.zeros((profiles, 4, columns)),
+            ),
         )
-        self.flow = Flow(
-            arrivals=np.zeros((stations, n)),
-            served=np.zeros((stations, n)),
-            refused=np.zeros((stations, n)),
-            busy=np.zeros((stations, n)),
-            sojourn=np.zeros((stations, 3, n)),
-            answer=np.zeros((stations, 3, n)),
-            failed=np.zeros((calls, n)),
-            called=np.zeros((calls, n)),
-            moments=np.zeros((profiles, 4, n)),
-        )
+        self.parameters: Parameters = arrays.first_columns(self.meshes.parameters, n)
+        self.state: State = arrays.first_columns(self.meshes.state, n)
+        self.desired = self.meshes.desired[:, :n]
+        self.weights = self.meshes.weights[:, :n]
+        self.flow: Flow = arrays.first_columns(self.meshes.flow, n)
         self._initial = np.array([s.replicas for s in model.stations], np.int64)
         self._shares = arrays.weights(model)
         self.reset()
@@ -78,19 +99,8 @@ class Fluid:
 
         The flow that is returned is overwritten by the next call.
         """
-        advance(
-            self.structure,
-            self.parameters,
-            self.state,
-            self.weights,
-            rate_from,
-            rate_to,
-            self.tick,
-            ticks,
-            self.tick_s,
-            self.flow,
-            0,
-            self.n,
-        )
+        parameters, state, _, weights, flow = self.meshes
+        step = (self.tick, ticks, self.tick_s)
+        advance(self.structure, parameters, state, weights, rate_from, rate_to, *step, flow, 0, self.n)
         self.tick += ticks
         return self.flow

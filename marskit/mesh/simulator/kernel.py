@@ -399,7 +399,11 @@ def advance(
                         state.ready[w, i] += state.starting[w, slot, i]
                         state.starting[w, slot, i] = 0
                         _settle(s, p, state, flow, x, rows, w, tick_s, begin, b, b + 1)
-                _turn(x, rows, places, s.busy_of, flow, w, t, n, tick_s)
+                if n == 1:
+                    # The same, but without the loops.
+                    _turn(x, rows, places, s.busy_of, flow, w, t, 1, tick_s)
+                else:
+                    _turn(x, rows, places, s.busy_of, flow, w, t, n, tick_s)
             _note(s, state, x, out, lost, w, ticks, begin, n)
             _pass_on(s, p, state, weights, x, flow, w, begin, n)
         for w in range(stations - 1, -1, -1):

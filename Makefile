@@ -42,8 +42,9 @@ bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.le
 	$(PY) -m benchmarks.localisation
 	$(PY) -m benchmarks.alerts
 
-train: $(READY)  ## the shipped policies anew, about seven minutes
-	$(PY) main.py train --algorithm ppo --seconds 180 --out marskit/agents/policies/demo-ppo.npz
+# Seed 1 of PPO was chosen on loads drawn with other numbers than the held-out ones; see docs/adr/0009.
+train: $(READY)  ## the shipped policies anew, about a quarter of an hour
+	$(PY) main.py train --algorithm ppo --steps 8000000 --seed 1 --out marskit/agents/policies/demo-ppo.npz
 	$(PY) main.py train --algorithm sac --seconds 240 --out marskit/agents/policies/demo-sac.npz
 
 format: $(READY) ## rewrite the code in the house format

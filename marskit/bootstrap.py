@@ -24,6 +24,7 @@ from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.planning import Planner
 from marskit.processes import scratch_path
+from marskit.recalibration import Twin, TwinRecalibration
 from marskit.recorded_baselines import recorded_baselines
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
@@ -79,13 +80,18 @@ def put_together(
 ) -> Controller:
     """The controller around a mesh and its load; errors as of `build`."""
     begun_s = branch.load_begun_s if branch else 0.0
+    twin = Twin(
+        lambda: _plain(config),
+        lambda: twin_card(settings, config),
+        partial(_errors, simulated=settings.mesh == "twin"),
+    )
     period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
     context = PlannerContext(
         topology=mesh.topology,
         goals=goals(config),
         period_s=period_s,
         speed=scenario.speed,
-        model=lambda: _model(settings, config),
+        model=twin.model,
         rate_at=lambda at_s: scenario.rate_at((at_s - begun_s) * scenario.speed),
     )
     planner = (
@@ -104,12 +110,10 @@ def put_together(
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
         guard=settings.guard,
-        busy_ms=_busy_ms(settings, config),
+        busy_ms=_busy_ms(twin),
         parent=branch.parent if branch else None,
     )
-    preview = TwinPreview(
-        lambda: _twin_and_errors(settings, config), context.goals, period_s=period_s, speed=scenario.speed
-    )
+    preview = TwinPreview(twin.with_errors, context.goals, period_s=period_s, speed=scenario.speed)
     knowledge = ParquetKnowledge(settings.runs)
     return Controller(
         mesh,
@@ -121,6 +125,9 @@ def put_together(
         preview=preview if settings.preview else None,
         baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
         if (settings.mesh != "twin" if settings.baselines is None else settings.baselines)
+        else None,
+        recalibration=TwinRecalibration(twin, preview)
+        if settings.preview and settings.recalibration and branch is None
         else None,
     )
 
@@ -167,39 +174,33 @@ def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clo
     return mesh, load
 
 
-def _model(settings: Settings, config: MeshConfig) -> "TwinModel":
+def _plain(config: MeshConfig) -> "TwinModel":
     from marskit.mesh.simulator.compile import twin_model
 
-    return twin_model(config, twin_card(settings, config))
+    return twin_model(config)
 
 
-def _busy_ms(settings: Settings, config: MeshConfig) -> tuple[tuple[str, float], ...]:
+def _busy_ms(twin: Twin) -> tuple[tuple[str, float], ...]:
     """For how long a request keeps all workers of one replica busy; nothing of a mesh that has no twin."""
     from marskit.mesh.simulator.card_file import CardError
 
     try:
-        stations = _model(settings, config).stations
+        stations = twin.model().stations
     except (ManifestError, CardError):
         # Whoever needs the twin, as the preview does, says why there is none.
         return ()
     return tuple((station.workload, station.service_ms / station.workers) for station in stations)
 
 
-def _twin_and_errors(
-    settings: Settings, config: MeshConfig
-) -> "tuple[TwinModel, Mapping[str, float | None]]":
-    """The mesh as the twin sees it, and how far its p95 is off, in percent and by service."""
-    from marskit.mesh.simulator.compile import twin_model
-
-    card = twin_card(settings, config)
-    model = twin_model(config, card)
+def _errors(card: "Card | None", model: "TwinModel", *, simulated: bool) -> Mapping[str, float | None]:
+    """By service, how far the p95 of that card's model is off, in percent."""
     errors: dict[str, float | None] = (
         {held.service: held.p95_error_percent for held in card.held_out} if card else {}
     )
-    if settings.mesh == "twin":
+    if simulated and (card is None or card.renewal is None):
         # The same model on both sides: what is off is one engine against the other.
         errors = dict.fromkeys({station.service for station in model.stations}, ENGINE_ERROR_PERCENT)
-    return model, errors
+    return errors
 
 
 def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":

@@ -119,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="know from earlier runs in the folder what is usual (default: unless --mesh twin)",
     )
+    loop.add_argument(
+        "--no-recalibration", action="store_true", help="keep the twin's numbers even when the mesh drifts"
+    )
     _add_runs(loop, default=Path("runs"))
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
@@ -153,6 +156,18 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     )
     calibrate.add_argument("--out", type=Path, metavar="FILE", help="where to write the calibration card")
     calibrate.add_argument(
+        "--if-drifted",
+        action="store_true",
+        help="fit only what a drift of the mesh has changed, from the cycles since it began",
+    )
+    calibrate.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="with --if-drifted: the card in force (default: the one that comes along)",
+    )
+    calibrate.add_argument(
         "--manifests",
         type=Path,
         nargs="+",
@@ -181,13 +196,22 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     )
     train = commands.add_parser("train", help="learn a policy in the twin (needs the extra `rl`)")
     train.set_defaults(run=_train)
-    train.add_argument("--algorithm", choices=("ppo", "sac"), default="ppo", help="default: %(default)s")
+    train.add_argument("--algorithm", choices=("ppo", "sac"), help="default: ppo, or the fine-tuned policy's")
     train.add_argument("--seconds", type=float, metavar="S", help="how long (default: as its settings say)")
     train.add_argument("--steps", type=int, metavar="N", help="so many, which the same seed repeats")
     train.add_argument("--out", type=Path, metavar="FILE", help="default: ALGORITHM.npz")
     train.add_argument("--resume", type=Path, metavar="FILE", help="begin with the weights of a policy file")
     train.add_argument(
         "--warm-start", nargs="+", default=[], metavar="RUN", help="recorded runs that sac begins with"
+    )
+    train.add_argument(
+        "--fine-tune",
+        type=Path,
+        metavar="FILE",
+        help="let this policy learn on, and replace it if it is better on runs it did not learn from",
+    )
+    train.add_argument(
+        "--from-runs", nargs="+", default=[], metavar="RUN", help="the recorded runs of a fine-tuning"
     )
     _add_runs(train)
     train.add_argument("--settings", type=Path, metavar="FILE", help="changes to the shipped settings, TOML")
@@ -276,6 +300,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         mode=Mode(parsed.mode),
         guard=not parsed.no_guard,
         baselines=parsed.baselines,
+        recalibration=not parsed.no_recalibration,
         seed=parsed.seed,
         period_s=parsed.period,
         sample_s=parsed.sample,
@@ -387,17 +412,24 @@ def _check(parsed: argparse.Namespace) -> int:
 
 
 def _calibrate(parsed: argparse.Namespace) -> int:
-    from marskit.calibrating import print_calibration
+    from marskit.calibrating import print_calibration, print_if_drifted
     from marskit.calibration.error import CalibrationError
     from marskit.knowledge.port import KnowledgeError
     from marskit.mesh.manifests.model import ManifestError
+    from marskit.mesh.simulator.card_file import CardError
 
+    if parsed.card is not None and not parsed.if_drifted:
+        raise SettingsError("--card is what a mesh may have drifted from, so it needs --if-drifted")
     if parsed.out is not None and (parsed.out.is_dir() or not parsed.out.parent.is_dir()):
         # Said now rather than after a minute's work.
         raise SettingsError(f"--out is {parsed.out}; it must be a file in a folder that exists")
+    of_mesh = parsed.runs, parsed.names, parsed.manifests, parsed.mapping
     try:
-        print_calibration(parsed.runs, parsed.names, parsed.manifests, parsed.mapping, parsed.out)
-    except (KnowledgeError, ManifestError, CalibrationError) as error:
+        if parsed.if_drifted:
+            print_if_drifted(*of_mesh, parsed.card, parsed.out)
+        else:
+            print_calibration(*of_mesh, parsed.out)
+    except (KnowledgeError, ManifestError, CalibrationError, CardError) as error:
         raise SettingsError(str(error)) from error
     return 0
 
@@ -441,12 +473,28 @@ def _train(parsed: argparse.Namespace) -> int:
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
         if value is not None and value <= 0:
             raise SettingsError(f"{name} is {value:g}; it must be above 0")
+    if bool(parsed.fine_tune) != bool(parsed.from_runs):
+        raise SettingsError("--fine-tune FILE and --from-runs RUN... go together")
+    if parsed.fine_tune:
+        others = {
+            "--algorithm": parsed.algorithm,
+            "--out": parsed.out,
+            "--resume": parsed.resume,
+            "--warm-start": parsed.warm_start,
+        }
+        for name, value in others.items():
+            if value:
+                raise SettingsError(
+                    f"{name} does not go with --fine-tune, which goes on with its policy in place"
+                )
+    algorithm = parsed.algorithm or "ppo"
     options = {
-        "--algorithm": parsed.algorithm,
+        "--fine-tune": parsed.fine_tune,
+        "--algorithm": None if parsed.fine_tune else algorithm,
         "--seconds": parsed.seconds,
         "--steps": parsed.steps,
         "--seed": parsed.seed,
-        "--out": parsed.out or Path(f"{parsed.algorithm}.npz"),
+        "--out": None if parsed.fine_tune else parsed.out or Path(f"{algorithm}.npz"),
         "--resume": parsed.resume,
         "--settings": parsed.settings,
         "--mapping": parsed.mapping,
@@ -456,6 +504,8 @@ def _train(parsed: argparse.Namespace) -> int:
     given += ["--manifests", *map(str, parsed.manifests)]
     if parsed.warm_start:
         given += ["--runs", str(parsed.runs), "--warm-start", *parsed.warm_start]
+    if parsed.from_runs:
+        given += ["--runs", str(parsed.runs), "--from-runs", *parsed.from_runs]
     exit_code, complaint = train(given, as_json=parsed.json)
     return _complain(complaint, exit_code) if complaint else exit_code
 

@@ -57,6 +57,8 @@ class Settings:
     baselines: bool | None = None
     """Whether Analyse knows from earlier runs what is usual. None is where the mesh is real: on the twin, the
     same seed is to give the same run, whatever ran before."""
+    recalibration: bool = True
+    """Whether the twin that effects are predicted in is fitted anew when the mesh has become another."""
     pace: float | None = None
     """How many seconds of the twin pass in a real one; None is as many as the machine can."""
 

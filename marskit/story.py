@@ -11,6 +11,7 @@ from marskit.domain.events import (
     ModeChanged,
     Noticed,
     PlannerChanged,
+    Recalibrated,
     RunStarted,
     ScenarioChanged,
 )
@@ -117,6 +118,8 @@ def incident_line(incident: Incident) -> Text:
         case BaselinesLoaded(at_s, found):
             numbers, runs = text.plural(len(found.rows), "baseline"), text.plural(found.runs, "earlier run")
             sentence, style = f"{runs} said what is usual: {numbers}", "dim"
+        case Recalibrated(at_s, sentence=told):
+            sentence, style = f"twin: {told}", "cyan"
         case Noticed(at_s, severity, subject, told):
             sentence, style = f"{subject}: {told}", _SEVERITY_STYLE[severity]
     return Text(f"{'':>5}  {text.clock(at_s):>6}  {sentence}", style)

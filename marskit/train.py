@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from marskit import exits
-from marskit.domain.training import Evaluated, Saved, Stage, TrainingState, Update, advance
+from marskit.domain.training import Evaluated, Judged, Saved, Stage, TrainingState, Update, advance
 from marskit.signals import ending_signals
 from marskit.training.child import TrainingChild, TrainingFailed, encode
 from marskit.views.tone import Tone
@@ -85,6 +85,9 @@ class _Screen:
         if isinstance(update, Evaluated):
             cells = [cell.text for cell in row("", update)[1:]]
             self._console.print(_line(cells), style=_STYLES.get(tone_of(update), ""), highlight=False)
+        elif isinstance(update, Judged):
+            self.bar.stop()
+            self._console.print(f"\n{update.sentence}", highlight=False)
         elif isinstance(update, Saved):
             self.bar.stop()
             title = f"\nThe best policy, saved as {update.saved}"

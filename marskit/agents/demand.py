@@ -6,7 +6,7 @@ import numpy as np
 
 from marskit.agents.situation import Observer, scalings
 from marskit.domain.records import Candidate, Diagnosis, Plan
-from marskit.env.encoding import RATE, Encoding, demand, encoding
+from marskit.env.encoding import RATE, Encoding, demand, encoding, renewed
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView
@@ -33,6 +33,10 @@ class Demand:
     def reset(self, seed: int) -> None:
         """Forget earlier loads; the seed is not needed, nothing here is random."""
         self._observer.reset()
+
+    def renew(self, model: TwinModel) -> None:
+        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        self._encoding = renewed(self._encoding, model)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """One `Scale` for every workload that the load wants otherwise."""

@@ -12,7 +12,7 @@ from marskit.agents.trial import Choice, Outcome, Trial
 from marskit.domain.actions import Action
 from marskit.domain.goals import Goals
 from marskit.domain.records import Candidate, Diagnosis, Plan
-from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding
+from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding, renewed
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
@@ -40,11 +40,18 @@ class Lookahead:
         self._encoding = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
         self._observer = Observer(self._encoding, period_s=period_s)
         self._horizon = horizon
+        self._goals = goals
+        self._period_s = period_s
         self._trial = Trial(self._encoding, goals, period_s=period_s)
 
     def reset(self, seed: int) -> None:
         """Forget earlier loads; the seed is not needed, the twin's fast engine has no luck in it."""
         self._observer.reset()
+
+    def renew(self, model: TwinModel) -> None:
+        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        self._encoding = renewed(self._encoding, model)
+        self._trial = Trial(self._encoding, self._goals, period_s=self._period_s)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The best joint action that was tried, and what was expected of the others."""

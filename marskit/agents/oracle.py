@@ -32,7 +32,6 @@ class Oracle(Lookahead):
     ) -> None:
         super().__init__(model, goals, period_s=period_s, speed=speed)
         self._rate_at = rate_at
-        self._period_s = period_s
         self._speed = speed
 
     def forecast(self, situation: Situation, view: PlanningView) -> Floats:

@@ -18,6 +18,7 @@ from marskit.env.encoding import (
     encode,
     encoding,
     ready_for,
+    renewed,
     wanted_replicas,
     wanted_share,
 )
@@ -67,6 +68,10 @@ class Learned:
     def reset(self, seed: int) -> None:
         """Forget earlier loads; the seed is not needed, the policy is deterministic."""
         self._observer.reset()
+
+    def renew(self, model: TwinModel) -> None:
+        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        self._encoding = renewed(self._encoding, model)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """What the policy asks for, as scalings and shifts."""

@@ -36,15 +36,19 @@ class Policy:
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """The deterministic action, (A,) from -1 to 1, for an (O,) observation."""
-        x = observation
+        return np.asarray(self.act_all(observation), np.float32)
+
+    def act_all(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The deterministic actions, (N, A), for (N, O) observations."""
+        x = observations
         *hidden, (weight, bias) = self.layers
         if self.algorithm == "ppo":
             for w, b in hidden:
-                x = np.asarray(np.tanh(w @ x + b), np.float32)
-            return np.asarray(np.clip(weight @ x + bias, -1.0, 1.0), np.float32)
+                x = np.asarray(np.tanh(x @ w.T + b), np.float32)
+            return np.asarray(np.clip(x @ weight.T + bias, -1.0, 1.0), np.float32)
         for w, b in hidden:
-            x = np.asarray(np.maximum(w @ x + b, 0.0), np.float32)
-        return np.asarray(np.tanh(weight @ x + bias), np.float32)
+            x = np.asarray(np.maximum(x @ w.T + b, 0.0), np.float32)
+        return np.asarray(np.tanh(x @ weight.T + bias), np.float32)
 
 
 def save_policy(path: Path, policy: Policy) -> None:

@@ -70,6 +70,12 @@ class TwinPreview:
             return
         self._twin = _Twin(model, errors, self._goals, self._period_s, self._speed)
 
+    def renew(self, model: "TwinModel", errors: Mapping[str, float | None]) -> None:
+        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        if self._twin is not None:
+            former, self._twin = self._twin, _Twin(model, errors, self._goals, self._period_s, self._speed)
+            self._twin.observer = former.observer
+
     def predict(
         self, plans: Sequence[tuple[Action, ...]], service: str, view: PlanningView
     ) -> tuple[Prediction | None, ...]:

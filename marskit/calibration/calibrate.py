@@ -53,7 +53,7 @@ def calibrate(
         CalibrationError: A run is of another mesh, or there is nothing to fit to.
     """
     for run in runs:
-        _check_mesh(model, run)
+        check_mesh(model, run)
     untold: list[str] = []
     courses: list[tuple[StoredRun, Course]] = []
     for run in runs:
@@ -116,7 +116,12 @@ def _held_out(
     return compare(fitted, run, what, engine, seeds, since_s=since_s)
 
 
-def _check_mesh(model: TwinModel, run: StoredRun) -> None:
+def check_mesh(model: TwinModel, run: StoredRun) -> None:
+    """Refuse a run of another mesh.
+
+    Raises:
+        CalibrationError: It is.
+    """
     recorded, ours = run.started.topology, [station.workload for station in model.stations]
     workloads = [workload.name for workload in recorded.workloads]
     calls = {(edge.source, edge.service) for edge in recorded.edges}

@@ -194,7 +194,7 @@ def _edges(
 
 def calm_windows(model: TwinModel, windows: Windows, call: Call, workload: str) -> pl.DataFrame:
     """`run, at_s, n, p50_ms, p95_ms` of the edge where it and all behind it had workers to spare."""
-    behind = _reach(model, workload)
+    behind = reach(model, workload)
     calm = (
         windows.workloads.filter(pl.col("workload").is_in(list(behind)))
         .group_by("run", "at_s", maintain_order=True)
@@ -213,7 +213,7 @@ def calm_windows(model: TwinModel, windows: Windows, call: Call, workload: str) 
     )
 
 
-def _reach(model: TwinModel, workload: str) -> tuple[str, ...]:
+def reach(model: TwinModel, workload: str) -> tuple[str, ...]:
     """The workload and all that take part in its answers."""
     reached: dict[str, None] = {}
     todo = [workload]

@@ -130,7 +130,7 @@ def _workloads(run: StoredRun, observation: Observation) -> Iterator[dict[str, A
             "ready": workload.replicas_ready,
             "utilisation": workload.utilisation,
             "served_per_s": _served_per_s(observation, name),
-            "steady": workload.replicas_ready > 0 and _is_steady(run.records, observation, name),
+            "steady": workload.replicas_ready > 0 and is_steady(run.records, observation, name),
         }
 
 
@@ -145,7 +145,7 @@ def _served_per_s(observation: Observation, workload: str) -> float:
     return sum(e.requests_per_s for e in into) - max(0.0, failed)
 
 
-def _is_steady(records: Sequence[Record], observation: Observation, workload: str) -> bool:
+def is_steady(records: Sequence[Record], observation: Observation, workload: str) -> bool:
     """Whether as many replicas as now were ready during the whole window, as far as the cycles show."""
     from_s = observation.at_s - observation.window_s - SETTLING_S
     ready = observation.workload(workload).replicas_ready

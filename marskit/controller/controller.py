@@ -18,6 +18,7 @@ from marskit.controller.guard import Guard
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
+from marskit.controller.recalibrating import Recalibrating, Recalibration
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.uncancelled import to_the_end
 from marskit.controller.writer import Writer
@@ -57,10 +58,12 @@ class Controller:
         clock: Clock,
         preview: Preview | None = None,
         baselines: Callable[[], Baselines | None] | None = None,
+        recalibration: Recalibration | None = None,
     ) -> None:
         """Put a run together; without a `preview`, nothing is predicted and the guard has no measure.
 
         `baselines` reads what earlier runs say is usual, None if they say nothing; it is called in a thread.
+        Without a `recalibration`, predictions are those of the card that the run begins with.
         """
         self.bus = Bus()
         # Before all others: what they publish in turn comes after what they were told.
@@ -116,6 +119,9 @@ class Controller:
             guard=guard,
             canaries=canaries,
             memory=self._memory,
+        )
+        self._recalibrating = (
+            Recalibrating(recalibration, self.bus, clock, self._notices) if recalibration else None
         )
         self._commands = Commands(
             mesh=mesh,
@@ -175,7 +181,7 @@ class Controller:
         self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
         self._recalling = asyncio.create_task(self._load_baselines())
-        self._foreseeing = asyncio.create_task(self._load_preview())
+        self._foreseeing = asyncio.create_task(self._foresee(started))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._telemetry.run())
             tasks.create_task(self._loop.run())
@@ -211,6 +217,11 @@ class Controller:
             await self._knowledge.open(started)
         except Exception as error:
             self._notices.failed("knowledge", "The run's record could not be opened", error)
+
+    async def _foresee(self, started: RunStarted) -> None:
+        await self._load_preview()
+        if self._recalibrating is not None:
+            await self._recalibrating.run(started, self._loop)
 
     async def _load_preview(self) -> None:
         """Not before the load runs: until then the machine has better to do than to compile."""

@@ -202,6 +202,23 @@ class BaselinesLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalibrated:
+    """The twin had become another mesh than the real one, and predicts with a new card from now on."""
+
+    at_s: float
+    version: int
+    """Of the card, counting its recalibrations."""
+    service: str
+    """The one that showed it."""
+    error_before_percent: float
+    """How far the p95 was off by the former card, on windows that the new one was not fitted to."""
+    error_after_percent: float
+    card: str
+    """The whole new card, as its file has it: what is planned from now on can be repeated with it."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noticed:
     """Something a person should know: a replica crashed, a manifest field is ignored, a sink failed."""
 
@@ -239,6 +256,7 @@ Event = (
     | ScenarioChanged
     | FaultInjected
     | BaselinesLoaded
+    | Recalibrated
     | Noticed
     | RunEnded
 )

@@ -23,13 +23,14 @@ from marskit.domain.events import (
     Planned,
     PlannerChanged,
     Progressed,
+    Recalibrated,
     RunEnded,
     RunningChanged,
     RunStarted,
     ScenarioChanged,
 )
 from marskit.domain.faults import ClearFaults, Fault, KillReplica
-from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan
+from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan, Severity
 
 HISTORY = 600
 """How many observations are kept: five minutes at two a second."""
@@ -157,6 +158,9 @@ def apply(state: State, event: Event) -> State:
             return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
         case BaselinesLoaded():
             return replace(state, now_s=event.at_s)
+        case Recalibrated(at_s, sentence=sentence):
+            notice = Noticed(at_s, Severity.INFO, "twin", sentence)
+            return replace(state, now_s=at_s, notices=_keep(state.notices, notice, RECENT))
         case Noticed():
             return replace(state, now_s=event.at_s, notices=_keep(state.notices, event, RECENT))
         case RunEnded():

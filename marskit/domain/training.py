@@ -43,8 +43,26 @@ class Saved:
     """The training card that is in it."""
 
 
-Update = Ticked | Evaluated | Saved
-KINDS: Mapping[str, type[Update]] = {"ticked": Ticked, "evaluated": Evaluated, "saved": Saved}
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A fine-tuned policy was held against the one that it came of, on recorded loads."""
+
+    promoted: bool
+    """Whether it takes the other's place."""
+    utility_difference_per_s: float
+    low: float
+    high: float
+    """Of a 95 % interval."""
+    sentence: str
+
+
+Update = Ticked | Evaluated | Judged | Saved
+KINDS: Mapping[str, type[Update]] = {
+    "ticked": Ticked,
+    "evaluated": Evaluated,
+    "judged": Judged,
+    "saved": Saved,
+}
 """What an update is called where it is written down."""
 
 
@@ -93,6 +111,10 @@ def advance(state: TrainingState, update: Update) -> TrainingState:
         case Evaluated(seconds, steps):
             tick = Ticked(seconds, steps, state.tick.share)
             return replace(state, stage=stage, tick=tick, evaluations=(*state.evaluations, update))
+        case Judged(promoted=True):
+            return replace(state, stage=stage)
+        case Judged(sentence=sentence):
+            return replace(state, stage=Stage.DONE, reason=sentence)
         case Saved():
             return replace(state, stage=Stage.DONE, saved=update)
         case _:

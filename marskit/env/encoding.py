@@ -4,7 +4,7 @@ The environment and the planner that runs a trained policy both go through here,
 same in the twin, on Envoy and on a cluster.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +97,15 @@ class Encoding:
             "action": list(self.action_names),
             "most_replicas": [s.max_replicas for s in self.model.stations],
         }
+
+
+def renewed(known: Encoding, model: TwinModel) -> Encoding:
+    """The same mapping for a mesh of the same shape with other numbers."""
+    codes = known.codes._replace(
+        busy_per_visit=np.array([1.0 / s.capacity_per_s for s in model.stations]),
+        per_request=np.array([c.per_request for c in model.calls]),
+    )
+    return replace(known, model=model, codes=codes)
 
 
 def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float) -> Encoding:

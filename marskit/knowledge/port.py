@@ -9,13 +9,16 @@ from marskit.domain.events import (
     ModeChanged,
     Noticed,
     PlannerChanged,
+    Recalibrated,
     RunEnded,
     RunStarted,
     ScenarioChanged,
 )
 from marskit.domain.records import Cycle
 
-Incident = FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Noticed
+Incident = (
+    FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Recalibrated | Noticed
+)
 """What happens between phases and belongs to the story of a run."""
 
 

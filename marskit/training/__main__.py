@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 from marskit.agents.policy_file import ALGORITHMS, Policy, PolicyError, check_fits, load_policy
+from marskit.calibration.error import CalibrationError
 from marskit.domain.config import Configuration
 from marskit.domain.training import Saved, Update
 from marskit.env.encoding import encoding
@@ -22,15 +23,19 @@ from marskit.knowledge.queries import StoredRun, find_run, load_run
 from marskit.mapek.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import configuration, goals
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
+from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.settings import DEMO_MANIFESTS, runs_place
 from marskit.training.child import encode
+from marskit.training.finetune import prepare
 from marskit.training.learn import Budget, Learner, save_policy
 from marskit.training.recorded import Transitions, transitions
-from marskit.training.settings import DEFAULTS, TrainingError, load_settings
+from marskit.training.settings import DEFAULTS, TrainingError, TrainingSettings, load_settings
+
+_REFUSED = (TrainingError, ManifestError, CardError, PolicyError, KnowledgeError, CalibrationError)
 
 
 def main() -> int:
@@ -47,6 +52,8 @@ def main() -> int:
         config = load_mesh(parsed.manifests, mapping=parsed.mapping)
         plain = twin_model(config)
         card = read_card(parsed.card, plain) if parsed.card else shipped_card(plain)
+        if parsed.fine_tune:
+            return _fine_tune(parsed, config, card, settings, stopped)
         if parsed.warm_start and parsed.algorithm != "sac":
             raise TrainingError("--warm-start fills the replay buffer of sac; ppo has none")
         model = twin_model(config, card)
@@ -61,20 +68,43 @@ def main() -> int:
             resume=resume,
             recorded=partial(_recorded, runs, configuration(config)) if runs else None,
         )
-    except (TrainingError, ManifestError, CardError, PolicyError, KnowledgeError) as error:
+    except _REFUSED as error:
         print(str(error), file=sys.stderr)
         return 2
-    usual = settings.ppo.seconds if parsed.algorithm == "ppo" else settings.sac.seconds
-    seconds = parsed.seconds or (usual if parsed.steps is None else float("inf"))
-    policy = learner.train(Budget(seconds, parsed.steps), _tell, lambda: bool(stopped))
+    policy = learner.train(_budget(parsed, settings, parsed.algorithm), _tell, lambda: bool(stopped))
     save_policy(parsed.out, policy)
     _tell(Saved(str(parsed.out), policy.card))
     return 0
 
 
+def _fine_tune(
+    parsed: argparse.Namespace,
+    config: MeshConfig,
+    card: Card | None,
+    settings: TrainingSettings,
+    stopped: Sequence[int],
+) -> int:
+    """Let a policy learn on from recorded runs; 0 whether or not it was replaced."""
+    runs = [load_run(parsed.runs, find_run(parsed.runs, name)) for name in dict.fromkeys(parsed.from_runs)]
+    tuning = prepare(
+        parsed.fine_tune, runs, twin_model(config), card, goals(config), settings, seed=parsed.seed
+    )
+    learner = tuning.learner(partial(_recorded, tuning.learned_from, configuration(config)))
+    budget = _budget(parsed, settings, tuning.policy.algorithm)
+    tuning.train(learner, budget, _tell, lambda: bool(stopped))
+    return 0
+
+
+def _budget(parsed: argparse.Namespace, settings: TrainingSettings, algorithm: str) -> Budget:
+    usual = settings.ppo.seconds if algorithm == "ppo" else settings.sac.seconds
+    return Budget(parsed.seconds or (usual if parsed.steps is None else float("inf")), parsed.steps)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m marskit.training")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, required=True)
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default="ppo")
+    parser.add_argument("--fine-tune", type=Path)
+    parser.add_argument("--from-runs", nargs="+", default=[])
     parser.add_argument("--manifests", type=Path, nargs="+", default=list(DEMO_MANIFESTS))
     parser.add_argument("--mapping", type=Path)
     parser.add_argument("--card", type=Path)
@@ -85,8 +115,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--warm-start", nargs="+", default=[])
     parser.add_argument("--runs", type=runs_place, default=Path("runs"))
-    parser.add_argument("--out", type=Path, required=True)
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path)
+    parsed = parser.parse_args()
+    parsed.out = parsed.fine_tune or parsed.out
+    if parsed.out is None:
+        parser.error("--out is missing")
+    return parsed
 
 
 def _check_out(path: Path) -> None:

@@ -16,6 +16,8 @@ from marskit.training.rules import Rule
 NOISE = 0.15
 """Standard deviation of what is added to the rule's actions, for the critic to see the neighbourhood."""
 PERIODS = 150
+FIRST_LOG_STD = -2.0
+"""Of what the actor tries around its actions, before they are squashed."""
 
 
 def prefill(
@@ -67,7 +69,9 @@ def imitate(
     for _ in range(steps):
         batch = torch.as_tensor(rng.integers(0, len(seen), 512))
         mean, log_std, _ = actor.get_action_dist_params(seen[batch])
-        loss = ((torch.tanh(mean) - wanted[batch]) ** 2).mean() + 0.1 * ((log_std + 2.0) ** 2).mean()
+        loss = ((torch.tanh(mean) - wanted[batch]) ** 2).mean() + 0.1 * (
+            (log_std - FIRST_LOG_STD) ** 2
+        ).mean()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without types
         optimizer.step()

@@ -23,6 +23,7 @@ from marskit.mesh.simulator.model import TwinModel
 from marskit.training.clone import imitate, prefill, remember
 from marskit.training.evaluate import Judge, Scores, at_equal_replicas, interval
 from marskit.training.recorded import Transitions
+from marskit.training.resume import go_on, take_over
 from marskit.training.rules import DemandRule, as_action
 from marskit.training.settings import TrainingSettings
 
@@ -80,7 +81,7 @@ class Learner:
         self._environment = EnvSettings(**asdict(settings.environment))
         meshes = settings.ppo.meshes if algorithm == "ppo" else settings.sac.meshes
         env = MeshVectorEnv(model, goals, meshes, settings=self._environment, seed=seed)
-        self._encoding = env.encoding
+        self.encoding = env.encoding
         self._experience = recorded(env) if recorded is not None else None
         self._env = Sb3VecEnv(env)
         self._env.seed(seed)
@@ -93,21 +94,20 @@ class Learner:
         )
         self._hpa, self._demand = self._judge.hpa_front(), self._judge.demand_front()
         self.learner = self._ppo() if algorithm == "ppo" else self._sac()
+        self._resume = resume
         if resume is not None:
-            _take_over(self.learner, resume)
+            take_over(_actor(self.learner), resume)
 
     def train(self, budget: Budget, tell: Callable[[Update], None], stopped: Callable[[], bool]) -> Policy:
         """Learn until the budget is spent or `stopped`; the best policy of all evaluations."""
         watch = _Watch(self, budget, tell, stopped)
         watch.tick(0, 0.0)
-        if self.algorithm == "sac":
-            assert isinstance(self.learner, SAC)
-            self._begin_as_demand_rule(self.learner)
+        self.begin()
         watch.evaluate(0)
         steps = budget.steps if budget.steps is not None else 10**9
         self.learner.learn(steps, callback=watch)
         watch.evaluate(self.learner.num_timesteps)
-        return Policy(self.algorithm, watch.best_layers, self._encoding.schema(), self._card(watch))
+        return Policy(self.algorithm, watch.best_layers, self.encoding.schema(), self._card(watch))
 
     def scores(self) -> Scores:
         """How well the policy does as it is now."""
@@ -159,15 +159,20 @@ class Learner:
             device="cpu",
         )
 
-    def _begin_as_demand_rule(self, learner: SAC) -> None:
-        if self._experience is not None:
+    def begin(self) -> None:
+        """Before the first step: as the policy that is gone on from, or as the demand rule, which PPO is."""
+        learner, env = self.learner, self._env.env
+        if self._experience is not None and isinstance(learner, SAC):
             remember(learner, self._experience)
-        observations, actions = prefill(learner, self._env.env, DemandRule(FIRST_TARGET), self._seed)
-        imitate(learner, observations, actions, self._settings.sac.clone_steps, self._seed)
+        if self._resume is not None:
+            go_on(learner, env, self._resume, seed=self._seed)
+        elif isinstance(learner, SAC):
+            observations, actions = prefill(learner, env, DemandRule(FIRST_TARGET), self._seed)
+            imitate(learner, observations, actions, self._settings.sac.clone_steps, self._seed)
 
     def _first_action(self) -> NDArray[np.float32]:
-        action = np.zeros(self._encoding.action_size, np.float32)
-        action[: len(self._encoding.model.stations)] = as_action(FIRST_TARGET)
+        action = np.zeros(self.encoding.action_size, np.float32)
+        action[: len(self.encoding.model.stations)] = as_action(FIRST_TARGET)
         action[-1] = FIRST_HOLD
         return action
 
@@ -273,14 +278,6 @@ def layers_of(learner: BaseAlgorithm) -> tuple[Layer, ...]:
         )
         for module in _actor(learner)
     )
-
-
-def _take_over(learner: BaseAlgorithm, policy: Policy) -> None:
-    """Begin with the weights of a policy file."""
-    with torch.no_grad():
-        for module, (weight, bias) in zip(_actor(learner), policy.layers, strict=True):
-            module.weight.copy_(torch.as_tensor(weight))
-            module.bias.copy_(torch.as_tensor(bias))
 
 
 def _actor(learner: BaseAlgorithm) -> list[torch.nn.Linear]:

@@ -27,6 +27,7 @@ from marskit.domain.events import (
     Planned,
     PlannerChanged,
     Progressed,
+    Recalibrated,
     RunEnded,
     RunningChanged,
     RunStarted,
@@ -103,6 +104,9 @@ BY_KIND: dict[type[Event], st.SearchStrategy[Event]] = {
     ScenarioChanged: st.builds(ScenarioChanged, times, st.just(SCENARIO)),
     FaultInjected: st.builds(FaultInjected, times, faults),
     BaselinesLoaded: st.builds(BaselinesLoaded, times, st.just(Baselines(()))),
+    Recalibrated: st.builds(
+        Recalibrated, times, ids, st.text(), times, times, card=st.text(), sentence=st.text()
+    ),
     Noticed: st.builds(Noticed, times, st.sampled_from(Severity), st.text(), st.text()),
     RunEnded: st.builds(RunEnded, times, st.none() | st.text()),
 }

@@ -44,6 +44,23 @@ class HeldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """Where a card's newest numbers come from: a mesh that had become another than the former card's."""
+
+    run: str
+    first_cycle: int
+    last_cycle: int
+    windows: int
+    """That were fitted to or foretold."""
+    drifted: str
+    """The service that showed it."""
+    error_before_percent: float
+    """How far the former card's p95 was off on windows that the new one was not fitted to: the mean over the
+    services of their median errors, by the fast engine."""
+    error_after_percent: float
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A whole calibration."""
 
@@ -54,3 +71,7 @@ class Card:
     calls: dict[tuple[str, str], CallFit] = field(default_factory=dict)
     """By `(source, service)`."""
     held_out: tuple[HeldOut, ...] = ()
+    version: int = 1
+    """Counts the recalibrations."""
+    renewal: Renewal | None = None
+    """The last one; None of a card that was fitted at once."""

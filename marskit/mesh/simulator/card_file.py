@@ -13,7 +13,7 @@ from pathlib import Path
 from marskit import __version__
 from marskit.load.fields import ScenarioError, Table
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, StationFit
+from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.settings import DEMO_MANIFESTS
@@ -21,7 +21,7 @@ from marskit.settings import DEMO_MANIFESTS
 FORMAT = 1
 """Raised when a field changes its meaning; a reader refuses every other one."""
 SHIPPED = Path(__file__).with_name("demo-card.toml")
-_MOST_WINDOWS = 1_000_000
+_MOST = 1_000_000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -42,10 +42,15 @@ def write_card(path: Path, card: Card, model: TwinModel) -> None:
     """Put the card into the file at once: a crash leaves the old file or the new one."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     with unfinished.open("w", encoding="utf-8") as file:
-        file.write("\n".join(_lines(card, model)) + "\n")
+        file.write(card_text(card, model))
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def card_text(card: Card, model: TwinModel) -> str:
+    """The whole file of a card."""
+    return "\n".join(_lines(card, model)) + "\n"
 
 
 def read_card(path: Path, model: TwinModel) -> Card:
@@ -83,6 +88,13 @@ def _lines(card: Card, model: TwinModel) -> Iterator[str]:
     yield f"marskit = {_text(__version__)}"
     yield f"mesh = {_text(mesh_digest(model))}"
     yield f"runs = [{', '.join(map(_text, card.runs))}]"
+    if card.version > 1 or card.renewal:
+        yield f"version = {card.version}"
+    if card.renewal:
+        yield "\n[renewal]"
+        for each in fields(card.renewal):
+            value = getattr(card.renewal, each.name)
+            yield f"{each.name} = {_text(value) if isinstance(value, str) else repr(value)}"
     for workload, station in card.stations.items():
         yield f"\n[stations.{workload if _BARE.fullmatch(workload) else _text(workload)}]"
         yield from _fit_lines(station)
@@ -122,6 +134,8 @@ def _card(table: Table, model: TwinModel, path: Path) -> Card:
         stations=dict(_stations(table, model)),
         calls=dict(_calls(table, model)),
         held_out=tuple(_held_out(each, model) for each in _tables(table, "held_out")),
+        version=table.integer("version", at_least=1, at_most=_MOST) if table.has("version") else 1,
+        renewal=_renewal(table.table("renewal")) if table.has("renewal") else None,
     )
     table.close()
     return card
@@ -171,9 +185,23 @@ def _held_out(table: Table, model: TwinModel) -> HeldOut:
     services = list(dict.fromkeys(station.service for station in model.stations))
     found = HeldOut(
         service=table.choice("service", services),
-        n=table.integer("n", at_least=1, at_most=_MOST_WINDOWS),
+        n=table.integer("n", at_least=1, at_most=_MOST),
         p50_error_percent=table.number("p50_error_percent"),
         p95_error_percent=table.number("p95_error_percent"),
+    )
+    table.close()
+    return found
+
+
+def _renewal(table: Table) -> Renewal:
+    found = Renewal(
+        run=table.text("run"),
+        first_cycle=table.integer("first_cycle", at_least=1, at_most=_MOST),
+        last_cycle=table.integer("last_cycle", at_least=1, at_most=_MOST),
+        windows=table.integer("windows", at_least=1, at_most=_MOST),
+        drifted=table.text("drifted"),
+        error_before_percent=table.number("error_before_percent"),
+        error_after_percent=table.number("error_after_percent"),
     )
     table.close()
     return found
@@ -193,7 +221,7 @@ def _fitted(
     found = Fitted(
         value=fit.number("value", above=above, **most),
         stderr=fit.number("stderr"),
-        n=fit.integer("n", at_least=1, at_most=_MOST_WINDOWS),
+        n=fit.integer("n", at_least=1, at_most=_MOST),
     )
     fit.close()
     return found

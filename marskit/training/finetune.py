@@ -1,0 +1,152 @@
+"""Fine-tuning: a policy learns on from what recorded runs executed, in the twin that they calibrate."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from marskit.agents.policy_file import Policy, check_fits, load_policy
+from marskit.calibration.calibrate import check_mesh
+from marskit.calibration.renew import calibrated_by
+from marskit.domain.goals import Goals
+from marskit.domain.training import Judged, Saved, Update
+from marskit.env.encoding import encoding
+from marskit.env.vector import EnvSettings, MeshVectorEnv
+from marskit.knowledge.queries import StoredRun
+from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mesh.simulator.card import Card
+from marskit.mesh.simulator.compile import calibrated
+from marskit.mesh.simulator.model import TwinModel
+from marskit.training.learn import Budget, Learner
+from marskit.training.promote import Replays, Verdict, digest, former_of, promote
+from marskit.training.recorded import Transitions
+from marskit.training.resume import acting
+from marskit.training.settings import TrainingError, TrainingSettings
+
+HELD_OUT_SHARE = 0.3
+"""Of the runs, the last ones, that nothing is learned from."""
+SLOWER = 0.3
+"""Of the usual learning rate: there is less to learn, and something to lose."""
+LOG_STD = -1.5
+"""PPO explores half as far as one that begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuning:
+    """Everything that a fine-tuning is of."""
+
+    path: Path
+    """The policy file, which a better one takes the place of."""
+    policy: Policy
+    instead_of: str
+    """Its digest."""
+    learned_from: tuple[StoredRun, ...]
+    held_out: tuple[StoredRun, ...]
+    model: TwinModel
+    """The twin as the runs that are learned from have it."""
+    goals: Goals
+    settings: TrainingSettings
+    seed: int
+
+    def learner(self, recorded: Callable[[MeshVectorEnv], Transitions]) -> Learner:
+        """The learner that goes on from the policy; `recorded` are the steps of the runs it learns from."""
+        algorithm = self.policy.algorithm
+        return Learner(
+            algorithm,
+            self.model,
+            self.goals,
+            _careful(self.settings),
+            seed=self.seed,
+            resume=self.policy,
+            recorded=recorded if algorithm == "sac" else None,
+        )
+
+    def train(
+        self, learner: Learner, budget: Budget, tell: Callable[[Update], None], stopped: Callable[[], bool]
+    ) -> None:
+        """Learn on, and replace the policy if what comes out is better on loads that it did not learn from.
+
+        Raises:
+            PolicyError: The file was changed meanwhile.
+        """
+        judged, policy = self.judge(learner.train(budget, tell, stopped))
+        tell(judged)
+        if judged.promoted:
+            tell(Saved(str(self.path), policy.card))
+
+    def judge(self, candidate: Policy) -> tuple[Judged, Policy]:
+        """Hold the candidate against the policy; if it is better it takes its place, as it is returned.
+
+        Raises:
+            PolicyError: The file was changed meanwhile.
+        """
+        environment = EnvSettings(**asdict(self.settings.environment))
+        replays = Replays(self.model, self.goals, environment, self.held_out, seed=self.seed)
+        found = replays.compare(acting(candidate), acting(self.policy))
+        if found.is_better:
+            candidate = replace(candidate, card=candidate.card | {"fine_tuned": self._provenance(found)})
+            promote(self.path, candidate, instead_of=self.instead_of)
+        return _judged(found, self.path), candidate
+
+    def _provenance(self, found: Verdict) -> dict[str, object]:
+        return {
+            "from": self.instead_of,
+            "runs": [run.started.run for run in self.learned_from],
+            "held_out": [run.started.run for run in self.held_out],
+            "utility_difference_per_s": round(found.difference_per_s, 4),
+            "utility_difference_per_s_95": [round(found.low, 4), round(found.high, 4)],
+            "replays": found.replays,
+        }
+
+
+def prepare(
+    path: Path,
+    runs: Sequence[StoredRun],
+    plain: TwinModel,
+    card: Card | None,
+    goals: Goals,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+) -> FineTuning:
+    """Check and read all that a fine-tuning needs.
+
+    Raises:
+        PolicyError: The policy cannot be read, or is for another mesh.
+        TrainingError: There are fewer than two runs with cycles.
+        CalibrationError: A run is of another mesh.
+    """
+    policy = load_policy(path)
+    for run in runs:
+        check_mesh(plain, run)
+    told = sorted((run for run in runs if len(run.records) > 1), key=lambda run: run.started_at)
+    if len(told) < 2:
+        raise TrainingError(
+            f"--from-runs names {len(told)} with more than one cycle; fine-tuning needs two or more: some to "
+            "learn from, and the last ones to judge by"
+        )
+    kept = max(1, round(HELD_OUT_SHARE * len(told)))
+    learned_from, held_out = told[:-kept], told[-kept:]
+    model = calibrated(plain, calibrated_by(plain, card, learned_from))
+    check_fits(policy, encoding(model, ShieldLimits(), period_scenario_s=15.0), path)
+    return FineTuning(
+        path, policy, digest(path), tuple(learned_from), tuple(held_out), model, goals, settings, seed
+    )
+
+
+def _careful(settings: TrainingSettings) -> TrainingSettings:
+    ppo, sac = settings.ppo, settings.sac
+    return replace(
+        settings,
+        ppo=replace(ppo, learning_rate=SLOWER * ppo.learning_rate, log_std_init=LOG_STD),
+        sac=replace(sac, learning_rate=SLOWER * sac.learning_rate),
+    )
+
+
+def _judged(found: Verdict, path: Path) -> Judged:
+    what = (
+        f"On {found.replays} replays of {found.loads} recorded loads that it did not learn from, the utility "
+        f"changed by {found.difference_per_s:+.2f} a second (95 %: {found.low:+.2f} to {found.high:+.2f})"
+    )
+    done = f"the policy was replaced, the former one is {former_of(path).name}"
+    ending = done if found.is_better else "that is no proven gain, so the policy stays as it is"
+    return Judged(found.is_better, found.difference_per_s, found.low, found.high, f"{what}: {ending}.")

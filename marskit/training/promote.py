@@ -1,0 +1,157 @@
+"""Whether a policy may take another one's place: both on the same recorded loads, with the same luck."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from marskit.agents.policy_file import Policy, PolicyError, save_policy
+from marskit.calibration.error import CalibrationError
+from marskit.calibration.replay import course
+from marskit.domain.goals import Goals
+from marskit.domain.topology import GATEWAY
+from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
+from marskit.env.vector import EnvSettings, MeshVectorEnv
+from marskit.knowledge.queries import StoredRun
+from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.model import TwinModel
+from marskit.training.rules import Rule
+
+SEEDS = 16
+"""So often each recorded load is replayed, each time on slightly other meshes and with other noise."""
+_RESAMPLES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How two policies compare on replays: utility per second, the candidate's less the incumbent's."""
+
+    difference_per_s: float
+    low: float
+    high: float
+    """Of a 95 % interval."""
+    loads: int
+    replays: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the candidate is better beyond chance."""
+        return self.low > 0.0
+
+
+class Replays:
+    """The loads of recorded runs, in the twin, for any rule."""
+
+    def __init__(
+        self, model: TwinModel, goals: Goals, settings: EnvSettings, runs: Sequence[StoredRun], *, seed: int
+    ) -> None:
+        curves = [recorded_rates(run, settings.period_s) for run in runs]
+        self._lengths = np.array([len(curve) // 2 for curve in curves])
+        periods = int(self._lengths.max())
+        # One more than is played: the step that ends an episode shows the beginning of the next.
+        room = 2 * (periods + 1)
+        padded = [np.pad(curve, (0, room - len(curve)), mode="edge") for curve in curves]
+        self._rates = np.stack(padded, axis=1)
+        self._env = MeshVectorEnv(
+            model,
+            goals,
+            len(curves) * SEEDS,
+            settings=EnvSettings(
+                period_s=settings.period_s,
+                speed=settings.speed,
+                periods=periods + 1,
+                spread=settings.spread,
+                breach_price=settings.breach_price,
+                steepness=settings.steepness,
+                limits=settings.limits,
+            ),
+        )
+        self._seed = seed
+
+    def utilities(self, rule: Rule) -> Floats:
+        """(loads, SEEDS) utility per second, the mean over each load's periods."""
+        env, loads = self._env, len(self._lengths)
+        observation, _ = env.reset(seed=self._seed, options={"rates": np.repeat(self._rates, SEEDS, axis=1)})
+        lengths = np.repeat(self._lengths, SEEDS)
+        total = np.zeros(env.num_envs)
+        for period in range(int(lengths.max())):
+            observation, *_ = env.step(rule(env, observation))
+            terms = env.run.terms
+            utility = terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN]
+            total += np.where(period < lengths, utility, 0.0)
+        return np.asarray((total / lengths).reshape(loads, SEEDS))
+
+    def compare(self, candidate: Rule, incumbent: Rule) -> Verdict:
+        """Both on all replays, pair by pair with the same load, mesh and noise."""
+        return verdict(self.utilities(candidate) - self.utilities(incumbent))
+
+
+def verdict(differences: Floats) -> Verdict:
+    """What (loads, seeds) paired differences say.
+
+    A two-stage bootstrap (Davison & Hinkley 1997, *Bootstrap Methods*, 3.8): loads are drawn anew, and the
+    seeds of each, for replays of one load are more alike than those of several.
+    """
+    rng = np.random.default_rng(0)
+    loads, seeds = differences.shape
+    drawn = rng.integers(loads, size=(_RESAMPLES, loads, 1))
+    means = differences[drawn, rng.integers(seeds, size=(_RESAMPLES, loads, seeds))].mean(axis=(1, 2))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Verdict(float(differences.mean()), float(low), float(high), loads, loads * seeds)
+
+
+def recorded_rates(run: StoredRun, period_s: float) -> Floats:
+    """(2 P,) requests per second in the first and in the second half of every control period of a run.
+
+    Those that arrived, where the run's scenario and seed tell; else those that its cycles saw.
+    """
+    half_s = period_s / 2
+    observations = [record.cycle.observation for record in run.records]
+    end_s = observations[-1].at_s
+    try:
+        arrivals_s = np.array(course(run).arrivals_s)
+    except CalibrationError:
+        ends_s = np.array([o.at_s - o.window_s / 2 for o in observations])
+        rates = [sum(e.requests_per_s for e in o.edges if e.edge.source == GATEWAY) for o in observations]
+        middles_s = np.arange(max(2, 2 * int((end_s - ends_s[0]) / period_s))) * half_s + half_s / 2
+        return np.asarray(np.interp(ends_s[0] + middles_s, ends_s, rates), np.float64)
+    begin_s = arrivals_s[0] if len(arrivals_s) else 0.0
+    halves = max(2, 2 * int((end_s - begin_s) / period_s))
+    counts, _ = np.histogram(arrivals_s, bins=begin_s + half_s * np.arange(halves + 1))
+    return np.asarray(counts / half_s, np.float64)
+
+
+def former_of(path: Path) -> Path:
+    """Where the policy that was in a file before is kept."""
+    return path.with_name(f"{path.stem}.former{path.suffix}")
+
+
+def digest(path: Path) -> str:
+    """Tells one policy file from another."""
+    return sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def promote(path: Path, candidate: Policy, *, instead_of: str) -> None:
+    """Put the candidate into the file and the former policy beside it; a crash leaves one of them there.
+
+    Args:
+        path: The policy file.
+        candidate: What is to be in it.
+        instead_of: The digest of what it was compared with.
+
+    Raises:
+        PolicyError: Something else is in the file by now.
+    """
+    if digest(path) != instead_of:
+        raise PolicyError(f"{path}: the policy was changed meanwhile, so it is not replaced.")
+    former = former_of(path)
+    temporary = former.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(former)
+    save_policy(path, candidate)

@@ -29,6 +29,8 @@ from marskit.virtual_time import VirtualLoop
 FACTOR = 1.6
 SLOWED_AFTER = 30
 CYCLES = 120
+FIRST_SEED = 40
+"""Other ones than those that the limits were found with."""
 RUNS = (
     ("steady", "threshold"),
     ("diurnal", "hpa"),
@@ -55,7 +57,7 @@ class Course:
 def measure() -> int:
     with tempfile.TemporaryDirectory() as folder:
         courses = []
-        for seed, (scenario, planner) in enumerate(RUNS):
+        for seed, (scenario, planner) in enumerate(RUNS, FIRST_SEED):
             settings = Settings(
                 mesh="twin", scenario=scenario, planner=planner, seed=seed, runs=Path(folder) / str(seed)
             )

@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 
 WIDTH, HEIGHT, MARGIN = 760, 380, 56
-COLOURS = {"from scratch": "#c2410c", "warm": "#0f766e"}
+COLOURS = ("#c2410c", "#0f766e", "#4338ca")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Look:
     arm: str
     seed: int
     steps: int
-    """Of the twin, and of the recorded runs where they are used."""
+    """In the twin."""
     utility_per_s: float
     violated_percent: float
     replicas: float
@@ -49,7 +49,7 @@ def plot(looks: Sequence[Look], arms: Sequence[str], hpa: str, goal: float) -> s
         text((WIDTH - MARGIN, y(goal) - 6), f"tuned autoscaler, {hpa}", 'text-anchor="end"'),
         line([(0, low), (most, low)], 'stroke="#999"'),
         line([(0, low), (0, high)], 'stroke="#999"'),
-        text((WIDTH / 2, HEIGHT - 14), "steps in the twin, recorded ones included", 'text-anchor="middle"'),
+        text((WIDTH / 2, HEIGHT - 14), "steps in the twin", 'text-anchor="middle"'),
         text(
             (MARGIN, MARGIN - 30),
             "utility per second on held-out loads; thin lines are seeds, thick ones medians",
@@ -64,13 +64,13 @@ def plot(looks: Sequence[Look], arms: Sequence[str], hpa: str, goal: float) -> s
         curves = [
             [(k.steps, k.utility_per_s) for k in looks if (k.arm, k.seed) == (arm, seed)] for seed in seeds
         ]
-        stroke = f'stroke="{COLOURS[arm]}"'
+        stroke = f'stroke="{COLOURS[place]}"'
         parts += [line(curve, f'{stroke} stroke-width="1" opacity="0.4"') for curve in curves]
         common = min(map(len, curves))
         middle = [(curves[0][i][0], median(curve[i][1] for curve in curves)) for i in range(common)]
         parts.append(line(middle, f'{stroke} stroke-width="2.5"'))
         parts.append(
-            text((MARGIN + 10 + 130 * place, MARGIN - 10), arm, f'fill="{COLOURS[arm]}" font-weight="bold"')
+            text((MARGIN + 10 + 130 * place, MARGIN - 10), arm, f'fill="{COLOURS[place]}" font-weight="bold"')
         )
     body = "\n".join(parts)
     return (

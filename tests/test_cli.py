@@ -116,7 +116,7 @@ def test_a_command_loads_only_what_it_needs(
         ("calibrate last --manifests /nowhere", "/nowhere"),
         (
             "bogus",
-            "invalid choice: 'bogus' (choose from 'runs', 'report', 'check', 'calibrate', 'compare', ",
+            "invalid choice: 'bogus' (choose from 'runs', 'report', 'replay', 'check', 'calibrate', ",
         ),
         ("report", "The following arguments are required: RUN"),
     ],

@@ -9,21 +9,17 @@ right, and grows with every window once it is not. Where it last left 0 the drif
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log, sqrt
-from statistics import NormalDist, median
+from statistics import median
 
-import numpy as np
-
+from marskit.calibration.expected import Expected, expectations
 from marskit.calibration.fit import TRUSTED_N, reach
 from marskit.calibration.windows import apart, is_steady, quiet
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation
-from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.domain.topology import EdgeId
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import HeldOut
-from marskit.mesh.simulator.fluid import Fluid
-from marskit.mesh.simulator.latency import draw_s, quantile
 from marskit.mesh.simulator.model import TwinModel
 
 SLACK = 0.5
@@ -33,23 +29,15 @@ LIMIT = 8.0
 right reaches it once in 19 000 windows on either side, and one that is a standard deviation off after 17."""
 FURTHEST = 4.0
 """No single window counts for more, so that it takes three to raise an alarm."""
+WAITING = 0.75
+"""The standard error of the (logarithmic) part of a p95 that is waiting: in a few seconds queues are empty or
+long, and hardly ever what they are on average."""
 USUAL_ERROR_PERCENT = 10.0
 """Of a twin whose error is not known."""
 BUSIEST = 0.85
 """Where the twin expects workers to be busier than that, its p95 rests on what was before the window."""
 _MAD_TO_SD = 1.4826
-_SETTLED_TICKS = 40
 _EPSILON_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What the fast twin expects of an edge."""
-
-    p50_ms: float
-    p95_ms: float
-    busiest: float
-    """The highest utilisation of any workload that takes part in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +57,10 @@ class Residual:
 
         The twin's own error is a median of absolute ones; the p95 of `n` latencies whose logarithm has the
         spread 0.47 (a coefficient of variation of a half) has itself the relative error 1 / sqrt(n)
-        (Mosteller 1946).
+        (Mosteller 1946). Those that waited waited together, so that `n` says nothing of the waiting.
         """
-        spread = sqrt((_MAD_TO_SD * error_percent / 100.0) ** 2 + 1.0 / self.n)
+        waiting = WAITING * log(self.expected.p95_ms / self.expected.calm_p95_ms)
+        spread = sqrt((_MAD_TO_SD * error_percent / 100.0) ** 2 + 1.0 / self.n + waiting**2)
         off = log(self.seen_p95_ms / self.expected.p95_ms) / spread
         return max(-FURTHEST, min(FURTHEST, off))
 
@@ -219,58 +208,6 @@ def residuals(model: TwinModel, goals: Goals, shown: Sequence[Shown]) -> list[Re
                 cycle = window.record.cycle.id
                 found.append(Residual(cycle, seen.edge, latency.n, latency.p50_ms, latency.p95_ms, twin))
     return found
-
-
-def expectations(
-    model: TwinModel, goals: Goals, observations: Sequence[Observation]
-) -> list[dict[EdgeId, Expected]]:
-    """What the fast twin expects of every edge under the load, the replicas and the weights of each window.
-
-    Steady state: what a window inherits from the one before is not known to it.
-    """
-    if not observations:
-        return []
-    fluid, edges = Fluid(model, goals, len(observations)), list(model.edges())
-    for i, observation in enumerate(observations):
-        for w, station in enumerate(model.stations):
-            ready = observation.workload(station.workload).replicas_ready
-            fluid.desired[w, i] = fluid.state.ready[w, i] = ready
-        weights = {edge.edge: edge.weight_percent for edge in observation.edges}
-        for e, (call, workload) in enumerate(edges):
-            weight = weights.get(EdgeId(call.source, call.service, workload))
-            if weight is not None and len(call.splits) > 1:
-                fluid.weights[e, i] = weight / 100.0
-    rates = np.array([_entering_per_s(observation) for observation in observations])
-    fluid.advance(rates, rates, _SETTLED_TICKS)
-    flow = fluid.advance(rates, rates, 1)
-    place = {station.workload: w for w, station in enumerate(model.stations)}
-    behind = {station.workload: reach(model, station.workload) for station in model.stations}
-    doors, profiles = len(fluid.structure.profile_from) - 1, fluid.structure.profile_from
-
-    def latency_ms(i: int, e: int, q: float) -> float:
-        call, workload = edges[e]
-        if e < doors:
-            # Requests that make no further call are others than those that do.
-            return 1000.0 * quantile(q, flow.moments, int(profiles[e]), int(profiles[e + 1]), i)
-        k1, k2, k3 = (float(k) for k in flow.answer[place[workload], :, i])
-        return call.hop_ms + 1000.0 * draw_s(NormalDist().inv_cdf(q), k1, k2, k3)
-
-    return [
-        {
-            EdgeId(call.source, call.service, workload): Expected(
-                p50_ms=latency_ms(i, e, 0.5),
-                p95_ms=latency_ms(i, e, 0.95),
-                busiest=max(float(flow.busy[place[each], i]) for each in behind[workload]),
-            )
-            for e, (call, workload) in enumerate(edges)
-            if rates[i] > 0.0
-        }
-        for i in range(len(observations))
-    ]
-
-
-def _entering_per_s(observation: Observation) -> float:
-    return sum(edge.requests_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
 
 
 def errors(rows: Iterable[Residual]) -> tuple[HeldOut, ...]:

@@ -1,0 +1,96 @@
+"""What the fast twin expects of every edge in a window that was seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from marskit.calibration.fit import reach
+from marskit.domain.goals import Goals
+from marskit.domain.records import Observation
+from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.mesh.simulator.fluid import Fluid
+from marskit.mesh.simulator.kernel import Flow
+from marskit.mesh.simulator.latency import draw_s, quantile
+from marskit.mesh.simulator.model import Call, TwinModel
+
+_SETTLED_TICKS = 40
+_CALM = 0.01
+"""Of the load, so little that nobody waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the fast twin expects of an edge."""
+
+    p50_ms: float
+    p95_ms: float
+    calm_p95_ms: float
+    """Under next to no load: what is above it is waiting."""
+    busiest: float
+    """The highest utilisation of any workload that takes part in the answer."""
+
+
+def expectations(
+    model: TwinModel, goals: Goals, observations: Sequence[Observation]
+) -> list[dict[EdgeId, Expected]]:
+    """What the fast twin expects of every edge under the load, the replicas and the weights of each window.
+
+    Steady state: what a window inherits from the one before is not known to it.
+    """
+    if not observations:
+        return []
+    fluid, edges = Fluid(model, goals, len(observations)), list(model.edges())
+    for i, observation in enumerate(observations):
+        for w, station in enumerate(model.stations):
+            ready = observation.workload(station.workload).replicas_ready
+            fluid.desired[w, i] = fluid.state.ready[w, i] = ready
+        weights = {edge.edge: edge.weight_percent for edge in observation.edges}
+        for e, (call, workload) in enumerate(edges):
+            weight = weights.get(EdgeId(call.source, call.service, workload))
+            if weight is not None and len(call.splits) > 1:
+                fluid.weights[e, i] = weight / 100.0
+    rates = np.array([_entering_per_s(observation) for observation in observations])
+    fluid.advance(rates, rates, _SETTLED_TICKS)
+    flow = fluid.advance(rates, rates, 1)
+    busy = flow.busy.copy()
+    p50_ms, p95_ms = _latencies_ms(fluid, flow, 0.5), _latencies_ms(fluid, flow, 0.95)
+    fluid.advance(_CALM * rates, _CALM * rates, _SETTLED_TICKS)
+    calm = fluid.advance(_CALM * rates, _CALM * rates, 1)
+    calm_ms = _latencies_ms(fluid, calm, 0.95)
+    place = {station.workload: w for w, station in enumerate(model.stations)}
+    behind = {station.workload: reach(model, station.workload) for station in model.stations}
+    return [
+        {
+            EdgeId(call.source, call.service, workload): Expected(
+                p50_ms=p50_ms[e][i],
+                p95_ms=p95_ms[e][i],
+                calm_p95_ms=min(calm_ms[e][i], p95_ms[e][i]),
+                busiest=max(float(busy[place[each], i]) for each in behind[workload]),
+            )
+            for e, (call, workload) in enumerate(edges)
+            if rates[i] > 0.0
+        }
+        for i in range(len(observations))
+    ]
+
+
+def _latencies_ms(fluid: Fluid, flow: Flow, q: float) -> list[list[float]]:
+    """The q-quantile of every edge in every mesh."""
+    place = {station.workload: w for w, station in enumerate(fluid.model.stations)}
+    profiles, z = fluid.structure.profile_from, NormalDist().inv_cdf(q)
+
+    def latency_ms(e: int, call: Call, workload: str, i: int) -> float:
+        if e < len(profiles) - 1:
+            # Requests that make no further call are others than those that do.
+            return 1000.0 * quantile(q, flow.moments, int(profiles[e]), int(profiles[e + 1]), i)
+        k1, k2, k3 = (float(k) for k in flow.answer[place[workload], :, i])
+        return call.hop_ms + 1000.0 * draw_s(z, k1, k2, k3)
+
+    edges = enumerate(fluid.model.edges())
+    return [[latency_ms(e, *edge, i) for i in range(fluid.n)] for e, edge in edges]
+
+
+def _entering_per_s(observation: Observation) -> float:
+    return sum(edge.requests_per_s for edge in observation.edges if edge.edge.source == GATEWAY)

@@ -8,8 +8,9 @@ from marskit.domain.events import FaultInjected
 from marskit.domain.faults import ClearFaults, KillReplica
 from marskit.domain.records import Observation
 from marskit.domain.topology import Topology
+from marskit.knowledge.dataset import Dataset
 from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.queries import list_runs, load_run
+from marskit.knowledge.queries import load_run
 from marskit.knowledge.record import Record
 from marskit.mapek.baselines import baselines_of
 
@@ -22,19 +23,18 @@ def recorded_baselines(root: Path | str, mesh: str, scenario: str, topology: Top
 
     What cannot be read is left out: `marskit runs` says what that is.
     """
-    same = [
-        summary.run
-        for summary in list_runs(root).runs
-        if (summary.mesh, summary.scenario) == (mesh, scenario) and summary.figures.cycles
-    ]
+    dataset = Dataset(root)
     observations: list[Observation] = []
     runs = 0
-    for run in reversed(same):
+    # This is done at every start: of a run that is no help, only what it was is read.
+    for started in dataset.heads(dataset.runs()[::-1]):
+        if (started.mesh, started.scenario.name, started.topology) != (mesh, scenario, topology):
+            continue
         try:
-            stored = load_run(root, run)
+            records = load_run(root, started.run).records
         except KnowledgeError:
             continue
-        if stored.started.topology == topology and (calm := list(calm_observations(stored.records))):
+        if calm := list(calm_observations(records)):
             observations += calm
             runs += 1
         if runs == MOST_RUNS:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marskit.durable import write_durably
 from marskit.env.encoding import VERSION, Encoding
 
 FORMAT = 1
@@ -63,9 +64,7 @@ def save_policy(path: Path, policy: Policy) -> None:
     written = io.BytesIO()
     np.savez(written, allow_pickle=False, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(written.getvalue())
-    temporary.replace(path)
+    write_durably(path, written.getvalue())
 
 
 def load_policy(path: Path) -> Policy:

@@ -2,13 +2,13 @@
 
 import errno
 import fcntl
-import os
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from marskit.durable import sync_folder, write_durably
 from marskit.knowledge.port import KnowledgeError
 
 _LOCK = ".writing"
@@ -146,24 +146,3 @@ class LocalStore:
 def run_folder(root: Path, run: str) -> Path:
     """The folder of that run."""
     return root / f"run={run}"
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Put `content` into `path` at once and for good: a crash leaves the old file, the new one or none."""
-    # Not *.parquet: nobody who reads the dataset may come across half a file.
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from marskit.knowledge.files import write_durably
+from marskit.durable import write_durably
 from marskit.knowledge.names import file_of, is_run_file
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.reading import Files, attempt

@@ -1,8 +1,7 @@
 """Whether a policy may take another one's place: both on the same recorded loads, with the same luck."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from marskit.calibration.error import CalibrationError
 from marskit.calibration.replay import course
 from marskit.domain.goals import Goals
 from marskit.domain.topology import GATEWAY
+from marskit.durable import write_durably
 from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.knowledge.queries import StoredRun
@@ -59,15 +59,7 @@ class Replays:
             model,
             goals,
             len(curves) * SEEDS,
-            settings=EnvSettings(
-                period_s=settings.period_s,
-                speed=settings.speed,
-                periods=periods + 1,
-                spread=settings.spread,
-                breach_price=settings.breach_price,
-                steepness=settings.steepness,
-                limits=settings.limits,
-            ),
+            settings=replace(settings, periods=periods + 1),
         )
         self._seed = seed
 
@@ -147,11 +139,5 @@ def promote(path: Path, candidate: Policy, *, instead_of: str) -> None:
     """
     if digest(path) != instead_of:
         raise PolicyError(f"{path}: the policy was changed meanwhile, so it is not replaced.")
-    former = former_of(path)
-    temporary = former.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(path.read_bytes())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(former)
+    write_durably(former_of(path), path.read_bytes())
     save_policy(path, candidate)

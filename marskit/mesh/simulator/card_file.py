@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from marskit import __version__
+from marskit.durable import write_durably
 from marskit.load.fields import ScenarioError, Table
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
@@ -40,12 +40,7 @@ def mesh_digest(model: TwinModel) -> str:
 
 def write_card(path: Path, card: Card, model: TwinModel) -> None:
     """Put the card into the file at once: a crash leaves the old file or the new one."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(card_text(card, model))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_durably(path, card_text(card, model).encode())
 
 
 def card_text(card: Card, model: TwinModel) -> str:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from marskit.agents.preview import TwinPreview
-from marskit.controller.recalibrating import NewCard
-from marskit.domain.events import RunStarted
+from marskit.domain.events import Recalibrated, RunStarted
 from marskit.domain.records import Cycle
 from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Record, Recorder
@@ -96,7 +95,7 @@ class TwinRecalibration:
         self._recorder = Recorder(run)
         self._watch = Watch(model, _known(errors), run.goals)
 
-    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> NewCard | str | None:
+    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Recalibrated | str | None:
         """Take one more cycle; once the mesh has drifted and shown enough of what it is now, a new card."""
         from marskit.calibration.drift import unannounced
         from marskit.calibration.renew import Kept, renew
@@ -121,7 +120,8 @@ class TwinRecalibration:
         self._found = found.card
         renewal = found.card.renewal
         assert renewal is not None
-        return NewCard(
+        return Recalibrated(
+            at_s=cycle.ended_at_s,
             version=found.card.version,
             service=renewal.drifted,
             error_before_percent=renewal.error_before_percent,

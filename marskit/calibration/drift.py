@@ -12,8 +12,9 @@ from math import log, sqrt
 from statistics import median
 
 from marskit.calibration.expected import Expected, expectations
-from marskit.calibration.fit import TRUSTED_N, reach
+from marskit.calibration.fit import reach
 from marskit.calibration.windows import apart, is_steady, quiet
+from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals
@@ -36,7 +37,6 @@ USUAL_ERROR_PERCENT = 10.0
 """Of a twin whose error is not known."""
 BUSIEST = 0.85
 """Where the twin expects workers to be busier than that, its p95 rests on what was before the window."""
-_MAD_TO_SD = 1.4826
 _EPSILON_S = 1e-6
 
 
@@ -60,7 +60,7 @@ class Residual:
         (Mosteller 1946). Those that waited waited together, so that `n` says nothing of the waiting.
         """
         waiting = WAITING * log(self.expected.p95_ms / self.expected.calm_p95_ms)
-        spread = sqrt((_MAD_TO_SD * error_percent / 100.0) ** 2 + 1.0 / self.n + waiting**2)
+        spread = sqrt((MAD_TO_SIGMA * error_percent / 100.0) ** 2 + 1.0 / self.n + waiting**2)
         off = log(self.seen_p95_ms / self.expected.p95_ms) / spread
         return max(-FURTHEST, min(FURTHEST, off))
 
@@ -202,7 +202,7 @@ def residuals(model: TwinModel, goals: Goals, shown: Sequence[Shown]) -> list[Re
     for window, twins in zip(shown, expected, strict=True):
         for seen in window.record.cycle.observation.edges:
             twin, latency = twins.get(seen.edge), seen.latency
-            if twin is None or twin.busiest > BUSIEST or latency.n < TRUSTED_N:
+            if twin is None or twin.busiest > BUSIEST or not latency.p95_is_trusted:
                 continue
             if latency.p50_ms and latency.p95_ms and window.steady.issuperset(behind[seen.edge.workload]):
                 cycle = window.record.cycle.id

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from math import pi, sqrt
 from statistics import fmean, median
 
+from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.mesh.simulator.card import Fitted
 
 LEAST = 5
 """Fewer values than that tell no spread, so nothing is fitted to them."""
 OUTLIER = 4.0
 """A value further from the middle than so many robust standard deviations is left out."""
-_MAD_TO_SD = 1.4826
-"""The median absolute deviation of a normal distribution times this is its standard deviation."""
 _ROUNDS = 10
 
 
@@ -43,7 +42,7 @@ def middle(values: Sequence[float]) -> Fitted | None:
     if len(values) < LEAST:
         return None
     value = median(values)
-    deviation = _MAD_TO_SD * median(abs(each - value) for each in values)
+    deviation = MAD_TO_SIGMA * median(abs(each - value) for each in values)
     return Fitted(value, sqrt(pi / 2) * deviation / sqrt(len(values)), len(values))
 
 
@@ -69,7 +68,7 @@ def pooled(fits: Sequence[Fitted]) -> Fitted | None:
 
 def _inliers(values: Sequence[float]) -> list[int]:
     centre = median(values)
-    deviation = _MAD_TO_SD * median(abs(value - centre) for value in values)
+    deviation = MAD_TO_SIGMA * median(abs(value - centre) for value in values)
     # No spread at all is no reason to leave anything out.
     limit = OUTLIER * deviation or float("inf")
     return [index for index, value in enumerate(values) if abs(value - centre) <= limit]

@@ -9,7 +9,8 @@ import numpy as np
 from marskit.calibration.fit import reach
 from marskit.domain.goals import Goals
 from marskit.domain.records import Observation
-from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.domain.topology import EdgeId
+from marskit.mapek.measures import entry_rate
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.kernel import Flow
 from marskit.mesh.simulator.latency import draw_s, quantile
@@ -51,7 +52,7 @@ def expectations(
             weight = weights.get(EdgeId(call.source, call.service, workload))
             if weight is not None and len(call.splits) > 1:
                 fluid.weights[e, i] = weight / 100.0
-    rates = np.array([_entering_per_s(observation) for observation in observations])
+    rates = np.array([entry_rate(observation) for observation in observations])
     fluid.advance(rates, rates, _SETTLED_TICKS)
     flow = fluid.advance(rates, rates, 1)
     busy = flow.busy.copy()
@@ -90,7 +91,3 @@ def _latencies_ms(fluid: Fluid, flow: Flow, q: float) -> list[list[float]]:
 
     edges = enumerate(fluid.model.edges())
     return [[latency_ms(e, *edge, i) for i in range(fluid.n)] for e, edge in edges]
-
-
-def _entering_per_s(observation: Observation) -> float:
-    return sum(edge.requests_per_s for edge in observation.edges if edge.edge.source == GATEWAY)

@@ -8,6 +8,7 @@ import polars as pl
 from marskit.calibration.estimators import LEAST, middle, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
 from marskit.calibration.windows import Windows
+from marskit.domain.records import TRUSTED_N
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, StationFit
 from marskit.mesh.simulator.compile import calibrated
@@ -15,8 +16,6 @@ from marskit.mesh.simulator.model import Call, TwinModel
 
 CALM = 0.35
 """Workers busy at most to this share hardly let anyone queue, so latencies show hops and service times."""
-TRUSTED_N = 40
-"""A p95 of fewer requests is one request's luck."""
 _SLACK = 3.0
 
 WindowKey = tuple[str, float]

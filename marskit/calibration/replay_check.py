@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from marskit.calibration.fit import TRUSTED_N
 from marskit.calibration.replay import Course, MakeEngine, replay
 from marskit.calibration.windows import apart, quiet
 from marskit.domain.metrics import merge
@@ -49,7 +48,7 @@ def compare(
             latency = service.latency
             twin = merge(histogram for edge, histogram in edges.items() if edge.service == service.service)
             twin_p50_ms, twin_p95_ms = twin.quantile_ms(0.5), twin.quantile_ms(0.95)
-            if latency.n < TRUSTED_N or latency.p50_ms is None or latency.p95_ms is None:
+            if not latency.p95_is_trusted or latency.p50_ms is None or latency.p95_ms is None:
                 continue
             if twin_p50_ms is not None and twin_p95_ms is not None:
                 yield Compared(

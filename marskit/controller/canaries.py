@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 
+from marskit.controller.guard import NAME, guards_plan
 from marskit.controller.notices import Notices
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.events import Event, Executed
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Candidate, Origin, Outcome, Plan, Severity, Symptom
+from marskit.domain.records import Origin, Outcome, Plan, Severity, Symptom
 from marskit.domain.topology import Topology
 from marskit.mapek.canary import Canary, CanaryTrial, Finding, canaries
 from marskit.mapek.weights import percents, subset_key
 from marskit.planning import HeldCanary
-
-NAME = "guard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,7 @@ class Retreat:
 
     def plan(self, instead_of: Plan) -> Plan:
         """The plan that does it, with what the planner would have done beside it."""
-        planner = Candidate(instead_of.actions, f"What {instead_of.planner} planned: {instead_of.reason}")
-        return Plan(NAME, (Candidate(self.actions, self.sentence), planner), self.actions, self.sentence)
+        return guards_plan(self.actions, self.sentence, instead_of)
 
     def execution(self, action: Action) -> int | None:
         """None: it takes back no execution, whoever gave the canary its traffic."""

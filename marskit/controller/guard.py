@@ -17,6 +17,12 @@ REMEMBERED_S = 600.0
 """Longer than any plan waits for its effects."""
 
 
+def guards_plan(actions: tuple[Action, ...], reason: str, instead_of: Plan) -> Plan:
+    """A plan of the guard, with what the planner would have done beside it."""
+    planner = Candidate(instead_of.actions, f"What {instead_of.planner} planned: {instead_of.reason}")
+    return Plan(NAME, (Candidate(actions, reason), planner), actions, reason)
+
+
 @dataclass(frozen=True, slots=True)
 class TakeBack:
     """Executions to take back, the newest first, and why."""
@@ -28,8 +34,7 @@ class TakeBack:
         """The plan that does it, with what the planner would have done beside it."""
         inverses = tuple(e.inverse for e in self.executions if e.inverse is not None)
         reason = f"{self.sentence} It is taken back."
-        planner = Candidate(instead_of.actions, f"What {instead_of.planner} planned: {instead_of.reason}")
-        return Plan(NAME, (Candidate(inverses, reason), planner), inverses, reason)
+        return guards_plan(inverses, reason, instead_of)
 
     def execution(self, action: Action) -> int | None:
         """The execution that this action takes back as a whole."""

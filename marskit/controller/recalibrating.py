@@ -1,7 +1,7 @@
 """Keeps the twin true to the mesh beside the loop: every cycle is held against it in a thread of its own."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -15,18 +15,6 @@ from marskit.knowledge.port import Incident
 from marskit.planning import Planner
 
 
-@dataclass(frozen=True, slots=True)
-class NewCard:
-    """What `Recalibration.see` found better than the card in force; see `Recalibrated`."""
-
-    version: int
-    service: str
-    error_before_percent: float
-    error_after_percent: float
-    card: str
-    sentence: str
-
-
 class Recalibration(Protocol):
     """Watches for drift, and fits the twin anew."""
 
@@ -38,8 +26,8 @@ class Recalibration(Protocol):
         """
         ...
 
-    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> NewCard | str | None:
-        """Take one more cycle, in a thread: a better card, or what was found out instead, in one sentence."""
+    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Recalibrated | str | None:
+        """Take one more cycle, in a thread: a better card as of its end, or what was found out instead."""
         ...
 
     def adopt(self, planner: Planner) -> None:
@@ -84,19 +72,9 @@ class Recalibrating:
                 self._notices.failed("twin", "The twin could not be held against the mesh", error)
                 continue
             self._notices.worked("twin")
-            if isinstance(found, NewCard):
+            if isinstance(found, Recalibrated):
                 self._work.adopt(planner.planner)
-                self._bus.publish(
-                    Recalibrated(
-                        self._clock.now(),
-                        found.version,
-                        found.service,
-                        found.error_before_percent,
-                        found.error_after_percent,
-                        found.card,
-                        found.sentence,
-                    )
-                )
+                self._bus.publish(replace(found, at_s=self._clock.now()))
             elif found is not None:
                 self._notices.tell("twin", found, Severity.INFO)
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAD_TO_SIGMA = 1.4826
+"""A normal distribution's standard deviation is that many median absolute deviations
+(Rousseeuw and Croux 1993)."""
+
 
 class BucketKind(StrEnum):
     """What baselines are told apart by."""

@@ -29,6 +29,10 @@ class Mode(StrEnum):
     FREEZE = "freeze"
 
 
+TRUSTED_N = 40
+"""Successes below which fewer than two samples lie above a p95, which is then one request's luck."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Latency of successful requests, with the number of samples behind every quantile."""
@@ -42,8 +46,8 @@ class Latency:
 
     @property
     def p95_is_trusted(self) -> bool:
-        """Whether at least two samples lie above the p95, without which it is one request's luck."""
-        return self.n >= 40
+        """Whether at least two samples lie above the p95."""
+        return self.n >= TRUSTED_N
 
 
 @dataclass(frozen=True, slots=True)

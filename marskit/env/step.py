@@ -40,6 +40,11 @@ TERMS = ("served_within_slo", "violated", "failed", "replica_cost", "action_chur
 _TINY = 1e-9
 
 
+def utility_of(terms: Floats) -> Floats:
+    """(N,) utility per second by the prices of the goals, of (6, N) terms: reward without its own shaping."""
+    return np.asarray(terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN])
+
+
 class Prices(NamedTuple):
     """What reward is made of."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log
 from statistics import median
 
-from marskit.domain.baselines import Baseline, Baselines, BucketKind
+from marskit.domain.baselines import MAD_TO_SIGMA, Baseline, Baselines, BucketKind
 from marskit.domain.records import Observation
 from marskit.mapek.measures import Measure, entry_rate, measures, own_measures
 
@@ -15,8 +15,6 @@ MIN_N = 12
 """Fewer windows are no baseline."""
 KEPT = 60
 """Windows of each kind that the run itself remembers."""
-MAD_TO_SIGMA = 1.4826
-"""A normal distribution's standard deviation is that many median absolute deviations."""
 _LEVEL_STEP = log(1.25)
 _HOUR_S = 3600.0
 

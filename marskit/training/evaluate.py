@@ -8,7 +8,7 @@ import numpy as np
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
 from marskit.domain.goals import Goals
 from marskit.env.encoding import FAILED, SLOW
-from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
+from marskit.env.step import LOST, utility_of
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
@@ -52,7 +52,7 @@ class Judge:
             terms = env.run.terms
             slow, failed = env.run.raw[SLOW], env.run.raw[FAILED]
             violated += (slow > env.prices.allowed) | (failed > env.prices.failing)
-            utility = terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN]
+            utility = utility_of(terms)
             replicas = env.fluid.desired.sum(axis=0)
             sums += [
                 each.mean() for each in (replicas, terms[LOST], env.run.actions, utility, reward, violated)

@@ -11,11 +11,11 @@ from marskit.agents.policy_file import Policy, PolicyError, save_policy
 from marskit.calibration.error import CalibrationError
 from marskit.calibration.replay import course
 from marskit.domain.goals import Goals
-from marskit.domain.topology import GATEWAY
 from marskit.durable import write_durably
-from marskit.env.step import CHURN, LOST, REPLICAS, SERVED, VIOLATED
+from marskit.env.step import utility_of
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.knowledge.queries import StoredRun
+from marskit.mapek.measures import entry_rate
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
 from marskit.training.rules import Rule
@@ -71,9 +71,7 @@ class Replays:
         total = np.zeros(env.num_envs)
         for period in range(int(lengths.max())):
             observation, *_ = env.step(rule(env, observation))
-            terms = env.run.terms
-            utility = terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN]
-            total += np.where(period < lengths, utility, 0.0)
+            total += np.where(period < lengths, utility_of(env.run.terms), 0.0)
         return np.asarray((total / lengths).reshape(loads, SEEDS))
 
     def compare(self, candidate: Rule, incumbent: Rule) -> Verdict:
@@ -107,7 +105,7 @@ def recorded_rates(run: StoredRun, period_s: float) -> Floats:
         arrivals_s = np.array(course(run).arrivals_s)
     except CalibrationError:
         ends_s = np.array([o.at_s - o.window_s / 2 for o in observations])
-        rates = [sum(e.requests_per_s for e in o.edges if e.edge.source == GATEWAY) for o in observations]
+        rates = [entry_rate(o) for o in observations]
         middles_s = np.arange(max(2, 2 * int((end_s - ends_s[0]) / period_s))) * half_s + half_s / 2
         return np.asarray(np.interp(ends_s[0] + middles_s, ends_s, rates), np.float64)
     begin_s = arrivals_s[0] if len(arrivals_s) else 0.0

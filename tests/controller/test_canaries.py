@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +16,7 @@ from marskit.domain.events import ApprovalAwaited, CycleCompleted, Event, Notice
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
 from marskit.domain.records import (
     Candidate,
-    Cycle,
     Diagnosis,
-    Execution,
     Mode,
     Origin,
     Outcome,
@@ -31,6 +29,7 @@ from marskit.headless import run_headless
 from marskit.planning import PlanningView
 from marskit.settings import ROOT, Settings
 from marskit.virtual_time import VirtualLoop
+from tests.controller.told import Told
 
 CANARY = Settings(
     mesh="twin",
@@ -62,24 +61,8 @@ class Stubborn:
         return Plan(self.name, (Candidate(self.actions, "told to"),), self.actions, "The test says so.")
 
 
-@dataclass
-class Told:
-    """Everything that came of a run."""
-
-    cycles: list[Cycle] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-
-    def tell(self, event: Event) -> None:
-        self.events.append(event)
-        if isinstance(event, CycleCompleted):
-            self.cycles.append(event.cycle)
-
-    @property
-    def executions(self) -> list[Execution]:
-        return [execution for cycle in self.cycles for execution in cycle.executions]
-
-    def by_guard(self) -> list[Execution]:
-        return [execution for execution in self.executions if execution.origin is Origin.GUARD]
+class OfCanary(Told):
+    """And what it tells of the canary."""
 
     def symptoms(self, cycle: int) -> list[Symptom]:
         found = self.cycles[cycle - 1].diagnosis.symptoms
@@ -101,9 +84,9 @@ def live(
     settings: Settings = CANARY,
     planner: Stubborn | None = None,
     react: Callable[[Event], Command | None] = lambda event: None,
-) -> Told:
+) -> OfCanary:
     """Break the canary after a few cycles, and answer events with commands."""
-    told = Told()
+    told = OfCanary()
 
     async def factory() -> Controller:
         made = await build(replace(settings, runs=folder))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from marskit.domain.actions import Action, Scale
 from marskit.domain.commands import Approve, Command, Inject, SetLoadFactor, SetMode, Undo
 from marskit.domain.events import ApprovalAwaited, CycleCompleted, Event, Noticed
 from marskit.domain.faults import SlowDown
-from marskit.domain.records import Candidate, Cycle, Diagnosis, Execution, Mode, Origin, Outcome, Plan
+from marskit.domain.records import Candidate, Diagnosis, Mode, Origin, Outcome, Plan
 from marskit.headless import run_headless
 from marskit.mapek.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from marskit.settings import Settings
 from marskit.virtual_time import VirtualLoop
+from tests.controller.told import Told
 
 STEADY = Settings(mesh="twin", scenario="steady", planner="static")
 RUSH = 2.0
@@ -44,26 +45,6 @@ class Scripted:
         self.cycle += 1
         actions = self.plans.get(self.cycle, ())
         return Plan(self.name, (Candidate(actions, "told to"),), actions, "The test says so.")
-
-
-@dataclass
-class Told:
-    """Everything that came of a run."""
-
-    cycles: list[Cycle] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-
-    def tell(self, event: Event) -> None:
-        self.events.append(event)
-        if isinstance(event, CycleCompleted):
-            self.cycles.append(event.cycle)
-
-    @property
-    def executions(self) -> list[Execution]:
-        return [execution for cycle in self.cycles for execution in cycle.executions]
-
-    def by_guard(self) -> list[Execution]:
-        return [execution for execution in self.executions if execution.origin is Origin.GUARD]
 
 
 def live(

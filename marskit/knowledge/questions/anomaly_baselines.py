@@ -5,9 +5,9 @@ from typing import Literal
 
 import polars as pl
 
+from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.knowledge.questions.slo_compliance import bucket
 from marskit.knowledge.questions.source import (
-    SCALED_MAD,
     Tables,
     cycle_key,
     error_percent,
@@ -99,7 +99,7 @@ def _told(
         pl.struct(
             pl.lit(name).alias("metric"),
             pl.col(name).median().alias("median"),
-            ((pl.col(name) - pl.col(name).median()).abs().median() * SCALED_MAD).alias("spread"),
+            ((pl.col(name) - pl.col(name).median()).abs().median() * MAD_TO_SIGMA).alias("spread"),
             pl.col(name).count().cast(pl.Int64).alias("n"),
         ).alias(name)
         for name in chosen

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.questions.situation_features import Floats, Whole, stored_features, together
-from marskit.knowledge.questions.source import A_RUN, SCALED_MAD, Tables, chunks, cycle_key, runs_of
+from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key, runs_of
 
 _BLOCK = 16_384
 """Cycles that are looked at together: what is computed of them stays in the processor's cache."""
@@ -190,7 +191,7 @@ def _spread(values: Floats) -> float:
     some = some[~np.isnan(some)]
     if not len(some):
         return 1.0
-    spread = SCALED_MAD * float(np.median(np.abs(some - np.median(some))))
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(some - np.median(some))))
     return spread or float(some.std()) or 1.0
 
 

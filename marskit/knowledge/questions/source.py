@@ -6,11 +6,7 @@ from typing import Protocol
 import polars as pl
 
 from marskit.domain.events import RunStarted
-
-SCALED_MAD = 1.4826
-"""Makes the median absolute deviation an estimate of a normal standard deviation (Rousseeuw & Croux 1993)."""
-TRUSTED_N = 40
-"""Successes below which a p95 is one request's luck, as `Latency.p95_is_trusted` has it."""
+from marskit.domain.records import TRUSTED_N
 
 A_RUN = 1 << 32
 """More than a run has cycles."""

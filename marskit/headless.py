@@ -47,28 +47,25 @@ class StoryTeller:
         self._console = console
         self._runs = runs
         self._run: RunStarted | None = None
-        self._recorder: Recorder | None = None
-        self._incidents: list[Incident] = []
+        self._recorder = Recorder()
         self._records: list[Record] = []
 
     def tell(self, event: Event) -> None:
         """Write what the event has to say; most are part of a cycle and told with it."""
+        if (record := self._recorder.note(event)) is not None:
+            self._records.append(record)
         if isinstance(event, Incident):
-            self._incidents.append(event)
             self._line(incident_line(event))
         match event:
             case RunStarted():
-                self._run, self._recorder = event, Recorder(event)
+                self._run = event
                 self._line(run_line(event))
             case Progressed(at_s, step, detail):
                 self._line(f"{at_s:>8.1f} s  {step}: {detail}")
             case MeshReady(at_s, gateway_url):
                 self._line(f"{at_s:>8.1f} s  the gateway answers at {gateway_url}")
                 self._line(COLUMNS)
-            case CycleCompleted(cycle) if self._recorder is not None:
-                record = self._recorder.record(cycle, tuple(self._incidents))
-                self._incidents.clear()
-                self._records.append(record)
+            case CycleCompleted(cycle):
                 for line in cycle_lines(cycle):
                     self._line(line)
             case RunEnded():

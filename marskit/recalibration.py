@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from marskit.agents.preview import TwinPreview
 from marskit.domain.events import Recalibrated, RunStarted
-from marskit.domain.records import Cycle
-from marskit.knowledge.port import Incident
-from marskit.knowledge.record import Record, Recorder
+from marskit.knowledge.record import Record
 from marskit.planning import Planner
 
 if TYPE_CHECKING:
@@ -82,7 +80,6 @@ class TwinRecalibration:
         self._preview = preview
         self._run: RunStarted
         self._watch: Watch
-        self._recorder: Recorder
         self._records: list[Record] = []
         self._found: Card | None = None
 
@@ -92,10 +89,9 @@ class TwinRecalibration:
 
         model, errors = self._twin.with_errors()
         self._run = run
-        self._recorder = Recorder(run)
         self._watch = Watch(model, _known(errors), run.goals)
 
-    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Recalibrated | str | None:
+    def see(self, record: Record) -> Recalibrated | str | None:
         """Take one more cycle; once the mesh has drifted and shown enough of what it is now, a new card."""
         from marskit.calibration.drift import unannounced
         from marskit.calibration.renew import Kept, renew
@@ -103,7 +99,7 @@ class TwinRecalibration:
         from marskit.mesh.simulator.card_file import card_text
         from marskit.mesh.simulator.compile import calibrated
 
-        self._records += unannounced([self._recorder.record(cycle, incidents)])
+        self._records += unannounced([record])
         del self._records[:-REMEMBERED]
         self._watch.see(self._records)
         if self._watch.drift is None:
@@ -121,7 +117,7 @@ class TwinRecalibration:
         renewal = found.card.renewal
         assert renewal is not None
         return Recalibrated(
-            at_s=cycle.ended_at_s,
+            at_s=record.cycle.ended_at_s,
             version=found.card.version,
             service=renewal.drifted,
             error_before_percent=renewal.error_before_percent,

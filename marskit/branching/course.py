@@ -12,7 +12,6 @@ from marskit.domain.commands import Act, Command, CommandError, Inject, Run
 from marskit.domain.events import CycleCompleted, Event, Executed, MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.state import State
-from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Record, Recorder, figures
 from marskit.mapek.utility import entry_services
 from marskit.replay.branched import AS_RECORDED, Branched, Headline, Moment, ReplayError, Side
@@ -146,25 +145,22 @@ class _Told:
         self.refused: list[str] = []
         """Recorded actions and faults that the twin did not take."""
         self._records: list[Record] = []
-        self._recorder: Recorder | None = None
-        self._incidents: list[Incident] = []
+        self._recorder = Recorder()
         self._applied: dict[int, float] = {}
         self._progress = progress
 
     def note(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, Incident):
-            self._incidents.append(event)
+        if (record := self._recorder.note(event)) is not None:
+            self._records.append(record)
         match event:
             case RunStarted():
-                self.started, self._recorder = event, Recorder(event)
+                self.started = event
             case RunEnded():
                 self.ended = event
             case Executed(execution, _) if execution.outcome is Outcome.APPLIED:
                 self._applied[execution.id] = execution.at_s
-            case CycleCompleted(cycle) if self._recorder is not None:
-                self._records.append(self._recorder.record(cycle, tuple(self._incidents)))
-                self._incidents.clear()
+            case CycleCompleted(cycle):
                 self.cycles.append(cycle)
                 self._progress(len(self.cycles))
             case _:

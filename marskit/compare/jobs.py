@@ -9,7 +9,6 @@ from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.events import CycleCompleted, Event, RunStarted
 from marskit.domain.records import Cycle, Outcome, Severity
 from marskit.headless import run_headless
-from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Record, Recorder, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.utility import entry_services
@@ -113,20 +112,17 @@ class _Collector:
         self.cycles: list[Cycle] = []
         self.records: list[Record] = []
         self.trouble: list[str] = []
-        self._recorder: Recorder | None = None
-        self._incidents: list[Incident] = []
+        self._recorder = Recorder()
 
     def tell(self, event: Event) -> None:
         """Keep what is measured."""
-        if isinstance(event, Incident):
-            self._incidents.append(event)
+        if (record := self._recorder.note(event)) is not None:
+            self.records.append(record)
         match event:
             case RunStarted():
-                self.started, self._recorder = event, Recorder(event)
-            case CycleCompleted(cycle) if self._recorder is not None:
+                self.started = event
+            case CycleCompleted(cycle):
                 self.cycles.append(cycle)
-                self.records.append(self._recorder.record(cycle, tuple(self._incidents)))
-                self._incidents.clear()
             case _:
                 if getattr(event, "severity", None) is Severity.CRITICAL:
                     self.trouble.append(str(getattr(event, "sentence", event)))

@@ -2,16 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
 from marskit.clock import Clock
 from marskit.controller.bus import Bus
 from marskit.controller.daemon import DaemonExecutor
 from marskit.controller.notices import Notices
-from marskit.domain.events import CycleCompleted, Event, Recalibrated, RunStarted
-from marskit.domain.records import Cycle, Severity
-from marskit.knowledge.port import Incident
+from marskit.domain.events import Event, Recalibrated, RunStarted
+from marskit.domain.records import Severity
+from marskit.knowledge.record import Record, Recorder
 from marskit.planning import Planner
 
 
@@ -26,7 +25,7 @@ class Recalibration(Protocol):
         """
         ...
 
-    def see(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Recalibrated | str | None:
+    def see(self, record: Record) -> Recalibrated | str | None:
         """Take one more cycle, in a thread: a better card as of its end, or what was found out instead."""
         ...
 
@@ -36,23 +35,20 @@ class Recalibration(Protocol):
 
 
 class Recalibrating:
-    """Hands cycles to a recalibration, and tells what it found."""
+    """Hands records to a recalibration, and tells what it found."""
 
     def __init__(self, work: Recalibration, bus: Bus, clock: Clock, notices: Notices) -> None:
         self._work = work
         self._bus = bus
         self._clock = clock
         self._notices = notices
-        self._incidents: list[Incident] = []
-        self._cycles: asyncio.Queue[tuple[Cycle, tuple[Incident, ...]]] = asyncio.Queue()
+        self._recorder = Recorder()
+        self._records: asyncio.Queue[Record] = asyncio.Queue()
         bus.subscribe(self._note)
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, Incident):
-            self._incidents.append(event)
-        elif isinstance(event, CycleCompleted):
-            self._cycles.put_nowait((event.cycle, tuple(self._incidents)))
-            self._incidents.clear()
+        if (record := self._recorder.note(event)) is not None:
+            self._records.put_nowait(record)
 
     async def run(self, started: RunStarted, planner: "PlannerSource") -> None:
         """Go on until cancelled. On a mesh without a twin there is nothing to do."""
@@ -60,13 +56,13 @@ class Recalibrating:
         try:
             await loop.run_in_executor(DaemonExecutor(), self._work.begin, started)
         except ValueError:
-            return  # The preview says so.
+            # The preview says so. Nobody would take the records that pile up.
+            self._bus.unsubscribe(self._note)
+            return
         while True:
-            cycle, incidents = await self._cycles.get()
+            record = await self._records.get()
             try:
-                found = await loop.run_in_executor(
-                    DaemonExecutor(), partial(self._work.see, cycle, incidents)
-                )
+                found = await loop.run_in_executor(DaemonExecutor(), self._work.see, record)
             except Exception as error:
                 # Planning goes on with the card that there is.
                 self._notices.failed("twin", "The twin could not be held against the mesh", error)

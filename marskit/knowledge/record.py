@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from marskit.domain.events import RunStarted, ScenarioChanged
+from marskit.domain.events import CycleCompleted, Event, RunStarted, ScenarioChanged, ScenarioInfo
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
@@ -47,20 +47,30 @@ class Record:
 
 
 class Recorder:
-    """Makes the records of one run, cycle after cycle."""
+    """Makes the records of one run of its events, as they come."""
 
-    def __init__(self, run: RunStarted) -> None:
-        self._scenario = run.scenario
+    def __init__(self) -> None:
+        self._scenario: ScenarioInfo | None = None
+        self._incidents: list[Incident] = []
         self._last_started_s: float | None = None
 
-    def record(self, cycle: Cycle, incidents: tuple[Incident, ...]) -> Record:
-        """The record of the next cycle."""
-        for incident in incidents:
-            if isinstance(incident, ScenarioChanged):
-                self._scenario = incident.scenario
-        covers_s = covered_s(cycle, self._last_started_s)
-        self._last_started_s = cycle.started_at_s
-        return Record(cycle, incidents, self._scenario.name, self._scenario.speed, covers_s)
+    def note(self, event: Event) -> Record | None:
+        """Take the next event; the record of the cycle that it completes, if it completes one."""
+        match event:
+            case RunStarted(scenario=scenario):
+                self._scenario = scenario
+            case CycleCompleted(cycle) if self._scenario is not None:
+                incidents, self._incidents = tuple(self._incidents), []
+                covers_s = covered_s(cycle, self._last_started_s)
+                self._last_started_s = cycle.started_at_s
+                return Record(cycle, incidents, self._scenario.name, self._scenario.speed, covers_s)
+            case _ if isinstance(event, Incident):
+                self._incidents.append(event)
+                if isinstance(event, ScenarioChanged):
+                    self._scenario = event.scenario
+            case _:
+                pass
+        return None
 
 
 def covered_s(cycle: Cycle, before_s: float | None) -> float:

@@ -9,13 +9,12 @@ from itertools import takewhile
 
 from marskit.domain.actions import Scale, describe
 from marskit.domain.config import Configuration
-from marskit.domain.events import FaultInjected, RunStarted
+from marskit.domain.events import CycleCompleted, FaultInjected, RunStarted
 from marskit.domain.faults import Fault
 from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Origin, Outcome, Plan
-from marskit.knowledge.port import Incident
 from marskit.knowledge.queries import StoredRun
 from marskit.knowledge.record import Record, Recorder
 from marskit.load.arrivals import user_arrivals
@@ -108,12 +107,12 @@ def record(
     merged = heapq.merge(*((LEAD_S + arrival.at_s for arrival in stream) for stream in streams))
     twin = engine(model, _Arrivals(list(takewhile(lambda at_s: at_s < end_s, merged))), seed + 1000)
     monitor = Monitor(started.topology, started.goals, 2 * PERIOD_S)
-    recorder = Recorder(started)
+    recorder = Recorder()
+    recorder.note(started)
     replicas = dict(started.configuration.replicas)
     todo = sorted(scales)
     done: list[Execution] = []
     broken = sorted(faults, key=lambda each: each[0])
-    incidents: list[Incident] = []
     records: list[Record] = []
     for sample in range(1, round((end_s - PERIOD_S) / SAMPLE_S) + 1):
         at_s = sample * SAMPLE_S
@@ -123,7 +122,7 @@ def record(
             twin.scale(workload, count)
             done.append(_execution(len(done) + 1, scaled_s, workload, count, replicas, model))
         while broken and broken[0][0] <= at_s:
-            incidents.append(FaultInjected(*broken.pop(0)))
+            recorder.note(FaultInjected(*broken.pop(0)))
         twin.advance(at_s)
         edges, workloads = twin.read()
         monitor.add(MeshSample(at_s, SAMPLE_S, edges, workloads))
@@ -145,8 +144,10 @@ def record(
                 effects=(),
                 cpu_ms=0.0,
             )
-            records.append(recorder.record(cycle, tuple(incidents)))
-            done, incidents = [], []
+            record = recorder.note(CycleCompleted(cycle))
+            assert record is not None
+            records.append(record)
+            done = []
     return StoredRun(started, datetime(2026, 1, 1, tzinfo=UTC), tuple(records), ())
 
 

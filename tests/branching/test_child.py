@@ -1,13 +1,14 @@
 """A branch in a process of its own: how far it is, what comes of it, and why it cannot be."""
 
 import asyncio
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from marskit.branching.child import BranchChild
 from marskit.knowledge.queries import find_run, list_runs
-from marskit.processes import scratch_path
 from marskit.replay.branched import AS_RECORDED, ReplayError
 from tests.replay.runs import twin_run
 
@@ -19,7 +20,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, find_run(folder, "last")
 
 
-async def test_a_branch_is_told_and_brought_back(recorded: tuple[Path, str]) -> None:
+@pytest.fixture
+def scratches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Path]]:
+    """What is in the folder for temporary files, which no other test shares."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return lambda: list(tmp_path.iterdir())
+
+
+async def test_a_branch_is_told_and_brought_back(
+    recorded: tuple[Path, str], scratches: Callable[[], list[Path]]
+) -> None:
     runs, run = recorded
     told: list[tuple[str, int, int]] = []
     child = BranchChild(run, ("--runs", str(runs)))
@@ -31,7 +41,9 @@ async def test_a_branch_is_told_and_brought_back(recorded: tuple[Path, str]) -> 
     assert not scratches()
 
 
-async def test_why_there_is_no_branch_is_one_sentence(recorded: tuple[Path, str]) -> None:
+async def test_why_there_is_no_branch_is_one_sentence(
+    recorded: tuple[Path, str], scratches: Callable[[], list[Path]]
+) -> None:
     runs, run = recorded
     child = BranchChild(run, ("--runs", str(runs / "none")))
     with pytest.raises(ReplayError, match=r"^There are no runs in .*none\.$"):
@@ -39,7 +51,9 @@ async def test_why_there_is_no_branch_is_one_sentence(recorded: tuple[Path, str]
     assert not scratches()
 
 
-async def test_a_branch_that_is_given_up_leaves_nothing(recorded: tuple[Path, str]) -> None:
+async def test_a_branch_that_is_given_up_leaves_nothing(
+    recorded: tuple[Path, str], scratches: Callable[[], list[Path]]
+) -> None:
     runs, run = recorded
     started = asyncio.Event()
     child = BranchChild(run, ("--runs", str(runs)))
@@ -49,9 +63,3 @@ async def test_a_branch_that_is_given_up_leaves_nothing(recorded: tuple[Path, st
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not scratches()
-
-
-def scratches() -> list[Path]:
-    """Folders of branches of this process."""
-    mine = scratch_path("marskit-branch-")
-    return [path for path in mine.parent.glob("marskit-branch-*") if path.exists()]

@@ -473,6 +473,8 @@ def _train(parsed: argparse.Namespace) -> int:
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
         if value is not None and value <= 0:
             raise SettingsError(f"{name} is {value:g}; it must be above 0")
+    if parsed.seed is not None and not 0 <= parsed.seed < 2**32:
+        raise SettingsError(f"--seed is {parsed.seed}; for a training it must be from 0 to {2**32 - 1}")
     if bool(parsed.fine_tune) != bool(parsed.from_runs):
         raise SettingsError("--fine-tune FILE and --from-runs RUN... go together")
     if parsed.fine_tune:

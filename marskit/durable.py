@@ -8,9 +8,10 @@ def write_durably(path: Path, content: bytes) -> None:
     """Put `content` into `path` at once and for good: a crash leaves the old file, the new one or none."""
     # Not *.parquet: nobody who reads a dataset may come across half a file.
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
+    with unfinished.open("wb", buffering=0) as file:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
         os.fsync(file.fileno())
     unfinished.replace(path)
     sync_folder(path.parent)

@@ -66,8 +66,8 @@ class Settings:
         """Check what needs no file; the files are checked by those who read them."""
         if self.mesh not in MESHES:
             raise SettingsError(f"there is no mesh {self.mesh!r}; choose one of {', '.join(MESHES)}")
-        if self.seed < 0:
-            raise SettingsError(f"the seed is {self.seed}; it must be 0 or more")
+        if not 0 <= self.seed < 2**63:
+            raise SettingsError(f"the seed is {self.seed}; it must be from 0 to {2**63 - 1}")
         if self.period_s is not None and not 0.2 <= self.period_s <= 3600:
             raise SettingsError(f"the period is {self.period_s:g} s; it must be from 0.2 to 3600")
         if not 0.1 <= self.sample_s <= 60:

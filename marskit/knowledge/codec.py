@@ -2,10 +2,9 @@
 
 Dataclasses become objects, tuples arrays, enumerations their values. A member of a union of dataclasses
 carries its class name as `kind`. Numbers that JSON lacks become the
-strings `NaN`, `Infinity` and `-Infinity`.
+strings `NaN`, `Infinity` and `-Infinity`. Whole numbers are of 64 bits.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -13,6 +12,8 @@ from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, overload
+
+import orjson
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class CodecError(ValueError):
 
 def dumps(value: object, kind: Any) -> str:
     """One line of JSON for a value of the type `kind`, which may be a union."""
-    return json.dumps(_encoder(kind)(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return orjson.dumps(_encoder(kind)(value)).decode()
 
 
 @overload
@@ -44,7 +45,7 @@ def loads(text: str, kind: Any) -> Any:
         CodecError: The text is not JSON, or not a record of that type.
     """
     try:
-        found = json.loads(text)
+        found = orjson.loads(text)
     except ValueError as error:
         raise CodecError(f"This is not JSON: {error}.") from error
     try:
@@ -62,7 +63,7 @@ class _Mismatch(Exception):
 
     def __init__(self, found: object, expected: str) -> None:
         super().__init__(expected)
-        text = json.dumps(found, ensure_ascii=False)
+        text = orjson.dumps(found).decode()
         self.found = text if len(text) <= 60 else f"{text[:57]}..."
         self.expected = expected
         self.place: list[str] = []

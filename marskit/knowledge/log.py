@@ -5,9 +5,10 @@ of a `CycleCompleted` may claim the place of an event of the next batch: then it
 did on the bus.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
+
+import orjson
 
 from marskit.domain.events import (
     Analysed,
@@ -129,11 +130,7 @@ def frame(rows: Sequence[Row]) -> "pl.DataFrame":
     """The rows as a table."""
     import polars as pl
 
-    schema = table_schema(LOG)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    return pl.DataFrame(
-        [pl.Series(name, column, kind) for (name, kind), column in zip(schema.items(), columns, strict=True)]
-    )
+    return pl.DataFrame(rows, schema=table_schema(LOG), orient="row")
 
 
 def rows_of(table: "pl.DataFrame") -> Iterator[Row]:
@@ -170,6 +167,6 @@ class Decoder:
             head, _, tail = row.event.partition(f',"{field}":')
             # The same text is the same value; a cycle has fields after all of these.
             if f',"{field}":{tail[:-1]},' in text:
-                told: dict[str, Any] = json.loads(head + "}")
+                told: dict[str, Any] = orjson.loads(head + "}")
                 return kind(float(told["at_s"]), told["cycle"], getattr(cycle, field))
         return event_of(row)

@@ -177,7 +177,12 @@ def _span(part: dict[str, File]) -> Span:
 
 
 def _uncompressed(rows: "pl.DataFrame") -> bytes:
-    """A few rows are smaller without compression, and cheaper."""
+    """A few rows are smaller without compression, and cheaper.
+
+    Polars would wake its threads to write them, which costs several times as much as writing.
+    """
+    from arro3.io import write_parquet
+
     content = io.BytesIO()
-    rows.write_parquet(content, compression="uncompressed", statistics=False)
+    write_parquet(rows, content, compression="uncompressed", dictionary_enabled=False)
     return content.getvalue()

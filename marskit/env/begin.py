@@ -1,6 +1,5 @@
 """The beginning of an episode in many meshes: a mesh a little different from the model, and another load."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from marskit.env.loads import draw_rates
 from marskit.env.noise import between
 from marskit.env.step import Everything
 from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
-from marskit.mesh.simulator.jit import jit
+from marskit.mesh.simulator.jit import Packed, jit
 
 LONG_AGO = 1000
 """Periods since replicas last changed, before anything did."""
@@ -49,7 +48,7 @@ class Beginning(NamedTuple):
 
 
 @jit
-def begin(packed: Sequence[Everything], b: Beginning, first: int, last: int) -> None:
+def begin(packed: Packed[Everything], b: Beginning, first: int, last: int) -> None:
     """Put the meshes `first` to `last` at the beginning of a new episode.
 
     Args:
@@ -58,7 +57,7 @@ def begin(packed: Sequence[Everything], b: Beginning, first: int, last: int) -> 
         first: The first mesh.
         last: The one behind the last.
     """
-    _, c, _, meshes, run = packed[0]
+    _, c, _, meshes, run = packed.parts
     p, state, desired, weights, _ = meshes
     stations, calls, edges = b.replicas.shape[0], c.call_source.shape[0], b.weights.shape[0]
     walk, load = np.empty(run.rates.shape[0] // 2), np.empty(stations)

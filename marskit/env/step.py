@@ -1,7 +1,6 @@
 """One control period of many meshes: what is asked, what the shield leaves of it, and what comes of that."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +29,7 @@ from marskit.env.encoding import (
 from marskit.env.noise import normal
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
 from marskit.mesh.simulator.fluid import Meshes
-from marskit.mesh.simulator.jit import inline, jit
+from marskit.mesh.simulator.jit import Packed, inline, jit
 from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.latency import slow
 
@@ -244,7 +243,7 @@ def _measure(
 
 @jit
 def step(
-    packed: Sequence[Everything],
+    packed: Packed[Everything],
     action: NDArray[np.float32],
     period: int,
     tick: int,
@@ -265,7 +264,7 @@ def step(
         first: The first mesh.
         last: The one behind the last.
     """
-    s, c, prices, meshes, run = packed[0]
+    s, c, prices, meshes, run = packed.parts
     p, state, desired, weights, flow = meshes
     load = np.zeros(c.most.shape[0])
     _decide(c, p, state, desired, weights, run, action, load, tick, ticks, tick_s, first, last)

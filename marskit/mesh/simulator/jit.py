@@ -5,10 +5,11 @@ then needs none of it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -48,17 +49,24 @@ def shared(function: F) -> F:
     return function
 
 
-def packed(parts: T) -> Sequence[T]:
-    """The parts as `packed(parts)[0]`, to be handed to compiled code again and again.
+@dataclass(frozen=True, slots=True)
+class Packed(Generic[T]):
+    """What many arguments are handed over as."""
+
+    parts: T
+
+
+def packed(parts: T) -> Packed[T]:
+    """The parts as `packed(parts).parts`, to be handed to compiled code again and again.
 
     A tuple of arrays is unpacked array by array at every call, which takes longer than a step of one mesh. A
-    list that compiled code has made is handed over as it is.
+    reference to what compiled code itself has put together is handed over as it is.
     """
     if not HAS_NUMBA:
-        return [parts]
+        return Packed(parts)
     from marskit.mesh.simulator.packing import pack
 
-    return cast("Sequence[T]", pack(parts))
+    return cast(Packed[T], pack(parts))
 
 
 def entry(function: F, *arguments: Any) -> F:

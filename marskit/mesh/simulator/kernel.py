@@ -381,9 +381,11 @@ def advance(
         last: The one behind the last.
     """
     stations, depth = s.workers.shape[0], state.starting.shape[1]
-    x, rows, places = np.empty(_ROWS * BLOCK), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
-    flow, lost = np.empty((stations, ticks, BLOCK)), np.empty((stations, BLOCK))
-    entered = np.empty(BLOCK)
+    width = min(last - first, BLOCK)
+    x, of_busy = np.empty(_ROWS * BLOCK), np.empty((2, width), np.int32)
+    rows, places = of_busy[0], of_busy[1]
+    flow, of_requests = np.empty((stations, ticks, width)), np.empty((stations + 1, width))
+    lost, entered = of_requests[:stations], of_requests[stations]
     for begin in range(first, last, BLOCK):
         n = min(last - begin, BLOCK)
         _enter(s, p, weights, rate_from, rate_to, flow, entered, tick_s, begin, n)

@@ -11,6 +11,7 @@ from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
+from marskit.controller.recalling import EarlierRuns
 from marskit.domain.events import Parent
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.store import new_run
@@ -26,6 +27,7 @@ from marskit.planning import Planner
 from marskit.processes import scratch_path
 from marskit.recalibration import Twin, TwinRecalibration
 from marskit.recorded_baselines import recorded_baselines
+from marskit.recorded_situations import recorded_situations
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
 if TYPE_CHECKING:
@@ -123,12 +125,20 @@ def put_together(
         shield=branch.shield if branch and branch.shield else Shield(ShieldLimits()),
         clock=clock,
         preview=preview if settings.preview else None,
-        baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
-        if (settings.mesh != "twin" if settings.baselines is None else settings.baselines)
-        else None,
+        earlier=_earlier(settings, mesh, scenario, parameters),
         recalibration=TwinRecalibration(twin, preview)
         if settings.preview and settings.recalibration and branch is None
         else None,
+    )
+
+
+def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:
+    if not (settings.mesh != "twin" if settings.baselines is None else settings.baselines):
+        return EarlierRuns()
+    runs, name, topology = settings.runs, mesh.name, mesh.topology
+    return EarlierRuns(
+        baselines=partial(recorded_baselines, runs, name, scenario.name, topology),
+        past=partial(recorded_situations, runs, parameters.run, name, topology, parameters.goals),
     )
 
 

@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     loop.add_argument(
         "--baselines",
         action=argparse.BooleanOptionalAction,
-        help="know from earlier runs in the folder what is usual (default: unless --mesh twin)",
+        help="know from earlier runs what is usual and what was like now (default: unless --mesh twin)",
     )
     loop.add_argument(
         "--no-recalibration", action="store_true", help="keep the twin's numbers even when the mesh drifts"

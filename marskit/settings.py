@@ -55,8 +55,8 @@ class Settings:
     guard: bool = True
     """Whether actions whose effect is worse than predicted are taken back."""
     baselines: bool | None = None
-    """Whether Analyse knows from earlier runs what is usual. None is where the mesh is real: on the twin, the
-    same seed is to give the same run, whatever ran before."""
+    """Whether Analyse knows from earlier runs what is usual, and plans are shown with situations like theirs.
+    None is where the mesh is real: on the twin, the same seed gives the same run, whatever ran before."""
     recalibration: bool = True
     """Whether the twin that effects are predicted in is fitted anew when the mesh has become another."""
     pace: float | None = None

@@ -15,6 +15,7 @@ from marskit.controller.recalling import EarlierRuns
 from marskit.domain.events import Parent
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.store import new_run
+from marskit.letting_go import let_go
 from marskit.load.port import Load
 from marskit.load.scenario import Scenario, load_scenario
 from marskit.mapek.shield import Shield
@@ -133,12 +134,12 @@ def put_together(
 
 
 def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:
-    if not (settings.mesh != "twin" if settings.baselines is None else settings.baselines):
-        return EarlierRuns()
-    runs, name, topology = settings.runs, mesh.name, mesh.topology
+    runs, run, name, topology = settings.runs, parameters.run, mesh.name, mesh.topology
+    asked = settings.mesh != "twin" if settings.baselines is None else settings.baselines
     return EarlierRuns(
-        baselines=partial(recorded_baselines, runs, name, scenario.name, topology),
-        past=partial(recorded_situations, runs, parameters.run, name, topology, parameters.goals),
+        baselines=partial(recorded_baselines, runs, name, scenario.name, topology) if asked else None,
+        past=partial(recorded_situations, runs, run, name, topology, parameters.goals) if asked else None,
+        let_go=partial(let_go, runs, settings.keep, run) if settings.keep else None,
     )
 
 

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marskit.domain.records import Mode
+
+if TYPE_CHECKING:
+    from marskit.knowledge.retention import Keep
 
 ROOT = Path(__file__).parents[1]
 """The checkout: manifests, services and scenarios lie beside the package."""
@@ -46,6 +50,8 @@ class Settings:
     """Real seconds from one reading of mesh and load to the next."""
     runs: Path | str = Path("runs")
     """The folder that knowledge is written to, or the URL of an object store."""
+    keep: "Keep | None" = None
+    """Which earlier runs are kept when this one begins; None is all."""
     gateway_port: int | None = None
     """None picks a free one."""
     locust_workers: int = 0

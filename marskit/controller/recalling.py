@@ -12,6 +12,7 @@ from marskit.controller.decider import Decider
 from marskit.controller.notices import Notices
 from marskit.domain.baselines import Baselines
 from marskit.domain.events import BaselinesLoaded
+from marskit.domain.records import Severity
 from marskit.mapek.memory import Memory
 from marskit.planning import Past
 
@@ -26,6 +27,8 @@ class EarlierRuns:
     """Reads what they say is usual; None if they say nothing."""
     past: Callable[[], Past | None] | None = None
     """Reads what situations they were in; None if they were in none."""
+    let_go: Callable[[], str | None] | None = None
+    """Removes those that are not to be kept, and says in a sentence which; None if all were kept."""
 
 
 class Recalling:
@@ -59,6 +62,10 @@ class Recalling:
         past = await self._ask("past", self._earlier.past, "The situations of earlier runs cannot be read")
         if past is not None:
             self._decider.use(past)
+        # Last, when none of them is read any more.
+        gone = await self._ask("runs", self._earlier.let_go, "Not all old runs could be removed")
+        if gone is not None:
+            self._notices.tell("runs", gone, Severity.INFO)
 
     async def _ask(self, subject: str, ask: Callable[[], T | None] | None, otherwise: str) -> T | None:
         if ask is None:

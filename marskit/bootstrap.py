@@ -11,9 +11,11 @@ from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
 from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
+from marskit.controller.recalling import EarlierRuns
 from marskit.domain.events import Parent
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.store import new_run
+from marskit.letting_go import let_go
 from marskit.load.port import Load
 from marskit.load.scenario import Scenario, load_scenario
 from marskit.mapek.shield import Shield
@@ -26,6 +28,7 @@ from marskit.planning import Planner
 from marskit.processes import scratch_path
 from marskit.recalibration import Twin, TwinRecalibration
 from marskit.recorded_baselines import recorded_baselines
+from marskit.recorded_situations import recorded_situations
 from marskit.settings import DEMO_MANIFESTS, KUBERNETES_PERIOD_S, Settings
 
 if TYPE_CHECKING:
@@ -123,12 +126,20 @@ def put_together(
         shield=branch.shield if branch and branch.shield else Shield(ShieldLimits()),
         clock=clock,
         preview=preview if settings.preview else None,
-        baselines=partial(recorded_baselines, settings.runs, mesh.name, scenario.name, mesh.topology)
-        if (settings.mesh != "twin" if settings.baselines is None else settings.baselines)
-        else None,
+        earlier=_earlier(settings, mesh, scenario, parameters),
         recalibration=TwinRecalibration(twin, preview)
         if settings.preview and settings.recalibration and branch is None
         else None,
+    )
+
+
+def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:
+    runs, run, name, topology = settings.runs, parameters.run, mesh.name, mesh.topology
+    asked = settings.mesh != "twin" if settings.baselines is None else settings.baselines
+    return EarlierRuns(
+        baselines=partial(recorded_baselines, runs, name, scenario.name, topology) if asked else None,
+        past=partial(recorded_situations, runs, run, name, topology, parameters.goals) if asked else None,
+        let_go=partial(let_go, runs, settings.keep, run) if settings.keep else None,
     )
 
 

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 from marskit import exits, replaying
 from marskit.asking import add_ask
-from marskit.cli_runs import add_export_options, add_import_options, add_runs_options
+from marskit.cli_runs import (
+    add_export_options,
+    add_import_options,
+    add_keep_options,
+    add_runs_options,
+    keep_of,
+)
 from marskit.domain.records import Mode
 from marskit.settings import DEMO_MANIFESTS, ENGINES, MESHES, Settings, SettingsError, runs_place
 
@@ -117,12 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     loop.add_argument(
         "--baselines",
         action=argparse.BooleanOptionalAction,
-        help="know from earlier runs in the folder what is usual (default: unless --mesh twin)",
+        help="know from earlier runs what is usual and what was like now (default: unless --mesh twin)",
     )
     loop.add_argument(
         "--no-recalibration", action="store_true", help="keep the twin's numbers even when the mesh drifts"
     )
     _add_runs(loop, default=Path("runs"))
+    add_keep_options(loop, "remove old runs at the start: ")
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
     headless.add_argument("--cycles", type=int, metavar="N", help=f"with --headless (default: {CYCLES})")
@@ -305,6 +312,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         period_s=parsed.period,
         sample_s=parsed.sample,
         runs=parsed.runs,
+        keep=keep_of(parsed),
         gateway_port=parsed.gateway_port,
         locust_workers=parsed.locust_workers,
         pace=SCREEN_PACE if paced else parsed.pace,

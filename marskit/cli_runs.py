@@ -3,9 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marskit import exits
 from marskit.settings import SettingsError
+
+if TYPE_CHECKING:
+    from marskit.knowledge.retention import Keep
 
 
 def add_runs_options(runs: argparse.ArgumentParser) -> None:
@@ -18,11 +22,40 @@ def add_runs_options(runs: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--prune", action="store_true", help="list the runs that are not to be kept; with --yes, remove them"
     )
-    runs.add_argument("--keep-days", type=float, metavar="N", help="with --prune: the runs of so many days")
-    runs.add_argument(
-        "--keep-size", metavar="SIZE", help="with --prune: the newest runs that fit, such as 500MB or 2GB"
-    )
+    add_keep_options(runs, "with --prune: ")
     runs.add_argument("--yes", action="store_true", help="with --prune: really remove them")
+
+
+def add_keep_options(to: argparse._ActionsContainer, when: str) -> None:
+    """How much is kept; see `keep_of`."""
+    to.add_argument("--keep-days", type=float, metavar="N", help=f"{when}keep the runs of so many days")
+    to.add_argument(
+        "--keep-size", metavar="SIZE", help=f"{when}keep the newest runs that fit, such as 500MB or 2GB"
+    )
+
+
+def keep_of(parsed: argparse.Namespace) -> "Keep | None":
+    """How much is to be kept; None is everything.
+
+    Raises:
+        SettingsError: It is no number of days, or no size.
+    """
+    if parsed.keep_days is None and parsed.keep_size is None:
+        return None
+    from marskit.knowledge.retention import Keep, parse_size
+
+    # Not "not above": what is no number is neither.
+    if parsed.keep_days is not None and not 0 < parsed.keep_days < 36500:
+        raise SettingsError(f"--keep-days is {parsed.keep_days:g}; it must be above 0 and below 36500")
+    size_bytes = None
+    if parsed.keep_size is not None:
+        try:
+            size_bytes = parse_size(parsed.keep_size)
+        except (ValueError, OverflowError):
+            raise SettingsError(
+                f"--keep-size is {parsed.keep_size!r}; it must be a number with KB, MB, GB or TB, such as 2GB"
+            ) from None
+    return Keep(parsed.keep_days, size_bytes)
 
 
 def add_export_options(export: argparse.ArgumentParser) -> None:
@@ -78,23 +111,13 @@ def _check(parsed: argparse.Namespace) -> int:
 
 
 def _prune(parsed: argparse.Namespace) -> int:
-    from marskit.knowledge.retention import Keep, parse_size, prune
+    from marskit.knowledge.retention import prune
     from marskit.views.text import plural
 
-    if parsed.keep_days is None and parsed.keep_size is None:
+    keep = keep_of(parsed)
+    if keep is None:
         raise SettingsError("--prune needs --keep-days or --keep-size to know what to keep")
-    # Not "not above": what is no number is neither.
-    if parsed.keep_days is not None and not 0 < parsed.keep_days < 36500:
-        raise SettingsError(f"--keep-days is {parsed.keep_days:g}; it must be above 0 and below 36500")
-    size_bytes = None
-    if parsed.keep_size is not None:
-        try:
-            size_bytes = parse_size(parsed.keep_size)
-        except (ValueError, OverflowError):
-            raise SettingsError(
-                f"--keep-size is {parsed.keep_size!r}; it must be a number with KB, MB, GB or TB, such as 2GB"
-            ) from None
-    gone = prune(parsed.runs, Keep(parsed.keep_days, size_bytes), really=parsed.yes)
+    gone = prune(parsed.runs, keep, really=parsed.yes)
     for each in gone:
         print(f"{each.run}  {each.size_bytes / 1e6:.1f} MB")
     total = f"{plural(len(gone), 'run')}, {sum(each.size_bytes for each in gone) / 1e6:.1f} MB"

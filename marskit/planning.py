@@ -8,6 +8,7 @@ from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
 from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction
+from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
 
 
@@ -87,4 +88,12 @@ class Preview(Protocol):
         None for a plan with actions that cannot be simulated, and for all while nothing has come in yet or
         not everything is loaded.
         """
+        ...
+
+
+class Past(Protocol):
+    """Remembers the situations of earlier runs."""
+
+    def similar(self, diagnosis: Diagnosis, view: PlanningView) -> tuple[Similar, ...]:
+        """Those that are most like the one of now, the nearest first; takes about a millisecond."""
         ...

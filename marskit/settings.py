@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marskit.domain.records import Mode
+
+if TYPE_CHECKING:
+    from marskit.knowledge.retention import Keep
 
 ROOT = Path(__file__).parents[1]
 """The checkout: manifests, services and scenarios lie beside the package."""
@@ -46,6 +50,8 @@ class Settings:
     """Real seconds from one reading of mesh and load to the next."""
     runs: Path | str = Path("runs")
     """The folder that knowledge is written to, or the URL of an object store."""
+    keep: "Keep | None" = None
+    """Which earlier runs are kept when this one begins; None is all."""
     gateway_port: int | None = None
     """None picks a free one."""
     locust_workers: int = 0
@@ -55,8 +61,8 @@ class Settings:
     guard: bool = True
     """Whether actions whose effect is worse than predicted are taken back."""
     baselines: bool | None = None
-    """Whether Analyse knows from earlier runs what is usual. None is where the mesh is real: on the twin, the
-    same seed is to give the same run, whatever ran before."""
+    """Whether Analyse knows from earlier runs what is usual, and plans are shown with situations like theirs.
+    None is where the mesh is real: on the twin, the same seed gives the same run, whatever ran before."""
     recalibration: bool = True
     """Whether the twin that effects are predicted in is fitted anew when the mesh has become another."""
     pace: float | None = None

@@ -21,6 +21,7 @@ from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Figures
 from marskit.views import text
+from marskit.views.similar import similar_sentence
 
 _INDENT = " " * 15
 _VERDICT = {True: ("met", "green"), False: ("MISSED", "bold red"), None: (text.NOTHING, "dim")}
@@ -63,6 +64,8 @@ def cycle_lines(cycle: Cycle) -> Iterator[Text]:
     if cycle.plan.proposed:
         yield _detail("plan", cycle.plan.reason)
     yield from (_detail("shield", change.sentence, "yellow") for change in cycle.plan.shield)
+    if cycle.plan.actions:
+        yield from (_detail("like", similar_sentence(similar), "dim") for similar in cycle.plan.similar)
     for execution in cycle.executions:
         yield from execution_lines(execution)
     yield from map(effect_line, cycle.effects)

@@ -97,6 +97,8 @@ def test_a_command_loads_only_what_it_needs(
         ("--mesh twin --pace 0", "the pace is 0; it must be from 0.1 to 1000"),
         ("--mesh twin --gateway-port 80", "the twin listens on no port, so --gateway-port does not go with"),
         ("--mesh twin --locust-workers 2", "no Locust runs with the twin, so --locust-workers does not go"),
+        ("--headless --keep-days 0", "--keep-days is 0; it must be above 0 and below 36500"),
+        ("--headless --keep-size much", "--keep-size is 'much'; it must be a number with KB, MB, GB or TB"),
         ("--json", "--json needs --headless"),
         ("--cycles 3", "--cycles needs --headless"),
         ("--runs /nowhere", "The terminal UI needs a terminal on both ends; without one, run --headless"),

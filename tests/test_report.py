@@ -6,6 +6,7 @@ from rich.console import Console
 
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import KillReplica
+from marskit.domain.similar import Similar
 from marskit.knowledge.queries import list_runs, load_run
 from marskit.report import report_lines, runs_lines
 from tests.knowledge.cycles import cycle, effect
@@ -67,6 +68,22 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
         "  actions                1",
         "  SLO at the end         met",
     ]
+
+
+async def test_plans_that_changed_something_are_told_with_what_was_like_it(tmp_path: Path) -> None:
+    similar = Similar("20260313-164010", 22, 0.31, (), 16.0, 20.0, 0.0, 10)
+    cycles = [
+        replace(each, plan=replace(each.plan, similar=(similar,)))
+        for each in (cycle(1, met=False), cycle(2, met=False, act=True))
+    ]
+    run = await store(tmp_path, cycles)
+    lines = written(report_lines(load_run(tmp_path, run), width=100))
+    (at,) = [at for at, line in enumerate(lines) if line.lstrip().startswith("like ")]
+    assert lines[at] == (
+        "               like   0.31 spreads away, cycle 22 of run 20260313-164010: nothing was done; "
+        "no violation in the 10 cycles after, utility +16 → +20 a second."
+    )
+    assert lines[at - 1] == "               plan   payments is the bottleneck"
 
 
 async def test_a_long_run_fits_the_width(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from marskit.clock import Clock
@@ -19,12 +19,12 @@ from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
 from marskit.controller.recalibrating import Recalibrating, Recalibration
+from marskit.controller.recalling import EarlierRuns, Recalling
 from marskit.controller.telemetry import Telemetry
 from marskit.controller.uncancelled import to_the_end
 from marskit.controller.writer import Writer
-from marskit.domain.baselines import Baselines
 from marskit.domain.commands import Command, CommandError
-from marskit.domain.events import BaselinesLoaded, MeshReady, RunEnded, RunStarted
+from marskit.domain.events import MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
@@ -57,13 +57,13 @@ class Controller:
         shield: Shield,
         clock: Clock,
         preview: Preview | None = None,
-        baselines: Callable[[], Baselines | None] | None = None,
+        earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
     ) -> None:
         """Put a run together; without a `preview`, nothing is predicted and the guard has no measure.
 
-        `baselines` reads what earlier runs say is usual, None if they say nothing; it is called in a thread.
-        Without a `recalibration`, predictions are those of the card that the run begins with.
+        Without `earlier` runs, all that is known is of this one. Without a `recalibration`, predictions are
+        those of the card that the run begins with.
         """
         self.bus = Bus()
         # Before all others: what they publish in turn comes after what they were told.
@@ -75,7 +75,6 @@ class Controller:
         self._shield = shield
         self._clock = clock
         self._preview = preview
-        self._baselines = baselines
         self._ending = False
         self._opening: asyncio.Task[None] | None = None
         self._foreseeing: asyncio.Task[None] | None = None
@@ -99,7 +98,8 @@ class Controller:
         guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
-        self._memory = Memory(expected=dict(parameters.busy_ms))
+        memory = Memory(expected=dict(parameters.busy_ms))
+        decider = Decider(shield, guard, canaries, preview, self.bus, self._notices)
         self._loop = Loop(
             mesh=mesh,
             load=load,
@@ -115,10 +115,18 @@ class Controller:
             writer=self._writer,
             effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
             notices=self._notices,
-            decider=Decider(shield, guard, canaries, preview, self.bus, self._notices),
+            decider=decider,
             guard=guard,
             canaries=canaries,
-            memory=self._memory,
+            memory=memory,
+        )
+        self._earlier = Recalling(
+            earlier or EarlierRuns(),
+            memory=memory,
+            decider=decider,
+            bus=self.bus,
+            clock=clock,
+            notices=self._notices,
         )
         self._recalibrating = (
             Recalibrating(recalibration, self.bus, clock, self._notices) if recalibration else None
@@ -180,7 +188,7 @@ class Controller:
         # Not waited for, and not begun before: what it loads would hold up the start of the mesh.
         self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
-        self._recalling = asyncio.create_task(self._load_baselines())
+        self._recalling = asyncio.create_task(self._earlier.run())
         self._foreseeing = asyncio.create_task(self._foresee(started))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._telemetry.run())
@@ -234,18 +242,6 @@ class Controller:
         else:
             if self._preview.unavailable:
                 self._notices.tell("preview", self._preview.unavailable, Severity.INFO)
-
-    async def _load_baselines(self) -> None:
-        if self._baselines is None:
-            return
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(DaemonExecutor(), self._baselines)
-        except Exception as error:
-            self._notices.failed("baselines", "What earlier runs say is usual cannot be read", error)
-        else:
-            if found is not None:
-                self._memory.use(found)
-                self.bus.publish(BaselinesLoaded(self._clock.now(), found))
 
     async def _shut_down(self, reason: str | None) -> None:
         """The loop is gone already; end what it used, in the reverse order of its start."""

@@ -1,4 +1,4 @@
-"""The Plan phase: who decides, what the shield leaves of it, and what is expected of that."""
+"""The Plan phase: who decides, what the shield leaves of it, what is expected of it, and what was like it."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from marskit.domain.records import Diagnosis, Plan, Severity
 from marskit.mapek.explain import explain
 from marskit.mapek.plan import decide
 from marskit.mapek.shield import Shield
-from marskit.planning import Planner, PlanningView, Preview
+from marskit.planning import Past, Planner, PlanningView, Preview
 
 Intervention = TakeBack | Retreat
 """What the guard plans in the planner's place."""
@@ -34,20 +34,32 @@ class Decider:
         self._preview = preview
         self._bus = bus
         self._notices = notices
+        self._past: Past | None = None
+
+    def use(self, past: Past) -> None:
+        """Show with every plan from now on what it was like in earlier runs."""
+        self._past = past
 
     def decide(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
     ) -> tuple[Plan, Intervention | None]:
-        """The plan with its predictions, and what it does where it is the guard's."""
+        """The plan with all that is told beside it, and what it does where it is the guard's."""
+        plan, guards = self._decided(planner, diagnosis, view)
+        # Last of all: nothing that is decided may depend on it.
+        return self._with_similar(self._explained(plan, view), diagnosis, view), guards
+
+    def _decided(
+        self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
+    ) -> tuple[Plan, Intervention | None]:
         # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
         plan = self._planned(planner, diagnosis, view)
         retreat, take_back = self._canaries.retreat(view.configuration), self._guard.pending()
         if retreat is not None and (guards := self._standing_in(retreat, plan, view)) is not None:
-            return self._explained(guards, view), retreat
+            return guards, retreat
         if take_back is not None and (guards := self._standing_in(take_back, plan, view)) is not None:
             self._guard.planned()
-            return self._explained(guards, view), take_back
-        return self._explained(plan, view), None
+            return guards, take_back
+        return plan, None
 
     def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The planner's plan, or an empty one when the planner fails: planners are written by students."""
@@ -80,3 +92,14 @@ class Decider:
             return plan
         self._notices.worked("preview")
         return explained
+
+    def _with_similar(self, plan: Plan, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        if self._past is None:
+            return plan
+        try:
+            similar = self._past.similar(diagnosis, view)
+        except Exception as error:
+            self._notices.failed("past", "Similar situations of earlier runs could not be looked up", error)
+            return plan
+        self._notices.worked("past")
+        return replace(plan, similar=similar)

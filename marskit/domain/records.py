@@ -7,6 +7,7 @@ from marskit.domain.actions import Action
 from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample
 from marskit.domain.metrics import ConfigGeneration
+from marskit.domain.similar import Similar
 from marskit.domain.topology import EdgeId
 
 
@@ -320,6 +321,8 @@ class Plan:
     """What is expected of `actions` together."""
     nothing: Prediction | None = None
     """What is expected of doing nothing instead."""
+    similar: tuple[Similar, ...] = ()
+    """Situations of earlier runs most like the one that was planned for; it is planned without them."""
 
 
 class Outcome(StrEnum):

@@ -76,13 +76,15 @@ class LocalStore:
         sync_folder(run_folder(self._root, run))
 
     def remove_run(self, run: str) -> None:
-        """See `Store`; cut short, it leaves nothing that is taken for a run."""
+        """See `Store`; cut short, it leaves nothing that is taken for a run, and the next removal ends it."""
         folder = run_folder(self._root, run)
         going = folder.with_name(f".{folder.name}.removed")
         shutil.rmtree(going, ignore_errors=True)
         folder.rename(going)
         sync_folder(self._root)
-        shutil.rmtree(going)
+        for left in self._root.glob(".run=*.removed"):
+            # Another process may be at it.
+            shutil.rmtree(left, ignore_errors=left != going)
 
     def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
         """See `Store`; the folder gets its name when all is in it."""

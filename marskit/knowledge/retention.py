@@ -1,5 +1,6 @@
 """Which runs to let go when there are too many: the oldest first, and never one that is being written."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,8 @@ from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.reading import time_of
 from marskit.knowledge.store import Store, open_store
 
+BEGINNING = timedelta(hours=1)
+"""For so long a run without a file may be one that is about to be written."""
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -41,19 +44,42 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
-def prune(root: str | Path, keep: Keep, *, really: bool, now: datetime | None = None) -> tuple[Pruned, ...]:
+def size_text(size_bytes: int) -> str:
+    """The size as `parse_size` reads it, with the largest unit that it reaches: `2GB`."""
+    unit = max((unit for unit in UNITS if UNITS[unit] <= size_bytes), key=UNITS.__getitem__, default="KB")
+    return f"{size_bytes / UNITS[unit]:g}{unit}"
+
+
+def prune(
+    root: str | Path,
+    keep: Keep,
+    *,
+    really: bool,
+    now: datetime | None = None,
+    spared: Collection[str] = (),
+) -> tuple[Pruned, ...]:
     """The runs under `root` that are not to be kept, oldest first; with `really`, they are gone then.
+
+    Args:
+        root: Where the runs are.
+        keep: What stays.
+        really: Whether to remove the others.
+        now: What days are counted back from; None is now.
+        spared: Runs that stay whatever `keep` says, as those do that are being written.
 
     Raises:
         KnowledgeError: A run cannot be removed.
     """
     store = open_store(root)
-    since = (now or datetime.now(UTC)) - timedelta(days=keep.days) if keep.days is not None else None
+    now = now or datetime.now(UTC)
+    since = now - timedelta(days=keep.days) if keep.days is not None else None
     gone: list[Pruned] = []
     kept_bytes = 0
     for run in reversed(store.runs()):
-        size = sum(store.sizes(run).values())
-        live = store.is_live(run)
+        live = run in spared or store.is_live(run)
+        sizes = store.sizes(run)
+        live = live or (not sizes and now - time_of(run) < BEGINNING)
+        size = sum(sizes.values())
         old = since is not None and time_of(run) < since
         full = keep.size_bytes is not None and kept_bytes + size > keep.size_bytes
         if live or not (old or full):
@@ -71,5 +97,8 @@ def prune(root: str | Path, keep: Keep, *, really: bool, now: datetime | None = 
 def _remove(store: Store, run: str) -> None:
     try:
         store.remove_run(run)
+    except FileNotFoundError:
+        # Somebody else prunes as well.
+        return
     except OSError as error:
         raise KnowledgeError(f"{store.location(run, '')}: the run cannot be removed: {error}.") from error

@@ -148,6 +148,7 @@ def _plan(cycle: CycleInProgress) -> PhaseView:
         *chosen[1:],
         _shield(plan),
         text.plural(len(plan.candidates), "option"),
+        f"≈ {len(plan.similar)} like this" if plan.similar else "",
         f"by {plan.planner}",
         tone=Tone.ACCENT if chosen else Tone.PLAIN,
     )

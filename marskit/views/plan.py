@@ -7,6 +7,7 @@ from marskit.domain.state import CycleInProgress, State
 from marskit.views import text
 from marskit.views.brief import brief
 from marskit.views.document import Block, Cell, Heading, Sentence, Table
+from marskit.views.similar import similar_sentence
 from marskit.views.tone import Tone
 
 _WIDEST = 26
@@ -25,6 +26,7 @@ def plan_blocks(state: State) -> list[Block]:
         blocks = [does, Sentence(plan.reason, Tone.PLAIN, " ")]
     blocks += _alternatives(cycle, plan, state.started.goals if state.started else Goals(()))
     blocks += _shielded(plan)
+    blocks += _similar(plan)
     blocks += _considered(plan)
     return blocks
 
@@ -142,6 +144,16 @@ def _considered(plan: Plan) -> list[Block]:
         score = "" if candidate.score is None else f" (score {candidate.score:.3g})"
         words = f"{_actions(candidate.actions)}{score}: {candidate.reason}"
         blocks.append(Sentence(words, Tone.PLAIN if taken else Tone.DIM, "◉" if taken else "○"))
+    return blocks
+
+
+def _similar(plan: Plan) -> list[Block]:
+    if not plan.similar:
+        return []
+    blocks: list[Block] = [Heading("when earlier runs were like this, the likest first")]
+    for similar in plan.similar:
+        tone = Tone.WARN if similar.violation_minutes_after else Tone.OK
+        blocks.append(Sentence(similar_sentence(similar), Tone.PLAIN, "≈", tone))
     return blocks
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from marskit import cli
 from marskit.knowledge.checking import check_runs
-from marskit.knowledge.files import run_folder
+from marskit.knowledge.files import LocalStore, run_folder
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.queries import list_runs, load_run
 from marskit.knowledge.recording import load_recording
-from marskit.knowledge.retention import Keep, parse_size, prune
+from marskit.knowledge.retention import Keep, parse_size, prune, size_text
 from marskit.knowledge.sharing import MANIFEST, export_run, import_run
 from marskit.knowledge.store import new_run
 from tests.knowledge.cycles import cycle, run_started
@@ -105,6 +105,40 @@ async def test_pruning_keeps_the_newest_and_whatever_is_live(
     assert [path.name for path in under(tmp_path, "*")] == [f"run={runs[2]}"]
 
 
+def test_what_is_about_to_be_written_or_spared_is_not_pruned(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 4, tzinfo=UTC)
+    left, begun, old = "20260103T000000Z-0001", "20260103T233000Z-0002", "20260101T000000Z-0003"
+    for run in (left, begun, old):
+        run_folder(tmp_path, run).mkdir()
+    days = Keep(days=0.001)
+    assert [p.run for p in prune(tmp_path, days, really=False, now=now)] == [old, left]
+    assert [p.run for p in prune(tmp_path, days, really=False, now=now, spared=(old,))] == [left]
+
+
+async def test_a_removal_that_was_cut_short_is_ended_by_the_next_one(tmp_path: Path) -> None:
+    await store(tmp_path, [cycle(1)])
+    left = tmp_path / ".run=20260101T000000Z-0001.removed"
+    left.mkdir()
+    (left / "events-000001-000001-r9-00000000.parquet").write_bytes(b"PAR1")
+    assert len(prune(tmp_path, Keep(size_bytes=1), really=True)) == 1
+    assert under(tmp_path, "*") == []
+
+
+async def test_a_run_that_somebody_else_removed_meanwhile_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [await store(tmp_path, [cycle(1)]) for _ in range(2)]
+    remove_run = LocalStore.remove_run
+
+    def remove_twice(self: LocalStore, run: str) -> None:
+        remove_run(self, run)
+        remove_run(self, run)
+
+    monkeypatch.setattr(LocalStore, "remove_run", remove_twice)
+    assert {p.run for p in prune(tmp_path, Keep(size_bytes=1), really=True)} == {*runs}
+    assert list_runs(tmp_path).runs == ()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -127,6 +161,8 @@ def test_nonsense_is_refused(
 
 def test_sizes() -> None:
     assert [parse_size(text) for text in ("2GB", "500 mb", "1.5TB")] == [2 * 10**9, 5 * 10**8, 15 * 10**11]
+    texts = ["0.5KB", "2GB", "500MB", "1.5TB"]
+    assert [size_text(parse_size(text)) for text in texts] == texts
 
 
 async def test_a_run_travels_as_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from marskit.knowledge.retention import Keep, prune
 from marskit.knowledge.sharing import export_run, import_run
 from marskit.knowledge.store import new_run, open_store
 from marskit.knowledge.tables import TABLES, table_schema
+from marskit.letting_go import let_go
 from tests.knowledge.cycles import cycle, run_started
 
 pytestmark = pytest.mark.xdist_group("s3")
@@ -86,6 +87,25 @@ async def test_a_run_is_written_read_queried_checked_and_removed(
     assert load_run(tmp_path / "local", run) == load_run(f"{bucket}-copy", run) == load_run(bucket, run)
     assert [gone.run for gone in prune(bucket, Keep(size_bytes=1), really=True)] == [run]
     assert list_runs(bucket).runs == ()
+
+
+async def test_a_run_that_begins_lets_the_old_ones_go(bucket: str) -> None:
+    runs = []
+    for _ in range(3):
+        runs.append(new_run(bucket))
+        knowledge = ParquetKnowledge(bucket)
+        await knowledge.open(run_started(runs[-1]))
+        await knowledge.append(cycle(1))
+        if len(runs) > 1:
+            await knowledge.close()
+        else:
+            live = knowledge
+    told = let_go(bucket, Keep(size_bytes=10**3), runs[1])
+    assert told is not None
+    assert told.startswith("1 earlier run, 0.")
+    assert open_store(bucket).runs() == sorted(runs[:2])
+    assert let_go(bucket, Keep(days=1), runs[1]) is None
+    await live.close()
 
 
 async def test_a_damaged_object_is_put_aside(bucket: str) -> None:

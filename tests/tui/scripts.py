@@ -48,6 +48,7 @@ from marskit.domain.records import (
     ShieldChange,
     WorkloadObservation,
 )
+from marskit.domain.similar import Similar
 from marskit.domain.state import State, apply
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.mapek.analyse import analyse
@@ -122,6 +123,10 @@ STARTED = RunStarted(
 NOTHING = Prediction(8.0, "orders", 110.0, 852.0, 61.0, 2.4, 8, -42.5, 6.2)
 EXPECTED = Prediction(8.0, "orders", 110.0, 152.0, 0.1, 0.0, 10, 88.3, 6.2)
 """What is predicted of doing nothing about the crowd, and of two more replicas of payments."""
+SIMILAR = (
+    Similar("20260313-164010", 22, 0.31, ("scale payments to 4",), -38.1, 84.2, 0.0, 10),
+    Similar("20260312-090845", 9, 0.84, (), -40.6, -12.9, 1.25, 10),
+)
 DIFF = """--- k8s/base/payments.yaml
 +++ k8s/base/payments.yaml
 @@ -14,7 +14,7 @@
@@ -309,6 +314,7 @@ class Story:
             ),
             prediction=EXPECTED,
             nothing=NOTHING,
+            similar=SIMILAR,
         )
         return self.enter(Phase.PLAN).tell(Planned(self.now_s, self.cycle, plan))
 

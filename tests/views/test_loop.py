@@ -9,6 +9,7 @@ from marskit.views.document import Code, Document, Language, Sentence, Table
 from marskit.views.executions import execution_document
 from marskit.views.loop import PhaseStatus, loop_view
 from marskit.views.phases import phase_document
+from marskit.views.similar import similar_sentence
 from marskit.views.tone import Tone
 from tests.tui import scripts
 from tests.tui.scripts import Story
@@ -45,14 +46,16 @@ def test_each_box_says_what_came_of_its_phase() -> None:
     assert monitor.headline.startswith("p95 4")
     assert (analyse.headline, analyse.tone) == ("✖ orders +1", Tone.BAD)
     assert analyse.facts[0] == "◆ payments"
-    assert (plan.headline, plan.facts[0]) == ("payments→4", "⊘ shield ×1")
+    assert (plan.headline, plan.facts) == (
+        "payments→4", ("⊘ shield ×1", "3 options", "≈ 2 like this", "by threshold")
+    )  # fmt: skip
     assert (execute.headline, execute.facts[0]) == ("1 applied", "after 412 ms")
     assert knowledge.headline == "9 cycles"
 
 
 def test_a_cycle_without_actions_says_so() -> None:
     phases = loop_view(scripts.healthy().state).phases
-    assert phases[2].headline == "do nothing"
+    assert (phases[2].headline, phases[2].facts) == ("do nothing", ("1 option", "by threshold"))
     assert phases[3].headline == "nothing"
 
 
@@ -91,6 +94,26 @@ def test_plan_shows_what_is_expected_beside_what_was_seen() -> None:
 def test_a_plan_without_predictions_has_no_table() -> None:
     story = scripts.violated().plan()
     assert not [b for b in phase_document(story.state, Phase.PLAN) if isinstance(b, Table)]
+
+
+def test_plan_tells_how_it_ended_when_earlier_runs_were_like_this() -> None:
+    document = phase_document(scripts.planned().state, Phase.PLAN)
+    told = [b.text for b in document if isinstance(b, Sentence) and b.symbol == "≈"]
+    assert told == [
+        "0.31 spreads away, cycle 22 of run 20260313-164010: scale payments to 4; no violation in the "
+        "10 cycles after, utility −38 → +84 a second.",
+        "0.84 spreads away, cycle 9 of run 20260312-090845: nothing was done; 1.25 min of violation in the "
+        "10 cycles after, utility −41 → −13 a second.",
+    ]
+    without = phase_document(scripts.violated().plan().state, Phase.PLAN)
+    assert not [b for b in without if isinstance(b, Sentence) and b.symbol == "≈"]
+
+
+def test_a_past_situation_at_the_end_of_its_run_has_no_ending() -> None:
+    similar = replace(scripts.SIMILAR[0], utility_after_per_s=None, cycles_after=0)
+    assert similar_sentence(similar).endswith(": scale payments to 4; the run ended there.")
+    similar = replace(scripts.SIMILAR[0], utility_per_s=None, cycles_after=1)
+    assert similar_sentence(similar).endswith("; no violation in the cycle after.")
 
 
 def test_an_execution_tells_what_it_turned_out_to_do() -> None:

@@ -1,13 +1,13 @@
 """All past situations in memory, to find the ones that are nearest to another within milliseconds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from marskit.domain.baselines import MAD_TO_SIGMA
+from marskit.domain.similar import Similar
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.questions.situation_features import Floats, Whole, stored_features, together
 from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key, runs_of
@@ -16,26 +16,6 @@ _BLOCK = 16_384
 """Cycles that are looked at together: what is computed of them stays in the processor's cache."""
 _SAMPLE = 200_000
 """Spreads are measured on about so many cycles, evenly picked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Similar:
-    """One past situation, what was done in it and how it went on."""
-
-    run: str
-    cycle: int
-    distance: float
-    """Root mean square of the differences, each in spreads of its number over all that was recorded."""
-    done: tuple[str, ...]
-    """The actions that were applied in that cycle."""
-    utility_per_s: float | None
-    """Then."""
-    utility_after_per_s: float | None
-    """Its mean over the cycles after; None where there is none."""
-    violation_minutes_after: float
-    """Scenario minutes of the cycles after in which an objective was missed."""
-    cycles_after: int
-    """How many cycles `after` rests on: fewer where the run ended."""
 
 
 class SituationIndex:

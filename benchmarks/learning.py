@@ -69,8 +69,9 @@ TUNED_ON = 20261128
 MESHES = 64
 EVERY = 16
 """Control periods of all training meshes between two looks."""
-TRIED_ON = 8
-"""Meshes, for an episode, on which it is found out who can be imitated."""
+TRIED_ON = 24
+"""Meshes, for an episode, on which it is found out who can be imitated. Of 8, the wrong one was taken once in
+three trials."""
 RESTING_STEPS = 2048
 """For which a warm actor is left as it is."""
 HELD = 2

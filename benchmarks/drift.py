@@ -7,24 +7,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
-from threading import Event as Flag
 
+from benchmarks.live_loop import slowed
 from benchmarks.report import Figure, show
-from marskit.bootstrap import build
 from marskit.calibration.drift import Watch, unannounced
-from marskit.controller.runtime import Runtime
-from marskit.domain.commands import Inject, Run
-from marskit.domain.events import CycleCompleted, Event, Recalibrated, RunEnded
-from marskit.domain.faults import SlowDown
+from marskit.domain.events import CycleCompleted, Event, Recalibrated
 from marskit.knowledge.queries import StoredRun, list_runs, load_run
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card_file import demo_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.settings import DEMO_MANIFESTS, Settings
-from marskit.virtual_time import VirtualLoop
 
 FACTOR = 1.6
 SLOWED_AFTER = 30
@@ -61,43 +55,22 @@ def measure() -> int:
             settings = Settings(
                 mesh="twin", scenario=scenario, planner=planner, seed=seed, runs=Path(folder) / str(seed)
             )
-            slowed, calm = live(settings, SLOWED_AFTER), live(settings, None)
-            courses.append(course(slowed, calm, *stored(settings.runs)))
+            drifting = slowed(settings, FACTOR, after=SLOWED_AFTER, cycles=CYCLES)
+            calm = slowed(settings, FACTOR, after=None, cycles=CYCLES)
+            courses.append(course(drifting, calm, *stored(settings.runs)))
     return show(f"Payments become {FACTOR:g} times slower", list(figures(courses)))
 
 
-def live(settings: Settings, slowed_after: int | None) -> list[Event]:
-    """The events of a run, in which payments may become slower after so many cycles."""
-    runtime, over = Runtime(), Flag()
-    events: list[Event] = []
-
-    def sink(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, CycleCompleted):
-            if event.cycle.id == slowed_after:
-                runtime.submit(Inject(SlowDown("payments", FACTOR)))
-            if event.cycle.id == CYCLES:
-                runtime.end()
-        if isinstance(event, RunEnded):
-            over.set()
-
-    runtime.subscribe(sink)
-    runtime.start(partial(build, settings), first=(Run(),), loop_factory=VirtualLoop)
-    over.wait()
-    runtime.stop()
-    return events
-
-
 def stored(root: Path | str) -> tuple[StoredRun, StoredRun]:
-    slowed, calm = (load_run(root, summary.run) for summary in list_runs(root).runs)
-    return slowed, calm
+    drifting, calm = (load_run(root, summary.run) for summary in list_runs(root).runs)
+    return drifting, calm
 
 
-def course(slowed: Sequence[Event], calm: Sequence[Event], run: StoredRun, same: StoredRun) -> Course:
-    told = next((event for event in slowed if isinstance(event, Recalibrated)), None)
+def course(drifting: Sequence[Event], calm: Sequence[Event], run: StoredRun, same: StoredRun) -> Course:
+    told = next((event for event in drifting if isinstance(event, Recalibrated)), None)
     renewed = None
     if told is not None:
-        done = sum(isinstance(event, CycleCompleted) for event in slowed[: slowed.index(told)])
+        done = sum(isinstance(event, CycleCompleted) for event in drifting[: drifting.index(told)])
         renewed = done - SLOWED_AFTER
     found = alarm(run)
     false = int(alarm(same) is not None or any(isinstance(event, Recalibrated) for event in calm))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from marskit.compare.statistics import estimate, mean_difference
+from marskit.statistics import estimate, mean_difference
 
 KEY = ["run", "cycle"]
 SPAN, GAP = 3, 3

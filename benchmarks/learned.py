@@ -21,10 +21,10 @@ from marskit.compare.files import write_parquet
 from marskit.compare.jobs import Failed, Measured, grid
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
-from marskit.compare.statistics import RESAMPLES, kendall_tau
 from marskit.compare.summary import summarise
 from marskit.mesh.simulator.arrays import Floats
 from marskit.settings import Settings
+from marskit.statistics import RESAMPLES, kendall_tau
 from marskit.training.evaluate import read_off
 
 FRONT = (

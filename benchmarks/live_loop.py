@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from marskit.bootstrap import build
+from marskit.controller.bus import Sink
 from marskit.controller.controller import Controller
-from marskit.domain.commands import Run
+from marskit.domain.commands import Inject, Run
 from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.faults import SlowDown
 from marskit.domain.records import Cycle
 from marskit.settings import Settings
 from marskit.virtual_time import VirtualLoop
@@ -73,15 +75,38 @@ class LiveLoop:
         self._changed.set()
 
 
-def play(settings: Settings, script: Script) -> None:
-    """Run a loop until the script ends; the twin in virtual time, any other mesh in real time."""
+def play(settings: Settings, script: Script, sink: Sink | None = None) -> None:
+    """Run a loop until the script ends; the twin in virtual time, any other mesh in real time.
+
+    Args:
+        settings: As of `build`.
+        script: What happens meanwhile.
+        sink: Takes every event of the run, from the first one to the last.
+    """
     factory = VirtualLoop if settings.mesh == "twin" else asyncio.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_play(settings, script))
+        runner.run(_play(settings, script, sink))
 
 
-async def _play(settings: Settings, script: Script) -> None:
+def slowed(settings: Settings, factor: float, *, after: int | None, cycles: int) -> list[Event]:
+    """The events of a run in which payments become so many times slower after so many of the cycles."""
+    events: list[Event] = []
+
+    async def script(live: LiveLoop) -> None:
+        await live.up()
+        if after is not None:
+            await live.completed(after)
+            await live.controller.handle(Inject(SlowDown("payments", factor)))
+        await live.completed(cycles)
+
+    play(settings, script, events.append)
+    return events
+
+
+async def _play(settings: Settings, script: Script, sink: Sink | None) -> None:
     controller = await build(settings)
+    if sink is not None:
+        controller.bus.subscribe(sink)
     live = LiveLoop(controller)
     running = asyncio.create_task(controller.run())
     scripted = asyncio.ensure_future(script(live))

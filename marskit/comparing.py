@@ -16,11 +16,11 @@ from marskit.compare.files import write_parquet
 from marskit.compare.jobs import Failed, Job, Measured, grid
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
-from marskit.compare.statistics import Estimate
 from marskit.compare.summary import Summary, summarise
 from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
 from marskit.load.scenario import find_scenario
 from marskit.settings import Settings, SettingsError
+from marskit.statistics import Estimate
 
 OVERHEAD_S = 5.0
 """What a real mesh takes to come up and go down."""

@@ -51,8 +51,8 @@ def replay(parsed: argparse.Namespace) -> int:
     for name, needs in (("hashes", "headless"), ("json", "headless"), ("branch", "headless")):
         if getattr(parsed, name) and not getattr(parsed, needs):
             raise SettingsError(f"--{name} needs --{needs}")
-    if parsed.cycles is not None and (parsed.branch is None or parsed.cycles < 1):
-        raise SettingsError("--cycles goes with --branch and must be 1 or more")
+    if parsed.cycles is not None and (parsed.branch is None or parsed.cycles < 2):
+        raise SettingsError("--cycles goes with --branch and must be 2 or more")
     if parsed.branch is not None and (parsed.at is None or parsed.hashes):
         raise SettingsError("--branch needs --at CYCLE, and no --hashes")
     try:

@@ -327,6 +327,8 @@ class FakeKnowledge:
     fail_open: Exception | None = None
     fail_append: Exception | None = None
     append_s: float = 0.0
+    let_go: str | None = None
+    """Told with the next cycle that is stored."""
 
     def note(self, event: Event) -> None:
         if isinstance(event, Incident):
@@ -337,11 +339,13 @@ class FakeKnowledge:
             raise self.fail_open
         self.run = run
 
-    async def append(self, cycle: Cycle) -> None:
+    async def append(self, cycle: Cycle) -> str | None:
         await asyncio.sleep(self.append_s)
         if self.fail_append is not None:
             raise self.fail_append
         self.cycles.append(cycle)
+        let_go, self.let_go = self.let_go, None
+        return let_go
 
     async def close(self, ended: RunEnded | None = None) -> None:
         self.calls.append("knowledge.close")

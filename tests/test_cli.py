@@ -22,13 +22,13 @@ SLOW = ("textual", "polars", "httpx", "aiohttp", "rich", "yaml", "asyncio", "num
 FAKE = """
 import sys
 from pathlib import Path
-from marskit import cli
+from marskit import cli, cli_live
 from tests.rigs import RealTimeRig
 
 async def build(settings):
     return await RealTimeRig(runs=settings.runs).build()
 
-cli._build = build
+cli_live._build = build
 sys.exit(cli.main(sys.argv[1:]))
 """
 

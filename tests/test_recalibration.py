@@ -1,17 +1,12 @@
 """The whole program on a twin that becomes another mesh: found out, fitted anew, and planned with."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from threading import Event as Flag
 
 import pytest
 
-from marskit.bootstrap import build
-from marskit.controller.runtime import Runtime
-from marskit.domain.commands import Inject, Run
-from marskit.domain.events import CycleCompleted, Event, Noticed, Recalibrated, RunEnded, RunStarted
-from marskit.domain.faults import SlowDown
+from benchmarks.live_loop import slowed
+from marskit.domain.events import CycleCompleted, Event, Noticed, Recalibrated, RunStarted
 from marskit.domain.records import Cycle
 from marskit.domain.state import fold
 from marskit.knowledge.queries import load_run
@@ -19,7 +14,6 @@ from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card_file import read_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.settings import DEMO_MANIFESTS, Settings
-from marskit.virtual_time import VirtualLoop
 
 SLOWED_AFTER = 20
 CYCLES = 70
@@ -30,24 +24,7 @@ def live(runs: Path, planner: str = "demand", *, recalibration: bool = True) -> 
     settings = Settings(
         mesh="twin", scenario="steady", planner=planner, seed=3, runs=runs, recalibration=recalibration
     )
-    runtime, over = Runtime(), Flag()
-    events: list[Event] = []
-
-    def sink(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, CycleCompleted):
-            if event.cycle.id == SLOWED_AFTER:
-                runtime.submit(Inject(SlowDown("payments", 1.6)))
-            if event.cycle.id == CYCLES:
-                runtime.end()
-        if isinstance(event, RunEnded):
-            over.set()
-
-    runtime.subscribe(sink)
-    runtime.start(partial(build, settings), first=(Run(),), loop_factory=VirtualLoop)
-    assert over.wait(90)
-    assert runtime.stop()
-    return events
+    return slowed(settings, 1.6, after=SLOWED_AFTER, cycles=CYCLES)
 
 
 def cycles_of(events: Sequence[Event]) -> list[Cycle]:

@@ -102,7 +102,8 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
         (["last", "--branch", "hpa", "--at", "3"], "--branch needs --headless"),
         (["last", "--headless", "--branch", "hpa"], "--branch needs --at CYCLE"),
         (["last", "--headless", "--cycles", "3"], "--cycles goes with --branch"),
-        (["last", "--headless", "--branch", "magic", "--at", "2"], "There is no planner 'magic'"),
+        (["last", "--headless", "--branch", "hpa", "--at", "3", "--cycles", "1"], "must be 2 or more"),
+        (["last", "--headless", "--branch", "magic", "--at", "1"], "There is no planner 'magic'"),
         (["last"], "needs a terminal on both ends"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -119,6 +120,21 @@ def test_what_cannot_be_done_is_one_sentence(
     assert err.count("\n") == 1
     assert sentence in err
     assert sorted(runs.glob("*")) == before
+
+
+def test_the_last_cycle_cannot_be_branched_from(
+    stored: tuple[Path, Watched], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, live = stored
+    started = live.events[0]
+    assert isinstance(started, RunStarted)
+    branch = ("--headless", "--branch", "hpa", "--at", "9", "--runs", str(runs))
+    assert main(["replay", started.run, *branch]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"marskit: Nothing comes after cycle 9 of run {started.run} to compare with; "
+        "cycles 1 to 8 can be branched from.\n",
+    )
 
 
 def test_a_folder_without_runs_and_a_run_without_a_head_are_told(

@@ -14,6 +14,7 @@ from marskit import exits
 from marskit.domain import commands
 from marskit.domain.commands import Command
 from marskit.domain.state import State
+from marskit.replay.branchable import check_branchable
 from marskit.replay.branched import Branched, ReplayError
 from marskit.replay.player import UNCHANGEABLE, Player
 from marskit.replay.timeline import Stop, Timeline
@@ -205,23 +206,28 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
     def action_branch(self) -> None:
         """Ask who decides, and let the twin go on."""
-        started, cycle = self.player.timeline.started, self._branch_cycle()
+        timeline, cycle = self.player.timeline, self._branch_cycle()
+        started = timeline.started
         if self._branches is None or started is None or cycle is None:
             self.notify("There is no cycle here to branch from.", severity="warning", markup=False)
-        elif self._branching is not None:
+            return
+        if self._branching is not None:
             self.notify("One branch is still being run.", severity="warning", markup=False)
-        else:
-            from tui.screens.picker import Picker
+            return
+        try:
+            check_branchable(timeline, cycle)
+        except ReplayError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return
+        from tui.screens.picker import Picker
 
-            planner = self.player.state.planner
-            options = tuple(
-                Option(name, "it decided" if name == planner else "", commands.SetPlanner(name))
-                for name in started.planners
-            )
-            question = f"Who decides from cycle {cycle} on, in the twin?"
-            self.push_screen(
-                Picker(Choice(question, options)), lambda chosen: self._begin_branch(cycle, chosen)
-            )
+        planner = self.player.state.planner
+        options = tuple(
+            Option(name, "it decided" if name == planner else "", commands.SetPlanner(name))
+            for name in started.planners
+        )
+        question = f"Who decides from cycle {cycle} on, in the twin?"
+        self.push_screen(Picker(Choice(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
 
     def action_beside(self) -> None:
         """Show the newest branch again."""

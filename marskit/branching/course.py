@@ -42,13 +42,15 @@ def branch(
         past: Where it is left.
         planner: Who decides instead.
         settings: As of `build_branch`.
-        cycles: How many; None goes as far as the recording does.
+        cycles: How many, at least 2 so that there is something to compare; None goes as far as the recording
+            does.
         progress: See there.
 
     Raises:
         ReplayError: The branch cannot be run; other errors are those of `build_branch`.
     """
-    there = 1 + int((past.last_s - past.at_s) / past.started.period_s + _EPSILON)
+    # Those of a real mesh begin a little early or late.
+    there = 1 + round((past.last_s - past.at_s) / past.started.period_s + _EPSILON)
     count = there if cycles is None else min(cycles, there)
 
     def run(name: str, due: Sequence[Due]) -> "_Told":

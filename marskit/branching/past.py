@@ -11,6 +11,7 @@ from marskit.domain.events import Event, Executed, FaultInjected, Observed, RunS
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.state import State
+from marskit.replay.branchable import check_branchable, last_began_s
 from marskit.replay.branched import ReplayError
 from marskit.replay.timeline import Timeline
 
@@ -31,7 +32,7 @@ class Past:
     at_s: float
     """When the cycle began."""
     last_s: float
-    """When the last cycle of the recording began."""
+    """When the last cycle that the recording completed began."""
     state: State
     """As the cycle began."""
     warm_s: float
@@ -56,18 +57,16 @@ def past(timeline: Timeline, cycle: int) -> Past:
     """The run as it was when that cycle began.
 
     Raises:
-        ReplayError: There is no such cycle, or the recording does not say which requests arrived.
+        ReplayError: There is no such cycle, nothing comes after it, or the recording does not say which
+            requests arrived.
     """
-    started, step = timeline.started, timeline.begin_of(cycle)
-    if started is None or not timeline.cycles:
-        raise ReplayError("The recording has no cycle that could be branched from.")
-    if step is None:
-        first, last = timeline.cycles[0], timeline.cycles[-1]
-        raise ReplayError(f"There is no cycle {cycle} in run {started.run}; it has {first} to {last}.")
+    check_branchable(timeline, cycle)
+    started, step, last_s = timeline.started, timeline.begin_of(cycle), last_began_s(timeline)
+    assert started is not None
+    assert step is not None
+    assert last_s is not None
     # The step with which the cycle began is its first event: the state before is that of the moment.
     at_s, state = timeline.times_s[step], timeline.state_at(step - 1)
-    last_step = timeline.begin_of(timeline.cycles[-1])
-    assert last_step is not None
     begun, factors = _load(timeline.events, started)
     calm_s = max(since_s for since_s in (*(b[0] for b in begun), *(f[0] for f in factors)) if since_s <= at_s)
     warm_step = max(timeline.step_at(max(calm_s, at_s - WARM_UP_S)), 1)
@@ -78,7 +77,7 @@ def past(timeline: Timeline, cycle: int) -> Past:
         started=started,
         cycle=cycle,
         at_s=at_s,
-        last_s=timeline.times_s[last_step],
+        last_s=last_s,
         state=state,
         warm_s=warm_s,
         warm_state=timeline.state_at(warm_step),

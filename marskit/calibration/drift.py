@@ -13,12 +13,13 @@ from statistics import median
 
 from marskit.calibration.expected import Expected, expectations
 from marskit.calibration.fit import reach
-from marskit.calibration.windows import apart, is_steady, quiet
+from marskit.calibration.windows import is_steady
 from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals
 from marskit.domain.topology import EdgeId
+from marskit.knowledge.quiet import apart, quiet
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import HeldOut
 from marskit.mesh.simulator.model import TwinModel

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from marskit.calibration.replay import Course, MakeEngine, replay
-from marskit.calibration.windows import apart, quiet
 from marskit.domain.metrics import merge
 from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.quiet import apart, quiet
 from marskit.mesh.simulator.card import HeldOut
 from marskit.mesh.simulator.model import TwinModel
 

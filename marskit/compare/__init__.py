@@ -1,1 +1,1 @@
-"""Planners side by side on identical load: jobs, measures, statistics and one report."""
+"""Planners side by side on identical load: jobs, measures and one report."""

@@ -6,9 +6,9 @@ from html import escape
 from marskit.compare.jobs import Measured, Point
 from marskit.compare.pareto import pareto
 from marskit.compare.scale import linear
-from marskit.compare.statistics import Estimate
 from marskit.compare.summary import Summary
 from marskit.compare.tuning import Search, Tuning, is_default
+from marskit.statistics import Estimate
 
 COLOURS = ("#4c78a8", "#d9730d", "#3f8f3a", "#d9483b", "#2a918b", "#a0609a", "#8c6d5a", "#a3820a", "#d6588a")
 """Each stands out on white and on near-black alike: a contrast of at least 3 (WCAG 2.1, 1.4.11)."""

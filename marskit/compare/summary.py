@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marskit.compare.jobs import Measured
-from marskit.compare.statistics import Estimate, Values, estimate, mean_difference, pareto_front
+from marskit.statistics import Estimate, Values, estimate, mean_difference, pareto_front
 
 BASELINE = "hpa"
 """What differences are told against, if it is among the planners; else the first one."""

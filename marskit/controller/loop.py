@@ -270,13 +270,16 @@ class Loop:
                 return verdict
 
     async def _remember(self, cycle: Cycle) -> None:
+        let_go: str | None = None
         try:
-            await self._knowledge.append(cycle)
+            let_go = await self._knowledge.append(cycle)
         except Exception as error:
             self._notices.failed("knowledge", "A cycle could not be stored", error)
         else:
             self._notices.worked("knowledge")
         self._bus.publish(CycleCompleted(cycle))
+        if let_go is not None:
+            self._notices.tell("knowledge", let_go)
 
 
 def _together(actions: Sequence[Action]) -> Iterator[tuple[Action, ...]]:

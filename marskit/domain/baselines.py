@@ -22,12 +22,14 @@ class Baseline:
     """One number in one bucket."""
 
     metric: str
+    """Its name, with its unit."""
     subject: str
     """The service or workload it is measured on."""
     bucket: int
     median: float
+    """In the metric's unit."""
     mad: float
-    """The median absolute deviation from the median."""
+    """The median absolute deviation from the median, unscaled, in the metric's unit; see `MAD_TO_SIGMA`."""
     n: int
     """Windows behind both."""
 

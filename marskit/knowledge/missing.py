@@ -1,4 +1,4 @@
-"""Says what is lost when files of a run are damaged or gone."""
+"""Says what is lost when files of a run are damaged or gone, or could not be stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -21,7 +21,9 @@ def problems(files: Files, version: int, cover: Cover) -> list[str]:
         known = [*held, *(file.span for file, _ in cover.damaged)]
         gone = list(_without(whole, known))
         if gone:
-            sentences.append(f"{files.location()}: files are gone; {_cycles(files, version, gone)}.")
+            sentences.append(
+                f"{files.location()}: files are gone or were never stored; {_cycles(files, version, gone)}."
+            )
     return sentences
 
 

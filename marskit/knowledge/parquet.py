@@ -6,14 +6,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted
+from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted, ScenarioChanged
 from marskit.domain.records import Cycle
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.store import open_store
-from marskit.knowledge.writer import Noted, Writer
+from marskit.knowledge.writer import Hole, Noted, Writer
 
 MOST_NOTED = 240
 """So many events are stored without waiting for a cycle: two minutes' of a loop that is paused."""
+MOST_HELD = 7200
+"""Of more events than these, the older half is let go while they cannot be stored: about 20 MB, or an hour of
+a loop that is paused."""
 
 
 class ParquetKnowledge:
@@ -34,6 +37,10 @@ class ParquetKnowledge:
         """The cycle that is stored and not yet noted as completed."""
         self._storing = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
+        self._hole: Hole | None = None
+        """What was let go and comes before everything that is noted."""
+        self._untold: Hole | None = None
+        """What was let go and is told with the next cycle that is stored."""
 
     def note(self, event: Event) -> None:
         """Take an event; it is stored with the next cycle, or with many like it."""
@@ -55,14 +62,20 @@ class ParquetKnowledge:
         self._writer = Writer(self._store, run)
         await self._in_thread(self._writer.open)
 
-    async def append(self, cycle: Cycle) -> None:
-        """Store one cycle and what was noted before it; it is on the disk when this returns."""
+    async def append(self, cycle: Cycle) -> str | None:
+        """Store one cycle and what was noted before it; it is on the disk when this returns.
+
+        Returns:
+            What had to be let go before, in one sentence.
+        """
         writer = self._opened()
         async with self._storing:
             self._nobody_told()
             completed = Noted(self._seq, cycle.id, CycleCompleted(cycle))
             await self._store_noted(writer, completed)
             self._stored = cycle.id
+            let_go, self._untold = self._untold, None
+            return None if let_go is None else let_go.sentence
 
     async def close(self, ended: RunEnded | None = None) -> None:
         """Store what is left, and merge it all into few files."""
@@ -89,8 +102,27 @@ class ParquetKnowledge:
     async def _store_noted(self, writer: Writer, *more: Noted) -> None:
         noted = tuple(self._noted)
         if noted or more:
-            await self._in_thread(lambda: writer.append((*noted, *more)))
+            try:
+                await self._in_thread(lambda: writer.append((*noted, *more), self._hole))
+            except Exception:
+                self._let_go()
+                raise
             del self._noted[: len(noted)]
+            self._hole = None
+
+    def _let_go(self) -> None:
+        """Forget the older half of what waits to be stored once it is too much, and keep how much it was."""
+        if len(self._noted) <= MOST_HELD:
+            return
+        half = len(self._noted) // 2
+        older, newer = self._noted[:half], self._noted[half:]
+        # What the run is, and the scenario in force, is needed to understand the rest.
+        needed = [noted for noted in older if isinstance(noted.event, RunStarted)]
+        needed += [noted for noted in older if isinstance(noted.event, ScenarioChanged)][-1:]
+        completed = sum(isinstance(noted.event, CycleCompleted) for noted in older)
+        gone = Hole(len(older) - len(needed), completed)
+        self._noted = [*needed, *newer]
+        self._hole, self._untold = gone.with_(self._hole), gone.with_(self._untold)
 
     def _nobody_told(self) -> None:
         """Without a bus, a cycle is complete when it is stored."""

@@ -37,10 +37,14 @@ class Knowledge(Protocol):
         """Begin the run's record."""
         ...
 
-    async def append(self, cycle: Cycle) -> None:
+    async def append(self, cycle: Cycle) -> str | None:
         """Store one cycle and the events before it; once this returns, no crash loses them.
 
         Where it fails, all of it is stored with the next cycle, provided that this one is noted as completed.
+        Where it fails for long, the oldest events are let go.
+
+        Returns:
+            What was let go since this was last told, in one sentence; mostly None.
         """
         ...
 

@@ -31,6 +31,24 @@ class Noted(NamedTuple):
     event: Event
 
 
+class Hole(NamedTuple):
+    """Events that were let go since they could not be stored."""
+
+    events: int
+    cycles: int
+    """How many completed cycles were among them."""
+
+    @property
+    def sentence(self) -> str:
+        """What is lost."""
+        cycles = f"; completed cycles among them: {self.cycles}" if self.cycles else ""
+        return f"While nothing could be stored, the oldest {self.events} events were let go{cycles}."
+
+    def with_(self, other: "Hole | None") -> "Hole":
+        """Both together."""
+        return self if other is None else Hole(self.events + other.events, self.cycles + other.cycles)
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     """What is in force between two events."""
@@ -53,6 +71,9 @@ class Writer:
 
     First whole files become durable, then those that they replace go. Cut short anywhere, readers find every
     batch, some of them twice, and leave out the files whose batches a wider one holds.
+
+    Where events were let go, the number of a batch is left out, and no file reaches across it: readers tell
+    that something is missing there, and which cycles, as they do of files that are gone.
     """
 
     def __init__(self, store: Store, run: RunStarted) -> None:
@@ -72,15 +93,23 @@ class Writer:
         self._describe()
         _uncompressed(frame(()))
 
-    def append(self, noted: Sequence[Noted]) -> None:
-        """Store a batch."""
+    def append(self, noted: Sequence[Noted], hole: Hole | None = None) -> None:
+        """Store a batch, before which there is a hole if one is given."""
         self._describe()
-        batch, context = self._batch(noted)
+        number, before = self._next, self._context
+        if hole is not None:
+            if self._batches:
+                self._make_part()
+            self._merge()
+            number += 1
+            # The first cycle after lost ones does not speak for their time.
+            before = replace(before, started_s=None) if hole.cycles else before
+        batch, context = self._batch(number, before, noted)
         content = _uncompressed(frame(batch.rows))
         self._write(LOG, batch.span, len(batch.rows), content)
         self._batches.append(batch)
         self._context = context
-        self._next += 1
+        self._next = number + 1
 
     def completed(self, seq: int) -> None:
         """Learn which place the last cycle of the last batch has on the bus, and merge what is due."""
@@ -100,8 +129,8 @@ class Writer:
                 self._make_part()
             self._merge()
 
-    def _batch(self, noted: Sequence[Noted]) -> tuple[_Batch, _Context]:
-        context, rows, records = self._context, list[Row](), list[Record]()
+    def _batch(self, number: int, context: _Context, noted: Sequence[Noted]) -> tuple[_Batch, _Context]:
+        rows, records = list[Row](), list[Record]()
         encoder = Encoder(event for _, _, event in noted)
         for seq, cycle, event in noted:
             covers_s = None
@@ -113,7 +142,7 @@ class Writer:
                 records.append(Record(event.cycle, (), context.scenario, context.speed, covers_s))
             told = context.scenario, context.speed, covers_s
             rows.append(row_of(self._run.run, seq, cycle, event, encoder.encode(event), told))
-        return _Batch(Span(self._next, self._next), rows, records), context
+        return _Batch(Span(number, number), rows, records), context
 
     def _make_part(self) -> None:
         batches = self._batches
@@ -125,10 +154,17 @@ class Writer:
         self._batches = []
 
     def _small(self) -> list[dict[str, File]]:
-        return [part for part in self._parts if _span(part).size < MERGED]
+        """The small parts since the last hole; large ones come before them."""
+        small: list[dict[str, File]] = []
+        for part in reversed(self._parts):
+            across = small and _span(part).last + 1 < _span(small[0]).first
+            if across or _span(part).size >= MERGED:
+                break
+            small.insert(0, part)
+        return small
 
     def _merge(self) -> None:
-        """Merge the small parts, which are the last ones, into one."""
+        """Merge the small parts into one."""
         import polars as pl
 
         small = self._small()

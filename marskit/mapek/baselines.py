@@ -51,7 +51,10 @@ def baselines_of(observations: Iterable[Observation], *, runs: int = 1) -> Basel
 def from_mapping(
     found: Mapping[tuple[str, str, int], tuple[float, float, int]], *, by: BucketKind, runs: int
 ) -> Baselines:
-    """Baselines from `(metric, subject, bucket) -> (median, median absolute deviation, windows)`."""
+    """Baselines from `(metric, subject, bucket) -> (median, mad, windows)`, each as in `Baseline`.
+
+    The question `baselines` tells the same numbers under the same names.
+    """
     return Baselines(tuple(Baseline(*key, *normal) for key, normal in found.items()), by, runs)
 
 
@@ -135,6 +138,7 @@ class _Window:
 
 
 def _median_and_mad(values: list[float]) -> tuple[float, float]:
+    """Both in the unit of the values, and the deviation unscaled."""
     middle = median(values)
     return middle, median(abs(value - middle) for value in values)
 

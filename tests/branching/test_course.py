@@ -10,7 +10,15 @@ from marskit.branching.course import branch
 from marskit.branching.past import Past, past
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, Inject, SetLoadFactor
-from marskit.domain.events import Event, Executed, FaultInjected, Noticed, Observed, RunStarted
+from marskit.domain.events import (
+    CycleCompleted,
+    Event,
+    Executed,
+    FaultInjected,
+    Noticed,
+    Observed,
+    RunStarted,
+)
 from marskit.domain.faults import ClearFaults, KillReplica, SlowDown
 from marskit.domain.records import Origin, Outcome
 from marskit.knowledge.queries import find_run, load_run
@@ -233,6 +241,19 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
     ("change", "cycle", "sentence"),
     [
         (lambda e: e, 99, "There is no cycle 99 in run"),
+        (lambda e: e, CYCLES, rf"Nothing comes after cycle {CYCLES} .* cycles 1 to {CYCLES - 1} can be"),
+        # As of a run that was ended while its last cycle was under way.
+        (
+            lambda e: None if isinstance(e, CycleCompleted) and e.cycle.id == CYCLES else e,
+            CYCLES - 1,
+            rf"Nothing comes after cycle {CYCLES - 1} .* cycles 1 to {CYCLES - 2} can be",
+        ),
+        (
+            lambda e: None if isinstance(e, CycleCompleted) and e.cycle.id > 1 else e,
+            1,
+            "no cycle of it can be branched from",
+        ),
+        (lambda e: None if isinstance(e, CycleCompleted) else e, 1, "no cycle that could be branched from"),
         (lambda e: e if not isinstance(e, Observed) else None, 5, "no load ran in it"),
         (
             lambda e: (
@@ -254,7 +275,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
             "The manifests are not those of run",
         ),
     ],
-    ids=["cycle", "load", "scenario", "changed", "manifests"],
+    ids=["cycle", "last", "unfinished", "one", "none", "load", "scenario", "changed", "manifests"],
 )
 def test_what_cannot_be_branched_is_one_sentence(
     timeline: Timeline, tmp_path: Path, change: Callable[[Event], Event | None], cycle: int, sentence: str

@@ -4,9 +4,9 @@ import polars as pl
 import pytest
 
 from marskit.calibration.starts import start_times
-from marskit.calibration.windows import apart, quiet, windows
-from marskit.domain.faults import ClearFaults, Fault, KillReplica, SlowDown
+from marskit.calibration.windows import windows
 from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.quiet import apart, quiet
 from tests.calibration.recorded import LEAD_S, demo_model, record
 
 
@@ -38,26 +38,6 @@ def test_a_window_in_which_replicas_change_is_not_steady(run: StoredRun) -> None
         touched = any(at_s - window_s - 2.0 <= scaled_s <= at_s for scaled_s in (12.0, 30.0))
         assert steady is not touched, at_s
     assert frame.filter(pl.col("workload") == "orders")["steady"].all()
-
-
-def test_what_was_broken_on_purpose_is_left_out() -> None:
-    faults: list[tuple[float, Fault]] = [
-        (15.0, SlowDown("payments", 3.0)),
-        (21.0, ClearFaults()),
-        (33.0, KillReplica("orders")),
-    ]
-    run = record(demo_model(), scenario="steady", seed=1, cycles=25, faults=faults)
-    for kept in quiet(run.records):
-        observation = kept.cycle.observation
-        from_s, until_s = observation.at_s - observation.window_s, observation.at_s
-        assert until_s <= 15.0 or from_s >= 23.0
-        assert until_s <= 33.0 or from_s >= 37.0
-    assert any(25.0 <= kept.cycle.observation.at_s <= 33.0 for kept in quiet(run.records))
-
-
-def test_what_is_never_mended_leaves_nothing_after_it() -> None:
-    run = record(demo_model(), scenario="steady", seed=1, cycles=10, faults=[(9.0, SlowDown("orders", 2.0))])
-    assert all(kept.cycle.observation.at_s <= 9.0 for kept in quiet(run.records))
 
 
 def test_a_start_is_timed_by_its_execution_or_else_by_what_the_cycles_show(run: StoredRun) -> None:

@@ -95,6 +95,17 @@ async def test_failing_knowledge_is_told_once_and_stops_nothing(make_rig: MakeRi
     ]
 
 
+async def test_what_knowledge_let_go_is_told_once(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.knowledge.let_go = "While nothing could be stored, the oldest 3 events were let go."
+    await rig.start()
+    await rig.do(StepCycle(), StepCycle())
+    assert rig.notices == ["While nothing could be stored, the oldest 3 events were let go."]
+    # Knowledge hears of it after the cycle that it stored.
+    kinds = [type(event) for event in rig.events if isinstance(event, CycleCompleted | Noticed)]
+    assert kinds == [CycleCompleted, Noticed, CycleCompleted]
+
+
 async def test_a_failing_planner_gives_an_empty_plan_that_says_why(make_rig: MakeRig) -> None:
     rig = await make_rig(planner=FakePlanner([ZeroDivisionError("division by zero")])).start()
     await rig.do(StepCycle(), StepCycle())

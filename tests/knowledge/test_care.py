@@ -56,7 +56,7 @@ async def test_a_check_puts_damaged_files_aside_and_says_what_is_lost(
     assert not second.exists()
     # What is put aside is no longer in the way, but what it held is still missing.
     (problem,) = check_runs(tmp_path).problems
-    assert problem == f"{folder}: files are gone; cycle 2 is missing."
+    assert problem == f"{folder}: files are gone or were never stored; cycle 2 is missing."
 
 
 async def test_a_check_leaves_the_files_of_a_live_run_where_they_are(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from random import Random
 from zlib import crc32
@@ -14,12 +15,13 @@ import pytest
 from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
 from marskit.domain.records import Candidate, Cycle, Prediction
-from marskit.knowledge import writer
+from marskit.knowledge import parquet, writer
 from marskit.knowledge.files import run_folder
 from marskit.knowledge.parquet import ParquetKnowledge
 from marskit.knowledge.port import Incident, KnowledgeError
 from marskit.knowledge.queries import StoredRun, list_runs, load_run
 from marskit.knowledge.reading import DAMAGED
+from marskit.knowledge.recording import load_recording
 from marskit.knowledge.store import new_run
 from marskit.knowledge.tables import TABLES
 from tests.fakes import STEADY
@@ -213,7 +215,7 @@ async def test_what_is_gone_is_named(tmp_path: Path) -> None:
     # What the run was is in its log as well.
     assert stored.started == run_started(run)
     assert cycles_of(stored) == [cycle(1), cycle(3), cycle(4)]
-    assert stored.unreadable == (f"{folder}: files are gone; cycle 2 is missing.",)
+    assert stored.unreadable == (f"{folder}: files are gone or were never stored; cycle 2 is missing.",)
 
 
 async def test_a_run_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
@@ -270,6 +272,75 @@ async def test_a_full_disk_is_told_and_the_next_cycle_tried(tmp_path: Path) -> N
     await knowledge.close()
     assert cycles_of(load_run(tmp_path, run)) == [cycle(1), cycle(2)]
     assert [record.covers_s for record in load_run(tmp_path, run).records] == [5.0, 2.0]
+
+
+async def test_what_cannot_be_stored_for_long_is_let_go_told_and_missed_by_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST_HELD", 20)
+    run = new_run(tmp_path)
+    knowledge = ParquetKnowledge(tmp_path)
+    await knowledge.open(run_started(run))
+    assert await knowledge.append(cycle(1)) is None
+    knowledge.note(ScenarioChanged(3.0, STEADY))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "marskit.knowledge.files.LocalStore.write",
+            lambda *_: (_ for _ in ()).throw(OSError(ENOSPC, "No space left on device")),
+        )
+        for number in range(2, 61):
+            with pytest.raises(OSError, match="No space"):
+                await knowledge.append(cycle(number))
+            knowledge.note(CycleCompleted(cycle(number)))
+            assert len(knowledge._noted) <= 21
+    told = await knowledge.append(cycle(61))
+    assert await knowledge.append(cycle(62)) is None
+    for closed in (False, True):
+        if closed:
+            await knowledge.close()
+        stored = load_run(tmp_path, run)
+        numbers = [record.cycle.id for record in stored.records]
+        first = numbers[1]
+        assert numbers == [1, *range(first, 63)]
+        assert told == (
+            f"While nothing could be stored, the oldest {first - 2} events were let go; "
+            f"completed cycles among them: {first - 2}."
+        )
+        folder = run_folder(tmp_path, run)
+        missing = f"{folder}: files are gone or were never stored; cycles 2 to {first - 1} are missing."
+        assert stored.unreadable == list_runs(tmp_path).unreadable == (missing,)
+        # No cycle speaks for the time of those that are missing, and the scenario is known all the same.
+        assert [record.covers_s for record in stored.records[:3]] == [5.0, 5.0, 2.0]
+        assert {record.scenario for record in stored.records[1:]} == {"steady"}
+        assert not load_recording(tmp_path, run).complete
+
+
+async def test_a_hole_at_the_beginning_takes_nothing_of_what_the_run_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MOST_HELD", 6)
+    run = new_run(tmp_path)
+    knowledge = ParquetKnowledge(tmp_path)
+    folder = run_folder(tmp_path, run)
+    folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        await knowledge.open(run_started(run))
+    for number in range(1, 11):
+        with pytest.raises(FileNotFoundError):
+            await knowledge.append(cycle(number))
+        knowledge.note(CycleCompleted(cycle(number)))
+    folder.mkdir()
+    told = await knowledge.append(cycle(11))
+    await knowledge.close()
+    recording = load_recording(tmp_path, run)
+    kept = [event.cycle.id for event in recording.events if isinstance(event, CycleCompleted)]
+    assert recording.events[0] == run_started(run)
+    assert kept == list(range(kept[0], 12))
+    assert told is not None
+    assert f"oldest {kept[0] - 1} events" in told
+    assert recording.unreadable == (
+        f"{folder}: files are gone or were never stored; cycles 1 to {kept[0] - 1} are missing.",
+    )
 
 
 def test_ids_of_runs_begun_at_once_differ_and_sort(tmp_path: Path) -> None:

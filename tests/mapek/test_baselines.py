@@ -5,8 +5,10 @@ import pytest
 from marskit.domain.baselines import BucketKind
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.records import Observation
+from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
 from marskit.mapek.baselines import Normals, baselines_of, from_mapping, level
 from marskit.mapek.measures import BUSY, LATENCY, Measure, measures, own_measures
+from tests.knowledge.questions.small import Frames
 from tests.mapek.mesh import INTO_ORDERS, TO_PAYMENTS, World
 
 
@@ -59,6 +61,28 @@ def test_a_mapping_by_hour_of_the_scenario_serves_as_well() -> None:
     assert usual is not None
     assert usual.median == 80.0
     assert normals.of(p95(0.0), seen(0.0, scenario_s=3600)) is None
+
+
+def test_the_question_tells_the_same_numbers_under_the_same_names() -> None:
+    frames = Frames()
+    frames.begin("a")
+    for n in range(20):
+        frames.add("cycles", "a", n, scenario="spike", scenario_s=0.0)
+        frames.add("services", "a", n, service="orders", latency_p95_ms=90.0 + n, latency_n=400)
+    (told,) = anomaly_baselines(frames, metrics=[LATENCY]).collect().to_dicts()
+    (row,) = [
+        each
+        for each in baselines_of([seen(90.0 + n) for n in range(20)]).rows
+        if each.metric == LATENCY and each.subject == "orders"
+    ]
+    assert (row.median, row.mad) == (99.5, 5.0)
+    assert {name: told[name] for name in ("metric", "subject", "median", "mad", "n")} == {
+        "metric": row.metric,
+        "subject": row.subject,
+        "median": row.median,
+        "mad": row.mad,
+        "n": row.n,
+    }
 
 
 def test_load_levels_are_a_quarter_apart() -> None:

@@ -52,7 +52,13 @@ def child(small: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def told(process: "subprocess.Popen[str]") -> list[dict[str, object]]:
-    out, err = process.communicate(timeout=100)
+    """Everything that it tells until it ends by itself."""
+    # Kept from `communicate`, which would close it: a child whose input ends stops, its parent being gone.
+    life, process.stdin = process.stdin, None
+    try:
+        out, err = process.communicate(timeout=100)
+    finally:
+        process.stdin = life
     assert process.returncode == 0, err
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
@@ -68,6 +74,7 @@ def test_the_same_seed_learns_the_same(tmp_path: Path, small: Path, algorithm: s
         ) as process:
             lines = told(process)
         assert lines[-1]["saved"] == str(out)
+        assert max(int(str(line["steps"])) for line in lines if "steps" in line) >= 600
         policies.append(load_policy(out))
     once, twice = policies
     assert once.algorithm == algorithm

@@ -301,6 +301,21 @@ async def test_a_cycle_that_has_acted_is_left_for_the_next_one() -> None:
         assert app._branch_cycle() == last
 
 
+async def test_the_last_cycle_cannot_be_branched_from_and_b_says_so_at_once() -> None:
+    app = ReplayApp(lambda tell: TIMELINE, FakeBranches())
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until(pilot, lambda: "#" in text_of(app))
+        await pilot.press("end", "b")
+        started = TIMELINE.started
+        assert started is not None
+        last = max(TIMELINE.cycles)
+        assert said(app) == [
+            f"Nothing comes after cycle {last} of run {started.run} to compare with; "
+            f"cycles 1 to {last - 1} can be branched from."
+        ]
+        assert not isinstance(app.screen, Picker)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_both_sides_fit_every_size(size: tuple[int, int]) -> None:
     app = ReplayApp(lambda tell: TIMELINE)

@@ -5,7 +5,6 @@ from typing import Literal
 
 import polars as pl
 
-from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.knowledge.questions.slo_compliance import bucket
 from marskit.knowledge.questions.source import (
     Tables,
@@ -24,7 +23,7 @@ COLUMNS = {
     "hour": "with `by=hour`: full hours of scenario time",
     "load_from_per_s": "with `by=load`: where the level begins, in offered requests per second",
     "median": "in the metric's unit",
-    "spread": "median absolute deviation, scaled to a normal standard deviation, in the metric's unit",
+    "mad": "median absolute deviation from the median, unscaled, in the metric's unit",
     "n": "observations behind both",
 }
 KEYS = {"hour": ("scenario", "hour"), "load": ("load_from_per_s",)}
@@ -55,7 +54,7 @@ def anomaly_baselines(
     metrics: Sequence[str] | None = None,
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
-    """The median and the scaled MAD of each metric; a robust z-score is (value - median) / spread.
+    """The median and the MAD of each metric; a robust z-score is (value - median) / (MAD_TO_SIGMA * mad).
 
     Both withstand half of the observations being anomalies themselves (Rousseeuw & Croux 1993). Columns:
     `COLUMNS`, sorted by all but the last three.
@@ -99,7 +98,7 @@ def _told(
         pl.struct(
             pl.lit(name).alias("metric"),
             pl.col(name).median().alias("median"),
-            ((pl.col(name) - pl.col(name).median()).abs().median() * MAD_TO_SIGMA).alias("spread"),
+            ((pl.col(name) - pl.col(name).median()).abs().median()).alias("mad"),
             pl.col(name).count().cast(pl.Int64).alias("n"),
         ).alias(name)
         for name in chosen
@@ -109,6 +108,6 @@ def _told(
     return (
         long.unnest("told")
         .filter(pl.col("n") > 0)
-        .select("metric", "subject", *keys, "median", "spread", "n")
+        .select("metric", "subject", *keys, "median", "mad", "n")
         .sort("metric", "subject", *keys)
     )

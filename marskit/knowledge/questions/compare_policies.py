@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from marskit.compare.statistics import Estimate, Values, estimate, mean_difference
 from marskit.knowledge.questions.source import Tables, heads, known
+from marskit.statistics import Estimate, Values, estimate, mean_difference
 
 FIGURES = {
     "violation_minutes": "scenario minutes in which an objective was missed",
@@ -59,7 +59,7 @@ def compare_policies(
     Only runs with identical arrivals stand side by side: of each mesh and scenario those seeds and speeds
     that every planner ran there. Left out are runs whose planner, scenario or load a person changed, and
     those cut short. Several runs of one planner on the same arrivals count as their mean. Interquartile
-    means and bootstrap intervals are those of `marskit.compare.statistics` (Agarwal et al. 2021).
+    means and bootstrap intervals are those of `marskit.statistics` (Agarwal et al. 2021).
 
     Args:
         tables: What was recorded.

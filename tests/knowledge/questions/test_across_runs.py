@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marskit.compare.statistics import interquartile_mean
 from marskit.knowledge.questions.compare_policies import compare_policies
 from marskit.knowledge.questions.sim_vs_real import sim_vs_real
+from marskit.statistics import interquartile_mean
 from tests.knowledge.questions.small import Frames, random_frames, same
 
 

@@ -145,8 +145,8 @@ def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
     expected = []
     for (metric, subject, *_), those in sorted(values.items()):
         middle = median(those)
-        spread = 1.4826 * median(abs(value - middle) for value in those)
-        told = {"metric": metric, "subject": subject, "median": middle, "spread": spread}
+        mad = median(abs(value - middle) for value in those)
+        told = {"metric": metric, "subject": subject, "median": middle, "mad": mad}
         expected.append({**told, "n": len(those)})
     same(anomaly_baselines(frames, by=by), expected)  # type: ignore[arg-type] # sampled
 
@@ -164,7 +164,7 @@ def test_an_edge_is_named_by_both_its_ends() -> None:
     frames.add("cycles", "a", 1, scenario="spike", scenario_s=7300.0)
     frames.add("edges", "a", 1, source="shop", service="pay", workload="pay-v1", requests_per_s=4.0)
     (row,) = anomaly_baselines(frames, of="edges", metrics=["requests_per_s"]).collect().to_dicts()
-    assert (row["subject"], row["hour"], row["median"], row["spread"]) == ("shop → pay-v1", 2, 4.0, 0.0)
+    assert (row["subject"], row["hour"], row["median"], row["mad"]) == ("shop → pay-v1", 2, 4.0, 0.0)
 
 
 def test_what_makes_no_sense_is_refused() -> None:

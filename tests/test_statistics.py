@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marskit.compare.statistics import (
+from marskit.statistics import (
     estimate,
     interquartile_mean,
     kendall_tau,

@@ -151,11 +151,14 @@ def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
     same(anomaly_baselines(frames, by=by), expected)  # type: ignore[arg-type] # sampled
 
 
-def test_many_rows_are_looked_at_one_metric_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("of", "by"), [("services", "hour"), ("workloads", "load"), ("edges", "hour")])
+def test_many_rows_are_looked_at_in_passes(of: Any, by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = random_frames(3)
-    at_once = anomaly_baselines(frames).collect()
+    frames.add("edges", "run-0", 2, source="shop", service="pay", workload="pay-v1", requests_per_s=4.0)
+    at_once = anomaly_baselines(frames, of=of, by=by).collect()
     monkeypatch.setattr("marskit.knowledge.questions.anomaly_baselines._AT_ONCE", 0)
-    assert_frame_equal(anomaly_baselines(frames).collect(), at_once)
+    assert_frame_equal(anomaly_baselines(frames, of=of, by=by).collect(), at_once)
+    assert at_once.height
 
 
 def test_an_edge_is_named_by_both_its_ends() -> None:

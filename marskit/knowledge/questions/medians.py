@@ -28,7 +28,7 @@ def medians_by(read: Pieces, keys: Sequence[str], metrics: Sequence[str]) -> pl.
     Args:
         read: The values piece by piece, the same ones whenever it is called: columns `keys`, by which
             groups are told apart, and `metrics`, null where there is no value.
-        keys: Columns without null.
+        keys: Their names.
         metrics: Each is looked at by itself.
     """
     groups = pl.DataFrame()
@@ -40,7 +40,11 @@ def medians_by(read: Pieces, keys: Sequence[str], metrics: Sequence[str]) -> pl.
                 groups = piece.clear().select(keys).with_row_index("group")
             found = _numbered(piece, groups, keys, metrics)
             if found["group"].null_count():
-                new = piece.select(keys).unique(maintain_order=True).join(groups, on=keys, how="anti")
+                new = (
+                    piece.select(keys)
+                    .unique(maintain_order=True)
+                    .join(groups, on=keys, how="anti", nulls_equal=True)
+                )
                 groups = pl.concat([groups, new.with_row_index("group", groups.height)])
                 found = _numbered(piece, groups, keys, metrics)
             yield found
@@ -59,7 +63,8 @@ def medians_by(read: Pieces, keys: Sequence[str], metrics: Sequence[str]) -> pl.
 def _numbered(
     piece: pl.DataFrame, groups: pl.DataFrame, keys: Sequence[str], metrics: Sequence[str]
 ) -> pl.DataFrame:
-    return piece.lazy().join(groups.lazy(), on=keys, how="left").select("group", *metrics).collect()
+    numbered = piece.lazy().join(groups.lazy(), on=keys, how="left", nulls_equal=True)
+    return numbered.select("group", *metrics).collect()
 
 
 class _Search:

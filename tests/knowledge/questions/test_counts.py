@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from marskit.knowledge.questions import anomaly_baselines as baselines
+from marskit.knowledge.questions import slo_compliance as compliance
 from marskit.knowledge.questions import symptom_before_action as asked_symptoms
 from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
 from marskit.knowledge.questions.slo_compliance import slo_compliance
@@ -24,9 +25,9 @@ SEEDS = st.integers(0, 10_000)
 KINDS = {"scale pay to 1": "scale down", "scale pay to 3": "scale up"}
 
 
-@given(seed=SEEDS, by=st.sampled_from(("run", "time", "service")))
+@given(seed=SEEDS, by=st.sampled_from(("run", "time", "service")), at_once=st.sampled_from((1, 50)))
 @settings(max_examples=40, deadline=None)
-def test_compliance_is_what_loops_count(seed: int, by: str) -> None:
+def test_compliance_is_what_loops_count(seed: int, by: str, at_once: int) -> None:
     frames = random_frames(seed)
     cycles = {(c["run"], c["cycle"]): c for c in frames.rows("cycles")}
     groups: dict[tuple[object, ...], list[tuple[Row, Row]]] = defaultdict(list)
@@ -74,7 +75,8 @@ def test_compliance_is_what_loops_count(seed: int, by: str) -> None:
                 "budget_left_percent": 100 - 100 * bad / (0.05 * told) if told else None,
             }
         )
-    same(slo_compliance(frames, by=by, bucket_s=10.0), expected)  # type: ignore[arg-type] # sampled
+    with patch.object(compliance, "chunks", partial(chunks, size=at_once)):
+        same(slo_compliance(frames, by=by, bucket_s=10.0), expected)  # type: ignore[arg-type] # sampled
 
 
 @given(seed=SEEDS, cycles=st.integers(1, 6), at_once=st.sampled_from((1, 50)))

@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.report import Figure, show
 
 ROUNDS = 5
+TURNS = 2
 MOST_S = 2.0
 MOST_RATIO = 1.3
 ROWS_A_RUN = 50_000
@@ -27,14 +28,15 @@ def measure(root: Path, *, alone: bool, rounds: int) -> int:
 
     figures = []
     for name in BY_HAND:
-        ours = in_child(root, "question", name, rounds)
+        found = in_turns(root, ("question",) if alone else ("question", "hand"), name, rounds)
+        ours = found["question"]
         told = (
             f"{ours['wall_s']:.2f} s ({ours['cpu_s']:.2f} s of processor time), "
             f"{ours['first_s']:.2f} s with opening the data set, {ours['rss_mb']:.0f} MB"
         )
         figures.append(Figure(name, told, f"{MOST_S:g} s", None if alone else ours["wall_s"] <= MOST_S))
         if not alone:
-            hand = in_child(root, "hand", name, rounds)
+            hand = found["hand"]
             ratio, cpu = ours["wall_s"] / hand["wall_s"], ours["cpu_s"] / hand["cpu_s"]
             told = f"{ratio:.2f} in time, {cpu:.2f} in processor time ({hand['rss_mb']:.0f} MB)"
             figures.append(Figure("  to hand-written", told, f"{MOST_RATIO:g}", ratio <= MOST_RATIO))
@@ -42,6 +44,16 @@ def measure(root: Path, *, alone: bool, rounds: int) -> int:
     told = f"{1000 * index['wall_s']:.1f} ms a query over {index['cycles']:,.0f} cycles"
     figures.append(Figure("similar, in memory", told, "5 ms", index["wall_s"] <= 0.005))
     return show("Questions of everything that was recorded", figures)
+
+
+def in_turns(root: Path, kinds: tuple[str, ...], name: str, rounds: int) -> dict[str, dict[str, float]]:
+    """The best of each, with its largest memory, taken in turns: what else the machine does slows all."""
+    found: dict[str, dict[str, float]] = {}
+    for what in kinds * TURNS:
+        one = in_child(root, what, name, rounds)
+        known = found.get(what, one)
+        found[what] = {k: (max if k == "rss_mb" else min)(known[k], value) for k, value in one.items()}
+    return found
 
 
 def in_child(root: Path, what: str, name: str, rounds: int) -> dict[str, float]:

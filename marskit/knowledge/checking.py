@@ -61,4 +61,4 @@ def _check(files: Files) -> tuple[int, list[str], list[str], bool]:
     for name, sentence in wrong.items():
         if not any(problem.startswith(files.location(name)) for problem in told):
             told[sentence] = None
-    return len(files.sizes), list(wrong), list(told), files.live
+    return len(files.names), list(wrong), list(told), files.live

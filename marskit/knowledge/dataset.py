@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from marskit.domain.events import RunStarted
 from marskit.knowledge.content import Content
-from marskit.knowledge.names import MERGED, File, crc_in, is_run_file
+from marskit.knowledge.listing import Listing
+from marskit.knowledge.names import MERGED, File
 from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.reading import FLAT, Files, Head, attempt
+from marskit.knowledge.reading import FLAT, Files, Head
 from marskit.knowledge.store import open_store
 from marskit.knowledge.tables import LOG, table_schema
 
@@ -26,9 +27,9 @@ class Dataset:
     def __init__(self, root: str | Path) -> None:
         """Look at the runs under `root`, which need not be there."""
         self._store = open_store(root)
+        self._listing = Listing(self._store)
         self._made: dict[tuple[str, str, str], tuple[Sequence[File], pl.DataFrame]] = {}
         self._damaged: dict[str, None] = {}
-        self._heads: dict[tuple[str, tuple[str, ...]], Head] = {}
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -41,11 +42,12 @@ class Dataset:
 
     def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
         """What all runs were, or those given; what cannot be known is told as damaged."""
-        for run in self.runs() if runs is None else runs:
-            try:
-                yield attempt(self._store, run, self._head).started
-            except KnowledgeError as error:
-                self._damaged[str(error)] = None
+        chosen = self.runs() if runs is None else runs
+        for found in self._listing.each(chosen, lambda _, head: head.started):
+            if isinstance(found, KnowledgeError):
+                self._damaged[str(found)] = None
+            else:
+                yield found
 
     def scan(self, table: str, runs: Sequence[str] | None = None) -> "pl.LazyFrame":
         """The rows of that table, of all runs or of those given, sorted by run and cycle.
@@ -62,8 +64,12 @@ class Dataset:
         there = self._store.runs()
         frames = [schema.to_frame().lazy()]
         waiting: list[str] = []
-        for run in there if runs is None else sorted({*there} & {*runs}):
-            for piece in self._pieces(table, run):
+        chosen = there if runs is None else sorted({*there} & {*runs})
+        for found in self._listing.each(chosen, lambda files, head: self._read(table, files, head)):
+            if isinstance(found, KnowledgeError):
+                self._damaged[str(found)] = None
+                continue
+            for piece in found:
                 if isinstance(piece, str):
                     waiting.append(piece)
                     continue
@@ -88,15 +94,7 @@ class Dataset:
                 storage_options=dict(self._store.scan_options) or None,
             )
 
-    def _pieces(self, table: str, run: str) -> "list[str | pl.DataFrame]":
-        try:
-            return attempt(self._store, run, lambda files: self._read(table, files))
-        except KnowledgeError as error:
-            self._damaged[str(error)] = None
-            return []
-
-    def _read(self, table: str, files: Files) -> "list[str | pl.DataFrame]":
-        head = self._head(files)
+    def _read(self, table: str, files: Files, head: Head) -> "list[str | pl.DataFrame]":
         content = Content(files, head)
 
         def lazily(file: File) -> bool:
@@ -113,13 +111,6 @@ class Dataset:
                 pieces.append(self._frame(table, content, files.run, part))
         self._damaged |= dict.fromkeys(content.problems)
         return pieces
-
-    def _head(self, files: Files) -> Head:
-        """A file's name tells its content, so that what was read need not be read again."""
-        key = files.run, tuple(filter(is_run_file, files.sizes))
-        if key not in self._heads or not any(map(crc_in, key[1])):
-            self._heads[key] = files.head()
-        return self._heads[key]
 
     def _frame(self, table: str, content: Content, run: str, files: Sequence[File]) -> "pl.DataFrame":
         key = table, run, files[0].name

@@ -2,7 +2,9 @@
 
 import errno
 import fcntl
+import os
 import shutil
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from marskit.knowledge.port import KnowledgeError
 
 _LOCK = ".writing"
 _CHUNK = 1 << 20
+_SETTLED_NS = 2_000_000_000
 
 
 class LocalStore:
@@ -22,7 +25,8 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._crcs: dict[tuple[Path, int, int, int], int] = {}
+        self._beginning = str(run_folder(root, ""))
+        self._crcs: dict[tuple[str, str, int, int, int], int] = {}
 
     @property
     def place(self) -> str:
@@ -48,15 +52,32 @@ class LocalStore:
 
     def runs(self) -> list[str]:
         """See `Store`."""
-        return sorted(folder.name.removeprefix("run=") for folder in self._root.glob("run=*"))
+        try:
+            with os.scandir(self._root) as found:
+                return sorted(run.name.removeprefix("run=") for run in found if run.name.startswith("run="))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
-    def sizes(self, run: str) -> dict[str, int]:
+    def names(self, run: str) -> list[str]:
         """See `Store`; what begins with a dot is nobody's but ours."""
         try:
-            found = [path for path in run_folder(self._root, run).iterdir() if path.name[0] != "."]
+            with os.scandir(self._place(run)) as found:
+                return [file.name for file in found if file.name[0] != "."]
         except FileNotFoundError:
-            return {}
-        return {path.name: path.lstat().st_size for path in found}
+            return []
+
+    def stamp(self, run: str) -> tuple[int, int] | None:
+        """See `Store`; what changed just now may change once more within the same tick of the clock."""
+        try:
+            found = Path(self._place(run)).stat()
+        except FileNotFoundError:
+            return None
+        settled = time.time_ns() - found.st_mtime_ns > _SETTLED_NS
+        return (found.st_ino, found.st_mtime_ns) if settled else None
+
+    def sizes(self, run: str) -> dict[str, int]:
+        """See `Store`."""
+        return {name: self._path(run, name).lstat().st_size for name in self.names(run)}
 
     def read(self, run: str, name: str) -> bytes:
         """See `Store`."""
@@ -106,9 +127,9 @@ class LocalStore:
 
     def crc(self, run: str, name: str) -> int:
         """See `Store`; a file that did not change is not read again."""
-        path = self._path(run, name)
+        path = Path(self.location(run, name))
         found = path.stat()
-        key = path, found.st_size, found.st_mtime_ns, found.st_ino
+        key = run, name, found.st_size, found.st_mtime_ns, found.st_ino
         if key not in self._crcs:
             crc = 0
             with path.open("rb") as file:
@@ -119,7 +140,7 @@ class LocalStore:
 
     def location(self, run: str, name: str) -> str:
         """See `Store`."""
-        return str(self._path(run, name))
+        return f"{self._place(run)}/{name}"
 
     @contextmanager
     def hold(self, run: str) -> Iterator[None]:
@@ -140,6 +161,10 @@ class LocalStore:
         except OSError:
             return False
         return False
+
+    def _place(self, run: str) -> str:
+        # Asked for every file of every run, which is too often for a `Path`.
+        return f"{self._beginning}{run}"
 
     def _path(self, run: str, name: str) -> Path:
         return run_folder(self._root, run) / name

@@ -65,6 +65,13 @@ class ObjectStore:
         names = (prefix.rstrip("/").rpartition("/")[2] for prefix in listed["common_prefixes"])
         return sorted(name.removeprefix("run=") for name in names if name.startswith("run="))
 
+    def names(self, run: str) -> list[str]:
+        """See `Store`."""
+        return list(self.sizes(run))
+
+    def stamp(self, run: str) -> None:
+        """See `Store`; nothing short of listing them tells."""
+
     def sizes(self, run: str) -> dict[str, int]:
         """See `Store`."""
         import obstore

@@ -1,10 +1,10 @@
 """Reading the files of one run: which of them together hold everything once, and which are damaged."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from marskit.domain.events import Event, RunStarted
 from marskit.knowledge import log
@@ -22,6 +22,8 @@ T = TypeVar("T")
 FLAT = 3
 """The first version that has a log and flat tables."""
 DAMAGED = "this file is damaged: its bytes are not those that were written"
+HEAD_COLUMNS = ("schema_version", "started_at", "run_record")
+"""What is read of the file that says what a run was."""
 _ATTEMPTS = 5
 
 
@@ -54,11 +56,11 @@ class Files:
         self.run = run
         # Before they are listed: what ends meanwhile is taken for live, which costs nothing.
         self.live = store.is_live(run)
-        self.sizes = store.sizes(run)
+        self.names = store.names(run)
         self.files: list[File] = []
         self.foreign: list[str] = []
         self.heads: list[str] = []
-        for name in sorted(self.sizes):
+        for name in sorted(self.names):
             if (file := file_of(name)) is not None:
                 self.files.append(file)
             elif is_run_file(name):
@@ -145,15 +147,10 @@ class Files:
         place = self.location(name)
         if crc_in(name) is not None and (wrong := self.wrong_with(name)) is not None:
             raise KnowledgeError(wrong)
-        frame = self.read(name, ("schema_version", "started_at", "run_record"))
+        frame = self.read(name, HEAD_COLUMNS)
         if frame.height != 1:
             raise KnowledgeError(f"{place}: found {frame.height} rows, expected one.")
-        version, started_at, record = frame.row(0)
-        _check_version(version, place)
-        try:
-            return Head(version, started_at, loads(record, RunStarted))
-        except CodecError as error:
-            raise KnowledgeError(f"{place}: {error}") from error
+        return head_of(frame.row(0), place)
 
     def _head_of_log(self) -> Head | None:
         """What the run was by the first event of its log, where that can be read."""
@@ -163,6 +160,20 @@ class Files:
                 if first.kind == RunStarted.__name__:
                     return Head(FLAT, time_of(self.run), loads(first.event, Event))
         return None
+
+
+def head_of(row: Sequence[Any], place: str) -> Head:
+    """What a run was, by the `HEAD_COLUMNS` of the file that says so.
+
+    Raises:
+        KnowledgeError: It is of a newer version, or no such record.
+    """
+    version, started_at, record = row
+    _check_version(version, place)
+    try:
+        return Head(version, started_at, loads(record, RunStarted))
+    except CodecError as error:
+        raise KnowledgeError(f"{place}: {error}") from error
 
 
 class _Newer(KnowledgeError):

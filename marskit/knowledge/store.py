@@ -29,6 +29,14 @@ class Store(Protocol):
         """The ids of all runs, sorted, so the oldest first."""
         ...
 
+    def names(self, run: str) -> list[str]:
+        """The files of a run; none where there is no such run."""
+        ...
+
+    def stamp(self, run: str) -> object:
+        """What is another one as soon as a file of the run came or went; None where nothing tells that."""
+        ...
+
     def sizes(self, run: str) -> dict[str, int]:
         """The files of a run by name, with their bytes; empty where there is no such run."""
         ...

@@ -1,13 +1,15 @@
 """What is usual for each metric of each subject, by hour of the scenario or by load."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import polars as pl
 
+from marskit.knowledge.questions.medians import medians_by
 from marskit.knowledge.questions.slo_compliance import bucket
 from marskit.knowledge.questions.source import (
     Tables,
+    chunks,
     cycle_key,
     error_percent,
     known,
@@ -31,8 +33,8 @@ LEVEL = 1.25
 """A level of load reaches to so many times where it begins."""
 HOUR_S = 3600.0
 
-_AT_ONCE = 20_000_000
-"""Up to so many rows the medians of all metrics are looked for in one pass."""
+_AT_ONCE = 5_000_000
+"""Up to so many rows are kept in memory to find medians, which is faster than reading them twice."""
 _SUBJECTS = {"services": ("service",), "workloads": ("workload",), "edges": ("source", "workload")}
 _FLOW = {
     "requests_per_s": known("requests_per_s"),
@@ -56,7 +58,8 @@ def anomaly_baselines(
 ) -> pl.LazyFrame:
     """The median and the MAD of each metric; a robust z-score is (value - median) / (MAD_TO_SIGMA * mad).
 
-    Both withstand half of the observations being anomalies themselves (Rousseeuw & Croux 1993). Columns:
+    Both withstand half of the observations being anomalies themselves (Rousseeuw & Croux 1993). Both are
+    exact, and of many observations found in several passes, so that memory does not grow with them. Columns:
     `COLUMNS`, sorted by all but the last three.
 
     Args:
@@ -70,44 +73,55 @@ def anomaly_baselines(
     rows = tables.scan(of, runs).select(pl.len()).collect().item()
     if rows <= _AT_ONCE:
         return _told(tables, of, by, chosen, runs)
-    # A median needs all values at once: of one metric, then of the next.
-    return pl.concat(
-        [_told(tables, of, by, (name,), runs).collect(engine="streaming") for name in sorted(chosen)]
-    ).lazy()
+    return _in_passes(tables, of, by, chosen, runs)
 
 
 def _told(
     tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Sequence[str] | None
 ) -> pl.LazyFrame:
-    keys = KEYS[by]
-    chosen = {name: METRICS[of][name] for name in metrics}
+    keys = (*_SUBJECTS[of], *KEYS[by])
+    told = (
+        _observed(tables, of, by, metrics, runs_of(tables, runs))
+        .group_by(keys)
+        .agg(
+            pl.struct(
+                pl.lit(name).alias("metric"),
+                pl.col(name).median().alias("median"),
+                (pl.col(name) - pl.col(name).median()).abs().median().alias("mad"),
+                pl.col(name).count().cast(pl.Int64).alias("n"),
+            ).alias(name)
+            for name in metrics
+        )
+    )
+    long = pl.concat([told.select(*keys, pl.col(name).alias("told")) for name in metrics])
+    return _answer(long.unnest("told").filter(pl.col("n") > 0), of, by)
+
+
+def _in_passes(
+    tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Sequence[str] | None
+) -> pl.LazyFrame:
+    def read() -> Iterator[pl.DataFrame]:
+        for some in chunks(tables, runs):
+            yield _observed(tables, of, by, metrics, some).collect(engine="streaming")
+
+    return _answer(medians_by(read, (*_SUBJECTS[of], *KEYS[by]), metrics).lazy(), of, by)
+
+
+def _observed(tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Sequence[str]) -> pl.LazyFrame:
+    """The values of the metrics, one row for each observation of a subject."""
     when = {
         "hour": (pl.col("scenario"), (bucket(HOUR_S) / HOUR_S).cast(pl.Int64).alias("hour")),
         "load": (
             (pl.lit(LEVEL) ** log_bin(known("offered_requests_per_s"), LEVEL)).alias("load_from_per_s"),
         ),
     }
-    all_runs = runs_of(tables, runs)
-    key = cycle_key(all_runs)
-    cycles = tables.scan("cycles", all_runs).select(key, *when[by]).drop_nulls()
-    observed = tables.scan(of, all_runs).select(
-        key, *_SUBJECTS[of], *(e.alias(name) for name, e in chosen.items())
-    )
-    grouped = observed.join(cycles, on="key").group_by(*_SUBJECTS[of], *keys)
-    told = grouped.agg(
-        pl.struct(
-            pl.lit(name).alias("metric"),
-            pl.col(name).median().alias("median"),
-            ((pl.col(name) - pl.col(name).median()).abs().median()).alias("mad"),
-            pl.col(name).count().cast(pl.Int64).alias("n"),
-        ).alias(name)
-        for name in chosen
-    )
+    key = cycle_key(runs)
+    cycles = tables.scan("cycles", runs).select(key, *when[by]).drop_nulls()
+    values = (METRICS[of][name].alias(name) for name in metrics)
+    return tables.scan(of, runs).select(key, *_SUBJECTS[of], *values).join(cycles, on="key").drop("key")
+
+
+def _answer(told: pl.LazyFrame, of: str, by: str) -> pl.LazyFrame:
+    keys = KEYS[by]
     subject = pl.concat_str(*_SUBJECTS[of], separator=" → ").alias("subject")
-    long = pl.concat([told.select(subject, *keys, pl.col(name).alias("told")) for name in chosen])
-    return (
-        long.unnest("told")
-        .filter(pl.col("n") > 0)
-        .select("metric", "subject", *keys, "median", "mad", "n")
-        .sort("metric", "subject", *keys)
-    )
+    return told.select("metric", subject, *keys, "median", "mad", "n").sort("metric", "subject", *keys)

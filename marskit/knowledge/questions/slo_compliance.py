@@ -5,7 +5,7 @@ from typing import Literal
 
 import polars as pl
 
-from marskit.knowledge.questions.source import Tables, cycle_key, known, percent, runs_of
+from marskit.knowledge.questions.source import Tables, chunks, cycle_key, known, percent
 
 COLUMNS = {
     "run": "with `by=run`",
@@ -50,53 +50,15 @@ def slo_compliance(
     if not 0 < target_percent < 100:
         raise ValueError(f"target_percent is {target_percent}; it must lie between 0 and 100")
     keys = KEYS[by]
-    chosen = runs_of(tables, runs)
-    cycles = tables.scan("cycles", chosen).select(
-        cycle_key(chosen),
-        "covers_s",
-        (pl.col("covers_s") * pl.col("speed") / 60.0).alias("minutes"),
-        *{
-            "run": ("run",),
-            "time": ("scenario", bucket(bucket_s).alias("from_s")),
-            "service": (),
-        }[by],
-    )
-    if by == "time":
-        cycles = cycles.filter(pl.col("from_s").is_not_null())
-    requests, failures = known("requests_per_s"), known("failures_per_s")
-    answered = requests - failures
-    services = (
-        tables.scan("services", chosen)
-        .filter(pl.col("slo_latency_ms").is_not_null())
-        .select(
-            cycle_key(chosen),
-            "service",
-            "slo_met",
-            requests.alias("requests"),
-            # Of what was answered without telling how slowly nothing can be said.
-            (
-                failures
-                + pl.when(answered <= 0).then(0.0).otherwise(answered * known("slow_percent") / 100.0)
-            ).alias("bad"),
-        )
-    )
-    covered = pl.col("covers_s")
-    in_window = pl.col("requests") * covered
-    met, judged = pl.col("slo_met"), pl.col("slo_met").is_not_null()
     budget = 1.0 - target_percent / 100.0
+    counted = [
+        _counted(tables, by, bucket_s, some).collect(engine="streaming") for some in chunks(tables, runs)
+    ]
     return (
-        services.join(cycles, on="key")
+        pl.concat(counted)
+        .lazy()
         .group_by(keys)
-        .agg(
-            pl.len().cast(pl.Int64).alias("windows"),
-            judged.sum().cast(pl.Int64).alias("judged"),
-            met.sum().cast(pl.Int64).alias("met"),
-            (pl.col("minutes") * (met == pl.lit(False))).sum().alias("violation_minutes"),
-            (in_window * judged).sum().alias("requests"),
-            (in_window * met).sum().alias("_met"),
-            (pl.col("bad") * covered).sum().alias("_bad"),
-            (in_window * pl.col("bad").is_not_null()).sum().alias("_told"),
-        )
+        .agg(pl.all().sum())
         .select(
             *keys,
             "windows",
@@ -110,6 +72,56 @@ def slo_compliance(
             (100.0 - percent(pl.col("_bad"), budget * pl.col("_told"))).alias("budget_left_percent"),
         )
         .sort(keys)
+    )
+
+
+def _counted(tables: Tables, by: str, bucket_s: float, runs: Sequence[str]) -> pl.LazyFrame:
+    """What was counted in these runs by the keys, to be added up."""
+    cycles = tables.scan("cycles", runs).select(
+        cycle_key(runs),
+        "covers_s",
+        (pl.col("covers_s") * pl.col("speed") / 60.0).alias("minutes"),
+        *{
+            "run": ("run",),
+            "time": ("scenario", bucket(bucket_s).alias("from_s")),
+            "service": (),
+        }[by],
+    )
+    if by == "time":
+        cycles = cycles.filter(pl.col("from_s").is_not_null())
+    requests, failures = known("requests_per_s"), known("failures_per_s")
+    answered = requests - failures
+    services = (
+        tables.scan("services", runs)
+        .filter(pl.col("slo_latency_ms").is_not_null())
+        .select(
+            cycle_key(runs),
+            "service",
+            "slo_met",
+            requests.alias("requests"),
+            # Of what was answered without telling how slowly nothing can be said.
+            (
+                failures
+                + pl.when(answered <= 0).then(0.0).otherwise(answered * known("slow_percent") / 100.0)
+            ).alias("bad"),
+        )
+    )
+    covered = pl.col("covers_s")
+    in_window = pl.col("requests") * covered
+    met, judged = pl.col("slo_met"), pl.col("slo_met").is_not_null()
+    return (
+        services.join(cycles, on="key")
+        .group_by(KEYS[by])
+        .agg(
+            pl.len().cast(pl.Int64).alias("windows"),
+            judged.sum().cast(pl.Int64).alias("judged"),
+            met.sum().cast(pl.Int64).alias("met"),
+            (pl.col("minutes") * (met == pl.lit(False))).sum().alias("violation_minutes"),
+            (in_window * judged).sum().alias("requests"),
+            (in_window * met).sum().alias("_met"),
+            (pl.col("bad") * covered).sum().alias("_bad"),
+            (in_window * pl.col("bad").is_not_null()).sum().alias("_told"),
+        )
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from marskit.knowledge.questions.actions import applied
-from marskit.knowledge.questions.source import Tables
+from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key
 
 COLUMNS = {
     "symptom": "its kind",
@@ -20,6 +20,7 @@ COLUMNS = {
     "median_delay_s": "real seconds from the first of these cycles that showed the symptom to the action",
 }
 _SYMPTOM, _ACTION = ("symptom", "subject"), ("action", "target")
+_RUN = (pl.col("key") // A_RUN).alias("number")
 
 
 def symptom_before_action(
@@ -38,53 +39,68 @@ def symptom_before_action(
     """
     if cycles < 1:
         raise ValueError(f"cycles is {cycles}; it must be at least 1")
-    symptoms = (
-        tables.scan("symptoms", runs)
-        .select("run", "cycle", pl.col("kind").alias("symptom"), "subject", pl.col("at_s").alias("seen_s"))
-        .unique(["run", "cycle", *_SYMPTOM], keep="any")
-    )
-    lengths = (
-        tables.scan("cycles", runs)
-        .group_by("run")
-        .agg(pl.col("cycle").min().alias("first"), pl.col("cycle").max().alias("last"))
-    )
-    # Few, and needed twice.
-    done = applied(tables, runs).select("run", "cycle", "at_s", *_ACTION).collect(engine="streaming").lazy()
-    done = done.with_row_index("id")
-    counts = done.group_by(_ACTION).agg(pl.len().cast(pl.Int64).alias("actions"))
-    before = (
-        done.with_columns(pl.int_ranges(pl.col("cycle") - cycles + 1, pl.col("cycle") + 1).alias("cycle"))
-        .explode("cycle", empty_as_null=False, keep_nulls=False)
-        .join(symptoms, on=["run", "cycle"])
-        .group_by("id", *_ACTION, *_SYMPTOM)
-        .agg((pl.col("at_s") - pl.col("seen_s")).max().alias("delay_s"))
+    delays, counts, stands = [], [], []
+    total = 0
+    for some in chunks(tables, runs):
+        key = cycle_key(some)
+        cycle, symptom, done = pl.collect_all(
+            [
+                tables.scan("cycles", some).select(key),
+                tables.scan("symptoms", some).select(
+                    key, pl.col("kind").alias("symptom"), "subject", pl.col("at_s").alias("seen_s")
+                ),
+                applied(tables, some).select(key, "at_s", *_ACTION).with_row_index("id"),
+            ]
+        )
+        lengths = cycle.group_by(_RUN).agg(
+            pl.col("key").min().alias("first"), pl.col("key").max().alias("last")
+        )
+        total += lengths.select((pl.col("last") - pl.col("first") + 1).sum()).item()
+        counts.append(done.group_by(_ACTION).len("actions"))
+        delays.append(_delays(symptom, done, cycles))
+        stands.append(_stands(symptom, lengths, cycles))
+    base = pl.concat(stands).group_by(_SYMPTOM).agg(pl.col("stands").sum())
+    return (
+        pl.concat(delays)
+        .explode("delay_s")
         .group_by(*_SYMPTOM, *_ACTION)
         .agg(pl.len().cast(pl.Int64).alias("preceded"), pl.col("delay_s").median().alias("median_delay_s"))
-    )
-    return (
-        before.join(counts, on=_ACTION)
-        .join(_base(symptoms, lengths, cycles), on=_SYMPTOM)
+        .join(pl.concat(counts).group_by(_ACTION).agg(pl.col("actions").sum().cast(pl.Int64)), on=_ACTION)
+        .join(base.with_columns((100.0 * pl.col("stands") / total).alias("base_percent")), on=_SYMPTOM)
         .with_columns((100.0 * pl.col("preceded") / pl.col("actions")).alias("preceded_percent"))
         .with_columns((pl.col("preceded_percent") / pl.col("base_percent")).alias("lift"))
         .select(*COLUMNS)
         .sort("preceded", *_SYMPTOM, *_ACTION, descending=[True, False, False, False, False])
+        .lazy()
     )
 
 
-def _base(symptoms: pl.LazyFrame, lengths: pl.LazyFrame, cycles: int) -> pl.LazyFrame:
-    """The share of all cycles that have the symptom among their own and the `cycles` - 1 before.
+def _delays(symptoms: pl.DataFrame, done: pl.DataFrame, cycles: int) -> pl.DataFrame:
+    """For each symptom and action, how long before each such action it was seen first, as a list."""
+    return (
+        done.with_columns(pl.int_ranges(pl.col("key") - cycles + 1, pl.col("key") + 1).alias("key"))
+        .explode("key", empty_as_null=False, keep_nulls=False)
+        .join(symptoms, on="key")
+        .group_by("id", *_ACTION, *_SYMPTOM)
+        .agg((pl.col("at_s") - pl.col("seen_s")).max().alias("delay_s"))
+        .group_by(*_SYMPTOM, *_ACTION)
+        .agg("delay_s")
+    )
+
+
+def _stands(symptoms: pl.DataFrame, lengths: pl.DataFrame, cycles: int) -> pl.DataFrame:
+    """How many cycles have the symptom among their own and the `cycles` - 1 before.
 
     Each time it was seen it stands so for the next `cycles` cycles, but no further than to where it is seen
     again or the run ends: adding up those stretches counts every cycle once.
     """
-    total = lengths.select((pl.col("last") - pl.col("first") + 1).sum().alias("total"))
-    again = pl.col("cycle").shift(-1).over("run", *_SYMPTOM, order_by="cycle")
-    stands = pl.min_horizontal(pl.lit(cycles), pl.coalesce(again, pl.col("last") + 1) - pl.col("cycle"))
+    again = pl.col("key").shift(-1).over(_SYMPTOM)
+    until = pl.min_horizontal(pl.col("key") + cycles, "again", pl.col("last") + 1)
     return (
-        symptoms.join(lengths, on="run")
-        .select(*_SYMPTOM, stands.alias("stands"))
+        symptoms.with_columns(again.alias("again"))
+        .with_columns(_RUN)
+        .join(lengths, on="number")
+        .select(*_SYMPTOM, (until - pl.col("key")).alias("stands"))
         .group_by(_SYMPTOM)
         .agg(pl.col("stands").sum())
-        .join(total, how="cross")
-        .select(*_SYMPTOM, (100.0 * pl.col("stands") / pl.col("total")).alias("base_percent"))
     )

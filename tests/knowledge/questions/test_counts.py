@@ -1,17 +1,23 @@
 """Compliance, symptoms before actions and baselines, each held against plain loops over the same rows."""
 
 from collections import defaultdict
+from functools import partial
 from math import floor, log
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from marskit.knowledge.questions import anomaly_baselines as baselines
+from marskit.knowledge.questions import slo_compliance as compliance
+from marskit.knowledge.questions import symptom_before_action as asked_symptoms
 from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
 from marskit.knowledge.questions.slo_compliance import slo_compliance
+from marskit.knowledge.questions.source import chunks
 from marskit.knowledge.questions.symptom_before_action import symptom_before_action
 from tests.knowledge.questions.small import Frames, Row, random_frames, same
 
@@ -19,9 +25,9 @@ SEEDS = st.integers(0, 10_000)
 KINDS = {"scale pay to 1": "scale down", "scale pay to 3": "scale up"}
 
 
-@given(seed=SEEDS, by=st.sampled_from(("run", "time", "service")))
+@given(seed=SEEDS, by=st.sampled_from(("run", "time", "service")), at_once=st.sampled_from((1, 50)))
 @settings(max_examples=40, deadline=None)
-def test_compliance_is_what_loops_count(seed: int, by: str) -> None:
+def test_compliance_is_what_loops_count(seed: int, by: str, at_once: int) -> None:
     frames = random_frames(seed)
     cycles = {(c["run"], c["cycle"]): c for c in frames.rows("cycles")}
     groups: dict[tuple[object, ...], list[tuple[Row, Row]]] = defaultdict(list)
@@ -69,12 +75,13 @@ def test_compliance_is_what_loops_count(seed: int, by: str) -> None:
                 "budget_left_percent": 100 - 100 * bad / (0.05 * told) if told else None,
             }
         )
-    same(slo_compliance(frames, by=by, bucket_s=10.0), expected)  # type: ignore[arg-type] # sampled
+    with patch.object(compliance, "chunks", partial(chunks, size=at_once)):
+        same(slo_compliance(frames, by=by, bucket_s=10.0), expected)  # type: ignore[arg-type] # sampled
 
 
-@given(seed=SEEDS, cycles=st.integers(1, 6))
+@given(seed=SEEDS, cycles=st.integers(1, 6), at_once=st.sampled_from((1, 50)))
 @settings(max_examples=40, deadline=None)
-def test_symptoms_before_actions_are_what_loops_count(seed: int, cycles: int) -> None:
+def test_symptoms_before_actions_are_what_loops_count(seed: int, cycles: int, at_once: int) -> None:
     frames = random_frames(seed)
     stood = {(s["run"], s["cycle"], s["kind"], s["subject"]) for s in frames.rows("symptoms")}
     numbers: dict[str, list[int]] = defaultdict(list)
@@ -116,7 +123,8 @@ def test_symptoms_before_actions_are_what_loops_count(seed: int, cycles: int) ->
                 "median_delay_s": median(waits),
             }
         )
-    same(symptom_before_action(frames, cycles=cycles), expected)
+    with patch.object(asked_symptoms, "chunks", partial(chunks, size=at_once)):
+        same(symptom_before_action(frames, cycles=cycles), expected)
 
 
 @given(seed=SEEDS, by=st.sampled_from(("hour", "load")))
@@ -151,11 +159,15 @@ def test_baselines_are_what_loops_find(seed: int, by: str) -> None:
     same(anomaly_baselines(frames, by=by), expected)  # type: ignore[arg-type] # sampled
 
 
-def test_many_rows_are_looked_at_one_metric_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("of", "by"), [("services", "hour"), ("workloads", "load"), ("edges", "hour")])
+def test_many_rows_are_looked_at_in_passes(of: Any, by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = random_frames(3)
-    at_once = anomaly_baselines(frames).collect()
-    monkeypatch.setattr("marskit.knowledge.questions.anomaly_baselines._AT_ONCE", 0)
-    assert_frame_equal(anomaly_baselines(frames).collect(), at_once)
+    frames.add("edges", "run-0", 2, source="shop", service="pay", workload="pay-v1", requests_per_s=4.0)
+    at_once = anomaly_baselines(frames, of=of, by=by).collect()
+    monkeypatch.setattr(baselines, "_AT_ONCE", 0)
+    monkeypatch.setattr(baselines, "chunks", partial(chunks, size=1))
+    assert_frame_equal(anomaly_baselines(frames, of=of, by=by).collect(), at_once)
+    assert at_once.height
 
 
 def test_an_edge_is_named_by_both_its_ends() -> None:

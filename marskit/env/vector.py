@@ -134,7 +134,15 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
     def step(
         self, actions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """One control period in every mesh."""
+        """One control period in every mesh.
+
+        Raises:
+            ValueError: There is not one action for every mesh.
+        """
+        actions = np.ascontiguousarray(actions, np.float32)
+        # Compiled code would read beyond them.
+        if actions.shape != self._shape:
+            raise ValueError(f"actions: expected {self._shape} numbers, not {actions.shape}")
         is_over = self.advance(actions)
         run, info = self.run, {}
         reward = run.reward.copy()
@@ -149,13 +157,9 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
     def advance(self, actions: NDArray[np.float32]) -> bool:
         """One control period in every mesh, whose results are in `run`; whether it was the episodes' last.
 
-        Raises:
-            ValueError: There is not one action for every mesh.
+        Args:
+            actions: One for every mesh, contiguous; nobody checks that here.
         """
-        actions = np.ascontiguousarray(actions, np.float32)
-        # Compiled code would read beyond them.
-        if actions.shape != self._shape:
-            raise ValueError(f"actions: expected {self._shape} numbers, not {actions.shape}")
         fluid = self.fluid
         period, tick, tick_s = self.period, fluid.tick, fluid.tick_s
         if self._crew is None:

@@ -127,7 +127,7 @@ class LocalStore:
 
     def crc(self, run: str, name: str) -> int:
         """See `Store`; a file that did not change is not read again."""
-        path = Path(self.location(run, name))
+        path = self._path(run, name)
         found = path.stat()
         key = run, name, found.st_size, found.st_mtime_ns, found.st_ino
         if key not in self._crcs:
@@ -167,7 +167,7 @@ class LocalStore:
         return f"{self._beginning}{run}"
 
     def _path(self, run: str, name: str) -> Path:
-        return run_folder(self._root, run) / name
+        return Path(self.location(run, name))
 
 
 def run_folder(root: Path, run: str) -> Path:

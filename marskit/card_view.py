@@ -34,6 +34,13 @@ def card_view(card: Card, model: TwinModel, untold: Sequence[str]) -> Iterator[R
     yield _stations(card, model)
     yield Text("")
     yield _calls(card, model)
+    if card.crowding is not None:
+        yield Text("")
+        yield Text.assemble(
+            "Each further replica that starts at the same time makes a start longer by ",
+            (f"{with_error(card.crowding)}", "bold cyan"),
+            " of itself.",
+        )
     if card.held_out:
         yield Text("")
         yield _held_out(card.held_out)

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -41,6 +42,14 @@ def test_a_card_shows_every_number_beside_the_manifests_own() -> None:
     assert lines[14] == "orders        120       3.5 %       5.4 %  █████░░░░░░░░░░░░░░░"
     assert lines[15] == "payments      119        12 %        44 %  ████████████████████"
     assert lines[-1] == "  The spread of orders: too little."
+
+
+def test_a_card_tells_how_starts_slow_each_other() -> None:
+    sentence = (
+        "Each further replica that starts at the same time makes a start longer by 0.88 ± 0.04 of itself."
+    )
+    assert sentence in written(replace(CARD, crowding=Fitted(0.8812, 0.0401, 60)))
+    assert not any("starts at the same time" in line for line in written(CARD))
 
 
 def test_a_card_without_a_check_has_no_table_of_errors() -> None:

@@ -13,6 +13,7 @@ from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encodin
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit
+from marskit.mesh.simulator.kernel import scale
 from marskit.mesh.simulator.latency import quantile, slow
 from marskit.planning import PlanningView
 
@@ -24,6 +25,8 @@ SEEN = slice(1, 3)
 periods from when the new replicas have started."""
 BREACH_PRICE = 0.5
 """What a period in which the objective is missed costs, as a share of the load."""
+_STARTED_TICKS = 2.0
+"""What replicas that start already still take of their own time."""
 _SLOWED = 1.25
 """A service time above so many times the model's is taken as real."""
 
@@ -102,8 +105,9 @@ class Trial:
             desired = view.configuration.replicas_of(station.workload)
             fluid.desired[w] = desired
             fluid.state.ready[w] = min(ready, desired)
-            for i in range(fluid.n if desired > ready else 0):
-                fluid.state.starting[w, (fluid.tick + 2) % fluid.depth, i] = desired - ready
+            if desired > ready:
+                for i in range(fluid.n):
+                    scale(fluid.state, w, i, desired - ready, _STARTED_TICKS)
             fluid.state.inside[w] = raw[row + QUEUED, 0] + raw[row + BUSY, 0] * ready * station.workers
             fluid.state.slowdown[w], fluid.state.errors[w] = self._broken(w, view.observation)
 

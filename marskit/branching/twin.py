@@ -66,10 +66,10 @@ def _as_slow(past: Past, model: TwinModel, at_s: float, change: Change) -> tuple
     seen = past.state.observation
     if not isinstance(change, Scale) or seen is None:
         return at_s, change
-    workload = seen.workload(change.workload)
-    is_late = at_s + model.station(change.workload).start_s + _READ_S < seen.at_s
-    missing = workload.replicas_ready < workload.replicas_desired
-    return (past.at_s if missing and is_late else at_s), change
+    missing = {w.workload: w.replicas_desired - w.replicas_ready for w in seen.workloads}
+    slowness = 1.0 + model.crowding * max(0, sum(missing.values()) - 1)
+    is_late = at_s + model.station(change.workload).start_s * slowness + _READ_S < seen.at_s
+    return (past.at_s if missing[change.workload] > 0 and is_late else at_s), change
 
 
 class _Shifted:
@@ -119,6 +119,10 @@ class _Recalled:
     def scale(self, workload: str, replicas: int) -> None:
         """Set how many replicas there are to be."""
         self._twin.scale(workload, replicas)
+
+    def unready_for_s(self, workload: str) -> float:
+        """0 when all its replicas are ready, else after how many seconds to look again."""
+        return self._twin.unready_for_s(workload)
 
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""

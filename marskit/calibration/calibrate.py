@@ -8,7 +8,7 @@ from marskit.calibration.fit import fit
 from marskit.calibration.queueing import Queueing, added_by_queueing
 from marskit.calibration.replay import Course, MakeEngine, course
 from marskit.calibration.replay_check import Compared, compare, errors
-from marskit.calibration.starts import start_times
+from marskit.calibration.starts import recorded_starts
 from marskit.calibration.windows import Windows, windows
 from marskit.knowledge.queries import StoredRun
 from marskit.mesh.simulator.card import Card
@@ -65,7 +65,7 @@ def calibrate(
     if seen.workloads.is_empty():
         raise CalibrationError("The runs have no window without faults, so there is nothing to fit to.")
     total, done = len(courses) * (_ROUNDS + 1), 0
-    starts = start_times(runs)
+    starts = recorded_starts(runs)
     queueing: Queueing = {}
     for number in range(1, _ROUNDS + 1):
         fitted = calibrated(model, fit(model, seen, starts, queueing).card)
@@ -105,13 +105,13 @@ def _held_out(
     if len(runs) > 1:
         since_s = 0.0
         rest = seen.without(run.started.run)
-        starts = start_times([other for other in runs if other is not run])
+        starts = recorded_starts([other for other in runs if other is not run])
     else:
         first_s, last_s = (run.records[index].cycle.observation.at_s for index in (0, -1))
         since_s = first_s + FITTED_SHARE * (last_s - first_s)
         rest = seen.before(since_s)
         early = tuple(record for record in run.records if record.cycle.ended_at_s <= since_s)
-        starts = start_times([replace(run, records=early)])
+        starts = recorded_starts([replace(run, records=early)])
     fitted = calibrated(model, fit(model, rest, starts, queueing).card)
     return compare(fitted, run, what, engine, seeds, since_s=since_s)
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from math import pi, sqrt
 from statistics import fmean, median
 
+import numpy as np
+
 from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.mesh.simulator.card import Fitted
 
@@ -12,6 +14,7 @@ LEAST = 5
 OUTLIER = 4.0
 """A value further from the middle than so many robust standard deviations is left out."""
 _ROUNDS = 10
+_SHORTEST = 1e-3
 
 
 def ratio(totals: Sequence[tuple[float, float]]) -> Fitted | None:
@@ -44,6 +47,39 @@ def middle(values: Sequence[float]) -> Fitted | None:
     value = median(values)
     deviation = MAD_TO_SIGMA * median(abs(each - value) for each in values)
     return Fitted(value, sqrt(pi / 2) * deviation / sqrt(len(values)), len(values))
+
+
+def rise(points: Sequence[tuple[float, float]]) -> Fitted | None:
+    """By what share of its value at 0 a line through `(x, y)` rises with each x; none below 0.
+
+    The scatter of y is taken as proportional to y: weighted least squares, the weights found anew from each
+    line (iteratively reweighted; Carroll & Ruppert, Transformation and Weighting in Regression, 1988). The
+    standard error is that of a quotient of slope and intercept by the delta method.
+
+    None with fewer than `LEAST` points at 0 or fewer than that beyond.
+    """
+    kept = list(points)
+    for _ in range(_ROUNDS):
+        if min(sum(x == 0 for x, _ in kept), sum(x > 0 for x, _ in kept)) < LEAST:
+            return None
+        at = np.array([(1.0, x) for x, _ in kept])
+        y = np.array([y for _, y in kept])
+        weights = np.ones(len(kept))
+        for _ in range(_ROUNDS):
+            normal = at.T @ (weights[:, None] * at)
+            line = np.linalg.solve(normal, at.T @ (weights * y))
+            weights = np.maximum(at @ line, _SHORTEST) ** -2
+        inside = _inliers(np.sqrt(weights) * (y - at @ line))
+        if len(inside) == len(kept):
+            break
+        kept = [kept[index] for index in inside]
+    first, slope = (float(each) for each in line)
+    if first <= _SHORTEST:
+        return None
+    scatter = float(np.sum(weights * (y - at @ line) ** 2)) / (len(kept) - 2)
+    covariance = scatter * np.linalg.inv(at.T @ (weights[:, None] * at))
+    gradient = np.array([-slope / first**2, 1.0 / first])
+    return Fitted(max(0.0, slope / first), sqrt(float(gradient @ covariance @ gradient)), len(kept))
 
 
 def inlying_rows(rows: Sequence[tuple[float, ...]]) -> list[int]:

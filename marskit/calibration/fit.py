@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from marskit.calibration.estimators import LEAST, middle, pooled, ratio
+from marskit.calibration.estimators import LEAST, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
+from marskit.calibration.starts import Start, alone_s, crowding, start_s
 from marskit.calibration.windows import Windows
 from marskit.domain.records import TRUSTED_N
 from marskit.domain.topology import GATEWAY, EdgeId
@@ -35,7 +36,7 @@ class Fit:
 def fit(
     model: TwinModel,
     windows: Windows,
-    starts: Mapping[str, Sequence[float]],
+    starts: Sequence[Start],
     queueing: Queueing | None = None,
 ) -> Fit:
     """Fit every number of the model that the windows tell.
@@ -43,14 +44,20 @@ def fit(
     Args:
         model: The mesh by its manifests; its workers, queues and balancers are taken as they are.
         windows: What runs showed.
-        starts: How long new replicas took until they were ready, by workload.
+        starts: How long new replicas took until they were ready.
         queueing: What queueing added to the latencies of calm windows, if that is known.
     """
     untold: list[str] = []
     services = {s.workload: _service_ms(windows, s.workload, s.workers, untold) for s in model.stations}
     rates = _per_request(model, windows, untold)
+    crowded = crowding(starts)
+    if crowded is None:
+        untold.append(
+            f"How much starts slow each other: fewer than {LEAST} alone, or fewer than that side by side."
+        )
+    alone = alone_s(starts, crowded.value if crowded else model.crowding)
     stations = {
-        name: StationFit(service_ms=service, start_s=_start_s(starts, name, untold))
+        name: StationFit(service_ms=service, start_s=start_s(alone, name, untold))
         for name, service in services.items()
     }
     calls = {key: CallFit(per_request=rate) for key, rate in rates.items()}
@@ -81,7 +88,8 @@ def fit(
             untold.append(
                 f"The spread of {name}'s service times: too little of its callers' latency is its own."
             )
-    return Fit(Card(tuple(windows.workloads["run"].unique().sort()), stations, calls), tuple(untold))
+    runs = tuple(windows.workloads["run"].unique().sort())
+    return Fit(Card(runs, stations, calls, crowding=crowded), tuple(untold))
 
 
 def _service_ms(windows: Windows, workload: str, workers: int, untold: list[str]) -> Fitted | None:
@@ -156,18 +164,6 @@ def _clean(windows: Windows, edges: pl.Expr) -> pl.DataFrame:
         .filter(pl.col("bad") == 0)
         .select("run", "at_s")
     )
-
-
-def _start_s(starts: Mapping[str, Sequence[float]], workload: str, untold: list[str]) -> Fitted | None:
-    """The median of the workload's own scale-ups, or of all workloads' when it has too few."""
-    own = starts.get(workload, ())
-    fitted = middle(own)
-    if fitted is None:
-        every = [took_s for of_one in starts.values() for took_s in of_one]
-        fitted = middle(every)
-        instead = "the median of all workloads is taken" if fitted else f"{LEAST} are needed"
-        untold.append(f"How long {workload} takes to start: {len(own)} scale-ups of its own; {instead}.")
-    return fitted
 
 
 def _edges(

@@ -8,7 +8,7 @@ from statistics import fmean
 from marskit.calibration.drift import Drift, Watch, comparable, errors, residuals, unannounced
 from marskit.calibration.estimators import LEAST
 from marskit.calibration.fit import fit, reach
-from marskit.calibration.starts import start_times
+from marskit.calibration.starts import recorded_starts
 from marskit.calibration.windows import windows
 from marskit.domain.goals import Goals
 from marskit.domain.topology import EdgeId
@@ -143,7 +143,7 @@ def calibrated_by(plain: TwinModel, card: Card | None, runs: Sequence[StoredRun]
     """
     old, base = calibrated(plain, card) if card else plain, card or Card(())
     unbroken = [replace(run, records=unannounced(run.records)) for run in runs]
-    found = fit(old, windows(unbroken), start_times(unbroken)).card
+    found = fit(old, windows(unbroken), recorded_starts(unbroken)).card
     stations, calls = dict(base.stations), dict(base.calls)
     for name, new in found.stations.items():
         known = stations.get(name, StationFit())
@@ -157,13 +157,14 @@ def calibrated_by(plain: TwinModel, card: Card | None, runs: Sequence[StoredRun]
         seen = calls.get(key, CallFit())
         if _has_moved(seen.per_request, call.per_request):
             calls[key] = replace(seen, per_request=call.per_request)
-    return replace(base, stations=stations, calls=calls)
+    crowded = found.crowding if _has_moved(base.crowding, found.crowding) else base.crowding
+    return replace(base, stations=stations, calls=calls, crowding=crowded)
 
 
 def _fitted(old: TwinModel, card: Card | None, run: StoredRun, edge: EdgeId) -> tuple[Card, tuple[str, ...]]:
     """The card with what has moved of all that the edge's latency is made of, and these numbers in words."""
     # Of the old model, so that what the run does not tell is as it was.
-    found = fit(old, windows([run]), start_times([run])).card
+    found = fit(old, windows([run]), recorded_starts([run])).card
     behind = reach(old, edge.workload)
     base = card or Card(())
     stations, calls, words = dict(base.stations), dict(base.calls), []

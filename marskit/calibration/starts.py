@@ -1,32 +1,86 @@
-"""How long new replicas took to be ready."""
+"""How long new replicas took to be ready, and how much longer because others started at the same time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from marskit.calibration.estimators import LEAST, middle, rise
 from marskit.domain.actions import Scale
 from marskit.domain.records import Execution, Outcome
 from marskit.knowledge.queries import StoredRun
 from marskit.knowledge.record import Record
+from marskit.mesh.simulator.card import Fitted
+
+_TOGETHER_S = 0.3
+"""Scale-ups begun within so long of each other start side by side; those of one plan do."""
 
 
-def start_times(runs: Sequence[StoredRun]) -> dict[str, list[float]]:
-    """How long every scale-up took until all new replicas were ready, in seconds, by workload.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One scale-up."""
+
+    workload: str
+    took_s: float
+    """Until all its new replicas were ready."""
+    others: int
+    """How many further replicas of the mesh started with each of them."""
+
+
+def recorded_starts(runs: Sequence[StoredRun]) -> tuple[Start, ...]:
+    """Every scale-up of the runs, in order.
 
     An execution waits only so long for its replicas; where it gave up, the cycles afterwards show between
     which two moments the replicas became ready, and the middle is taken.
     """
+    return tuple(start for run in runs for record in run.records for start in _starts_of(record, run.records))
+
+
+def _starts_of(record: Record, records: Sequence[Record]) -> Iterator[Start]:
+    ups = _scale_ups(record)
+    for execution, action, _ in ups:
+        took_s = _took_s(records, record, execution, action)
+        if took_s is not None:
+            together = sum(n for other, _, n in ups if abs(other.at_s - execution.at_s) <= _TOGETHER_S)
+            yield Start(action.workload, took_s, together - 1)
+
+
+def crowding(starts: Sequence[Start]) -> Fitted | None:
+    """By what share of itself each other replica makes a start longer; None if the starts do not tell.
+
+    Starts scatter in proportion to their length, so the slope over the intercept of the line through
+    `(others, took_s)` is found with each start weighted by the inverse of its expected length, squared.
+    """
+    return rise([(float(start.others), start.took_s) for start in starts])
+
+
+def alone_s(starts: Sequence[Start], crowding: float) -> Mapping[str, Sequence[float]]:
+    """By workload, how long its starts would have taken without the others."""
     found: dict[str, list[float]] = {}
-    for run in runs:
-        for record in run.records:
-            for execution in record.cycle.executions:
-                action, inverse = execution.action, execution.inverse
-                if not (isinstance(action, Scale) and isinstance(inverse, Scale)):
-                    continue
-                if execution.outcome is not Outcome.APPLIED or action.replicas <= inverse.replicas:
-                    continue
-                took_s = _took_s(run.records, record, execution, action)
-                if took_s is not None:
-                    found.setdefault(action.workload, []).append(took_s)
+    for start in starts:
+        found.setdefault(start.workload, []).append(start.took_s / (1.0 + crowding * start.others))
     return found
+
+
+def start_s(alone: Mapping[str, Sequence[float]], workload: str, untold: list[str]) -> Fitted | None:
+    """The median of the workload's own starts, or of all workloads' when it has too few."""
+    own = alone.get(workload, ())
+    fitted = middle(own)
+    if fitted is None:
+        fitted = middle([took_s for of_one in alone.values() for took_s in of_one])
+        instead = "the median of all workloads is taken" if fitted else f"{LEAST} are needed"
+        untold.append(f"How long {workload} takes to start: {len(own)} scale-ups of its own; {instead}.")
+    return fitted
+
+
+def _scale_ups(record: Record) -> list[tuple[Execution, Scale, int]]:
+    """With how many replicas each of them added."""
+    return [
+        (execution, action, action.replicas - inverse.replicas)
+        for execution in record.cycle.executions
+        if isinstance(action := execution.action, Scale)
+        and isinstance(inverse := execution.inverse, Scale)
+        and execution.outcome is Outcome.APPLIED
+        and action.replicas > inverse.replicas
+    ]
 
 
 def _took_s(records: Sequence[Record], record: Record, execution: Execution, action: Scale) -> float | None:

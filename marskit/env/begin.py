@@ -71,6 +71,9 @@ def begin(packed: Packed[Everything], b: Beginning, first: int, last: int) -> No
             state.slowdown[w, i] = 1.0
             state.starting[w, :, i] = 0
             run.since[w, i] = LONG_AGO
+        state.underway[i] = 0
+        state.advanced[i] = 0.0
+        p.crowding[i] = b.nominal.crowding[0] * between(run.noise, i, least, most)
         # One factor for all calls of a mesh, so that none becomes more frequent than another.
         often = between(run.noise, i, least, most)
         for k in range(calls):

@@ -27,6 +27,7 @@ from marskit.env.encoding import (
     wanted_share,
 )
 from marskit.env.noise import normal
+from marskit.mesh.port import SCALE_WAIT_S
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
 from marskit.mesh.simulator.fluid import Meshes
 from marskit.mesh.simulator.jit import Packed, inline, jit
@@ -110,7 +111,6 @@ def _decide(
     run: Run,
     action: NDArray[np.float32],
     load: Floats,
-    tick: int,
     ticks: int,
     tick_s: float,
     first: int,
@@ -118,7 +118,7 @@ def _decide(
 ) -> None:
     """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`.
 
-    As the loop, it waits for new replicas, and lets the next period pass when they take longer than one.
+    As the loop, it waits for new replicas, and lets the next period pass when that takes longer than one.
     """
     stations = c.most.shape[0]
     up, down, widest, safe, rest = c.limits[0], c.limits[1], c.limits[2], c.limits[3], c.limits[4]
@@ -132,6 +132,7 @@ def _decide(
         hold = action[i, stations + c.shifted.shape[0]]
         demand(c, ready_for(run.raw, i, hold), weights, i, load)
         executed = 0
+        started_s = 0.0
         receiving = -1
         for n in range(c.shifted.shape[0]):
             begin, end = c.edge_from[c.shifted[n]], c.edge_from[c.shifted[n] + 1]
@@ -162,14 +163,15 @@ def _decide(
                 goal = max(goal, enough)
             if goal == now or (goal > now) != (wanted_replicas(c, w, load[w], action[i, w]) > now):
                 continue
-            scale(state, w, i, int(goal - now), max(1, round(p.start_s[w, i] / tick_s)), tick)
+            scale(state, w, i, int(goal - now), p.start_s[w, i] / tick_s)
             if goal > now:
-                waited = max(waited, p.start_s[w, i])
+                started_s = max(started_s, p.start_s[w, i])
             desired[w, i] = int(goal)
             run.since[w, i] = 0
             executed += 1
         run.actions[i] = executed
-        run.late[i] = max(0.0, waited - ticks * tick_s)
+        took_s = started_s * (1.0 + p.crowding[i] * max(0, state.underway[i] - 1))
+        run.late[i] = max(0.0, min(took_s, SCALE_WAIT_S) - ticks * tick_s)
 
 
 @inline
@@ -246,7 +248,6 @@ def step(
     packed: Packed[Everything],
     action: NDArray[np.float32],
     period: int,
-    tick: int,
     ticks: int,
     tick_s: float,
     first: int,
@@ -258,7 +259,6 @@ def step(
         packed: What is read and written, see `jit.packed`.
         action: What is asked for.
         period: How many periods of the episode are over.
-        tick: How many ticks have passed since the beginning of time.
         ticks: How many a period has.
         tick_s: Their length in real seconds.
         first: The first mesh.
@@ -267,10 +267,10 @@ def step(
     s, c, prices, meshes, run = packed.parts
     p, state, desired, weights, flow = meshes
     load = np.zeros(c.most.shape[0])
-    _decide(c, p, state, desired, weights, run, action, load, tick, ticks, tick_s, first, last)
+    _decide(c, p, state, desired, weights, run, action, load, ticks, tick_s, first, last)
     run.ready[:, first:last] = state.ready[:, first:last]
     begin, end = run.rates[2 * period], run.rates[2 * period + 1]
-    advance(s, p, state, weights, begin, end, tick, ticks, tick_s, flow, first, last)
+    advance(s, p, state, weights, begin, end, ticks, tick_s, flow, first, last)
     _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, first, last)
     for i in range(first, last):
         encode(c, run.raw, weights, i, load, run.observation)

@@ -110,7 +110,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         )
         self._shape = (n, actions)
         nothing = np.zeros(self._shape, np.float32)
-        self._step = entry(step, self._everything, nothing, 0, 0, TICKS, tick_s, 0, n)
+        self._step = entry(step, self._everything, nothing, 0, TICKS, tick_s, 0, n)
         self.period = 0
         self._seed(seed)
 
@@ -160,17 +160,13 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         Args:
             actions: One for every mesh, contiguous; nobody checks that here.
         """
-        fluid = self.fluid
-        period, tick, tick_s = self.period, fluid.tick, fluid.tick_s
+        period, tick_s = self.period, self.fluid.tick_s
         if self._crew is None:
-            self._step(self._everything, actions, period, tick, TICKS, tick_s, 0, self.num_envs)
+            self._step(self._everything, actions, period, TICKS, tick_s, 0, self.num_envs)
         else:
             self._crew.run(
-                lambda first, last: self._step(
-                    self._everything, actions, period, tick, TICKS, tick_s, first, last
-                )
+                lambda first, last: self._step(self._everything, actions, period, TICKS, tick_s, first, last)
             )
-        fluid.tick = tick + TICKS
         self.period = period + 1
         return self.period == self.settings.periods
 

@@ -4,7 +4,7 @@ from statistics import pstdev
 
 import pytest
 
-from marskit.calibration.estimators import middle, pooled, ratio
+from marskit.calibration.estimators import middle, pooled, ratio, rise
 from marskit.mesh.simulator.card import Fitted
 
 
@@ -51,3 +51,30 @@ def test_the_surer_estimate_weighs_more_and_both_are_surer_together() -> None:
     assert both.stderr == pytest.approx(sqrt(0.8))
     assert both.n == 12
     assert pooled([]) is None
+
+
+def starts(random: Random, first: float, share: float, count: int) -> list[tuple[float, float]]:
+    """Lengths that scatter by a fifth of themselves."""
+    xs = [random.choice((0, 0, 1, 2, 2, 3, 4)) for _ in range(count)]
+    return [(float(x), random.gauss(1.0, 0.2) * first * (1.0 + share * x)) for x in xs]
+
+
+def test_a_rise_comes_back_and_strays_as_far_as_its_standard_error() -> None:
+    fits = [rise(starts(Random(f"{seed}"), 0.45, 0.8, 60)) for seed in range(500)]
+    strayed = [(fit.value - 0.8) / fit.stderr for fit in fits if fit is not None]
+    assert len(strayed) == 500
+    assert pstdev(strayed, 0.0) == pytest.approx(1.0, abs=0.15)
+    assert sum(strayed) / 500 == pytest.approx(0.0, abs=0.2)
+
+
+def test_a_rise_is_none_below_nothing_and_needs_points_at_both_ends() -> None:
+    falling = rise([(0.0, 1.0)] * 6 + [(1.0, 0.9)] * 6)
+    assert falling is not None
+    assert falling.value == 0.0
+    assert rise([(0.0, 1.0)] * 4 + [(1.0, 2.0)] * 20) is None
+    assert rise([(0.0, 1.0)] * 20 + [(1.0, 2.0)] * 4) is None
+
+
+def test_one_stuck_start_does_not_move_a_rise() -> None:
+    rows = starts(Random(2), 0.45, 0.8, 60)
+    assert rise([*rows, (0.0, 60.0)]) == rise(rows)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from marskit.calibration.starts import start_times
+from marskit.calibration.starts import Start, recorded_starts
 from marskit.calibration.windows import windows
 from marskit.knowledge.queries import StoredRun
 from marskit.knowledge.quiet import apart, quiet
@@ -41,7 +41,8 @@ def test_a_window_in_which_replicas_change_is_not_steady(run: StoredRun) -> None
 
 
 def test_a_start_is_timed_by_its_execution_or_else_by_what_the_cycles_show(run: StoredRun) -> None:
-    assert start_times([run]) == {"payments": [pytest.approx(0.6)]}
+    # Two replicas: each has one other beside it.
+    assert recorded_starts([run]) == (Start("payments", 0.6, 1),)
     silent = replace(
         run,
         records=tuple(
@@ -56,7 +57,22 @@ def test_a_start_is_timed_by_its_execution_or_else_by_what_the_cycles_show(run: 
         ),
     )
     # Decided at 12 s, ready 0.6 s later, first seen at 13 s: the middle of that.
-    assert start_times([silent]) == {"payments": [pytest.approx(0.5)]}
+    assert recorded_starts([silent]) == (Start("payments", 0.5, 1),)
+
+
+def test_scale_ups_of_one_moment_start_side_by_side() -> None:
+    run = record(
+        demo_model(),
+        scenario="steady",
+        seed=1,
+        cycles=12,
+        scales=[(12.0, "payments", 4), (12.01, "orders", 3), (14.0, "orders", 4), (14.0, "payments", 3)],
+    )
+    assert [(start.workload, start.others) for start in recorded_starts([run])] == [
+        ("payments", 2),
+        ("orders", 2),
+        ("orders", 0),
+    ]
 
 
 def test_windows_can_be_taken_apart_by_run_and_by_time(run: StoredRun) -> None:

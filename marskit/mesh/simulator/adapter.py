@@ -175,14 +175,18 @@ class TwinMesh:
         return now_s
 
     async def _scale(self, workload: str, replicas: int, *, more: bool) -> Outcome:
-        self._advance()
+        begun_s = self._advance()
         self._engine.scale(workload, replicas)
         generation = await self._pushed()
         if not more:
             return Applied(generation, PUSH_S * 1000, PUSH_S * 1000)
-        start_s = max(PUSH_S, self._engine.model.station(workload).start_s)
-        await self._clock.sleep(min(start_s, SCALE_WAIT_S) - PUSH_S)
-        return Applied(generation, PUSH_S * 1000, start_s * 1000 if start_s <= SCALE_WAIT_S else None)
+        end_s = begun_s + SCALE_WAIT_S
+        self._advance()
+        while (left_s := self._engine.unready_for_s(workload)) > 0.0:
+            await self._clock.sleep(min(left_s, end_s - self._clock.now()))
+            if self._advance() >= end_s:
+                return Applied(generation, PUSH_S * 1000, None)
+        return Applied(generation, PUSH_S * 1000, round((self._clock.now() - begun_s) * 1000, 1))
 
     async def _reroute(self, action: Action) -> Outcome:
         generation = await self._pushed()

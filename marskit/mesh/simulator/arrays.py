@@ -78,6 +78,8 @@ class Parameters(NamedTuple):
     """(K, N) share of the source's requests that make the call."""
     start_s: Floats
     """(W, N) until a new replica is ready."""
+    crowding: Floats
+    """(N,) see `TwinModel.crowding`."""
 
 
 def columns(n: int) -> int:
@@ -134,6 +136,7 @@ def parameters(model: TwinModel, n: int) -> Parameters:
         hop_s=rows([c.hop_ms / 1000.0 for c in model.calls]),
         per_request=rows([c.per_request for c in model.calls]),
         start_s=rows([s.start_s for s in model.stations]),
+        crowding=np.full(n, model.crowding),
     )
 
 

@@ -75,3 +75,5 @@ class Card:
     """Counts the recalibrations."""
     renewal: Renewal | None = None
     """The last one; None of a card that was fitted at once."""
+    crowding: Fitted | None = None
+    """See `TwinModel.crowding`; None where the runs did not tell."""

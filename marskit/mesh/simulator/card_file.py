@@ -83,6 +83,8 @@ def _lines(card: Card, model: TwinModel) -> Iterator[str]:
     yield f"marskit = {_text(__version__)}"
     yield f"mesh = {_text(mesh_digest(model))}"
     yield f"runs = [{', '.join(map(_text, card.runs))}]"
+    if card.crowding is not None:
+        yield _fit_line("crowding", card.crowding)
     if card.version > 1 or card.renewal:
         yield f"version = {card.version}"
     if card.renewal:
@@ -106,8 +108,12 @@ def _fit_lines(fit: StationFit | CallFit) -> Iterator[str]:
     for field in fields(fit):
         fitted = getattr(fit, field.name)
         if fitted is not None:
-            value, stderr, n = float(fitted.value), float(fitted.stderr), fitted.n
-            yield f"{field.name} = {{ value = {value!r}, stderr = {stderr!r}, n = {n} }}"
+            yield _fit_line(field.name, fitted)
+
+
+def _fit_line(name: str, fitted: Fitted) -> str:
+    value, stderr = float(fitted.value), float(fitted.stderr)
+    return f"{name} = {{ value = {value!r}, stderr = {stderr!r}, n = {fitted.n} }}"
 
 
 def _text(text: str) -> str:
@@ -128,6 +134,7 @@ def _card(table: Table, model: TwinModel, path: Path) -> Card:
         runs=_runs(table),
         stations=dict(_stations(table, model)),
         calls=dict(_calls(table, model)),
+        crowding=_fitted(table, "crowding"),
         held_out=tuple(_held_out(each, model) for each in _tables(table, "held_out")),
         version=table.integer("version", at_least=1, at_most=_MOST) if table.has("version") else 1,
         renewal=_renewal(table.table("renewal")) if table.has("renewal") else None,

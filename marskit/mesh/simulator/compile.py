@@ -58,6 +58,7 @@ def calibrated(model: TwinModel, card: Card) -> TwinModel:
     return TwinModel(
         tuple(_fit_station(station, card) for station in model.stations),
         tuple(_fit_call(call, card) for call in model.calls),
+        _value(card.crowding, model.crowding),
     )
 
 

@@ -42,7 +42,11 @@ class Engine(Protocol):
         ...
 
     def scale(self, workload: str, replicas: int) -> None:
-        """Set how many replicas there are to be; new ones are ready after `Station.start_s`."""
+        """Set how many replicas there are to be; new ones are ready after `Station.start_s` or later."""
+        ...
+
+    def unready_for_s(self, workload: str) -> float:
+        """0 when all its replicas are ready, else after how many seconds to look again."""
         ...
 
     def change(self, model: TwinModel) -> None:

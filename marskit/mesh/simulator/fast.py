@@ -104,6 +104,11 @@ class FastTwin:
         """Set how many replicas there are to be."""
         self._fluid.scale(self._place[workload], 0, replicas)
 
+    def unready_for_s(self, workload: str) -> float:
+        """0 when all its replicas are ready, else a tick."""
+        w = self._place[workload]
+        return TICK_S if self._fluid.desired[w, 0] > self._fluid.state.ready[w, 0] else 0.0
+
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""
         self._model = model

@@ -8,7 +8,7 @@ import numpy as np
 from marskit.domain.goals import Goals
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
-from marskit.mesh.simulator.kernel import Flow, State, advance, scale
+from marskit.mesh.simulator.kernel import PARTS, Flow, State, advance, scale
 from marskit.mesh.simulator.model import TwinModel
 
 TICK_S = 0.2
@@ -43,8 +43,7 @@ class Fluid:
         )
         longest = max(min(s.start_s, LONGEST_START_S) for s in model.stations)
         # Twice the longest start: randomised meshes may take longer than the model.
-        self.depth = math.ceil(2.0 * longest / tick_s) + 2
-        self.tick = 0
+        self.depth = math.ceil(2.0 * longest / tick_s * PARTS) + 2
         columns = arrays.columns(n)
         self.meshes = Meshes(
             arrays.parameters(model, columns),
@@ -52,6 +51,8 @@ class Fluid:
                 inside=np.zeros((stations, columns)),
                 ready=np.zeros((stations, columns), np.int64),
                 starting=np.zeros((stations, self.depth, columns), np.int64),
+                underway=np.zeros(columns, np.int64),
+                advanced=np.zeros(columns),
                 failing=np.zeros((stations, columns)),
                 slowdown=np.ones((stations, columns)),
                 errors=np.zeros((stations, columns)),
@@ -84,15 +85,16 @@ class Fluid:
         self.desired[:] = self.state.ready[:] = self._initial[:, None]
         self.weights[:] = self._shares[:, None]
         self.state.inside[:] = self.state.failing[:] = self.state.errors[:] = 0.0
-        self.state.starting[:] = 0
+        self.state.starting[:] = self.state.underway[:] = 0
+        self.state.advanced[:] = 0.0
         self.state.slowdown[:] = 1.0
 
     def scale(self, station: int, mesh: int, replicas: int) -> None:
         """Set how many replicas there are to be in one mesh; see `kernel.scale` for what goes first."""
         change = replicas - int(self.desired[station, mesh])
         self.desired[station, mesh] = replicas
-        ticks = max(1, round(float(self.parameters.start_s[station, mesh]) / self.tick_s))
-        scale(self.state, station, mesh, change, ticks, self.tick)
+        ticks = float(self.parameters.start_s[station, mesh]) / self.tick_s
+        scale(self.state, station, mesh, change, ticks)
 
     def advance(self, rate_from: Floats, rate_to: Floats, ticks: int) -> Flow:
         """Let `ticks` pass while (n,) requests per second go from one to the other.
@@ -100,7 +102,6 @@ class Fluid:
         The flow that is returned is overwritten by the next call.
         """
         parameters, state, _, weights, flow = self.meshes
-        step = (self.tick, ticks, self.tick_s)
+        step = (ticks, self.tick_s)
         advance(self.structure, parameters, state, weights, rate_from, rate_to, *step, flow, 0, self.n)
-        self.tick += ticks
         return self.flow

@@ -27,6 +27,8 @@ from marskit.mesh.simulator.jit import inline, jit, shared
 
 BLOCK = 32
 """Meshes computed side by side."""
+PARTS = 4
+"""Of a tick, to which starts are rounded: where many share the machine, a tick of one's own time is long."""
 _TINY = 1e-9
 # The rows of the scratch array, BLOCK numbers each: what a station holds and what holds for it until the
 # number of its replicas changes, then what a stretch of ticks adds up to.
@@ -40,14 +42,21 @@ _ROWS = 21
 
 
 class State(NamedTuple):
-    """What changes from tick to tick in N meshes; D ticks are longer than the longest start of a replica."""
+    """What changes from tick to tick in N meshes; D parts of a tick are longer than the longest start.
+
+    Replicas that start share the machine, as in `starts`: the more of them, the slower each.
+    """
 
     inside: Floats
     """(W, N) requests that wait or are served, in all replicas."""
     ready: Whole
     """(W, N)"""
     starting: Whole
-    """(W, D, N) replicas that become ready, by tick modulo D."""
+    """(W, D, N) replicas that become ready, by what `advanced` is then, modulo D."""
+    underway: Whole
+    """(N,) how many these are, of all stations."""
+    advanced: Floats
+    """(N,) what each of them has advanced of its own time, in parts of a tick; stands still without any."""
     failing: Floats
     """(W, N) the share of requests that failed in the last stretch, downstream included."""
     slowdown: Floats
@@ -80,18 +89,60 @@ class Flow(NamedTuple):
 
 
 @shared
-def scale(state: State, w: int, i: int, change: int, ticks: int, tick: int) -> None:
-    """Start replicas, or stop some: those that still start first, the youngest before the others."""
+def scale(state: State, w: int, i: int, change: int, ticks: float) -> None:
+    """Start replicas, which alone would take `ticks`, or stop some: those first that will be ready last."""
     depth = state.starting.shape[1]
+    now = int(state.advanced[i])
     if change > 0:
-        state.starting[w, (tick + min(ticks, depth - 1)) % depth, i] += change
+        after = int(state.advanced[i] + ticks * PARTS + 0.5) - now
+        state.starting[w, (now + min(max(after, 1), depth - 1)) % depth, i] += change
+        state.underway[i] += change
         return
-    for back in range(depth):
-        slot = (tick + depth - back) % depth
+    for back in range(1, depth if state.underway[i] > 0 else 0):
+        slot = (now + depth - back) % depth
         while change < 0 and state.starting[w, slot, i] > 0:
             state.starting[w, slot, i] -= 1
+            state.underway[i] -= 1
             change += 1
     state.ready[w, i] += change
+
+
+@inline
+def _start(p: Parameters, state: State, reached: Places, begin: int, n: int) -> bool:
+    """Write down the slots of `State.starting` that a block of meshes reaches; whether there are any.
+
+    Args:
+        p: What may differ.
+        state: `advanced` and `underway` are moved on.
+        reached: (ticks, BLOCK) is overwritten; -1 where none is reached in a tick.
+        begin: The first mesh of the block.
+        n: How many it has.
+    """
+    stations, depth = state.starting.shape[0], state.starting.shape[1]
+    any_starts = False
+    for b in range(n):
+        i = begin + b
+        if state.underway[i] > 0:
+            any_starts = True
+            for t in range(reached.shape[0]):
+                reached[t, b] = -1
+                others = state.underway[i] - 1
+                if others < 0:
+                    continue
+                before = int(state.advanced[i])
+                state.advanced[i] += PARTS / (1.0 + p.crowding[i] * others)
+                now = int(state.advanced[i])
+                if now > before:
+                    slot = now % depth
+                    reached[t, b] = slot
+                    for w in range(stations):
+                        for part in range(before + 1, now):
+                            state.starting[w, slot, i] += state.starting[w, part % depth, i]
+                            state.starting[w, part % depth, i] = 0
+                        state.underway[i] -= state.starting[w, slot, i]
+        else:
+            reached[:, b] = -1
+    return any_starts
 
 
 @inline
@@ -357,7 +408,6 @@ def advance(
     weights: Floats,
     rate_from: Floats,
     rate_to: Floats,
-    tick: int,
     ticks: int,
     tick_s: float,
     out: Flow,
@@ -373,15 +423,15 @@ def advance(
         weights: (E, N) the share of its call that every edge gets.
         rate_from: (N,) requests per second that enter at the beginning.
         rate_to: (N,) at the end.
-        tick: How many ticks have passed so far.
         ticks: How many are to pass.
         tick_s: Their length in real seconds.
         out: Is overwritten with what the stretch adds up to.
         first: The first mesh to compute.
         last: The one behind the last.
     """
-    stations, depth = s.workers.shape[0], state.starting.shape[1]
+    stations = s.workers.shape[0]
     width = min(last - first, BLOCK)
+    reached = np.empty((ticks, width), np.int32)
     x, of_busy = np.empty(_ROWS * BLOCK), np.empty((2, width), np.int32)
     rows, places = of_busy[0], of_busy[1]
     flow, of_requests = np.empty((stations, ticks, width)), np.empty((stations + 1, width))
@@ -389,15 +439,15 @@ def advance(
     for begin in range(first, last, BLOCK):
         n = min(last - begin, BLOCK)
         _enter(s, p, weights, rate_from, rate_to, flow, entered, tick_s, begin, n)
+        any_starts = _start(p, state, reached, begin, n)
         for w in range(stations):
             x[_CAME:] = 0.0
             x[_INSIDE : _INSIDE + n] = state.inside[w, begin : begin + n]
             _settle(s, p, state, flow, x, rows, w, tick_s, begin, 0, n)
             for t in range(ticks):
-                slot = (tick + t + 1) % depth
-                for b in range(n):
-                    i = begin + b
-                    if state.starting[w, slot, i] != 0:
+                for b in range(n if any_starts else 0):
+                    i, slot = begin + b, reached[t, b]
+                    if slot >= 0 and state.starting[w, slot, i] != 0:
                         state.ready[w, i] += state.starting[w, slot, i]
                         state.starting[w, slot, i] = 0
                         _settle(s, p, state, flow, x, rows, w, tick_s, begin, b, b + 1)

@@ -53,7 +53,7 @@ class Station:
     """Requests that may wait in one replica; the next one is answered 503 at once."""
     balancer: Balancer
     start_s: float
-    """From the decision to scale until a new replica is ready."""
+    """From the decision to scale until a new replica is ready, if no other one starts meanwhile."""
 
     @property
     def capacity_per_s(self) -> float:
@@ -171,6 +171,11 @@ class TwinModel:
     """Callers before those whom they call."""
     calls: tuple[Call, ...]
     """The gateway's first, then by caller in the order of `stations`, each in the order it is made."""
+    crowding: float = 0.0
+    """Every other replica of the mesh that starts meanwhile makes a start take that share of itself longer.
+
+    0 where every replica has a machine of its own, 1 where a start keeps all of a shared one busy.
+    """
 
     def station(self, workload: str) -> Station:
         """The station of that workload; raises `KeyError` when there is none."""

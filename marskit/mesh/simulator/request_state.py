@@ -64,8 +64,6 @@ class Workload:
         self.callers = 0
         """How many edges lead here."""
         self.ready: list[Replica] = []
-        self.starting: list[float] = []
-        """When those that still start will be ready."""
         self.desired = station.replicas
         self.slowdown = 1.0
         self.errors = 0.0

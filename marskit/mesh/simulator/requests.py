@@ -20,8 +20,10 @@ from marskit.mesh.simulator.engine import Arrivals
 from marskit.mesh.simulator.model import TwinModel, back_off_s
 from marskit.mesh.simulator.passed import Passed, edge_sample
 from marskit.mesh.simulator.request_state import NOWHERE, Deadlines, Edge, Link, Replica, Try, Workload
+from marskit.mesh.simulator.starts import Starts
 
 _push, _pop = heapq.heappush, heapq.heappop
+_BEYOND_S = 1e-9
 Event = tuple[float, int, Callable[[float, Any], None], Any]
 """When, in which order at that time, what happens, and to what."""
 
@@ -34,6 +36,7 @@ class RequestTwin:
         self._seed = seed
         self._now_s = 0.0
         self._workloads = {station.workload: Workload(station, seed) for station in model.stations}
+        self._starts = Starts(model.crowding)
         self._edges: dict[tuple[str, str, str], Edge] = {}
         self._splits: dict[tuple[str, str], Callable[[], float]] = {}
         self._doors = Random(f"{seed}/doors").random
@@ -78,13 +81,18 @@ class RequestTwin:
         """Set how many replicas there are to be; those that still start go before those that serve."""
         here = self._workloads[workload]
         for _ in range(replicas - here.desired):
-            self._start(here)
+            self._start(workload)
         for _ in range(here.desired - replicas):
-            if here.starting:
-                here.starting.pop()
+            if self._starts.cancel(self._now_s, workload):
+                self._await_the_next()
             elif here.ready:
                 here.ready.pop()
         here.desired = replicas
+
+    def unready_for_s(self, workload: str) -> float:
+        """0 when all its replicas are ready, else until the next one of the mesh is."""
+        # What happens at a moment is computed by an advance beyond it.
+        return self._starts.next_s - self._now_s + _BEYOND_S if self._starts.of(workload) else 0.0
 
     def change(self, model: TwinModel) -> None:
         """Go on with other weights, timeouts or retries."""
@@ -116,7 +124,7 @@ class RequestTwin:
                     self._hang_up(each)
                 elif each.replica is victim and id(each) not in answered:
                     self._answer(self._now_s, each, "UC")
-        self._start(here)
+        self._start(workload)
 
     def slow_down(self, workload: str, factor: float) -> None:
         """Multiply the service times that begin from now on."""
@@ -155,15 +163,21 @@ class RequestTwin:
     def _at(self, at_s: float, act: Callable[[float, Any], None], subject: object) -> None:
         _push(self._events, (at_s, next(self._order), act, subject))
 
-    def _start(self, here: Workload) -> None:
-        ready_s = self._now_s + here.station.start_s
-        here.starting.append(ready_s)
-        self._at(ready_s, self._become_ready, here)
+    def _start(self, workload: str) -> None:
+        self._starts.begin(self._now_s, workload, self._workloads[workload].station.start_s)
+        self._await_the_next()
 
-    def _become_ready(self, now_s: float, here: Workload) -> None:
-        if now_s in here.starting:
-            here.starting.remove(now_s)
-            here.ready.append(Replica(here.callers))
+    def _await_the_next(self) -> None:
+        if (next_s := self._starts.next_s) < inf:
+            self._at(next_s, self._become_ready, None)
+
+    def _become_ready(self, now_s: float, nothing: None) -> None:
+        if now_s != self._starts.next_s:
+            # Others have begun or were given up since.
+            return
+        here = self._workloads[self._starts.take(now_s)]
+        here.ready.append(Replica(here.callers))
+        self._await_the_next()
 
     def _ask(self, now_s: float, link: Link, parent: Try | None) -> None:
         """Begin a call."""

@@ -152,9 +152,9 @@ def test_a_scale_up_ends_when_the_replicas_are_ready_and_a_scale_down_at_once() 
 def test_a_slow_start_is_not_waited_for_longer_than_on_envoy() -> None:
     async def test(rig: Rig) -> None:
         assert await rig.mesh.execute(Scale("payments", 3)) == Applied(1, 9.0, None)
-        assert rig.clock.now() == pytest.approx(2.0)
+        assert rig.clock.now() == pytest.approx(1.5)
         assert workload(await rig.mesh.sample(), "payments").replicas_ready == 2
-        assert workload(await rig.after(3.1), "payments").replicas_ready == 3
+        assert workload(await rig.after(3.6), "payments").replicas_ready == 3
 
     live(test, Card(runs=("r",), stations={"payments": StationFit(start_s=Fitted(5.0, 0.1, 9))}))
 

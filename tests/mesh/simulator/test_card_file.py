@@ -26,6 +26,7 @@ CARD = Card(
     },
     calls={("ingress", "orders"): CallFit(Fitted(1.0, 0.0, 30), Fitted(1 / 3, 0.2, 31))},
     held_out=(HeldOut("orders", 12, 3.25, 7.5),),
+    crowding=Fitted(0.8125, 0.0625, 60),
 )
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from marskit.mesh.simulator.model import TwinModel
 
 
+LEAST_SEEN = 0.75
+"""Of a control period must have been seen of the load before a planner is asked."""
 ENGINE_ERROR_PERCENT = 5.0
 """By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
 points; `python -m benchmarks.twin` measures 2.5 %."""
@@ -112,6 +114,8 @@ def put_together(
         period_s=period_s,
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
+        # What a moment shows of a load is chance; a branch begins amid one.
+        least_seen_s=0.0 if branch else LEAST_SEEN * period_s,
         guard=settings.guard,
         busy_ms=_busy_ms(twin),
         parent=branch.parent if branch else None,

@@ -11,8 +11,8 @@ from marskit.domain.records import Cycle
 from marskit.domain.state import fold
 from marskit.knowledge.queries import load_run
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.simulator.card_file import read_card
-from marskit.mesh.simulator.compile import twin_model
+from marskit.mesh.simulator.card_file import demo_card, read_card
+from marskit.mesh.simulator.compile import calibrated, twin_model
 from marskit.settings import DEMO_MANIFESTS, Settings
 
 SLOWED_AFTER = 20
@@ -52,8 +52,8 @@ def test_a_service_that_became_slower_is_planned_with_as_it_is(run: tuple[Path, 
     assert told.service == "payments"
     assert told.error_after_percent < 0.6 * told.error_before_percent
     plain = twin_model(load_mesh(DEMO_MANIFESTS))
-    slowed = 1.6 * plain.station("payments").service_ms
-    assert f"the service time of payments from 39.8 to {slowed:.0f}"[:-1] in told.sentence
+    before, slowed = (f * calibrated(plain, demo_card()).station("payments").service_ms for f in (1.0, 1.6))
+    assert f"the service time of payments from {before:.3g} to {slowed:.0f}"[:-1] in told.sentence
     # The rule that plans by the twin's numbers now gives payments what it needs.
     cycles = cycles_of(events)
     reasons = [c.plan.reason for c in cycles if not c.plan.reason.startswith("0 ")]

@@ -209,7 +209,7 @@ def _entry(started: RunStarted) -> str | None:
 def _notes(past: Past, recorded: _Told, control: _Told) -> Iterable[str]:
     """Why the sides are not quite comparable."""
     if past.by_persons:
-        yield f"{plural(past.by_persons, 'action')} by hand after that moment are left out of the branch."
+        yield f"Left out of the branch: {plural(past.by_persons, 'action')} by hand after that moment."
     if any(isinstance(c, Act) and isinstance(c.action, SetOutlierDetection) for _, c in past.actions):
         yield "The twin does not simulate outlier detection."
     now = _ready(past.state)

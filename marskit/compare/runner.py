@@ -3,8 +3,10 @@
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
-from os import cpu_count
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from os import _exit, cpu_count
+from threading import Thread
 
 from marskit.compare.jobs import Failed, Job, Measured, run
 
@@ -21,7 +23,7 @@ def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
     workers = min(len(jobs), cpu_count() or 1)
     results: dict[int, Measured | Failed] = {}
     # Spawned, for a forked process would share the locks of threads that it does not have.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_serve)
     try:
         pending = {pool.submit(_run, job): n for n, job in enumerate(jobs)}
         for future in as_completed(pending):
@@ -32,9 +34,18 @@ def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
     return tuple(results[n] for n in range(len(jobs)))
 
 
-def _leave_interrupts() -> None:
-    """The parent decides what an interrupt means."""
+def _serve() -> None:
+    """Let the parent decide what an interrupt means, and end with it: else its death would go unnoticed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+    Thread(target=_end_with, args=(parent,), name="end with parent", daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    # Not `sys.exit`, which would end this thread alone.
+    _exit(1)
 
 
 def _run(job: Job) -> Measured | Failed:

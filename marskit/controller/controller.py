@@ -99,7 +99,9 @@ class Controller:
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
         memory = Memory(expected=dict(parameters.busy_ms))
-        decider = Decider(shield, guard, canaries, preview, self.bus, self._notices)
+        decider = Decider(
+            shield, guard, canaries, preview, self.bus, self._notices, least_seen_s=parameters.least_seen_s
+        )
         self._loop = Loop(
             mesh=mesh,
             load=load,

@@ -27,6 +27,8 @@ class Decider:
         preview: Preview | None,
         bus: Bus,
         notices: Notices,
+        *,
+        least_seen_s: float,
     ) -> None:
         self._shield = shield
         self._guard = guard
@@ -34,6 +36,7 @@ class Decider:
         self._preview = preview
         self._bus = bus
         self._notices = notices
+        self._least_seen_s = least_seen_s
         self._past: Past | None = None
 
     def use(self, past: Past) -> None:
@@ -63,6 +66,10 @@ class Decider:
 
     def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The planner's plan, or an empty one when the planner fails: planners are written by students."""
+        seen_s = view.observation.window_s
+        if seen_s < self._least_seen_s:
+            reason = f"Only {seen_s:.1f} s of load have been seen; plans begin with {self._least_seen_s:g} s."
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
         try:
             plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
         except Exception as error:

@@ -29,6 +29,8 @@ class Parameters:
     """Real seconds from one reading of mesh and load to the next."""
     window_s: float = 5.0
     """How many real seconds one observation covers."""
+    least_seen_s: float = 0.0
+    """Real seconds of load that must have been seen before a planner is asked."""
     parent: Parent | None = None
     """The run that this one branches from."""
     guard: bool = True

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from marskit.clock import Clock
 from marskit.controller.bus import Bus
@@ -85,12 +86,21 @@ class Telemetry:
             self._notices.failed("telemetry", "The mesh could not be read", mesh)
             return
         self._notices.worked("telemetry")
+        if not self._begun.is_set():
+            mesh = self._since_the_load_began(mesh)
         self._monitor.add(mesh)
         self._also(mesh)
         observation = self.observe()
         if not self._recent or observation.at_s - self._recent[-1].at_s > 1.0 - self._period_s / 2:
             self._recent.append(observation)
         self._bus.publish(Observed(observation))
+
+    def _since_the_load_began(self, first: MeshSample) -> MeshSample:
+        """The first sample without the time before there was any load, over which no rate is a mean."""
+        if self._load_sample is None:
+            return first
+        loaded_s = self._load_sample.scenario_s / self._load.scenario.speed
+        return replace(first, duration_s=min(first.duration_s, loaded_s))
 
     def _tell_failure(self, load: LoadSample) -> None:
         failed_before = self._load_sample is not None and self._load_sample.status is LoadStatus.FAILED

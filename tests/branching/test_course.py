@@ -25,6 +25,7 @@ from marskit.knowledge.queries import find_run, load_run
 from marskit.replay.branched import AS_RECORDED, Branched, ReplayError
 from marskit.replay.timeline import Timeline
 from marskit.settings import Settings
+from marskit.views.text import plural
 from tests.replay.runs import twin_run
 
 CYCLES = 14
@@ -233,7 +234,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
     assert all(isinstance(c, Act) and c.origin is Origin.PERSON for _, c in left.actions)
     found = branch(byhand, left, "static", settings(tmp_path), cycles=4)
     assert found.notes == (
-        f"{left.by_persons} actions by hand after that moment are left out of the branch.",
+        f"Left out of the branch: {plural(left.by_persons, 'action')} by hand after that moment.",
     )
 
 

@@ -25,6 +25,7 @@ class Rig:
 
     mode: Mode = Mode.AUTO
     period_s: float = 2.0
+    least_seen_s: float = 0.0
     planner: FakePlanner = field(default_factory=FakePlanner)
     other: FakePlanner = field(default_factory=lambda: FakePlanner(name="other"))
     events: list[Event] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Rig:
             planner=self.planner.name,
             mode=self.mode,
             period_s=self.period_s,
+            least_seen_s=self.least_seen_s,
         )
         self.controller = Controller(
             self.mesh,

@@ -230,12 +230,12 @@ def test_it_is_found_while_another_plan_waits_for_a_person(tmp_path: Path) -> No
     def react(event: Event) -> Command | None:
         if isinstance(event, ApprovalAwaited):
             awaited.append(event.cycle)
-            # The planner's plan of the first cycle waits for ever; the canary is broken meanwhile.
+            # The planner's first plan waits for ever; the canary is broken meanwhile.
             return Inject(ERRORS) if len(awaited) == 1 else Approve()
         return None
 
     asking = replace(CANARY, mode=Mode.APPROVE)
-    told = live(tmp_path, settings=asking, planner=Stubborn((more,)), react=react, cycles=2)
+    told = live(tmp_path, settings=asking, planner=Stubborn((more,)), react=react, cycles=3)
     first, second = told.executions[:2]
     assert (first.action, first.reason) == (more, "the guard's plan goes before it")
     assert (second.origin, second.action, second.outcome) == (Origin.GUARD, WITHOUT, Outcome.APPLIED)

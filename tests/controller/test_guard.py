@@ -36,14 +36,12 @@ class Scripted:
     plans: dict[int, tuple[Action, ...]]
     name: str = "static"
     summary: str = "Does what the test says."
-    cycle: int = 0
 
     def reset(self, seed: int) -> None:
-        self.cycle = 0
+        pass
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        self.cycle += 1
-        actions = self.plans.get(self.cycle, ())
+        actions = self.plans.get(view.cycles[-1].id + 1, ())
         return Plan(self.name, (Candidate(actions, "told to"),), actions, "The test says so.")
 
 

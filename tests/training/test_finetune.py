@@ -155,7 +155,7 @@ def test_sacs_critic_learns_what_the_policy_is_worth_while_the_actor_rests(setti
     before = error()
     assert sac.log_ent_coef is not None
     sac.log_ent_coef.data.fill_(-4.0)
-    learn_critic(sac, 600)
+    learn_critic(sac, 900)
     assert error() < 0.5 * before
     for (weight, _), (other, _) in zip(layers_of(sac), known.layers, strict=True):
         assert np.array_equal(weight, other)

@@ -222,7 +222,7 @@ FOUND = Branched(
     recorded=side("20260101T000000Z-0001", "threshold", mesh="envoy"),
     control=side("20260101T000000Z-0002", "as-recorded", p95_ms=120.0),
     branch=side("20260101T000000Z-0003", "hpa", p95_ms=480.0),
-    notes=("2 actions by hand after that moment are left out of the branch.",),
+    notes=("Left out of the branch: 2 actions by hand after that moment.",),
 )
 
 

@@ -1,7 +1,7 @@
-"""Planners on loads that no policy was trained or chosen on: six shapes, five draws each, two seeds a draw.
+"""Planners on loads that no policy was trained or chosen on: six shapes, ten draws each.
 
-Run: `python -m benchmarks.learned` (the twin, about twenty minutes), or with `--mesh envoy --draws 1
---shapes 3` on the real mesh, the twin beside it (about half an hour). Report and numbers are left in the
+Run: `python -m benchmarks.learned` (the twin, about half an hour), or with `--mesh envoy --draws 1 --shapes 3
+--seeds 3` on the real mesh, the twin beside it (about fifty minutes). Report and numbers are left in the
 folder `held-out`. `--drawn-with 2001` draws other loads, to choose policies by.
 """
 
@@ -50,8 +50,8 @@ DURATION_S = {"twin": 900, "envoy": 450}
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mesh", choices=("twin", "envoy"), default="twin")
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--shapes", type=int, default=len(SHAPES))
     parser.add_argument("--drawn-with", type=int, default=DRAWN_WITH)
     parser.add_argument("--out", type=Path, default=Path("held-out"))

@@ -144,9 +144,10 @@ def asking_for(env: MeshVectorEnv, replicas: list[int]) -> NDArray[np.float32]:
 
 def test_a_period_is_passed_over_while_new_replicas_start() -> None:
     model, goals = demo()
-    slow = replace(model, stations=tuple(replace(s, start_s=2.4) for s in model.stations))
+    apart = replace(model, crowding=0.0)
+    slow = replace(apart, stations=tuple(replace(s, start_s=2.4) for s in model.stations))
     crowded = replace(model, crowding=1.0)
-    for each, passed_over in ((model, False), (slow, True), (crowded, True)):
+    for each, passed_over in ((apart, False), (slow, True), (crowded, True)):
         env = MeshVectorEnv(each, goals, 1, settings=EnvSettings(spread=0.0, period_s=1.0))
         env.reset(seed=1)
         env.step(asking_for(env, [4, 4, 3, 3]))

@@ -12,6 +12,8 @@ from marskit.domain.topology import GATEWAY
 
 EXHAUSTED = 0.95
 """So busy that what is not served may have been turned away."""
+_COVERED = 0.5
+"""For this share of the window, utilisation must be of the replicas that are ready now."""
 NEVER_ARRIVED = frozenset({"UH", "UF", "UC", "LH"})
 """Envoy's flags for requests that no replica answered because there was none or it ended."""
 ON_THE_WAY = frozenset({"FI", "NC", "NR", "RL"})
@@ -125,6 +127,10 @@ def _busy_ms(
     # A full queue turns requests away: those were answered with an error, and cost no time.
     served = max(1.0, tries - errors) if busy > EXHAUSTED else tries
     covered = min(1.0, (workload.utilisation_s or window_s) / window_s)
+    if covered < _COVERED:
+        # Replicas have just changed: under a rising load, how busy they are since then is not what the
+        # throughput of the whole window makes.
+        return None, 0
     return 1000.0 * busy * workload.replicas_ready * window_s / served, round(served * covered)
 
 

@@ -82,6 +82,15 @@ def test_work_per_request_tells_a_slow_workload_from_an_overloaded_one() -> None
     assert "likeliest fault" not in diagnosis.sentence
 
 
+def test_who_has_just_been_scaled_is_not_taken_for_slow_because_the_load_rises() -> None:
+    world = World(configuration(payments=3))
+    payments = world.workloads["payments"]
+    for seen_s, ailments in ((10.0, [Ailment.SLOW]), (5.0, [Ailment.SLOW]), (4.0, [])):
+        # Of a window of 10 s: 22.5 ms a request, if the 40 requests a second came all the time.
+        world.workloads["payments"] = replace(payments, utilisation=0.3, utilisation_s=seen_s)
+        assert [suspect.ailment for suspect in diagnose(world).suspects] == ailments
+
+
 def test_what_a_full_queue_turns_away_is_no_error_of_its_own_and_cost_no_work() -> None:
     world = World().workload("payments", utilisation=1.0, queued=40.0)
     world.edge(TO_PAYMENTS, requests_per_s=160.0, failures_per_s=80.0)

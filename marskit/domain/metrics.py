@@ -95,6 +95,8 @@ class WorkloadSample:
     """Mean share of the ready replicas' workers that were busy, 0 to 1; None if unmeasured."""
     queued: float | None = None
     """Requests waiting in the replicas' queues at the end of the sample; None if unmeasured."""
+    ended: int = 0
+    """Ready replicas that ended unasked during the sample, even if others have taken their place by now."""
 
 
 @dataclass(frozen=True, slots=True)

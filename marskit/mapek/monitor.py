@@ -209,7 +209,7 @@ def _workload(
 def _lost(states: Sequence[WorkloadSample]) -> int:
     """How many ready replicas went away from one sample to the next, of those that were still wanted."""
     return sum(
-        max(0, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
+        max(after.ended, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
         for before, after in pairwise(states)
     )
 

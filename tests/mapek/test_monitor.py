@@ -187,6 +187,13 @@ def test_replicas_that_went_away_unasked_are_counted_even_when_others_took_their
     assert workload.utilisation_s == 2.0
 
 
+def test_a_replica_that_was_back_before_anybody_looked_is_lost_all_the_same() -> None:
+    back = sample(2.0, workloads=(WorkloadSample("payments", 2, 2, 0.5, 0.0, ended=1),))
+    down = sample(3.0, workloads=(WorkloadSample("payments", 2, 1, 0.5, 0.0, ended=1),))
+    seen = monitor(state(1.0, 2, 2), back, down, state(4.0, 2, 2))
+    assert seen.observe(configuration(), None).workload("payments").replicas_lost == 2
+
+
 def test_the_sample_before_the_window_tells_what_its_first_one_lost() -> None:
     seen = monitor(*(state(float(at), 2, 2 if at <= 5 else 1) for at in range(1, 11)), window_s=5.0)
     assert seen.observe(configuration(), None).workload("payments").replicas_lost == 1

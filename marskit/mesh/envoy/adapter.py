@@ -141,6 +141,7 @@ class EnvoyMesh:
                 len(replica_set.serving),
                 occupancy.utilisation,
                 occupancy.queued,
+                replica_set.take_ended(),
             )
             for (name, replica_set), occupancy in zip(self._sets.items(), occupancies, strict=True)
         )

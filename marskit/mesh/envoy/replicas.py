@@ -90,6 +90,7 @@ class ReplicaSet:
         self._report = report
         self._listens = listens
         self._number = 0
+        self._unasked = 0
         self._changed = asyncio.Event()
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -136,6 +137,11 @@ class ReplicaSet:
     def last_words(self, replica: Replica) -> str:
         """The last line that a replica wrote to its log."""
         return last_line(self._log(replica)) or "it says nothing"
+
+    def take_ended(self) -> int:
+        """How many ready replicas ended unasked since the last call."""
+        ended, self._unasked = self._unasked, 0
+        return ended
 
     def kill_one(self) -> str | None:
         """End the oldest serving replica at once; its name, or None when there is none."""
@@ -200,6 +206,7 @@ class ReplicaSet:
     async def _ended(self, replica: Replica, how: str) -> None:
         was_ready = replica.ready
         settled = was_ready and asyncio.get_running_loop().time() - replica.ready_since_s > SETTLED_S
+        self._unasked += was_ready
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
         sentence = f"{replica.name} {how} and is started again"

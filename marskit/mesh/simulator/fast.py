@@ -53,6 +53,7 @@ class FastTwin:
         self._place = {station.workload: w for w, station in enumerate(model.stations)}
         self._now_s = 0.0
         self._killed: dict[int, float] = {}
+        self._ended = [0] * len(model.stations)
         self._delay_s: dict[str, float] = {}
         self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
         self._busy = np.zeros(len(model.stations))
@@ -95,9 +96,15 @@ class FastTwin:
             queued = max(0.0, float(state.inside[w, 0]) - ready * station.workers * (busy or 0.0))
             workloads.append(
                 WorkloadSample(
-                    station.workload, int(self._fluid.desired[w, 0]), ready, busy, round(queued, 1)
+                    station.workload,
+                    int(self._fluid.desired[w, 0]),
+                    ready,
+                    busy,
+                    round(queued, 1),
+                    self._ended[w],
                 )
             )
+        self._ended = [0] * len(self._ended)
         return edges, tuple(workloads)
 
     def scale(self, workload: str, replicas: int) -> None:
@@ -123,6 +130,7 @@ class FastTwin:
         if ready == 0:
             return
         self._killed[w] = self._killed.get(w, 0.0) + float(state.inside[w, 0]) / ready
+        self._ended[w] += 1
         state.inside[w, 0] *= (ready - 1) / ready
         state.ready[w, 0] -= 1
         self._fluid.desired[w, 0] -= 1

@@ -64,6 +64,8 @@ class Workload:
         self.callers = 0
         """How many edges lead here."""
         self.ready: list[Replica] = []
+        self.ended = 0
+        """Ready replicas that were killed since the last reading."""
         self.desired = station.replicas
         self.slowdown = 1.0
         self.errors = 0.0
@@ -76,6 +78,7 @@ class Workload:
 
     def read(self, now_s: float) -> WorkloadSample:
         """Its state now; how busy it was since the last reading."""
+        ended, self.ended = self.ended, 0
         shares = [share for each in self.ready if (share := each.read(now_s, self.workers)) is not None]
         return WorkloadSample(
             self.station.workload,
@@ -83,6 +86,7 @@ class Workload:
             len(self.ready),
             sum(shares) / len(shares) if shares else None,
             float(sum(len(replica.queue) for replica in self.ready)),
+            ended,
         )
 
 

@@ -113,6 +113,7 @@ class RequestTwin:
         if not here.ready:
             return
         victim = here.ready.pop(0)
+        here.ended += 1
         under_way = self._under_way()
         answered = {id(subject) for _, _, act, subject in self._events if act is self._on_answer}
         inside = self._on_arrival, self._on_service

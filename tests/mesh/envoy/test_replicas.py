@@ -129,6 +129,7 @@ async def test_a_killed_replica_leaves_at_once_and_comes_back(bench: Bench) -> N
     assert await payments.wait_ready(10)
     assert {replica.name for replica in payments.serving} == {"payments-1", "payments-2"}
     assert bench.sentences == ["payments-1 ended by signal 9 and is started again"]
+    assert (payments.take_ended(), payments.take_ended()) == (1, 0)
     await payments.stop()
 
 

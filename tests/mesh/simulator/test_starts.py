@@ -84,6 +84,17 @@ def test_both_ways_to_compute_it_agree() -> None:
 
 
 @pytest.mark.parametrize("make", [RequestTwin, FastTwin])
+def test_a_killed_replica_is_told_once_even_if_it_is_back(make: type[RequestTwin] | type[FastTwin]) -> None:
+    twin: Engine = make(demo_model(), PoissonArrivals(1.0, 1), seed=1)
+    told = []
+    for until_s in (1.0, 3.0, 5.0):
+        twin.advance(until_s)
+        told.append(next((w.replicas_ready, w.ended) for w in twin.read()[1] if w.workload == "payments"))
+        twin.kill("payments")
+    assert told == [(2, 0), (2, 1), (2, 1)]
+
+
+@pytest.mark.parametrize("make", [RequestTwin, FastTwin])
 def test_an_engine_is_ready_when_the_crowd_lets_it(make: type[RequestTwin] | type[FastTwin]) -> None:
     took_s = []
     for crowding in (0.0, 1.0):

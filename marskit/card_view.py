@@ -38,7 +38,7 @@ def card_view(card: Card, model: TwinModel, untold: Sequence[str]) -> Iterator[R
         yield Text("")
         yield Text.assemble(
             "Each further replica that starts at the same time makes a start longer by ",
-            (f"{with_error(card.crowding)}", "bold cyan"),
+            (with_error(card.crowding), "bold cyan"),
             " of itself.",
         )
     if card.held_out:

@@ -18,6 +18,7 @@ from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import TwinModel
+from marskit.mesh.simulator.starts import slowness
 from marskit.replay.branched import ReplayError
 
 _READ_S = 0.1
@@ -67,8 +68,8 @@ def _as_slow(past: Past, model: TwinModel, at_s: float, change: Change) -> tuple
     if not isinstance(change, Scale) or seen is None:
         return at_s, change
     missing = {w.workload: w.replicas_desired - w.replicas_ready for w in seen.workloads}
-    slowness = 1.0 + model.crowding * max(0, sum(missing.values()) - 1)
-    is_late = at_s + model.station(change.workload).start_s * slowness + _READ_S < seen.at_s
+    slower = slowness(model.crowding, max(0, sum(missing.values()) - 1))
+    is_late = at_s + model.station(change.workload).start_s * slower + _READ_S < seen.at_s
     return (past.at_s if missing[change.workload] > 0 and is_late else at_s), change
 
 

@@ -9,6 +9,7 @@ from marskit.domain.records import Execution, Outcome
 from marskit.knowledge.queries import StoredRun
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import Fitted
+from marskit.mesh.simulator.starts import slowness
 
 _TOGETHER_S = 0.3
 """Scale-ups begun within so long of each other start side by side; those of one plan do."""
@@ -56,7 +57,7 @@ def alone_s(starts: Sequence[Start], crowding: float) -> Mapping[str, Sequence[f
     """By workload, how long its starts would have taken without the others."""
     found: dict[str, list[float]] = {}
     for start in starts:
-        found.setdefault(start.workload, []).append(start.took_s / (1.0 + crowding * start.others))
+        found.setdefault(start.workload, []).append(start.took_s / slowness(crowding, start.others))
     return found
 
 

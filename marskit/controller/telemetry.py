@@ -86,7 +86,7 @@ class Telemetry:
             self._notices.failed("telemetry", "The mesh could not be read", mesh)
             return
         self._notices.worked("telemetry")
-        if not self._begun.is_set():
+        if not self._recent:
             mesh = self._since_the_load_began(mesh)
         self._monitor.add(mesh)
         self._also(mesh)

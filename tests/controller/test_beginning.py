@@ -43,3 +43,14 @@ async def test_a_planner_is_asked_once_enough_of_the_load_was_seen(make_rig: Mak
     assert first.reason == "Only 0.0 s of load have been seen; plans begin with 1.5 s."
     assert (first.proposed, first.candidates, first.planner) == ((), (), planner.name)
     assert second.actions == (Scale("payments", 3),)
+
+
+async def test_that_holds_for_the_first_reading_that_succeeds(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.load = rig.mesh.load = SlowLoad(rig.clock, calls=rig.calls)
+    rig.mesh.fail_sample = OSError("connection refused")
+    await rig.start()
+    await asyncio.sleep(2.7)
+    rig.mesh.fail_sample = None
+    await asyncio.sleep(2.0)
+    assert [round(event.observation.window_s, 3) for event in rig.of(Observed)][:3] == [1.0, 1.5, 2.0]

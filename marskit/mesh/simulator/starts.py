@@ -4,11 +4,16 @@ from bisect import insort
 from math import inf
 
 
+def slowness(crowding: float, others: int) -> float:
+    """How many times as long a start takes while so many others are under way."""
+    return 1.0 + crowding * others
+
+
 class Starts:
     """What is on its way in one mesh, in the order in which it becomes ready.
 
-    All advance alike, by `1 / (1 + crowding * others)` seconds of their own time a second: processor sharing
-    (Kleinrock 1967), so that one clock of what each has advanced tells when which is ready.
+    All advance alike, by `1 / slowness` seconds of their own time a second: processor sharing (Kleinrock
+    1967), so that one clock of what each has advanced tells when which is ready.
     """
 
     def __init__(self, crowding: float) -> None:
@@ -54,4 +59,4 @@ class Starts:
         self._now_s = now_s
 
     def _slowness(self) -> float:
-        return 1.0 + self._crowding * max(0, len(self._waiting) - 1)
+        return slowness(self._crowding, max(0, len(self._waiting) - 1))

@@ -57,7 +57,7 @@ def begin(packed: Packed[Everything], b: Beginning, first: int, last: int) -> No
         first: The first mesh.
         last: The one behind the last.
     """
-    _, c, _, meshes, run = packed.parts
+    _, c, _, meshes, run, _ = packed.parts
     p, state, desired, weights, _ = meshes
     stations, calls, edges = b.replicas.shape[0], c.call_source.shape[0], b.weights.shape[0]
     walk, load = np.empty(run.rates.shape[0] // 2), np.empty(stations)

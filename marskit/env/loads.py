@@ -28,7 +28,7 @@ def draw_rates(
         lowest: Requests per second.
         highest: Requests per second.
         walk: (periods,) room.
-        rates: Requests per second at the beginning and at the end of every control period, in turn.
+        rates: Requests per second in the first and in the second half of every control period, in turn.
     """
     base = log_between(noise, i, lowest, 0.6 * highest)
     peak = between(noise, i, base, highest)
@@ -105,7 +105,7 @@ def _draw(noise: NDArray[np.uint64], lowest: float, highest: float, rates: Float
 
 
 def random_rates(rng: np.random.Generator, n: int, periods: int, lowest: float, highest: float) -> Floats:
-    """(2 periods, n) requests per second at the beginning and at the end of every control period, in turn.
+    """(2 periods, n) requests per second in the halves of every control period, in turn.
 
     Args:
         rng: Where the randomness comes from.
@@ -120,8 +120,7 @@ def random_rates(rng: np.random.Generator, n: int, periods: int, lowest: float, 
 
 
 def scenario_rates(scenario: Scenario, periods: int, period_s: float, factor: float = 1.0) -> Floats:
-    """(2 periods,) the scenario's rates at the beginning and the end of every period of `period_s` real s."""
+    """(2 periods,) the scenario's mean rates in the halves of every period of `period_s` real s."""
     times = (np.arange(2 * STEPS * periods) + 0.5) / (2 * STEPS) * period_s * scenario.speed
     rates = np.array([scenario.rate_at(t) * factor for t in times])
-    # The mean of every half period, of which the first is taken as its beginning, the second as its end.
     return np.asarray(rates.reshape(-1, STEPS).mean(axis=1), np.float64)

@@ -22,8 +22,9 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     A mesh of workloads behind a gateway, in the calibrated twin. Once a control period (2 s of the mesh's
     time, 15 s of the scenario's clock in the demo) the agent sees what Monitor would show it over the last
     two periods and says how busy every workload should be. A shield makes of that what is safe; what is left
-    is executed, and ten ticks of the twin pass. As the loop, it waits for
-    new replicas: when they take longer than a period, the next action is passed over.
+    is executed, and ten ticks of the twin pass. As the loop, it waits for new replicas: when they take longer
+    than a period, the next action is passed over. What is seen varies as counts of single requests do: slow
+    ones come in clusters, and a look at a queue finds none as often as many.
 
     ## Action Space
 

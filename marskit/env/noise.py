@@ -41,3 +41,17 @@ def normal(noise: NDArray[np.uint64], i: int) -> float:
     for _ in range(4):
         total += uniform(noise, i)
     return (total - 2.0) * 1.7320508075688772
+
+
+@inline
+def weibull(drawn: float, spread: float) -> float:
+    """A positive number with mean 1 and about that coefficient of variation: Weibull's distribution.
+
+    Its shape is the usual power of the coefficient of variation (Justus et al. 1978).
+
+    Args:
+        drawn: Uniform from 0 to 1.
+        spread: The coefficient of variation; taken as at least 0.06 and at most 3.6.
+    """
+    shape = max(0.25, min(20.0, max(spread, 0.01) ** -1.086))
+    return float((-math.log(1.0 - drawn)) ** (1.0 / shape) / math.gamma(1.0 + 1.0 / shape))

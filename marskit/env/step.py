@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from marskit.env.chance import by_chance, found_busy, found_late, found_waiting
 from marskit.env.encoding import (
     BUSY,
     DESIRED,
@@ -68,7 +69,7 @@ class Run(NamedTuple):
     """What an episode remembers in N meshes besides the twin's own state."""
 
     rates: Floats
-    """(2 T, N) requests per second at the beginning and at the end of every period, in turn."""
+    """(2 T, N) requests per second in the first and in the second half of every period, in turn."""
     ready: Whole
     """(W, N) replicas that were ready at the beginning of the period."""
     since: Whole
@@ -99,6 +100,8 @@ class Everything(NamedTuple):
     prices: Prices
     meshes: Meshes
     run: Run
+    along: Floats
+    """(ticks,) how far the load has come from that of the first half of a period to that of the second."""
 
 
 @inline
@@ -200,20 +203,23 @@ def _measure(
             if s.slo_s[k] < 1e9:
                 late += slow(s.slo_s[k], flow.moments, first, last, i)
         # A count of independent requests varies by its square root.
-        seen = max(0.0, entered + math.sqrt(entered) * normal(run.noise, i))
-        late_seen = min(good, max(0.0, late + math.sqrt(late) * normal(run.noise, i)))
-        replicas = 0.0
+        more = normal(run.noise, i) / math.sqrt(max(entered, 1.0))
+        seen = max(0.0, entered * (1.0 + more))
+        replicas = squares = 0.0
         for w in range(stations):
             row = STATIONS + PER_RAW * w
             busy = flow.busy[w, i]
+            waiting = max(0.0, state.inside[w, i] - state.ready[w, i] * c.workers[w] * busy)
+            squares += by_chance(waiting) ** 2
+            run.raw[row + QUEUED, i] = found_waiting(run.noise, i, waiting)
+            busy = found_busy(run.noise, i, busy, more, s.cv2[w], flow.arrivals[w, i])
             steady = state.ready[w, i] == run.ready[w, i]
             run.raw[row + BUSY, i] = 0.5 * (busy + run.last[w, i]) if steady else busy
             run.last[w, i] = busy
             run.raw[row + DESIRED, i] = desired[w, i]
             run.raw[row + READY, i] = state.ready[w, i]
-            served = state.ready[w, i] * c.workers[w] * busy
-            run.raw[row + QUEUED, i] = max(0.0, state.inside[w, i] - served)
             replicas += desired[w, i]
+        late_seen = found_late(run.noise, i, late, good, squares)
         window = 2.0 * period_s
         run.raw[RATE_2, i] = run.raw[RATE_1, i]
         run.raw[RATE_1, i] = run.raw[RATE, i]
@@ -248,7 +254,6 @@ def step(
     packed: Packed[Everything],
     action: NDArray[np.float32],
     period: int,
-    ticks: int,
     tick_s: float,
     first: int,
     last: int,
@@ -259,18 +264,18 @@ def step(
         packed: What is read and written, see `jit.packed`.
         action: What is asked for.
         period: How many periods of the episode are over.
-        ticks: How many a period has.
-        tick_s: Their length in real seconds.
+        tick_s: Seconds from one tick to the next, in real time.
         first: The first mesh.
         last: The one behind the last.
     """
-    s, c, prices, meshes, run = packed.parts
+    s, c, prices, meshes, run, along = packed.parts
     p, state, desired, weights, flow = meshes
+    ticks = along.shape[0]
     load = np.zeros(c.most.shape[0])
     _decide(c, p, state, desired, weights, run, action, load, ticks, tick_s, first, last)
     run.ready[:, first:last] = state.ready[:, first:last]
-    begin, end = run.rates[2 * period], run.rates[2 * period + 1]
-    advance(s, p, state, weights, begin, end, ticks, tick_s, flow, first, last)
+    halves = run.rates[2 * period], run.rates[2 * period + 1]
+    advance(s, p, state, weights, *halves, along, tick_s, flow, first, last)
     _measure(s, c, state, desired, flow, prices, run, ticks * tick_s, first, last)
     for i in range(first, last):
         encode(c, run.raw, weights, i, load, run.observation)

@@ -25,6 +25,8 @@ from marskit.mesh.simulator.model import TwinModel
 
 TICKS = 10
 """Of the twin, in one control period."""
+_JUMP = np.repeat([0.0, 1.0], TICKS // 2)
+"""A load changes in the middle of a period and not all along it: what is sudden is to stay so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,11 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         self.run = arrays.first_columns(whole, n)._replace(observation=whole.observation)
         fluid = self.fluid
         self._everything = packed(
-            Everything(fluid.structure, self.encoding.codes, self.prices, fluid.meshes, whole)
+            Everything(fluid.structure, self.encoding.codes, self.prices, fluid.meshes, whole, _JUMP)
         )
         self._shape = (n, actions)
         nothing = np.zeros(self._shape, np.float32)
-        self._step = entry(step, self._everything, nothing, 0, TICKS, tick_s, 0, n)
+        self._step = entry(step, self._everything, nothing, 0, tick_s, 0, n)
         self.period = 0
         self._seed(seed)
 
@@ -121,8 +123,8 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
 
         Args:
             seed: Of all randomness from now on.
-            options: `rates`, a (2 periods, n) array in place of random loads: requests per second at the
-                beginning and at the end of every period.
+            options: `rates`, a (2 periods, n) array in place of random loads: requests per second in the
+                first and in the second half of every period.
         """
         if isinstance(seed, list):
             seed = seed[0]
@@ -162,10 +164,10 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         """
         period, tick_s = self.period, self.fluid.tick_s
         if self._crew is None:
-            self._step(self._everything, actions, period, TICKS, tick_s, 0, self.num_envs)
+            self._step(self._everything, actions, period, tick_s, 0, self.num_envs)
         else:
             self._crew.run(
-                lambda first, last: self._step(self._everything, actions, period, TICKS, tick_s, first, last)
+                lambda first, last: self._step(self._everything, actions, period, tick_s, first, last)
             )
         self.period = period + 1
         return self.period == self.settings.periods

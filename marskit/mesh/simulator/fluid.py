@@ -97,11 +97,11 @@ class Fluid:
         scale(self.state, station, mesh, change, ticks)
 
     def advance(self, rate_from: Floats, rate_to: Floats, ticks: int) -> Flow:
-        """Let `ticks` pass while (n,) requests per second go from one to the other.
+        """Let `ticks` pass while (n,) requests per second go from one to the other in a line.
 
         The flow that is returned is overwritten by the next call.
         """
         parameters, state, _, weights, flow = self.meshes
-        step = (ticks, self.tick_s)
-        advance(self.structure, parameters, state, weights, rate_from, rate_to, *step, flow, 0, self.n)
+        load = (rate_from, rate_to, (np.arange(ticks) + 0.5) / ticks)
+        advance(self.structure, parameters, state, weights, *load, self.tick_s, flow, 0, self.n)
         return self.flow

@@ -381,6 +381,7 @@ def _enter(
     weights: Floats,
     rate_from: Floats,
     rate_to: Floats,
+    along: Floats,
     flow: Floats,
     entered: Floats,
     tick_s: float,
@@ -388,16 +389,17 @@ def _enter(
     n: int,
 ) -> None:
     """Put what enters a block of meshes at their doors."""
-    ticks = flow.shape[1]
+    ticks = along.shape[0]
+    half = along.sum()
     flow[:] = 0.0
     for b in range(n):
         i = begin + b
-        entered[b] = 0.5 * (rate_from[i] + rate_to[i]) * ticks * tick_s
-        rise = (rate_to[i] - rate_from[i]) / ticks
+        change = rate_to[i] - rate_from[i]
+        entered[b] = (rate_from[i] * ticks + change * half) * tick_s
         for g in range(s.profile_from.shape[0] - 1):
             share = p.per_request[s.call_of[g], i] * weights[g, i] * tick_s
             for t in range(ticks):
-                flow[s.edge_to[g], t, b] += share * (rate_from[i] + rise * (t + 0.5))
+                flow[s.edge_to[g], t, b] += share * (rate_from[i] + change * along[t])
 
 
 @jit
@@ -408,13 +410,13 @@ def advance(
     weights: Floats,
     rate_from: Floats,
     rate_to: Floats,
-    ticks: int,
+    along: Floats,
     tick_s: float,
     out: Flow,
     first: int,
     last: int,
 ) -> None:
-    """Let `ticks` pass in the meshes `first` to `last`, whose load goes from one rate to the other in a line.
+    """Let some ticks pass in the meshes `first` to `last`, whose load goes from one rate to the other.
 
     Args:
         s: What is the same in all meshes.
@@ -423,14 +425,14 @@ def advance(
         weights: (E, N) the share of its call that every edge gets.
         rate_from: (N,) requests per second that enter at the beginning.
         rate_to: (N,) at the end.
-        ticks: How many are to pass.
+        along: (ticks,) how far of the way it has come in every tick, from 0 to 1.
         tick_s: Their length in real seconds.
         out: Is overwritten with what the stretch adds up to.
         first: The first mesh to compute.
         last: The one behind the last.
     """
     stations = s.workers.shape[0]
-    width = min(last - first, BLOCK)
+    width, ticks = min(last - first, BLOCK), along.shape[0]
     reached = np.empty((ticks, width), np.int32)
     x, of_busy = np.empty(_ROWS * BLOCK), np.empty((2, width), np.int32)
     rows, places = of_busy[0], of_busy[1]
@@ -438,7 +440,7 @@ def advance(
     lost, entered = of_requests[:stations], of_requests[stations]
     for begin in range(first, last, BLOCK):
         n = min(last - begin, BLOCK)
-        _enter(s, p, weights, rate_from, rate_to, flow, entered, tick_s, begin, n)
+        _enter(s, p, weights, rate_from, rate_to, along, flow, entered, tick_s, begin, n)
         any_starts = _start(p, state, reached, begin, n)
         for w in range(stations):
             x[_CAME:] = 0.0

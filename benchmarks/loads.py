@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-DRAWN_WITH = 20261130
+DRAWN_WITH = 20261201
 """Chosen after the shipped policies were trained."""
 
 SHAPES = {

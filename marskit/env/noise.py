@@ -45,13 +45,14 @@ def normal(noise: NDArray[np.uint64], i: int) -> float:
 
 @inline
 def weibull(drawn: float, spread: float) -> float:
-    """A positive number with mean 1 and about that coefficient of variation: Weibull's distribution.
+    """A positive number with mean 1 that scatters: Weibull's distribution.
 
-    Its shape is the usual power of the coefficient of variation (Justus et al. 1978).
+    Its shape is the usual power of the coefficient of variation (Justus et al. 1978), which holds up to 1;
+    for 2 it gives 2.4, and never more than 8.3, which is a shape of 1/4.
 
     Args:
         drawn: Uniform from 0 to 1.
-        spread: The coefficient of variation; taken as at least 0.06 and at most 3.6.
+        spread: The coefficient of variation asked for.
     """
     shape = max(0.25, min(20.0, max(spread, 0.01) ** -1.086))
     return float((-math.log(1.0 - drawn)) ** (1.0 / shape) / math.gamma(1.0 + 1.0 / shape))

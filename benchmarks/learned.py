@@ -1,13 +1,13 @@
 """Planners on loads that no policy was trained or chosen on: six shapes, ten draws each.
 
-Run: `python -m benchmarks.learned` (the twin, about half an hour), or with `--mesh envoy --draws 1 --shapes 3
---seeds 3` on the real mesh, the twin beside it (about fifty minutes). Report and numbers are left in the
-folder `held-out`. `--drawn-with 2001` draws other loads, to choose policies by.
+Run: `python -m benchmarks.learned` on the twin, in half an hour, or, in some fifty minutes,
+`python -m benchmarks.learned --mesh envoy --draws 3 --shapes 3` on the real mesh and the twin beside it.
+Report and numbers are left in `held-out`. `--drawn-with 2001` draws other loads, to choose policies by.
 """
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +22,9 @@ from marskit.compare.jobs import Failed, Measured, grid
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
-from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.settings import Settings
-from marskit.statistics import RESAMPLES, kendall_tau
+from marskit.statistics import RESAMPLES, Estimate, kendall_tau, mean_difference
 from marskit.training.evaluate import read_off
 
 FRONT = (
@@ -171,17 +171,18 @@ def _against_the_front(table: dict[str, Floats]) -> list[Figure]:
 
 
 def _table(measured: Sequence[Measured]) -> dict[str, Floats]:
-    """By planner: (shapes, draws, seeds, 2) violation minutes and replica-minutes."""
+    """By planner: (shapes, draws, seeds, 3) violation minutes, replica-minutes, utility per second."""
     scenarios = list(dict.fromkeys(m.scenario for m in measured))
     seeds = list(dict.fromkeys(m.seed for m in measured))
     shapes = len({shape_of(scenario) for scenario in scenarios})
-    table = {m.planner: np.zeros((len(scenarios), len(seeds), 2)) for m in measured}
+    table = {m.planner: np.zeros((len(scenarios), len(seeds), 3)) for m in measured}
     for m in measured:
         table[m.planner][scenarios.index(m.scenario), seeds.index(m.seed)] = (
             m.violation_minutes,
             m.replica_minutes,
+            m.utility_per_s,
         )
-    return {planner: runs.reshape(shapes, -1, len(seeds), 2) for planner, runs in table.items()}
+    return {planner: runs.reshape(shapes, -1, len(seeds), 3) for planner, runs in table.items()}
 
 
 class Reading(NamedTuple):
@@ -201,8 +202,8 @@ class Reading(NamedTuple):
 
 def read(table: dict[str, Floats], name: str) -> Reading:
     """Both readings of a planner's means, of a `_table`."""
-    violations, replicas = (float(mean) for mean in table[name].mean(axis=(0, 1, 2)))
-    front = [tuple(float(mean) for mean in table[hpa].mean(axis=(0, 1, 2))) for hpa in FRONT]
+    violations, replicas = (float(mean) for mean in table[name].mean(axis=(0, 1, 2))[:2])
+    front = [tuple(float(mean) for mean in table[hpa].mean(axis=(0, 1, 2))[:2]) for hpa in FRONT]
     there = read_off([(dear, bad) for bad, dear in front], replicas)
     dear = read_off([(bad, dear) for bad, dear in front], violations)
     return Reading(
@@ -215,22 +216,23 @@ def read(table: dict[str, Floats], name: str) -> Reading:
 
 
 def intervals(table: dict[str, Floats], name: str) -> tuple[Floats, Floats]:
-    """95 % bootstrap intervals of the two readings, their lower ends and their upper ones.
-
-    Over the draws of every shape, and over the seeds of every draw; the same for all planners.
-    """
-    rng = np.random.default_rng(0)
-    shapes, draws, seeds, _ = table[name].shape
-    rows = np.arange(shapes)[:, None, None]
+    """95 % bootstrap intervals of the two readings, their lower ends and their upper ones."""
     both = []
-    for _ in range(RESAMPLES):
-        of_shape = rng.integers(draws, size=(shapes, draws))[:, :, None]
-        of_draw = rng.integers(seeds, size=(shapes, draws, seeds))
-        resampled = {planner: table[planner][rows, of_shape, of_draw] for planner in (name, *FRONT)}
-        reading = read(resampled, name)
+    for rows in resamples(table[name]):
+        reading = read({planner: table[planner][rows] for planner in (name, *FRONT)}, name)
         both.append((reading.fewer_violations, reading.fewer_replicas))
     low, high = np.quantile(both, (0.025, 0.975), axis=0)
     return low, high
+
+
+def resamples(runs: Floats) -> Iterator[tuple[Whole, Whole, Whole]]:
+    """What bootstrap draws of (shapes, draws, seeds, ...): draws of every shape, and seeds of every draw."""
+    rng = np.random.default_rng(0)
+    shapes, draws, seeds = runs.shape[:3]
+    of_all = np.arange(shapes)[:, None, None]
+    for _ in range(RESAMPLES):
+        of_shape = rng.integers(draws, size=(shapes, draws))[:, :, None]
+        yield of_all, of_shape, rng.integers(seeds, size=(shapes, draws, seeds))
 
 
 def means_of(measured: Sequence[Measured]) -> dict[str, tuple[float, float, float]]:
@@ -247,35 +249,54 @@ def means_of(measured: Sequence[Measured]) -> dict[str, tuple[float, float, floa
 
 def agreement(twin: Sequence[Measured], envoy: Sequence[Measured]) -> list[Figure]:
     """How far the twin and the real mesh say the same of the same planners on the same loads."""
-    simulated, real = means_of(twin), means_of(envoy)
-    names = list(real)
-    tau = kendall_tau([simulated[n][0] for n in names], [real[n][0] for n in names])
-    by_utility = kendall_tau([simulated[n][2] for n in names], [real[n][2] for n in names])
-    signs = {
-        f"{policy} against {rival}": (
-            simulated[policy][2] - simulated[rival][2],
-            real[policy][2] - real[rival][2],
+    simulated, real = _table(twin), _table(envoy)
+    pairs = [(policy, rival) for policy in LEARNED for rival in real if rival not in LEARNED]
+    found, same = [], 0
+    for policy, rival in pairs:
+        there, here = difference(simulated, policy, rival), difference(real, policy, rival)
+        same += there.value * here.value > 0
+        found.append(
+            Figure(
+                f"utility of {policy} less that of {rival}: twin, Envoy",
+                f"{_of(there)}, {_of(here)}",
+                "",
+                None,
+            )
         )
-        for policy in LEARNED
-        for rival in names
-        if rival not in LEARNED
-    }
-    same = [name for name, (there, here) in signs.items() if there * here > 0]
-    found = [
-        Figure(f"utility of {name}", f"{there:+.2f}/s on the twin, {here:+.2f}/s on the real mesh", "", None)
-        for name, (there, here) in signs.items()
-    ]
+    by_violations, by_utility = rankings(simulated, real, 0), rankings(simulated, real, 2)
     return [
         *found,
+        Figure("differences of the same sign", f"{same} of {len(pairs)}", "all", same == len(pairs)),
         Figure(
-            "differences of the same sign",
-            f"{len(same)} of {len(signs)}",
-            "all",
-            len(same) == len(signs),
+            "Kendall's tau of the ranking by violation minutes",
+            _of(by_violations),
+            "0.8",
+            by_violations.value >= 0.8,
         ),
-        Figure("Kendall's tau of the ranking by violation minutes", f"{tau:.2f}", "0.8", tau >= 0.8),
-        Figure("Kendall's tau of the ranking by utility", f"{by_utility:.2f}", "", None),
+        Figure("Kendall's tau of the ranking by utility", _of(by_utility), "", None),
     ]
+
+
+def difference(table: dict[str, Floats], ours: str, theirs: str) -> Estimate:
+    """Of the utility per second of two planners on the same loads, resampled within every shape."""
+    return mean_difference(*([runs[..., 2].ravel() for runs in table[name]] for name in (ours, theirs)))
+
+
+def rankings(ours: dict[str, Floats], theirs: dict[str, Floats], column: int) -> Estimate:
+    """Kendall's tau of the planners' means by one column of two tables, the same loads drawn for both."""
+
+    def tau(*rows: Whole) -> float:
+        return kendall_tau(
+            *([float(t[name][rows][..., column].mean()) for name in ours] for t in (ours, theirs))
+        )
+
+    shown = next(iter(ours.values()))
+    low, high = np.quantile([tau(*rows) for rows in resamples(shown)], (0.025, 0.975))
+    return Estimate(tau(), float(low), float(high), shown[..., 0].size)
+
+
+def _of(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 if __name__ == "__main__":

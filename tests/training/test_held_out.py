@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.learned import FRONT, intervals, read
+from benchmarks.learned import FRONT, intervals, rankings, read
 from benchmarks.loads import SHAPES, draw, shape_of
 from marskit.load.scenario import load_scenario
 
@@ -55,3 +55,14 @@ def test_the_interval_is_over_draws_as_well() -> None:
     ppo[:, 0, :, 0] = 1.5
     low, high = intervals(varied | {"ppo": ppo}, "ppo")
     assert low[0] < read(varied | {"ppo": ppo}, "ppo").fewer_violations - 5 < high[0]
+
+
+def test_two_meshes_rank_by_means_and_the_interval_knows_single_loads() -> None:
+    def runs(*minutes: float) -> np.ndarray:
+        return np.array(minutes).reshape(1, -1, 1, 1)
+
+    twin = {"a": runs(1, 1, 1), "b": runs(2, 2, 2), "c": runs(3, 3, 3)}
+    assert rankings(twin, twin, 0) == rankings(twin, {k: 10 * v for k, v in twin.items()}, 0)
+    assert rankings(twin, {k: -v for k, v in twin.items()}, 0).value == -1.0
+    tau = rankings(twin, {"a": runs(1, 1, 1), "b": runs(0, 0, 9), "c": runs(4, 4, 4)}, 0)
+    assert (tau.value, tau.low < 1.0, tau.high, tau.n) == (1.0, True, 1.0, 3)

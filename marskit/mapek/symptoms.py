@@ -21,7 +21,9 @@ SATURATED = 0.8
 """Above this share of busy workers waiting times grow faster than load."""
 EXHAUSTED = 0.95
 QUEUED_PER_REPLICA = 1.0
-"""One request waiting at the moment of a sample is chance; more than one per replica is a queue."""
+"""No more than that is no queue, however idle the workers."""
+QUEUED_BY_CHANCE = 0.01
+"""What waits at the moment of a sample is chance, if chance makes it so often."""
 IDLE = 0.3
 ERROR_PERCENT = 1.0
 """What an edge into a service without an objective may fail."""
@@ -51,8 +53,15 @@ def is_saturated(workload: WorkloadObservation) -> bool:
 
 
 def has_queue(workload: WorkloadObservation) -> bool:
-    """Whether more wait than chance explains."""
-    return (workload.queued or 0.0) / max(1, workload.replicas_ready) > QUEUED_PER_REPLICA
+    """Whether more wait than chance explains.
+
+    Where a share u of the workers is busy, n requests or more wait with a probability below u^n: the queue of
+    an M/M/c station (Erlang 1917). Above `SATURATED` a queue is a queue, though chance may lengthen it.
+    """
+    queued, busy = workload.queued or 0.0, workload.utilisation
+    if queued <= QUEUED_PER_REPLICA * max(1, workload.replicas_ready):
+        return False
+    return busy is None or busy > SATURATED or busy**queued < QUEUED_BY_CHANCE
 
 
 def slo_symptoms(statuses: Iterable[SloStatus], observation: Observation, goals: Goals) -> Iterator[Symptom]:

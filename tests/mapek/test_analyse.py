@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from marskit.domain.records import Diagnosis, Severity, SymptomKind
 from marskit.domain.topology import EdgeId, Service
 from marskit.mapek.analyse import analyse
@@ -51,6 +53,20 @@ def test_a_violation_is_traced_to_the_callee_that_explains_it() -> None:
     assert diagnosis.symptoms[0].sentence == (
         "p95 of orders is 812 ms, its objective 300 ms (400 successes in 10 s)."
     )
+
+
+@pytest.mark.parametrize(
+    ("utilisation", "queued"), [(0.52, 8.0), (0.79, 25.0), (0.02, 2.0), (0.85, 2.0), (None, 2.0)]
+)
+def test_a_queue_is_saturation(utilisation: float | None, queued: float) -> None:
+    world = World(configuration(payments=1)).workload("payments", utilisation=utilisation, queued=queued)
+    assert SymptomKind.SATURATION in kinds(diagnose(world))
+
+
+@pytest.mark.parametrize(("utilisation", "queued"), [(0.52, 3.0), (0.79, 12.0), (0.02, 1.0)])
+def test_what_waits_by_chance_is_none(utilisation: float, queued: float) -> None:
+    world = World(configuration(payments=1)).workload("payments", utilisation=utilisation, queued=queued)
+    assert SymptomKind.SATURATION not in kinds(diagnose(world))
 
 
 def test_a_caller_that_is_slow_by_itself_is_the_bottleneck() -> None:

@@ -30,7 +30,7 @@ class Lookahead:
 
     name = "lookahead"
     summary = (
-        "Tries joint actions in the twin over the next periods, expecting the load's trend to go on, and "
+        "Tries joint actions in the twin over the next periods, under the load that is there by now, and "
         "takes the one with the highest utility."
     )
 
@@ -71,17 +71,22 @@ class Lookahead:
             self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*told, now])
         )
         actions = self._actions(best, situation, view)
-        what = f"Of {len(tried)} joint actions this one is expected to be worth most"
+        what = (
+            f"Of {len(tried)} joint actions this one is expected to be worth most, missed objectives included"
+        )
         if not actions:
-            what = f"Of {len(tried)} joint actions none is expected to be worth more than doing nothing"
+            what = "this one is expected to be worth most, missed objectives priced in"
+        if not actions:
+            what = "none is expected to be worth more than doing nothing"
+        what = f"Of {len(tried)} joint actions {what}"
         reason = (
             f"{what}: {_effect(tried[best])}, where doing nothing gives {_effect(nothing)}. "
-            f"The load is expected to go from {rates[0]:.0f} to {rates[-1]:.0f} requests a second."
+            f"The load is expected to {_course(rates)} requests a second."
         )
         return Plan(self.name, candidates, actions, reason)
 
     def forecast(self, situation: Situation, view: PlanningView) -> Floats:
-        """(horizon + 1,) requests per second from now on: the level and its damped trend."""
+        """(horizon + 1,) requests per second from now on."""
         return forecast(situation, self._horizon)
 
     def _now(self, situation: Situation, view: PlanningView) -> Choice:
@@ -133,6 +138,11 @@ class Lookahead:
         actions = self._actions(choice, situation, view)
         words = "Expected" if actions else "Do nothing; expected"
         return Candidate(actions, f"{words}: {_effect(outcome)}.", round(outcome.score, 2))
+
+
+def _course(rates: Floats) -> str:
+    first, last = f"{rates[0]:.0f}", f"{rates[-1]:.0f}"
+    return f"be {first}" if first == last else f"go from {first} to {last}"
 
 
 def _effect(outcome: Outcome) -> str:

@@ -31,8 +31,13 @@ from marskit.planning import PlanningView
 
 HORIZON = 4
 """Control periods that are looked ahead."""
-DAMPING = 0.6
-"""How much of a trend is expected to go on from one period to the next (damped trend: Gardner 1985)."""
+AHEAD = 0.5
+"""Of the last change of the load, so much is expected to be on top of it already.
+
+What is seen is a mean over two periods: of a ramp, all of the change is, and of a level that is held again,
+nothing. Nor does a load go on as it began more often than it does not: a damped trend (Gardner 1985) foretold
+the random loads of training worse after a change, by 88 % in the mean instead of 65.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +122,10 @@ class Observer:
 
 
 def forecast(situation: Situation, horizon: int) -> Floats:
-    """(horizon + 1,) requests per second from now on: the level and its damped trend."""
+    """(horizon + 1,) requests per second from now on: all the same, see `AHEAD`."""
     level, before = float(situation.raw[RATE, 0]), float(situation.raw[RATE_1, 0])
-    # What is seen is a mean over two periods, so its trend is already one period old.
-    ahead = 1.0 + np.cumsum(DAMPING ** np.arange(horizon + 1)) - 1.0
-    return np.asarray(np.clip(level + (level - before) * ahead, 0.3 * level, 2.0 * level + 1.0))
+    expected = np.clip(level + AHEAD * (level - before), 0.3 * level, 2.0 * level)
+    return np.full(horizon + 1, expected)
 
 
 def current_shares(encoding: Encoding, situation: Situation) -> tuple[float, ...]:

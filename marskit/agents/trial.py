@@ -10,6 +10,8 @@ from marskit.agents.situation import Situation
 from marskit.domain.goals import Goals
 from marskit.domain.records import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
+from marskit.mapek.measures import MIN_REQUESTS, own_measure
+from marskit.mapek.symptoms import has_queue
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit
@@ -29,6 +31,8 @@ _STARTED_TICKS = 2.0
 """What replicas that start already still take of their own time."""
 _SLOWED = 1.25
 """A service time above so many times the model's is taken as real."""
+_BUSY = 0.9
+"""Above this utilisation its queue may have been full for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +116,20 @@ class Trial:
             fluid.state.slowdown[w], fluid.state.errors[w] = self._broken(w, view.observation)
 
     def _broken(self, w: int, observation: Observation) -> tuple[float, float]:
-        """How much slower than the model the station serves, and the share of its answers that are errors."""
+        """How much slower than the model the station serves, and the share of its answers that are errors.
+
+        Neither is told where overload may be what is seen: that is for the twin to foretell.
+        """
         station = self._encoding.model.stations[w]
         state = observation.workload(station.workload)
-        if not state.utilisation or state.utilisation > 0.9 or state.requests_per_s < 2.0:
+        if state.utilisation is None or state.utilisation > _BUSY or has_queue(state):
             return 1.0, 0.0
-        service_s = state.utilisation * state.replicas_ready * station.workers / state.requests_per_s
-        slowdown = max(1.0, 1000.0 * service_s / station.service_ms)
-        into = [edge for edge in observation.edges if edge.edge.workload == station.workload]
-        failed = sum(edge.failures_per_s for edge in into) / max(sum(e.requests_per_s for e in into), 1e-9)
-        is_leaf = not self._encoding.model.calls_of(station.workload)
-        return (slowdown if slowdown > _SLOWED else 1.0), (min(1.0, failed) if is_leaf else 0.0)
+        own = own_measure(state, observation)
+        if own.busy_ms is None or own.busy_n < MIN_REQUESTS:
+            # Its replicas have just changed, and the ones before may have been overloaded.
+            return 1.0, 0.0
+        slowdown = own.busy_ms * station.workers / station.service_ms
+        return (slowdown if slowdown > _SLOWED else 1.0), min(1.0, own.errors / max(1, own.requests))
 
     def _shift(self, situation: Situation, shares: Sequence[float], i: int) -> None:
         codes = self._encoding.codes

@@ -70,7 +70,7 @@ class Own:
 
 def own_measures(observation: Observation) -> tuple[Own, ...]:
     """Every workload by itself, in the order of the observation."""
-    return tuple(_own(workload, observation) for workload in observation.workloads)
+    return tuple(own_measure(workload, observation) for workload in observation.workloads)
 
 
 def entry_rate(observation: Observation) -> float:
@@ -83,7 +83,8 @@ def flagged(edge: EdgeObservation, flags: frozenset[str]) -> int:
     return sum(count for flag, count in edge.response_flags if flag in flags)
 
 
-def _own(workload: WorkloadObservation, observation: Observation) -> Own:
+def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
+    """One of the observation's workloads by itself."""
     name, window_s = workload.workload, observation.window_s
     into = [edge for edge in observation.edges if edge.edge.workload == name]
     calls = [edge for edge in observation.edges if edge.edge.source == name]

@@ -52,14 +52,15 @@ def test_lookahead_gives_back_what_nobody_needs() -> None:
     assert replicas(plan, "payments") == 1
 
 
-def test_lookahead_expects_a_trend_to_go_on() -> None:
+def test_lookahead_knows_that_a_load_that_rises_is_higher_by_now() -> None:
     flat, rising = lookahead(), lookahead()
     rising.plan(NO_DIAGNOSIS, view_at(30.0, now_s=10.0))
-    wanted = [
-        replicas(planner.plan(NO_DIAGNOSIS, view_at(60.0, now_s=12.0)), "payments")
-        for planner in (flat, rising)
+    plans = [planner.plan(NO_DIAGNOSIS, view_at(80.0, now_s=12.0)) for planner in (flat, rising)]
+    assert [plan.reason.rsplit("expected to ", 1)[1] for plan in plans] == [
+        "be 80 requests a second.",
+        "be 105 requests a second.",
     ]
-    assert wanted[1] > wanted[0]
+    assert replicas(plans[1], "payments") > replicas(plans[0], "payments")
 
 
 def test_lookahead_tells_what_it_tried_and_what_doing_nothing_would_give() -> None:

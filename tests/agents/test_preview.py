@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from marskit.agents.static import Static
 from marskit.domain.actions import Action, Scale, SetTimeout, ShiftTraffic
 from marskit.domain.records import Candidate, Plan, Prediction
 from marskit.mapek.explain import explain
+from marskit.planning import PlanningView
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, demo_goals, quiet_view, view_at
 from tests.agents.test_lookahead import NO_DIAGNOSIS, lookahead
 
@@ -77,6 +80,43 @@ def test_what_the_shield_left_is_predicted_beside_what_was_wanted() -> None:
     assert found.prediction is not None
     assert found.candidates[0].prediction is not None
     assert (found.prediction.replicas, found.candidates[0].prediction.replicas) == (9, 12)
+
+
+def seen(rate: float, *, failing: float = 0.0, **of_payments: Any) -> PlanningView:
+    """A view in which this is seen of payments, and this share of its requests fails."""
+    view = view_at(rate)
+    workloads = tuple(
+        replace(w, **of_payments) if w.workload == "payments" else w for w in view.observation.workloads
+    )
+    edges = tuple(
+        replace(e, failures_per_s=failing * e.requests_per_s) if e.edge.workload == "payments" else e
+        for e in view.observation.edges
+    )
+    return replace(view, observation=replace(view.observation, workloads=workloads, edges=edges))
+
+
+def predict_from(view: PlanningView, *actions: Action) -> Prediction:
+    preview().reset()
+    (found,) = preview().predict((actions,), "orders", view)
+    assert found is not None
+    assert found.latency_p95_ms is not None
+    return found
+
+
+def test_a_service_is_taken_for_slow_only_if_its_replicas_have_been_seen_long_enough() -> None:
+    # Four replicas that were 80 % busy while a third of this load came, or since a moment ago.
+    four = {"replicas_ready": 4, "replicas_desired": 4, "utilisation": 0.8}
+    more = Scale("payments", 4)
+    slow = predict_from(seen(60.0, utilisation_s=2 * PERIOD_S, **four), more)
+    new = predict_from(seen(60.0, utilisation_s=0.2 * PERIOD_S, **four), more)
+    assert (new.latency_p95_ms or 0) < 200.0 < (slow.latency_p95_ms or 0)
+
+
+def test_errors_go_on_unless_a_full_queue_may_have_made_them() -> None:
+    broken = predict_from(seen(60.0, failing=0.3, utilisation=0.5))
+    full = predict_from(seen(60.0, failing=0.3, utilisation=0.5, queued=70.0), Scale("payments", 4))
+    assert broken.error_percent == pytest.approx(27.0, abs=4.0)
+    assert full.error_percent < 1.0
 
 
 def test_nothing_is_predicted_of_what_nobody_has_asked_yet() -> None:

@@ -1,0 +1,157 @@
+"""How near predictions come: every plan of recorded runs, predicted from what was seen, against what came.
+
+Run: `python -m benchmarks.predictions FOLDER`, a folder of runs of the demo on the real mesh, such as
+`python -m benchmarks.learned --mesh envoy --draws 3 --shapes 3` leaves in `held-out/runs`. What the run's own
+marskit had predicted does not matter: all is predicted anew.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import exp, log
+from pathlib import Path
+from statistics import median
+
+from benchmarks.report import Figure, show
+from marskit.agents.preview import TwinPreview
+from marskit.domain.events import CycleCompleted, Monitored, Planned
+from marskit.domain.goals import Slo
+from marskit.domain.records import Cycle, Observation, Prediction
+from marskit.domain.state import State, apply
+from marskit.knowledge.recording import load_recording
+from marskit.mesh.manifests.graph import goals, topology
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.simulator.card_file import demo_card
+from marskit.mesh.simulator.compile import twin_model
+from marskit.planning import PlanningView
+from marskit.settings import DEMO_MANIFESTS
+
+SERVICE = "orders"
+SPEED = 7.5
+"""Of all scenarios of the demo."""
+LATER = 3
+"""A prediction is of the second and third period after it, which is the window of the third cycle after."""
+SAME_LOAD = 1.3
+"""Within this factor the load stayed about the same."""
+NEAR = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A prediction beside what came."""
+
+    before: Observation
+    predicted: Prediction
+    after: Observation
+
+    @property
+    def times_off(self) -> float:
+        """By what factor the p95 was off, one way or the other."""
+        seen = self.after.service(SERVICE).latency.p95_ms or 0.0
+        return exp(abs(log((self.predicted.latency_p95_ms or 0.0) / seen)))
+
+    @property
+    def is_same_load(self) -> bool:
+        """Whether about as many requests came as before."""
+        rates = [o.service(SERVICE).requests_per_s for o in (self.before, self.after)]
+        return max(rates) <= SAME_LOAD * min(rates)
+
+    def was_missed(self, slo: Slo) -> bool:
+        """Whether the p95 missed the objective before."""
+        return (self.before.service(SERVICE).latency.p95_ms or 0.0) > slo.latency_ms
+
+    def is_missed(self, slo: Slo) -> bool:
+        """Whether it did afterwards."""
+        return (self.after.service(SERVICE).latency.p95_ms or 0.0) > slo.latency_ms
+
+    def is_right(self, slo: Slo) -> bool:
+        """Whether it was foretold if the p95 would miss its objective."""
+        return ((self.predicted.latency_p95_ms or 0.0) > slo.latency_ms) == self.is_missed(slo)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("runs", type=Path, metavar="FOLDER")
+    runs = parser.parse_args().runs
+    names = sorted(path.name.removeprefix("run=") for path in runs.glob("run=*"))
+    compared = [each for name in names for each in compare(runs, name)]
+    slo = goals(load_mesh(DEMO_MANIFESTS)).slo(SERVICE)
+    assert slo is not None
+    kinds = {
+        "all": compared,
+        "with the load about the same": [c for c in compared if c.is_same_load],
+        "met, and met afterwards": [c for c in compared if not c.was_missed(slo) and not c.is_missed(slo)],
+        "missed, and met afterwards": [c for c in compared if c.was_missed(slo) and not c.is_missed(slo)],
+        "missed, and missed afterwards": [c for c in compared if c.was_missed(slo) and c.is_missed(slo)],
+        "met, and missed afterwards": [c for c in compared if not c.was_missed(slo) and c.is_missed(slo)],
+    }
+    return show(f"Predictions of {SERVICE}", [_figure(name, of_kind, slo) for name, of_kind in kinds.items()])
+
+
+def compare(runs: Path, run: str) -> Iterator[Compared]:
+    """The predictions of one run after which nothing else was done."""
+    config = load_mesh(DEMO_MANIFESTS)
+    events = load_recording(runs, run).events
+    state, predicted = State(), dict[int, tuple[Observation, Prediction]]()
+    preview: TwinPreview | None = None
+    seen: Observation | None = None
+    cycles: dict[int, Cycle] = {}
+    for event in events:
+        match event:
+            case Monitored():
+                seen = event.observation
+            case Planned() if (
+                seen is not None and state.started is not None and state.configuration is not None
+            ):
+                started = state.started
+                if preview is None:
+                    preview = TwinPreview(
+                        lambda: (twin_model(config, demo_card()), {}),
+                        goals(config),
+                        period_s=started.period_s,
+                        speed=SPEED,
+                    )
+                    preview.load()
+                view = PlanningView(
+                    now_s=event.at_s,
+                    speed=SPEED,
+                    topology=topology(config),
+                    configuration=state.configuration,
+                    goals=goals(config),
+                    observation=seen,
+                    recent=state.history,
+                    cycles=state.cycles,
+                )
+                (found,) = preview.predict((event.plan.actions,), SERVICE, view)
+                if found is not None:
+                    predicted[event.cycle] = seen, found
+            case CycleCompleted(cycle):
+                cycles[cycle.id] = cycle
+        state = apply(state, event)
+    for number, (before, prediction) in predicted.items():
+        later = [cycles.get(number + n) for n in range(1, LATER + 1)]
+        last = later[-1]
+        if last is None or any(cycle is None or cycle.executions for cycle in later[:-1]):
+            continue
+        if last.observation.service(SERVICE).latency.p95_ms and prediction.latency_p95_ms:
+            yield Compared(before, prediction, last.observation)
+
+
+def _figure(name: str, compared: Sequence[Compared], slo: Slo) -> Figure:
+    if not compared:
+        return Figure(name, "none", "", None)
+    near = sum(c.times_off < NEAR for c in compared) / len(compared)
+    right = sum(c.is_right(slo) for c in compared) / len(compared)
+    failing = [(c.predicted.error_percent, c.after.service(SERVICE).error_percent or 0.0) for c in compared]
+    told, came = (sum(column) / len(compared) for column in zip(*failing, strict=True))
+    return Figure(
+        name,
+        f"p95 off by {median(c.times_off for c in compared) - 1:.0%} (median), by less than half {near:.0%}; "
+        f"objective right {right:.0%}; errors {told:.1f} %, came {came:.1f} % (n {len(compared)})",
+        "",
+        None,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

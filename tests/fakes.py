@@ -154,6 +154,8 @@ class FakeLoad:
     fail_prepare: Exception | None = None
     fail_start: Exception | None = None
     fail_sample: Exception | None = None
+    failing: float = 0.0
+    """The share of requests whose answer is not what the scenario expects, whatever the mesh says."""
     _began_s: float | None = None
 
     async def prepare(self) -> None:
@@ -190,7 +192,7 @@ class FakeLoad:
             scenario_s=(self.clock.now() - began_s) * self.scenario.speed,
             offered_requests_per_s=self.rate(),
             sent_requests_per_s=self.rate(),
-            failures_per_s=0.0,
+            failures_per_s=self.failing * self.rate(),
         )
 
     async def set_factor(self, factor: float) -> None:

@@ -12,10 +12,13 @@ from marskit.domain.events import Observed
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Observation
+from marskit.domain.topology import GATEWAY
 from marskit.load.port import Load
 from marskit.mapek.monitor import Monitor
 from marskit.mesh.port import Mesh
 
+UNSERVED_S = 5.0
+"""For so long most of the load has to fail, and little of it in the mesh, before that is told."""
 RECENT = 600
 """How many observations planners may look back on, one a second: ten minutes."""
 
@@ -50,6 +53,8 @@ class Telemetry:
         self._load_sample: LoadSample | None = None
         self._recent: deque[Observation] = deque(maxlen=RECENT)
         self._begun = asyncio.Event()
+        self._unserved_since_s: float | None = None
+        self._told_unserved = False
 
     @property
     def recent(self) -> tuple[Observation, ...]:
@@ -94,6 +99,8 @@ class Telemetry:
         if not self._recent or observation.at_s - self._recent[-1].at_s > 1.0 - self._period_s / 2:
             self._recent.append(observation)
         self._bus.publish(Observed(observation))
+        if self._load_sample is not None and not self._told_unserved:
+            self._tell_unserved(self._load_sample, observation)
 
     def _since_the_load_began(self, first: MeshSample) -> MeshSample:
         """The first sample without the time before there was any load, over which no rate is a mean."""
@@ -101,6 +108,25 @@ class Telemetry:
             return first
         loaded_s = self._load_sample.scenario_s / self._load.scenario.speed
         return replace(first, duration_s=min(first.duration_s, loaded_s))
+
+    def _tell_unserved(self, load: LoadSample, observation: Observation) -> None:
+        """Tell, once, that most requests fail though the mesh fails few: it may not know what is asked."""
+        entries = [edge for edge in observation.edges if edge.edge.source == GATEWAY]
+        entered = sum(edge.requests_per_s for edge in entries)
+        failed = sum(edge.failures_per_s for edge in entries)
+        if load.failures_per_s <= 0.5 * max(load.sent_requests_per_s, 1.0) or failed > 0.1 * entered:
+            self._unserved_since_s = None
+            return
+        self._unserved_since_s = self._unserved_since_s or observation.at_s
+        if observation.at_s - self._unserved_since_s < UNSERVED_S:
+            return
+        self._told_unserved = True
+        self._notices.tell(
+            "load",
+            f"{load.failures_per_s:.0f} of {load.sent_requests_per_s:.0f} requests a second are not answered "
+            f"as {self._load.scenario.name} expects, and the mesh fails {failed:.0f} of the {entered:.0f} "
+            "that entered it: does the gateway route these paths?",
+        )
 
     def _tell_failure(self, load: LoadSample) -> None:
         failed_before = self._load_sample is not None and self._load_sample.status is LoadStatus.FAILED

@@ -70,6 +70,20 @@ async def test_a_failing_load_reading_leaves_the_mesh_readable(make_rig: MakeRig
     assert rig.state.observation.load is None
 
 
+@pytest.mark.parametrize(("failing", "told"), [(1.0, 1), (0.3, 0)])
+async def test_a_load_that_the_mesh_does_not_know_is_told_once(
+    make_rig: MakeRig, failing: float, told: int
+) -> None:
+    rig = make_rig()
+    rig.load.failing = failing
+    await rig.start()
+    await asyncio.sleep(4)
+    assert rig.notices == []
+    await asyncio.sleep(20)
+    assert len(rig.notices) == told
+    assert all("does the gateway route these paths?" in notice for notice in rig.notices)
+
+
 async def test_a_cycle_that_is_being_stored_at_the_end_is_published(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.knowledge.append_s = 1.0

@@ -1,6 +1,7 @@
 """The commands that compute with the twin: fit it, compare planners on it, and learn policies in it."""
 
 import argparse
+from math import inf
 from pathlib import Path
 
 from marskit.cli_options import add_mapping, add_runs, complain
@@ -112,7 +113,7 @@ def _calibrate(parsed: argparse.Namespace) -> int:
 
 def _compare(parsed: argparse.Namespace) -> int:
     from marskit.agents.registry import UnknownPlanner
-    from marskit.comparing import compare
+    from marskit.comparing import CannotRun, compare
     from marskit.load.scenario import ScenarioError
 
     usual = Settings(
@@ -132,7 +133,7 @@ def _compare(parsed: argparse.Namespace) -> int:
         raise SettingsError(f"--seeds is {parsed.seeds!r}; whole numbers with commas are allowed") from None
     try:
         return compare(_names(parsed.planners), _names(parsed.scenarios), seeds, usual, parsed.out)
-    except (UnknownPlanner, ScenarioError) as error:
+    except (UnknownPlanner, ScenarioError, CannotRun) as error:
         raise SettingsError(str(error)) from error
 
 
@@ -147,8 +148,8 @@ def _train(parsed: argparse.Namespace) -> int:
     if (sentence := missing()) is not None:
         raise SettingsError(sentence)
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
-        if value is not None and value <= 0:
-            raise SettingsError(f"{name} is {value:g}; it must be above 0")
+        if value is not None and not 0 < value < inf:
+            raise SettingsError(f"{name} is {value:g}; it must be above 0, and finite")
     if parsed.seed is not None and not 0 <= parsed.seed < 2**32:
         raise SettingsError(f"--seed is {parsed.seed}; for a training it must be from 0 to {2**32 - 1}")
     if bool(parsed.fine_tune) != bool(parsed.from_runs):

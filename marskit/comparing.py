@@ -1,10 +1,12 @@
 """`marskit compare`: runs the grid, shows how far it is, and prints and writes what it came to."""
 
+import asyncio
 import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -35,6 +37,7 @@ def compare(
         SettingsError: A name is unknown or given twice.
         UnknownPlanner: There is no such planner.
         ScenarioError: There is no such scenario.
+        CannotRun: A policy, the card or a manifest cannot be used.
     """
     for kind, names in (("planner", planners), ("scenario", scenarios), ("seed", list(map(str, seeds)))):
         if len(set(names)) < len(names) or not names:
@@ -46,6 +49,9 @@ def compare(
     for scenario in scenarios:
         find_scenario(scenario)
     usual = replace(usual, runs=out / "runs")
+    if out.exists() and not out.is_dir():
+        raise CannotRun(f"{out}: this is a file; --out takes a folder")
+    _check(tuple(grid([p for p in planners if p != TUNED], scenarios[:1], seeds[:1], usual)))
     console = Console(width=None if Console().is_terminal else 130)
     search = None
     if TUNED in planners:
@@ -62,6 +68,8 @@ def compare(
         return 1
     summary = summarise(measured)
     console.print(_table(summary))
+    said = "Violation minutes are those in which a service that users call missed its objective."
+    console.print(f"{said} {summary.caveat}".rstrip(), highlight=False)
     if search is not None:
         console.print(search.sentence, highlight=False)
     out.mkdir(parents=True, exist_ok=True)
@@ -70,6 +78,28 @@ def compare(
     report.write_text(page(summary, measured, _stamp(usual, summary), search), encoding="utf-8")
     console.print(f"The report is {report}; the numbers are beside it as Parquet.", highlight=False)
     return 1 if failed else 0
+
+
+class CannotRun(ValueError):
+    """A planner, a card or a mesh that nothing can be run with; the sentence says why."""
+
+
+def _check(jobs: Sequence[Job]) -> None:
+    """Make what every planner needs once, so that a damaged policy is not found out after all the others.
+
+    Raises:
+        CannotRun: That failed.
+    """
+    from marskit.bootstrap import build
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.mesh.port import MeshError
+
+    with TemporaryDirectory() as nothing:
+        for settings in {job.planner: job.settings for job in jobs}.values():
+            try:
+                asyncio.run(build(replace(settings, runs=Path(nothing))))
+            except (ValueError, MeshError, KnowledgeError) as error:
+                raise CannotRun(str(error)) from error
 
 
 def _tune(jobs: Sequence[Job], console: Console) -> Search | None:

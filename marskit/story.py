@@ -135,7 +135,10 @@ def figures_lines(figures: Figures, *, slo_met_at_end: bool | None) -> Iterator[
         (text.plural(figures.cycles, "cycle"), "bold"), f" over {text.duration(figures.duration_s)}"
     )
     for name, value in (
-        ("SLO-violation minutes", f"{scenario} ({figures.violation_real_s:.0f} s of the mesh's time)"),
+        (
+            "SLO-violation minutes",
+            f"{scenario}, by any service ({figures.violation_real_s:.0f} s of the mesh's time)",
+        ),
         ("replica-minutes", f"{figures.replica_minutes:.1f}"),
         ("failed requests", str(figures.failed_requests)),
         ("actions", str(figures.actions)),

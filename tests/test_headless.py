@@ -74,7 +74,7 @@ async def test_the_story_of_a_spike(make_rig: Callable[..., Rig]) -> None:
     assert any(line.startswith("               effect of action 1: p95 of orders") for line in lines)
     assert lines[-7:] == [
         "4 cycles over 20 s",
-        "  SLO-violation minutes  0.33 of the scenario's (20 s of the mesh's time)",
+        "  SLO-violation minutes  0.33 of the scenario's, by any service (20 s of the mesh's time)",
         "  replica-minutes        3.0",
         "  failed requests        77",
         "  actions                1",

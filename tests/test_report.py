@@ -62,7 +62,7 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
     assert "               effect of action 3: p95 of orders fell from 412 to 60 ms." in lines
     assert lines[-6:] == [
         "7 cycles over 17 s",
-        "  SLO-violation minutes  0.10 of the scenario's (6 s of the mesh's time)",
+        "  SLO-violation minutes  0.10 of the scenario's, by any service (6 s of the mesh's time)",
         "  replica-minutes        2.4",
         "  failed requests        4",
         "  actions                1",

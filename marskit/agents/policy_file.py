@@ -96,6 +96,8 @@ def load_policy(path: Path) -> Policy:
         or sizes[-1] != len(schema["action"])
     ):
         raise PolicyError(f"{path}: the layers {shapes} do not fit together; the file is damaged.")
+    if not all(np.isfinite(array).all() for layer in layers for array in layer):
+        raise PolicyError(f"{path}: a weight is no finite number; its training went wrong, or it is damaged.")
     return Policy(header["algorithm"], layers, schema, header["card"])
 
 

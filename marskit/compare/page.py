@@ -114,7 +114,8 @@ def _table(summary: Summary, colours: Mapping[str, str]) -> str:
     header = "".join(f"<th>{escape(name)}</th>" for name in head)
     note = (
         "Interquartile means per run with 95 % intervals from a bootstrap stratified by scenario; "
-        "differences are means of paired differences. Minutes are the scenario's."
+        "differences are means of paired differences. Minutes are the scenario's; violated are those in "
+        f"which a service that users call missed its objective. {summary.caveat}"
     )
     return f"<table><tr>{header}</tr>{''.join(rows)}</table><p><small>{note}</small></p>"
 

@@ -13,6 +13,9 @@ BASELINE = "hpa"
 
 BOUND = "oracle"
 
+FEW = 5
+"""A bootstrap of fewer runs has hardly anything to draw from."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannerSummary:
@@ -43,6 +46,15 @@ class Summary:
     planners: tuple[PlannerSummary, ...]
     scenarios: tuple[str, ...]
     seeds: tuple[int, ...]
+
+    @property
+    def caveat(self) -> str:
+        """What the intervals do not say; empty with enough seeds."""
+        n = len(self.seeds)
+        if n >= FEW:
+            return ""
+        runs = "one run" if n == 1 else f"{n} runs"
+        return f"Intervals resample {runs} of each scenario; with fewer than {FEW} seeds they are too narrow."
 
 
 def summarise(measured: Sequence[Measured]) -> Summary:

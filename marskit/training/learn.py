@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import FloatSchedule
 
 from marskit.agents.policy_file import Layer, Policy, save_policy
@@ -94,6 +95,8 @@ class Learner:
         )
         self._hpa, self._demand = self._judge.hpa_front(), self._judge.demand_front()
         self.learner = self._ppo() if algorithm == "ppo" else self._sac()
+        # Its usual one makes a folder that nobody looks into.
+        self.learner.set_logger(Logger(folder=None, output_formats=[]))
         self._resume = resume
         if resume is not None:
             take_over(_actor(self.learner), resume)

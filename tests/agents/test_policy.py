@@ -93,6 +93,17 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         load_policy(path)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, number: float) -> None:
+    whole = policy()
+    (first, bias), last = whole.layers
+    broken = first.copy()
+    broken[0, 0] = number
+    save_policy(tmp_path / "p.npz", replace(whole, layers=((broken, bias), last)))
+    with pytest.raises(PolicyError, match=r"p\.npz: a weight is no finite number"):
+        load_policy(tmp_path / "p.npz")
+
+
 def test_layers_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     whole = policy()
     (first, bias), last = whole.layers

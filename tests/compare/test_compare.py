@@ -201,7 +201,9 @@ def test_the_command_writes_a_report_and_parquet(
     out = tmp_path / "out"
     arguments = ["compare", "--planners", "static,demand", "--scenarios", scenario, "--seeds", "1,2"]
     assert main([*arguments, "--out", str(out)]) == 0
-    assert "identical arrivals" in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "identical arrivals" in shown
+    assert "Intervals resample 2 runs of each scenario; with fewer than 5 seeds they are too narrow." in shown
     report = (out / "report.html").read_text()
     links = _Links()
     links.feed(report)
@@ -213,6 +215,18 @@ def test_the_command_writes_a_report_and_parquet(
     assert pl.read_parquet(out / "series.parquet").height == 4 * 20
 
 
+@pytest.mark.parametrize("planners", ["static,cut.npz", "hpa-tuned,cut.npz"])
+def test_a_damaged_policy_is_refused_before_anything_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planners: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cut.npz").write_bytes(b"PK")
+    assert main(["compare", "--planners", planners, "--scenarios", "spike", "--seeds", "1"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "marskit: cut.npz: this is no policy file, or it is damaged.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["cut.npz"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -220,6 +234,7 @@ def test_the_command_writes_a_report_and_parquet(
         (["--planners", "hpa,hpa"], "Give every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
+        (["--out", __file__], "this is a file; --out takes a folder."),
         (["--seeds", "one"], "--seeds is 'one'; whole numbers with commas are allowed."),
     ],
 )

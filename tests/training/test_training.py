@@ -120,20 +120,25 @@ def test_it_goes_on_from_a_policy_file(tmp_path: Path, small: Path) -> None:
 
 
 def test_the_command_shows_how_it_comes_along(
-    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
     out = tmp_path / "p.npz"
     assert main(["train", "--steps", "300", "--settings", str(small), "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "with as many replicas" in shown
     assert "The best policy, saved as" in shown
     assert out.exists()
+    assert list(scratch.iterdir()) == [], "nothing is left behind"
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--seconds", "0"], "--seconds is 0; it must be above 0."),
+        (["--seconds", "0"], "--seconds is 0; it must be above 0, and finite."),
+        (["--seconds", "nan"], "--seconds is nan; it must be above 0, and finite."),
         (["--resume", "nowhere.npz"], "nowhere.npz: the policy cannot be read: No such file or directory."),
         (["--out", "."], ".: no policy file can be written there."),
         (["--settings", "nowhere.toml"], "nowhere.toml: the settings cannot be read"),

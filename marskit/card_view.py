@@ -97,7 +97,7 @@ def _held_out(errors: Sequence[HeldOut]) -> Table:
 def _table(subject: str, *numbers: str) -> Table:
     """A table of fitted numbers, each with the manifests' own beside it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(subject)
+    table.add_column(subject, overflow="fold")  # two subsets differ in their ends
     for number in numbers:
         table.add_column(number, justify="right")
         table.add_column("manifests", justify="right", style="dim")

@@ -130,7 +130,10 @@ class Files:
         Raises:
             KnowledgeError: Nothing can be known of it, or it is of a newer version.
         """
-        problem = f"{self.location('_run.parquet')}: this file is missing, so nothing is known of the run."
+        problem = (
+            f"{self.location('_run.parquet')}: this file is missing, so nothing is known of the run; "
+            "one that has just begun has it within seconds."
+        )
         for name in self.heads:
             try:
                 return self._head(name)

@@ -9,7 +9,7 @@ from marskit.knowledge.questions.source import Tables, heads, known
 from marskit.statistics import Estimate, Values, estimate, mean_difference
 
 FIGURES = {
-    "violation_minutes": "scenario minutes in which an objective was missed",
+    "violation_minutes": "scenario minutes in which an objective of any service was missed",
     "replica_minutes": "scenario minutes of ready replicas",
     "failed_requests": "users' requests that failed",
     "actions": "applied",

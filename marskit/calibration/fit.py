@@ -7,7 +7,7 @@ import polars as pl
 
 from marskit.calibration.estimators import LEAST, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
-from marskit.calibration.starts import Start, alone_s, crowding, start_s
+from marskit.calibration.starts import Start, alone_s, crowding, start_s, unsure_of_crowding
 from marskit.calibration.windows import Windows
 from marskit.domain.records import TRUSTED_N
 from marskit.domain.topology import GATEWAY, EdgeId
@@ -56,9 +56,11 @@ def fit(
             f"How much starts slow each other: fewer than {LEAST} alone, or fewer than that side by side."
         )
     alone = alone_s(starts, crowded.value if crowded else model.crowding)
+    started = {name: start_s(alone, name, untold) for name in services}
+    if crowded is None and model.crowding == 0.0:
+        started = {name: unsure_of_crowding(found, starts, name) for name, found in started.items()}
     stations = {
-        name: StationFit(service_ms=service, start_s=start_s(alone, name, untold))
-        for name, service in services.items()
+        name: StationFit(service_ms=service, start_s=started[name]) for name, service in services.items()
     }
     calls = {key: CallFit(per_request=rate) for key, rate in rates.items()}
     spreads: dict[str, list[Fitted]] = {s.workload: [] for s in model.stations}

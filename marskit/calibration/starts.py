@@ -1,7 +1,9 @@
 """How long new replicas took to be ready, and how much longer because others started at the same time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import hypot, sqrt
+from statistics import fmean
 
 from marskit.calibration.estimators import LEAST, middle, rise
 from marskit.domain.actions import Scale
@@ -70,6 +72,20 @@ def start_s(alone: Mapping[str, Sequence[float]], workload: str, untold: list[st
         instead = "the median of all workloads is taken" if fitted else f"{LEAST} are needed"
         untold.append(f"How long {workload} takes to start: {len(own)} scale-ups of its own; {instead}.")
     return fitted
+
+
+def unsure_of_crowding(fitted: Fitted | None, starts: Sequence[Start], workload: str) -> Fitted | None:
+    """The same start time, as uncertain as it is where nothing tells how much starts slow each other.
+
+    Between not at all and in full, as if each further start took its share of the machine, anything is as
+    likely: a uniform distribution, whose deviation is its width over the square root of 12.
+    """
+    own = [start.others for start in starts if start.workload == workload]
+    others = own if len(own) >= LEAST else [start.others for start in starts]
+    if fitted is None or not any(others):
+        return fitted
+    width = fitted.value * (1.0 - 1.0 / slowness(1.0, fmean(others)))
+    return replace(fitted, stderr=hypot(fitted.stderr, width / sqrt(12.0)))
 
 
 def _scale_ups(record: Record) -> list[tuple[Execution, Scale, int]]:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from marskit.calibration.fit import fit
 from marskit.calibration.starts import Start, recorded_starts
 from marskit.calibration.windows import windows
 from marskit.knowledge.queries import StoredRun
@@ -73,6 +74,22 @@ def test_scale_ups_of_one_moment_start_side_by_side() -> None:
         ("orders", 2),
         ("orders", 0),
     ]
+
+
+def test_starts_that_were_never_alone_are_as_uncertain_as_what_slowed_them() -> None:
+    # 0.38 s each, alone; by what they slow each other nothing tells, so 0.6 s is only the most it can be.
+    crowded = [Start(name, 0.6 + 0.01 * n, 1) for n in range(4) for name in ("orders", "payments")]
+    seen = windows([record(demo_model(), scenario="steady", seed=1, cycles=8)])
+    found = fit(demo_model(), seen, crowded)
+    assert any("How much starts slow each other" in sentence for sentence in found.untold)
+    start = found.card.stations["payments"].start_s
+    assert start is not None
+    assert start.value == pytest.approx(0.615)
+    assert start.stderr > (start.value - 0.38) / 3
+    by_themselves = [replace(each, others=0) for each in crowded]
+    alone = fit(demo_model(), seen, by_themselves).card.stations["payments"].start_s
+    assert alone is not None
+    assert alone.stderr < 0.02
 
 
 def test_windows_can_be_taken_apart_by_run_and_by_time(run: StoredRun) -> None:

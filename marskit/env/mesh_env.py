@@ -146,6 +146,8 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
             rates = scenario_rates(scenario, settings.periods, settings.period_s, factor)[:, None]
         chosen = {"rates": rates} if rates is not None else None
         observation, _ = self._vector.reset(seed=seed, options=chosen)
+        run = self._vector.run
+        run.terms[:], run.actions[:] = 0.0, 0
         self._is_over = False
         return observation[0], self._info()
 

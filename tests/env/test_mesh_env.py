@@ -200,3 +200,14 @@ def test_no_sequence_of_actions_breaches_the_shield(seed: int) -> None:
         first = int(codes.edge_from[codes.shifted[0]])
         assert weights[first : first + 2].sum(axis=0) == pytest.approx(1.0)
         last_down[down] = period
+
+
+def test_nothing_has_happened_when_an_episode_begins() -> None:
+    env = MeshEnv()
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    done = [env.step(env.action_space.sample())[4]["actions_executed"] for _ in range(3)]
+    assert max(done) > 0
+    _, info = env.reset(seed=2)
+    assert set(info["terms"].values()) == {0.0}
+    assert info["actions_executed"] == 0

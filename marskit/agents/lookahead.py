@@ -71,16 +71,12 @@ class Lookahead:
             self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*told, now])
         )
         actions = self._actions(best, situation, view)
-        what = (
-            f"Of {len(tried)} joint actions this one is expected to be worth most, missed objectives included"
-        )
-        if not actions:
-            what = "this one is expected to be worth most, missed objectives priced in"
+        what = "this one is expected to be worth most, missed objectives priced in"
         if not actions:
             what = "none is expected to be worth more than doing nothing"
-        what = f"Of {len(tried)} joint actions {what}"
         reason = (
-            f"{what}: {_effect(tried[best])}, where doing nothing gives {_effect(nothing)}. "
+            f"Of {len(tried)} joint actions {what}: {_effect(tried[best])}, "
+            f"where doing nothing gives {_effect(nothing)}. "
             f"The load is expected to {_course(rates)} requests a second."
         )
         return Plan(self.name, candidates, actions, reason)

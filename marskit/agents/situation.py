@@ -34,9 +34,9 @@ HORIZON = 4
 AHEAD = 0.5
 """Of the last change of the load, so much is expected to be on top of it already.
 
-What is seen is a mean over two periods: of a ramp, all of the change is, and of a level that is held again,
-nothing. Nor does a load go on as it began more often than it does not: a damped trend (Gardner 1985) foretold
-the random loads of training worse after a change, by 88 % in the mean instead of 65.
+What is seen is a mean over two periods, so that a ramp is one whole change further by now, and a load that
+has jumped, which is as frequent, is there already. To let the change go on, damped (Gardner 1985), foretold
+the random loads of training worse: 88 % off in the mean after a change, instead of 65.
 """
 
 

@@ -28,6 +28,9 @@ TRUTH = known_model(
 )
 SEEDS = (1, 2, 3, 4)
 
+# On one worker: what all of them look at takes long to make.
+pytestmark = pytest.mark.xdist_group("calibrations")
+
 
 def runs(seed: int) -> tuple[StoredRun, StoredRun]:
     up_and_down = [(12.0, "payments", 4), (44.0, "payments", 2)]

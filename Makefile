@@ -5,7 +5,7 @@ PY := .venv/bin/python
 READY := .venv/.ready
 endif
 
-.PHONY: run test e2e check bench train format clean help
+.PHONY: run test learning e2e check bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -14,8 +14,11 @@ run: $(READY)    ## open the terminal UI on a live mesh
 	$(PY) main.py
 
 test: $(READY)   ## the test suite, the real mesh and the services included
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e"
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning"
 	$(PY) -m marskit.services test
+
+learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on the command line and in the TUI
+	$(PY) -m pytest -n 2 -m learning
 
 e2e: $(READY)    ## the whole program, started as a user would and killed in every way
 	$(PY) -m pytest -m e2e

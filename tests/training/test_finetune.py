@@ -31,6 +31,8 @@ from tests.calibration.recorded import demo_model, record
 from tests.calibration.test_command import store
 from tests.training.test_training import SMALL
 
+pytestmark = pytest.mark.learning
+
 SETTINGS = EnvSettings(periods=30)
 
 

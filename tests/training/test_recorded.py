@@ -29,6 +29,8 @@ from marskit.virtual_time import VirtualLoop
 from tests.agents.context import demo_config
 from tests.training.test_training import SMALL
 
+pytestmark = pytest.mark.learning
+
 CYCLES = 60
 
 

@@ -15,6 +15,8 @@ import pytest
 from marskit.agents.policy_file import load_policy
 from marskit.cli import main
 
+pytestmark = pytest.mark.learning
+
 SMALL = """
 [ppo]
 meshes = 16

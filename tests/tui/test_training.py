@@ -66,6 +66,7 @@ async def ended(pilot: Pilot[int], app: MarskitApp) -> None:
     await pilot.pause(0.1)
 
 
+@pytest.mark.learning
 async def test_a_policy_is_trained_while_one_watches_and_decides_at_once(small: tuple[str, ...]) -> None:
     app, runtime = pane(*small, "--steps", "600")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -84,6 +85,7 @@ async def test_a_policy_is_trained_while_one_watches_and_decides_at_once(small: 
         await until(pilot, lambda: "it decides now" in text_of(app))
 
 
+@pytest.mark.learning
 async def test_the_screen_goes_on_while_it_trains_and_a_stop_keeps_the_best(small: tuple[str, ...]) -> None:
     app, _ = pane(*small)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -101,6 +103,7 @@ async def test_the_screen_goes_on_while_it_trains_and_a_stop_keeps_the_best(smal
         assert load_policy(Path("ppo-0.npz")).algorithm == "ppo"
 
 
+@pytest.mark.learning
 async def test_a_training_goes_on_behind_the_closed_pane_and_says_when_it_is_over(
     small: tuple[str, ...],
 ) -> None:
@@ -114,6 +117,7 @@ async def test_a_training_goes_on_behind_the_closed_pane_and_says_when_it_is_ove
         ]
 
 
+@pytest.mark.learning
 async def test_it_goes_on_from_the_policy_that_is_there(small: tuple[str, ...]) -> None:
     app, _ = pane(*small, "--steps", "300")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -130,6 +134,7 @@ async def test_it_goes_on_from_the_policy_that_is_there(small: tuple[str, ...]) 
         assert again.reward == pytest.approx(first.reward, abs=1e-6)
 
 
+@pytest.mark.learning
 async def test_what_the_child_refuses_is_told(small: tuple[str, ...]) -> None:
     app, _ = pane(*small, "--card", "nowhere.toml")
     async with app.run_test(size=(80, 24)) as pilot:
@@ -148,6 +153,7 @@ async def test_without_the_extra_the_pane_says_what_to_install(monkeypatch: pyte
         assert not app.trainer.state.is_busy
 
 
+@pytest.mark.learning
 async def test_leaving_ends_the_training_and_keeps_its_policy(small: tuple[str, ...]) -> None:
     app, _ = pane(*small)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -163,6 +169,7 @@ def trainings(parent: psutil.Process) -> list[psutil.Process]:
     return [each for each in parent.children(recursive=True) if "marskit.training" in each.cmdline()]
 
 
+@pytest.mark.learning
 @pytest.mark.mesh
 def test_no_training_outlives_a_killed_screen(small: tuple[str, ...]) -> None:
     arguments = [sys.executable, "-c", HELD, *small]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import hypot, sqrt
-from statistics import fmean
 
 from marskit.calibration.estimators import LEAST, middle, rise
 from marskit.domain.actions import Scale
@@ -80,12 +79,10 @@ def unsure_of_crowding(fitted: Fitted | None, starts: Sequence[Start], workload:
     Between not at all and in full, as if each further start took its share of the machine, anything is as
     likely: a uniform distribution, whose deviation is its width over the square root of 12.
     """
-    own = [start.others for start in starts if start.workload == workload]
-    others = own if len(own) >= LEAST else [start.others for start in starts]
-    if fitted is None or not any(others):
+    in_full = start_s(alone_s(starts, 1.0), workload, [])
+    if fitted is None or in_full is None:
         return fitted
-    width = fitted.value * (1.0 - 1.0 / slowness(1.0, fmean(others)))
-    return replace(fitted, stderr=hypot(fitted.stderr, width / sqrt(12.0)))
+    return replace(fitted, stderr=hypot(fitted.stderr, (fitted.value - in_full.value) / sqrt(12.0)))
 
 
 def _scale_ups(record: Record) -> list[tuple[Execution, Scale, int]]:

@@ -4,7 +4,7 @@ from bisect import insort
 from math import inf
 
 
-def slowness(crowding: float, others: float) -> float:
+def slowness(crowding: float, others: int) -> float:
     """How many times as long a start takes while so many others are under way."""
     return 1.0 + crowding * others
 

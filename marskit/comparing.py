@@ -85,7 +85,7 @@ class CannotRun(ValueError):
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    """Make what every planner needs once, so that a damaged policy is not found out after all the others.
+    """Make what each job needs, so that a damaged policy is not found out after all the others have run.
 
     Raises:
         CannotRun: That failed.
@@ -95,9 +95,9 @@ def _check(jobs: Sequence[Job]) -> None:
     from marskit.mesh.port import MeshError
 
     with TemporaryDirectory() as nothing:
-        for settings in {job.planner: job.settings for job in jobs}.values():
+        for job in jobs:
             try:
-                asyncio.run(build(replace(settings, runs=Path(nothing))))
+                asyncio.run(build(replace(job.settings, runs=Path(nothing))))
             except (ValueError, MeshError, KnowledgeError) as error:
                 raise CannotRun(str(error)) from error
 

@@ -14,6 +14,7 @@ from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Observation
 from marskit.domain.topology import GATEWAY
 from marskit.load.port import Load
+from marskit.mapek.measures import entry_rate
 from marskit.mapek.monitor import Monitor
 from marskit.mesh.port import Mesh
 
@@ -111,9 +112,8 @@ class Telemetry:
 
     def _tell_unserved(self, load: LoadSample, observation: Observation) -> None:
         """Tell, once, that most requests fail though the mesh fails few: it may not know what is asked."""
-        entries = [edge for edge in observation.edges if edge.edge.source == GATEWAY]
-        entered = sum(edge.requests_per_s for edge in entries)
-        failed = sum(edge.failures_per_s for edge in entries)
+        entered = entry_rate(observation)
+        failed = sum(edge.failures_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
         if load.failures_per_s <= 0.5 * max(load.sent_requests_per_s, 1.0) or failed > 0.1 * entered:
             self._unserved_since_s = None
             return

@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.report import Figure, show
 from marskit.agents.preview import TwinPreview
-from marskit.domain.events import CycleCompleted, Monitored, Planned
+from marskit.domain.events import CycleCompleted, Monitored, Planned, RunStarted
 from marskit.domain.goals import Slo
 from marskit.domain.records import Cycle, Observation, Prediction
 from marskit.domain.state import State, apply
@@ -47,8 +47,7 @@ class Compared:
     @property
     def times_off(self) -> float:
         """By what factor the p95 was off, one way or the other."""
-        seen = self.after.service(SERVICE).latency.p95_ms or 0.0
-        return exp(abs(log((self.predicted.latency_p95_ms or 0.0) / seen)))
+        return exp(abs(log((self.predicted.latency_p95_ms or 0.0) / _p95_ms(self.after))))
 
     @property
     def is_same_load(self) -> bool:
@@ -56,17 +55,13 @@ class Compared:
         rates = [o.service(SERVICE).requests_per_s for o in (self.before, self.after)]
         return max(rates) <= SAME_LOAD * min(rates)
 
-    def was_missed(self, slo: Slo) -> bool:
-        """Whether the p95 missed the objective before."""
-        return (self.before.service(SERVICE).latency.p95_ms or 0.0) > slo.latency_ms
-
-    def is_missed(self, slo: Slo) -> bool:
-        """Whether it did afterwards."""
-        return (self.after.service(SERVICE).latency.p95_ms or 0.0) > slo.latency_ms
+    def missed(self, slo: Slo) -> tuple[bool, bool]:
+        """Whether the p95 missed the objective before, and afterwards."""
+        return _p95_ms(self.before) > slo.latency_ms, _p95_ms(self.after) > slo.latency_ms
 
     def is_right(self, slo: Slo) -> bool:
         """Whether it was foretold if the p95 would miss its objective."""
-        return ((self.predicted.latency_p95_ms or 0.0) > slo.latency_ms) == self.is_missed(slo)
+        return ((self.predicted.latency_p95_ms or 0.0) > slo.latency_ms) == self.missed(slo)[1]
 
 
 def main() -> int:
@@ -80,44 +75,35 @@ def main() -> int:
     kinds = {
         "all": compared,
         "with the load about the same": [c for c in compared if c.is_same_load],
-        "met, and met afterwards": [c for c in compared if not c.was_missed(slo) and not c.is_missed(slo)],
-        "missed, and met afterwards": [c for c in compared if c.was_missed(slo) and not c.is_missed(slo)],
-        "missed, and missed afterwards": [c for c in compared if c.was_missed(slo) and c.is_missed(slo)],
-        "met, and missed afterwards": [c for c in compared if not c.was_missed(slo) and c.is_missed(slo)],
+        "met, and met afterwards": [c for c in compared if c.missed(slo) == (False, False)],
+        "missed, and met afterwards": [c for c in compared if c.missed(slo) == (True, False)],
+        "missed, and missed afterwards": [c for c in compared if c.missed(slo) == (True, True)],
+        "met, and missed afterwards": [c for c in compared if c.missed(slo) == (False, True)],
     }
     return show(f"Predictions of {SERVICE}", [_figure(name, of_kind, slo) for name, of_kind in kinds.items()])
 
 
 def compare(runs: Path, run: str) -> Iterator[Compared]:
     """The predictions of one run after which nothing else was done."""
-    config = load_mesh(DEMO_MANIFESTS)
-    events = load_recording(runs, run).events
+    config, card = load_mesh(DEMO_MANIFESTS), demo_card()
+    aims, graph, model = goals(config), topology(config), twin_model(config, card)
     state, predicted = State(), dict[int, tuple[Observation, Prediction]]()
     preview: TwinPreview | None = None
-    seen: Observation | None = None
     cycles: dict[int, Cycle] = {}
-    for event in events:
+    for event in load_recording(runs, run).events:
         match event:
+            case RunStarted(period_s=period_s):
+                preview = TwinPreview(lambda: (model, {}), aims, period_s=period_s, speed=SPEED)
+                preview.load()
             case Monitored():
                 seen = event.observation
-            case Planned() if (
-                seen is not None and state.started is not None and state.configuration is not None
-            ):
-                started = state.started
-                if preview is None:
-                    preview = TwinPreview(
-                        lambda: (twin_model(config, demo_card()), {}),
-                        goals(config),
-                        period_s=started.period_s,
-                        speed=SPEED,
-                    )
-                    preview.load()
+            case Planned() if preview is not None and state.configuration is not None:
                 view = PlanningView(
                     now_s=event.at_s,
                     speed=SPEED,
-                    topology=topology(config),
+                    topology=graph,
                     configuration=state.configuration,
-                    goals=goals(config),
+                    goals=aims,
                     observation=seen,
                     recent=state.history,
                     cycles=state.cycles,
@@ -133,8 +119,12 @@ def compare(runs: Path, run: str) -> Iterator[Compared]:
         last = later[-1]
         if last is None or any(cycle is None or cycle.executions for cycle in later[:-1]):
             continue
-        if last.observation.service(SERVICE).latency.p95_ms and prediction.latency_p95_ms:
+        if _p95_ms(last.observation) and prediction.latency_p95_ms:
             yield Compared(before, prediction, last.observation)
+
+
+def _p95_ms(observation: Observation) -> float:
+    return observation.service(SERVICE).latency.p95_ms or 0.0
 
 
 def _figure(name: str, compared: Sequence[Compared], slo: Slo) -> Figure:

@@ -15,7 +15,7 @@ run: $(READY)    ## open the terminal UI on a live mesh
 
 test: $(READY)   ## the test suite, the real mesh and the services included
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning"
-	$(PY) -m marskit.services test
+	$(PY) -m marskit.mesh.envoy.demo_services test
 
 learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on the command line and in the TUI
 	$(PY) -m pytest -n 2 -m learning

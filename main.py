@@ -2,7 +2,7 @@
 
 import sys
 
-from marskit.cli import main
+from marskit.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from benchmarks.report import Figure, show
 from benchmarks.traffic import Traffic
-from marskit import services
-from marskit.clock import LoopClock
 from marskit.domain.metrics import merge
+from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
+from marskit.timing.clock import LoopClock
 
 MANIFESTS = Path(__file__).parent / "manifests"
 MEAN_MS = 100.0
@@ -61,5 +61,5 @@ async def measure() -> int:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(asyncio.run(measure()))

@@ -8,13 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show
 from marskit.calibration.calibrate import calibrate
-from marskit.knowledge.queries import list_runs, load_run
+from marskit.demo import DEMO_MANIFESTS
+from marskit.knowledge.read.runs import list_runs, load_run
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.requests import RequestTwin
-from marskit.settings import DEMO_MANIFESTS, ROOT
 
 RUNS = (("diurnal", "threshold"), ("ramp", "hpa"), ("spike", "static"), ("flash-crowd", "threshold"))
 CYCLES = 40

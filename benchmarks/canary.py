@@ -16,10 +16,12 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show, spread
-from marskit import services
-from marskit.bootstrap import build
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
 from marskit.controller.controller import Controller
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Act, Inject, Run
 from marskit.domain.events import Analysed, Event, Executed
@@ -27,8 +29,8 @@ from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Origin, Outcome, SymptomKind
 from marskit.domain.topology import GATEWAY
-from marskit.settings import DEMO_MANIFESTS, ROOT, Settings
-from marskit.virtual_time import VirtualLoop
+from marskit.mesh.envoy import demo_services
+from marskit.timing.virtual_loop import VirtualLoop
 
 EXAMPLE = ROOT / "examples" / "canary"
 V2 = "recommendations-food-v2"
@@ -287,5 +289,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(main())

@@ -8,13 +8,13 @@ from random import Random
 
 from benchmarks.report import Figure, show, spread
 from benchmarks.traffic import Traffic
-from marskit import services
-from marskit.clock import LoopClock
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Action, Scale, ShiftTraffic
+from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import Applied
-from marskit.settings import DEMO_MANIFESTS
+from marskit.timing.clock import LoopClock
 
 WEIGHT_CHANGES = 200
 SCALE_CHANGES = 100
@@ -80,5 +80,5 @@ async def _apply(mesh: EnvoyMesh, action: Action) -> Applied:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(asyncio.run(measure()))

@@ -12,9 +12,10 @@ from statistics import median
 
 import psutil
 
+from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show, spread
-from benchmarks.terminal import ROOT, Terminal
-from marskit import services
+from benchmarks.terminal import Terminal
+from marskit.mesh.envoy import demo_services
 
 CYCLES = 15
 SETTLE_S = 8.0
@@ -60,5 +61,5 @@ def _cycles_ms(arguments: list[str]) -> list[float]:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(measure())

@@ -10,12 +10,12 @@ import time
 
 from benchmarks.report import Figure, show, spread
 from benchmarks.traffic import Traffic
-from marskit import services
-from marskit.clock import LoopClock
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.faults import KillReplica
+from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
-from marskit.settings import DEMO_MANIFESTS
+from marskit.timing.clock import LoopClock
 
 AT_ONCE = 6
 KILLS = 8
@@ -84,5 +84,5 @@ async def _envoy_outage_s(mesh: EnvoyMesh, traffic: Traffic) -> float:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(asyncio.run(measure()))

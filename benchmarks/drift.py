@@ -12,13 +12,14 @@ from statistics import median
 
 from benchmarks.live_loop import slowed
 from benchmarks.report import Figure, show
+from marskit.assembly.settings import Settings
 from marskit.calibration.drift import Watch, unannounced
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import CycleCompleted, Event, Recalibrated
-from marskit.knowledge.queries import StoredRun, list_runs, load_run
+from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card_file import demo_card
 from marskit.mesh.simulator.compile import twin_model
-from marskit.settings import DEMO_MANIFESTS, Settings
 
 FACTOR = 1.6
 SLOWED_AFTER = 30

@@ -12,14 +12,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show
 from marskit.domain.events import CycleCompleted
-from marskit.knowledge.dataset import Dataset
-from marskit.knowledge.queries import load_run
-from marskit.knowledge.recording import load_recording
-from marskit.knowledge.store import new_run
-from marskit.knowledge.tables import TABLES
-from tests.knowledge.test_parquet import ROOT, WRITER
+from marskit.knowledge.format.tables import TABLES
+from marskit.knowledge.read.dataset import Dataset
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import load_run
+from marskit.knowledge.storage.store import new_run
+from tests.knowledge.test_parquet import WRITER
 
 KILLS = 200
 MOST_CYCLES = 30

@@ -68,9 +68,9 @@ def in_child(root: Path, what: str, name: str, rounds: int) -> dict[str, float]:
 def child(root: Path, what: str, name: str, rounds: int) -> dict[str, float]:
     """Best times of some rounds, the first of which also opens the data set."""
     from benchmarks.knowledge_by_hand import BY_HAND
-    from marskit.knowledge.dataset import Dataset
     from marskit.knowledge.questions.catalogue import QUESTIONS, Asked
     from marskit.knowledge.questions.situation_index import SituationIndex
+    from marskit.knowledge.read.dataset import Dataset
 
     data = Dataset(root)
     extra: dict[str, float] = {}

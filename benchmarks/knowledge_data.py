@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.config import Configuration
 from marskit.domain.events import RunStarted, ScenarioInfo
 from marskit.domain.records import Mode
-from marskit.knowledge.files import run_folder
-from marskit.knowledge.names import Span, named, run_file_name
-from marskit.knowledge.rows import run_table
-from marskit.knowledge.tables import SCHEMA_VERSION, table_schema
+from marskit.knowledge.format.file_names import Span, named, run_file_name
+from marskit.knowledge.format.rows import run_table
+from marskit.knowledge.format.tables import SCHEMA_VERSION, table_schema
+from marskit.knowledge.storage.files import run_folder
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
-from marskit.settings import DEMO_MANIFESTS
 
 SERVICES = ("orders", "payments", "recommendations")
 LIMITS_MS = {"orders": 250.0, "payments": 120.0}

@@ -17,13 +17,13 @@ from rich.console import Console
 from benchmarks.loads import DRAWN_WITH, SHAPES, draw, shape_of
 from benchmarks.report import Figure, show
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
+from marskit.assembly.settings import Settings
 from marskit.compare.files import write_parquet
 from marskit.compare.jobs import Failed, Measured, grid
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
 from marskit.mesh.simulator.arrays import Floats, Whole
-from marskit.settings import Settings
 from marskit.statistics import RESAMPLES, Estimate, kendall_tau, mean_difference
 from marskit.training.evaluate import read_off
 

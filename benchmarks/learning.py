@@ -42,19 +42,20 @@ from stable_baselines3.common.utils import FloatSchedule
 from benchmarks.learning_plot import Look, plot
 from benchmarks.learning_warm import ByReplicas, acting, imitate_best, recorded_steps
 from benchmarks.report import Figure, show
+from marskit.assembly.settings import Settings
 from marskit.compare.jobs import Failed, Job
 from marskit.compare.runner import run_all
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
 from marskit.env.sb3 import Sb3VecEnv
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.knowledge.queries import StoredRun, list_runs, load_run
+from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
 from marskit.mesh.manifests.graph import configuration, goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card_file import demo_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
-from marskit.settings import DEMO_MANIFESTS, Settings
 from marskit.training.evaluate import Judge
 from marskit.training.learn import Learner
 from marskit.training.resume import FIRST_ENTROPY_PRICE

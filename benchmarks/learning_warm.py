@@ -10,7 +10,7 @@ from marskit.domain.config import Configuration
 from marskit.env.encoding import DIRECT, PER_STATION
 from marskit.env.sb3 import Sb3VecEnv
 from marskit.env.vector import MeshVectorEnv
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.training.clone import imitate, remember
 from marskit.training.evaluate import Judge
 from marskit.training.recorded import Transitions, transitions

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from marskit.bootstrap import build
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
 from marskit.controller.bus import Sink
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Inject, Run
 from marskit.domain.events import CycleCompleted, Event
 from marskit.domain.faults import SlowDown
 from marskit.domain.records import Cycle
-from marskit.settings import Settings
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.virtual_loop import VirtualLoop
 
 Script = Callable[["LiveLoop"], Awaitable[None]]
 

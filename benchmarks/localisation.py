@@ -22,11 +22,11 @@ from rich.table import Table
 
 from benchmarks.live_loop import LiveLoop, play, write_scenario
 from benchmarks.report import Figure, show
-from marskit import services
+from marskit.assembly.settings import Settings
 from marskit.domain.commands import Inject
 from marskit.domain.faults import InjectErrors, KillReplica, SlowDown, describe_fault
 from marskit.domain.records import Ailment, Diagnosis
-from marskit.settings import Settings
+from marskit.mesh.envoy import demo_services
 
 Broken = KillReplica | SlowDown | InjectErrors
 
@@ -205,5 +205,5 @@ if __name__ == "__main__":
     parser.add_argument("--cases", type=int, help="single faults, and half as many pairs; all unless given")
     given = parser.parse_args()
     if given.mesh == "envoy":
-        services.install_dependencies()
+        demo_services.install_dependencies()
     raise SystemExit(measure(given.seed, given.mesh, given.cases, given.engine))

@@ -14,17 +14,17 @@ from statistics import median
 
 from benchmarks.report import Figure, show
 from marskit.agents.preview import TwinPreview
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import CycleCompleted, Monitored, Planned, RunStarted
 from marskit.domain.goals import Slo
 from marskit.domain.records import Cycle, Observation, Prediction
 from marskit.domain.state import State, apply
-from marskit.knowledge.recording import load_recording
+from marskit.knowledge.read.recording import load_recording
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card_file import demo_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.planning import PlanningView
-from marskit.settings import DEMO_MANIFESTS
 
 SERVICE = "orders"
 SPEED = 7.5

@@ -15,12 +15,12 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.report import Figure, show, spread
-from marskit.knowledge.queries import find_run
-from marskit.knowledge.recording import load_recording
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import find_run
 from marskit.replay.fingerprint import Fingerprints
 from marskit.replay.timeline import Timeline
+from marskit.tui.replay_app import ReplayApp
 from tests.replay.runs import twin_run
-from tui.replay import ReplayApp
 
 CYCLES = 2000
 JUMPS = 2000

@@ -11,8 +11,8 @@ from statistics import median
 
 from benchmarks.report import Figure, show, spread
 from benchmarks.terminal import Terminal
-from marskit import services
-from marskit.ports import LOOPBACK, PortPicker
+from marskit.mesh.envoy import demo_services
+from marskit.system.free_ports import LOOPBACK, PortPicker
 
 RUNS = 7
 GIVE_UP_S = 30.0
@@ -56,5 +56,5 @@ def _first_answer_s(url: str, terminal: Terminal) -> float:
 
 
 if __name__ == "__main__":
-    services.install_dependencies()
+    demo_services.install_dependencies()
     raise SystemExit(measure())

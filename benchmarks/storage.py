@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show, spread
 from marskit.domain.events import CycleCompleted, Event, RunStarted
-from marskit.knowledge.parquet import ParquetKnowledge
-from marskit.knowledge.queries import find_run
-from marskit.knowledge.recording import load_recording
-from marskit.knowledge.store import open_store
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import find_run
+from marskit.knowledge.storage.store import open_store
+from marskit.knowledge.write.parquet import ParquetKnowledge
 
-ROOT = Path(__file__).parents[1]
 CYCLES = 2000
 
 

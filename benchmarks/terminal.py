@@ -12,10 +12,10 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.paths import ROOT
+
 ROWS, COLUMNS = 45, 140
 
 

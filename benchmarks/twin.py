@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.report import Figure, show
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.goals import Goals
 from marskit.env.vector import MeshVectorEnv
 from marskit.mesh.manifests.graph import goals
@@ -18,7 +19,6 @@ from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.judge import judge
 from marskit.mesh.simulator.latency import quantile_s
 from marskit.mesh.simulator.model import Balancer, Call, Distribution, Station, TwinModel
-from marskit.settings import DEMO_MANIFESTS
 
 UTILISATIONS = (0.2, 0.4, 0.6, 0.75, 0.85, 0.93)
 REPLICAS = (1, 2, 3, 4, 6)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from marskit.clock import Clock
 from marskit.domain.actions import (
     Action,
     Scale,
@@ -33,6 +32,7 @@ from marskit.knowledge.port import Incident
 from marskit.load.port import LoadError
 from marskit.mesh.port import ActionError, Applied, MeshEvent, Outcome, Preview, Unknown
 from marskit.planning import PlanningView
+from marskit.timing.clock import Clock
 
 GATEWAY_URL = "http://127.0.0.1:8080"
 

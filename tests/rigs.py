@@ -4,14 +4,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from marskit.clock import LoopClock
 from marskit.controller.controller import Controller
 from marskit.controller.parameters import Parameters
 from marskit.domain.actions import Action
-from marskit.knowledge.parquet import ParquetKnowledge
-from marskit.knowledge.store import new_run
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write.parquet import ParquetKnowledge
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.mesh.port import MeshError
+from marskit.timing.clock import LoopClock
 from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner
 
 

@@ -13,20 +13,20 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.timer import Timer
 
-from marskit import exits
 from marskit.domain import commands
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
 from marskit.domain.state import State
 from marskit.domain.training import Stage
-from marskit.signals import ending_signals
-from tui.intents import Choice, Option, Refusal, meaning
-from tui.keys import KEYS, Intent, Key, bindings
-from tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
-from tui.palette import NIGHT, THEMES
-from tui.screens.live import LiveScreen
-from tui.terminal import TerminalDriver
-from tui.training import Trainer
+from marskit.system import exit_codes
+from marskit.system.signals import ending_signals
+from marskit.training.trainer import Trainer
+from marskit.tui.keys import KEYS, Key, bindings
+from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
+from marskit.tui.palette import NIGHT, THEMES
+from marskit.tui.screens.live import LiveScreen
+from marskit.tui.terminal import TerminalDriver
+from marskit.views.intents import Choice, Intent, Option, Refusal, meaning
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -61,7 +61,7 @@ class Runtime(Protocol):
 
 
 def _commands() -> type[Provider]:
-    from tui.command_palette import MarskitCommands
+    from marskit.tui.command_palette import MarskitCommands
 
     return MarskitCommands
 
@@ -118,9 +118,9 @@ class MarskitApp(App[int]):
     def on_mount(self) -> None:
         """Listen from now on; what happened before is in the state already."""
         for number in ending_signals():
-            asyncio.get_running_loop().add_signal_handler(number, self.exit, exits.of_signal(number))
+            asyncio.get_running_loop().add_signal_handler(number, self.exit, exit_codes.of_signal(number))
         if self._signals:
-            self.exit(exits.of_signal(self._signals[0]))
+            self.exit(exit_codes.of_signal(self._signals[0]))
         self._runtime.subscribe(self._sink)
         self._sink()
         if self._begin is not None:
@@ -140,7 +140,7 @@ class MarskitApp(App[int]):
         """Draw the state at once, or with those that follow within a frame."""
         self._state = message.state
         if _refused(message.state):
-            self.exit(exits.INPUT)
+            self.exit(exit_codes.INPUT)
         elif self._due is None:
             wait_s = self._drawn_at_s + self.frame_s - time.monotonic()
             if wait_s <= 0:
@@ -187,7 +187,7 @@ class MarskitApp(App[int]):
         """Do what a key means now."""
         meant = meaning(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
         if isinstance(meant, Choice):
-            from tui.screens.picker import Picker
+            from marskit.tui.screens.picker import Picker
 
             self.push_screen(Picker(meant), self.submit)
         elif isinstance(meant, Refusal):
@@ -204,19 +204,19 @@ class MarskitApp(App[int]):
 
     def action_open(self) -> None:
         """Open all of what is selected: the node, the log, or the phase."""
-        from tui.screens.opened import opened
+        from marskit.tui.screens.opened import opened
 
         self.push_screen(opened(self.live))
 
     def action_help(self) -> None:
         """Explain the screen."""
-        from tui.screens.opened import help_screen
+        from marskit.tui.screens.opened import help_screen
 
         self.push_screen(help_screen(self._state, self.keys))
 
     def action_train(self) -> None:
         """Open the training pane."""
-        from tui.screens.training import TrainingScreen
+        from marskit.tui.screens.training import TrainingScreen
 
         self.push_screen(TrainingScreen(self.trainer, self._state, self.submit))
 
@@ -283,7 +283,7 @@ def run(
     ended = runtime.state.ended
     if ended is not None and ended.reason:
         print(f"marskit: {ended.reason}", file=sys.stderr)
-        return exits.INPUT if _refused(runtime.state) else exits.FAILED
+        return exit_codes.INPUT if _refused(runtime.state) else exit_codes.FAILED
     if app.return_value is None or app.return_value != 0:
         print(
             "marskit: The mesh did not stop in time; what is left of it ends with this process.",

@@ -8,7 +8,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.types import IgnoreReturnCallbackType
 
 if TYPE_CHECKING:
-    from tui.app import MarskitApp
+    from marskit.tui.app import MarskitApp
 
 
 class MarskitCommands(Provider):

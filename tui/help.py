@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from marskit.domain.records import Phase
+from marskit.tui.keys import KEYS, Group, Key
 from marskit.views.document import Block, Document, Heading, Sentence
 from marskit.views.phases import MEANINGS
 from marskit.views.tone import SYMBOLS, Tone
-from tui.keys import KEYS, Group, Key
 
 _GROUPS = {
     Group.PLAY: "play the recording",

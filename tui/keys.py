@@ -6,29 +6,7 @@ from enum import StrEnum
 
 from textual.binding import Binding
 
-
-class Intent(StrEnum):
-    """What a person can mean by a key."""
-
-    RUN = "run"
-    STEP_PHASE = "step_phase"
-    STEP_CYCLE = "step_cycle"
-    MODE = "mode"
-    PLANNER = "planner"
-    APPROVE = "approve"
-    REJECT = "reject"
-    UNDO = "undo"
-    SCENARIO = "scenario"
-    FLASH = "flash"
-    MORE = "more"
-    LESS = "less"
-    KILL = "kill"
-    SLOW = "slow"
-    ERRORS = "errors"
-    DELAY = "delay"
-    CLEAR = "clear"
-    SCALE_UP = "scale_up"
-    SCALE_DOWN = "scale_down"
+from marskit.views.intents import Intent
 
 
 class Group(StrEnum):

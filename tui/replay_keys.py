@@ -1,7 +1,7 @@
 """Every key of a replay, as `tui.keys` has those of a live run."""
 
 from marskit.replay.timeline import Stop
-from tui.keys import KEYS, Group, Key
+from marskit.tui.keys import KEYS, Group, Key
 
 
 def _jump(stop: Stop, forward: str, what: str) -> list[Key]:

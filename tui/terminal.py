@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
-from marskit import exits
+from marskit.system import exit_codes
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -35,7 +35,7 @@ class TerminalDriver(LinuxDriver):
 
     def _leave(self) -> None:
         """Runs on the thread that writes."""
-        self._app.call_later(self._app.exit, exits.of_signal(signal.SIGHUP))
+        self._app.call_later(self._app.exit, exit_codes.of_signal(signal.SIGHUP))
 
 
 class _Output:

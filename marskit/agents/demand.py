@@ -7,7 +7,7 @@ import numpy as np
 from marskit.agents.situation import Observer, scalings
 from marskit.domain.records import Candidate, Diagnosis, Plan
 from marskit.env.encoding import RATE, Encoding, demand, encoding, renewed
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView
 

@@ -13,7 +13,7 @@ from marskit.domain.actions import Action
 from marskit.domain.goals import Goals
 from marskit.domain.records import Candidate, Diagnosis, Plan
 from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding, renewed
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView

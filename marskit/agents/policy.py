@@ -22,7 +22,7 @@ from marskit.env.encoding import (
     wanted_replicas,
     wanted_share,
 )
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marskit.durable import write_durably
 from marskit.env.encoding import VERSION, Encoding
+from marskit.errors import UserError
+from marskit.system.atomic_write import write_durably
 
 FORMAT = 1
 ALGORITHMS = ("ppo", "sac")
@@ -20,7 +21,7 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """`(out, in)` weights and `(out,)` biases."""
 
 
-class PolicyError(ValueError):
+class PolicyError(UserError):
     """A policy file that cannot be used, with one sentence saying why."""
 
 

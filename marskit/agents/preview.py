@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from marskit.domain.actions import Action, Scale, ShiftTraffic
 from marskit.domain.goals import Goals
 from marskit.domain.records import Prediction
+from marskit.errors import UserError
 from marskit.planning import PlanningView
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class TwinPreview:
         """Make the twin and compile it; from then on there are predictions."""
         try:
             model, errors = self._model()
-        except ValueError as error:
+        except UserError as error:
             reason = str(error).rstrip(".")
             self._unavailable = f"Effects are not predicted, for there is no twin of this mesh: {reason}."
             return
@@ -101,7 +102,7 @@ class _Twin:
         from marskit.agents.situation import Observer
         from marskit.agents.trial import Trial
         from marskit.env.encoding import encoding
-        from marskit.mapek.shield_rules import ShieldLimits
+        from marskit.mapek.plan.shield_rules import ShieldLimits
 
         self._encoding: Encoding = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
         self._errors = errors

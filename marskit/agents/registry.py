@@ -11,6 +11,7 @@ from marskit.agents.static import Static
 from marskit.agents.threshold import Threshold
 from marskit.domain.goals import Goals
 from marskit.domain.topology import Topology
+from marskit.errors import UserError
 from marskit.planning import Planner
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class PlannerContext:
     """The mesh as the twin sees it; made when it is asked for.
 
     Raises:
-        ValueError: The twin cannot simulate this mesh.
+        UserError: The twin cannot simulate this mesh.
     """
     rate_at: Callable[[float], float]
     """Requests per second that the scenario asks for, by real seconds since it began; for the oracle only."""
@@ -88,7 +89,7 @@ POLICY_FILE = ".npz"
 """A planner whose name ends so is the policy in that file."""
 
 
-class UnknownPlanner(ValueError):
+class UnknownPlanner(UserError):
     """A planner asked for by a name that none has."""
 
 
@@ -97,7 +98,7 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
 
     Raises:
         UnknownPlanner: There is none; the sentence lists those there are.
-        ValueError: It cannot plan for this mesh.
+        UserError: It cannot plan for this mesh.
     """
     if name.endswith(POLICY_FILE):
         return _from_file(context, name)

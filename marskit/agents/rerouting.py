@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from marskit.domain.actions import ShiftTraffic
 from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.records import Candidate, Diagnosis, EdgeObservation, Observation
-from marskit.mapek.slo import MIN_FAILURES, MIN_REQUESTS, seen
-from marskit.mapek.symptoms import is_saturated
-from marskit.mapek.weights import apportion, percents, subset_key, towards
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS, seen
+from marskit.mapek.analyse.symptoms import is_saturated
+from marskit.mapek.plan.weights import apportion, percents, subset_key, towards
 from marskit.planning import PlanningView
 
 AWAY_PERCENT = 25

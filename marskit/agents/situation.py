@@ -25,7 +25,7 @@ from marskit.env.encoding import (
     Encoding,
     remember_load,
 )
-from marskit.mapek.weights import apportion
+from marskit.mapek.plan.weights import apportion
 from marskit.mesh.simulator.arrays import Floats
 from marskit.planning import PlanningView
 

@@ -7,7 +7,7 @@ from math import ceil
 from marskit.agents.rerouting import Rerouting
 from marskit.domain.actions import Scale
 from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
-from marskit.mapek.symptoms import has_queue
+from marskit.mapek.analyse.symptoms import has_queue
 from marskit.planning import PlanningView
 
 

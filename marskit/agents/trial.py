@@ -10,8 +10,8 @@ from marskit.agents.situation import Situation
 from marskit.domain.goals import Goals
 from marskit.domain.records import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
-from marskit.mapek.measures import MIN_REQUESTS, own_measure
-from marskit.mapek.symptoms import has_queue
+from marskit.mapek.analyse.symptoms import has_queue
+from marskit.mapek.monitor.measures import MIN_REQUESTS, own_measure
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from marskit.bootstrap import Branch, put_together, twin_card
+from marskit.assembly.bootstrap import Branch, put_together, twin_card
+from marskit.assembly.settings import Settings
 from marskit.branching.past import Past
 from marskit.branching.twin import MakeEngine, configured, warm_twin
-from marskit.clock import Clock, LoopClock
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action
 from marskit.domain.events import Parent
@@ -15,12 +15,12 @@ from marskit.domain.records import Candidate, Diagnosis, Execution, Plan, Shield
 from marskit.load.info import scenario_info
 from marskit.load.scenario import Scenario, ScenarioError, load_scenario
 from marskit.load.simulated import SimulatedLoad
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.planning import PlanningView
 from marskit.replay.branched import AS_RECORDED, ReplayError
-from marskit.settings import Settings
+from marskit.timing.clock import Clock, LoopClock
 
 if TYPE_CHECKING:
     from marskit.mesh.manifests.model import MeshConfig
@@ -46,7 +46,7 @@ async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
         ReplayError: Manifests or scenario are not those of the recorded run.
         ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
         UnknownPlanner: There is no planner of that name.
-        ValueError: The planner cannot plan for this mesh.
+        UserError: The planner cannot plan for this mesh.
         KnowledgeError: Nothing can be written to the folder for runs.
     """
     started, is_control = past.started, planner == AS_RECORDED

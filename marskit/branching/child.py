@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from marskit.knowledge.codec import CodecError, dumps, loads
-from marskit.processes import Children, scratch_path
+from marskit.demo import IMPORT_ROOT
+from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.replay.branched import Branched, ReplayError
+from marskit.system.processes import Children, scratch_path
 
 # The same code in the child, from whatever folder it is started.
-_PATHS = (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))
+_PATHS = (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))
 _MOST = 2**24
 """The longest line that is read: a branch of a day is a few megabytes."""
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from marskit.assembly.settings import Settings
 from marskit.branching.build import Built, build_branch
 from marskit.branching.past import Due, Past
 from marskit.domain.actions import SetOutlierDetection
@@ -13,12 +14,11 @@ from marskit.domain.events import CycleCompleted, Event, Executed, MeshReady, Ru
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.state import State
 from marskit.knowledge.record import Record, Recorder, figures
-from marskit.mapek.utility import entry_services
+from marskit.mapek.analyse.utility import entry_services
 from marskit.replay.branched import AS_RECORDED, Branched, Headline, Moment, ReplayError, Side
 from marskit.replay.timeline import Timeline
-from marskit.settings import Settings
-from marskit.views.text import plural
-from marskit.virtual_time import VirtualLoop
+from marskit.text import plural
+from marskit.timing.virtual_loop import VirtualLoop
 
 _EPSILON = 1e-6
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TypeGuard
 
-from marskit.calibration.replay import Change
+from marskit.calibration.rerun import Change
 from marskit.domain.commands import Act, Command, Inject, SetLoadFactor, SetScenario
 from marskit.domain.events import Event, Executed, FaultInjected, Observed, RunStarted, ScenarioChanged
 from marskit.domain.load import LoadSample, LoadStatus

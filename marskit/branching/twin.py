@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from marskit.branching.past import Past
-from marskit.calibration.replay import Change, apply_change, started_as
-from marskit.clock import Clock
+from marskit.calibration.rerun import Change, apply_change, started_as
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.metrics import EdgeSample, WorkloadSample
@@ -20,6 +19,7 @@ from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import TwinModel
 from marskit.mesh.simulator.starts import slowness
 from marskit.replay.branched import ReplayError
+from marskit.timing.clock import Clock
 
 _READ_S = 0.1
 """How much later than they come up replicas may be seen."""

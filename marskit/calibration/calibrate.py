@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from marskit.calibration.error import CalibrationError
 from marskit.calibration.fit import fit
+from marskit.calibration.held_out import Compared, compare, errors
 from marskit.calibration.queueing import Queueing, added_by_queueing
-from marskit.calibration.replay import Course, MakeEngine, course
-from marskit.calibration.replay_check import Compared, compare, errors
+from marskit.calibration.rerun import Course, MakeEngine, course
 from marskit.calibration.starts import recorded_starts
 from marskit.calibration.windows import Windows, windows
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel

@@ -19,7 +19,7 @@ from marskit.domain.events import FaultInjected
 from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals
 from marskit.domain.topology import EdgeId
-from marskit.knowledge.quiet import apart, quiet
+from marskit.knowledge.read.fault_free_windows import apart, quiet
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import HeldOut
 from marskit.mesh.simulator.model import TwinModel

@@ -10,7 +10,7 @@ from marskit.calibration.fit import reach
 from marskit.domain.goals import Goals
 from marskit.domain.records import Observation
 from marskit.domain.topology import EdgeId
-from marskit.mapek.measures import entry_rate
+from marskit.mapek.monitor.measures import entry_rate
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.kernel import Flow
 from marskit.mesh.simulator.latency import draw_s, quantile

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from marskit.calibration.fit import Queueing as Queueing
 from marskit.calibration.fit import WindowKey, calm_windows
 from marskit.calibration.path import quantile_ms, unqueued_ms
-from marskit.calibration.replay import Course, MakeEngine, replay
+from marskit.calibration.rerun import Course, MakeEngine, replay
 from marskit.calibration.windows import Windows
 from marskit.domain.topology import EdgeId
 from marskit.mesh.simulator.model import TwinModel

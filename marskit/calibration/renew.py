@@ -12,7 +12,7 @@ from marskit.calibration.starts import recorded_starts
 from marskit.calibration.windows import windows
 from marskit.domain.goals import Goals
 from marskit.domain.topology import EdgeId
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel

@@ -7,7 +7,7 @@ from math import hypot, sqrt
 from marskit.calibration.estimators import LEAST, middle, rise
 from marskit.domain.actions import Scale
 from marskit.domain.records import Execution, Outcome
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import Fitted
 from marskit.mesh.simulator.starts import slowness

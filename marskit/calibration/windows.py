@@ -8,8 +8,8 @@ import polars as pl
 
 from marskit.domain.actions import Scale
 from marskit.domain.records import Observation, Outcome
-from marskit.knowledge.queries import StoredRun
-from marskit.knowledge.quiet import SETTLING_S, apart, quiet
+from marskit.knowledge.read.fault_free_windows import SETTLING_S, apart, quiet
+from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record
 
 

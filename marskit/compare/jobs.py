@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
+from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
+from marskit.controller.batch import run_headless
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.events import CycleCompleted, Event, RunStarted
 from marskit.domain.records import Cycle, Outcome, Severity
-from marskit.headless import run_headless
 from marskit.knowledge.record import Record, Recorder, figures
 from marskit.load.scenario import load_scenario
-from marskit.mapek.utility import entry_services
-from marskit.settings import KUBERNETES_PERIOD_S, Settings
+from marskit.mapek.analyse.utility import entry_services
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class _Collector:
 
 def run(job: Job) -> Measured | Failed:
     """Run one job from beginning to end in this process."""
-    from marskit.bootstrap import build
-    from marskit.virtual_time import VirtualLoop
+    from marskit.assembly.bootstrap import build
+    from marskit.timing.virtual_loop import VirtualLoop
 
     collector = _Collector()
     factory = partial(build, job.settings)

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import fmean
 
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S, Behaviour
+from marskit.assembly.settings import Settings
 from marskit.compare.jobs import Job, Measured, grid
-from marskit.settings import Settings
 
 TUNED = "hpa-tuned"
 """The planner that the search finds."""

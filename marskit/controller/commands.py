@@ -3,14 +3,13 @@
 from dataclasses import replace
 from typing import assert_never
 
-from marskit.clock import Clock
-from marskit.controller.approval import REJECTED, Approval, Verdict
 from marskit.controller.bus import Bus
-from marskit.controller.gate import Gate, Permit
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
-from marskit.controller.writer import Writer
+from marskit.controller.phases.approval import REJECTED, Approval, Verdict
+from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.gate import Gate, Permit
 from marskit.domain import commands
 from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
@@ -19,9 +18,11 @@ from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, Ru
 from marskit.domain.faults import Fault
 from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity
 from marskit.domain.state import State
+from marskit.errors import UserError
 from marskit.load.port import Load, LoadError
-from marskit.mapek.shield import Shield
+from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import ActionError, Mesh, MeshError
+from marskit.timing.clock import Clock
 
 
 class Commands:
@@ -116,7 +117,7 @@ class Commands:
             return
         try:
             planner = self._parameters.make_planner(name)
-        except ValueError as error:
+        except UserError as error:
             # No such planner, or a policy that is damaged or for another mesh: the one there is goes on.
             raise CommandError(str(error)) from error
         planner.reset(self._parameters.seed)

@@ -5,35 +5,35 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from marskit.clock import Clock
-from marskit.controller.approval import Approval
 from marskit.controller.bus import Bus
-from marskit.controller.canaries import Canaries
 from marskit.controller.commands import Commands
-from marskit.controller.daemon import DaemonExecutor
-from marskit.controller.decider import Decider
-from marskit.controller.effects import Effects
-from marskit.controller.gate import Gate
-from marskit.controller.guard import Guard
+from marskit.controller.earlier_runs import EarlierRuns, Recalling
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import Parameters
-from marskit.controller.recalibrating import Recalibrating, Recalibration
-from marskit.controller.recalling import EarlierRuns, Recalling
-from marskit.controller.telemetry import Telemetry
-from marskit.controller.uncancelled import to_the_end
-from marskit.controller.writer import Writer
+from marskit.controller.phases.approval import Approval
+from marskit.controller.phases.effects import Effects
+from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.gate import Gate
+from marskit.controller.phases.sampler import Telemetry
+from marskit.controller.plan_phase import Decider
+from marskit.controller.watchers.canaries import Canaries
+from marskit.controller.watchers.drift import Recalibrating, Recalibration
+from marskit.controller.watchers.rollback import Guard
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
-from marskit.mapek.memory import Memory
-from marskit.mapek.monitor import Monitor
-from marskit.mapek.shield import Shield
+from marskit.mapek.analyse.memory import Memory
+from marskit.mapek.monitor.monitor import Monitor
+from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
 from marskit.planning import Preview
+from marskit.system.daemon_executor import DaemonExecutor
+from marskit.system.run_to_completion import to_the_end
+from marskit.timing.clock import Clock
 
 _log = logging.getLogger(__name__)
 

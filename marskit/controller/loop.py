@@ -3,20 +3,17 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from marskit.clock import Clock
-from marskit.controller.approval import REJECTED, Approval, Verdict
 from marskit.controller.bus import Bus
-from marskit.controller.canaries import Canaries, Retreat
-from marskit.controller.cpu import CpuMeter
-from marskit.controller.decider import Decider, Intervention
-from marskit.controller.effects import Effects
-from marskit.controller.gate import Gate
-from marskit.controller.guard import Guard
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
-from marskit.controller.telemetry import Telemetry
-from marskit.controller.uncancelled import to_the_end
-from marskit.controller.writer import Writer
+from marskit.controller.phases.approval import REJECTED, Approval, Verdict
+from marskit.controller.phases.effects import Effects
+from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.gate import Gate
+from marskit.controller.phases.sampler import Telemetry
+from marskit.controller.plan_phase import Decider, Intervention
+from marskit.controller.watchers.canaries import Canaries, Retreat
+from marskit.controller.watchers.rollback import Guard
 from marskit.domain.actions import Action, Scale
 from marskit.domain.events import (
     Analysed,
@@ -45,11 +42,14 @@ from marskit.domain.records import (
 )
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load
-from marskit.mapek.analyse import analyse
-from marskit.mapek.memory import Memory
-from marskit.mapek.shield import Shield
+from marskit.mapek.analyse.analyse import analyse
+from marskit.mapek.analyse.memory import Memory
+from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import Mesh
 from marskit.planning import Planner, PlanningView
+from marskit.system.cpu_meter import CpuMeter
+from marskit.system.run_to_completion import to_the_end
+from marskit.timing.clock import Clock
 
 _APPROVED = Verdict(approved=True, reason="")
 _GUARD_FIRST = Verdict(approved=False, reason="the guard's plan goes before it")

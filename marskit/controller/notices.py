@@ -1,9 +1,9 @@
 """Failures that must not stop the loop, told once each."""
 
-from marskit.clock import Clock
 from marskit.controller.bus import Bus
 from marskit.domain.events import Noticed
 from marskit.domain.records import Severity
+from marskit.timing.clock import Clock
 
 
 class Notices:

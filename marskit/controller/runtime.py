@@ -12,9 +12,7 @@ from marskit.controller.notices import describe
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import RunEnded
 from marskit.domain.state import State
-from marskit.knowledge.port import KnowledgeError
-from marskit.load.port import LoadError
-from marskit.mesh.port import MeshError
+from marskit.errors import UserError
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +21,7 @@ Factory = Callable[[], Awaitable[Controller]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 """Makes that loop, which decides what time is."""
 
-_EXPECTED = (ValueError, OSError, MeshError, LoadError, KnowledgeError)
+_EXPECTED = (UserError, OSError)
 """What a factory raises about its input, with a sentence that says it all."""
 
 

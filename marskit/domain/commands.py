@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from marskit.domain.actions import Action
 from marskit.domain.faults import Fault
 from marskit.domain.records import Mode, Origin
+from marskit.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +106,5 @@ Command = (
 )
 
 
-class CommandError(Exception):
+class CommandError(UserError):
     """A command that cannot be carried out, with one sentence saying why."""

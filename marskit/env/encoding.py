@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marskit.domain.topology import GATEWAY
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.jit import shared
 from marskit.mesh.simulator.model import TwinModel

@@ -177,11 +177,11 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
 def demo() -> tuple[TwinModel, Goals]:
     """The calibrated demo mesh and its goals."""
+    from marskit.demo import DEMO_MANIFESTS
     from marskit.mesh.manifests.graph import goals
     from marskit.mesh.manifests.load import load_mesh
     from marskit.mesh.simulator.card_file import demo_card
     from marskit.mesh.simulator.compile import twin_model
-    from marskit.settings import DEMO_MANIFESTS
 
     config = load_mesh(DEMO_MANIFESTS)
     return twin_model(config, demo_card()), goals(config)

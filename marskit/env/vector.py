@@ -15,7 +15,7 @@ from marskit.env.begin import Beginning, begin
 from marskit.env.crew import Crew
 from marskit.env.encoding import encoding
 from marskit.env.step import TERMS, Everything, Prices, Run, step
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid

@@ -1,5 +1,6 @@
 """What the loop may ask of its memory, wherever it is kept."""
 
+from pathlib import Path
 from typing import Protocol
 
 from marskit.domain.events import (
@@ -15,6 +16,7 @@ from marskit.domain.events import (
     ScenarioChanged,
 )
 from marskit.domain.records import Cycle
+from marskit.errors import UserError
 
 Incident = (
     FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Recalibrated | Noticed
@@ -22,8 +24,13 @@ Incident = (
 """What happens between phases and belongs to the story of a run."""
 
 
-class KnowledgeError(Exception):
+class KnowledgeError(UserError):
     """Something could not be stored or read, with one sentence saying what."""
+
+
+def runs_place(text: str) -> Path | str:
+    """Where runs are: a folder, or a URL, which as a path would lose a slash."""
+    return text if "://" in text else Path(text)
 
 
 class Knowledge(Protocol):

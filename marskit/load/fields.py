@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Never
 
+from marskit.errors import UserError
+
 LARGEST = 1_000_000.0
 """No number in a scenario is larger: it would be a slip of the pen."""
 
 
-class ScenarioError(ValueError):
+class ScenarioError(UserError):
     """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from marskit.http import HttpClient, HttpError
+from marskit.system.local_http import HttpClient, HttpError
 
 
 @dataclass(frozen=True, slots=True)

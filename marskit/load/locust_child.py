@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import Signals
 
+from marskit.demo import LOCUSTFILE
 from marskit.load.port import LoadError
 from marskit.load.scenario import Scenario
-from marskit.ports import LOOPBACK, PortPicker
-from marskit.processes import Child, Children
-
-LOCUSTFILE = Path(__file__).parents[2] / "locust" / "locustfile.py"
+from marskit.system.free_ports import LOOPBACK, PortPicker
+from marskit.system.processes import Child, Children
 
 _ATTEMPTS = 5
 _READY_WITHIN_S = 30.0

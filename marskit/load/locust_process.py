@@ -4,7 +4,6 @@ import asyncio
 import time
 from pathlib import Path
 
-from marskit.clock import Clock
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.info import scenario_info
@@ -13,6 +12,7 @@ from marskit.load.locust_child import LocustChild
 from marskit.load.port import LoadError, check_factor
 from marskit.load.rates import Rates
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
+from marskit.timing.clock import Clock
 
 _RUNNING_WITHIN_S = 15.0
 _POLL_S = 0.02

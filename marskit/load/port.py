@@ -4,11 +4,12 @@ from typing import Protocol
 
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample
+from marskit.errors import UserError
 
 LARGEST_FACTOR = 10.0
 
 
-class LoadError(Exception):
+class LoadError(UserError):
     """The load cannot do that, with one sentence saying why."""
 
 

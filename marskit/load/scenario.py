@@ -4,14 +4,12 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from marskit.demo import SCENARIOS
 from marskit.load.arrival_table import read_curve
 from marskit.load.curves import Curve
 from marskit.load.fields import ScenarioError as ScenarioError
 from marskit.load.fields import Table
 from marskit.load.mix import Request, read_requests
-
-SHIPPED = Path(__file__).parents[2] / "locust" / "scenarios"
-"""The folder of the scenarios that come with marskit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Scenario:
 
 def list_scenarios() -> tuple[str, ...]:
     """The names of the shipped scenarios, in alphabetical order."""
-    return tuple(sorted(file.stem for file in SHIPPED.glob("*.toml")))
+    return tuple(sorted(file.stem for file in SCENARIOS.glob("*.toml")))
 
 
 def find_scenario(name_or_path: str | Path) -> Path:
@@ -55,7 +53,7 @@ def find_scenario(name_or_path: str | Path) -> Path:
         ScenarioError: It is neither.
     """
     if str(name_or_path) in list_scenarios():
-        return SHIPPED / f"{name_or_path}.toml"
+        return SCENARIOS / f"{name_or_path}.toml"
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
         return path

@@ -4,7 +4,6 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 
-from marskit.clock import Clock
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.arrivals import Arrival, user_arrivals
@@ -12,6 +11,7 @@ from marskit.load.info import scenario_info
 from marskit.load.port import LoadError, check_factor
 from marskit.load.rates import Rates
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
+from marskit.timing.clock import Clock
 
 
 class SimulatedLoad:

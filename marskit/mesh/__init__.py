@@ -1,1 +1,1 @@
-"""The mesh port and its adapters; only `marskit.bootstrap` chooses between them."""
+"""The mesh port and its adapters; only `marskit.assembly.bootstrap` chooses between them."""

@@ -10,6 +10,7 @@ from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample
 from marskit.domain.topology import Topology
+from marskit.errors import UserError
 
 MeshEvent = Progressed | MeshReady | Noticed
 """What a mesh reports by itself."""
@@ -20,11 +21,11 @@ SCALE_WAIT_S = 1.5
 Less than the demo's control period, so that the loop misses none when it matters most."""
 
 
-class MeshError(Exception):
+class MeshError(UserError):
     """The mesh cannot start or go on, with one sentence saying why."""
 
 
-class ActionError(ValueError):
+class ActionError(UserError):
     """An action that names something the mesh does not have, or a value it does not allow."""
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from marskit.errors import UserError
+
 AS_RECORDED = "as-recorded"
 """The planner of a control: every recorded action at its recorded time, and nothing else."""
 
 
-class ReplayError(ValueError):
+class ReplayError(UserError):
     """A recording that cannot be replayed, or not be branched there, with one sentence saying why."""
 
 

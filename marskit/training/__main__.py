@@ -14,13 +14,14 @@ from threading import Thread
 
 from marskit.agents.policy_file import ALGORITHMS, Policy, PolicyError, check_fits, load_policy
 from marskit.calibration.error import CalibrationError
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.config import Configuration
 from marskit.domain.training import Saved, Update
 from marskit.env.encoding import encoding
 from marskit.env.vector import MeshVectorEnv
-from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.queries import StoredRun, find_run, load_run
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.knowledge.port import KnowledgeError, runs_place
+from marskit.knowledge.read.runs import StoredRun, find_run, load_run
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import configuration, goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
@@ -28,7 +29,6 @@ from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
-from marskit.settings import DEMO_MANIFESTS, runs_place
 from marskit.training.child import encode
 from marskit.training.finetune import prepare
 from marskit.training.learn import Budget, Learner, save_policy

@@ -12,13 +12,14 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
+from marskit.demo import IMPORT_ROOT
 from marskit.domain.training import KINDS, Update
-from marskit.processes import Child, Children, scratch_path
+from marskit.system.processes import Child, Children, scratch_path
 
 NICENESS = 10
 """Training takes a whole core: a mesh on the same machine goes first."""
 # The same code in the child, from whatever folder it is started.
-_PATHS = (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))
+_PATHS = (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))
 
 
 class TrainingFailed(Exception):
@@ -53,8 +54,8 @@ def decode(line: str) -> Update | None:
 class TrainingChild:
     """One training in a process of its own.
 
-    It ends with this process however that ends: by the nets of `marskit.processes`, and by the pipe that is
-    its standard input.
+    It ends with this process however that ends: by the nets of `marskit.system.processes`, and by the pipe
+    that is its standard input.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from marskit.domain.goals import Goals
 from marskit.domain.training import Judged, Saved, Update
 from marskit.env.encoding import encoding
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.knowledge.queries import StoredRun
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.knowledge.read.runs import StoredRun
+from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel

@@ -9,15 +9,15 @@ import numpy as np
 
 from marskit.agents.policy_file import Policy, PolicyError, save_policy
 from marskit.calibration.error import CalibrationError
-from marskit.calibration.replay import course
+from marskit.calibration.rerun import course
 from marskit.domain.goals import Goals
-from marskit.durable import write_durably
 from marskit.env.step import utility_of
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.knowledge.queries import StoredRun
-from marskit.mapek.measures import entry_rate
+from marskit.knowledge.read.runs import StoredRun
+from marskit.mapek.monitor.measures import entry_rate
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
+from marskit.system.atomic_write import write_durably
 from marskit.training.rules import Rule
 
 SEEDS = 16

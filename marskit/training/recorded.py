@@ -27,7 +27,7 @@ from marskit.env.encoding import (
     encode,
 )
 from marskit.env.step import Prices
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.planning import PlanningView
 from marskit.training.rules import as_action
 from marskit.training.settings import TrainingError

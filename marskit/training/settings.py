@@ -5,10 +5,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from marskit.errors import UserError
+
 DEFAULTS = Path(__file__).parent / "defaults.toml"
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """A training that cannot be done as asked, with one sentence saying why."""
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from marskit import text
 from marskit.domain.actions import describe
 from marskit.domain.events import FaultInjected, Noticed
 from marskit.domain.faults import ClearFaults, describe_fault
 from marskit.domain.goals import Goals
 from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.domain.state import State
-from marskit.views import text
 from marskit.views.document import Document, Sentence
 from marskit.views.tone import Tone, of_severity
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from marskit import text
 from marskit.replay.branched import Branched, Side
-from marskit.views import text
 from marskit.views.document import Cell, Table
 from marskit.views.tone import Tone
 

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
+from marskit import text
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
-from marskit.views import text
 
 
 def brief(action: Action) -> str:

@@ -1,7 +1,7 @@
 """What Knowledge keeps, as far as the state remembers it."""
 
+from marskit import text
 from marskit.domain.state import State
-from marskit.views import text
 from marskit.views.document import Block, Cell, Document, Heading, Sentence, Table
 from marskit.views.tone import SYMBOLS, Tone, of_verdict
 

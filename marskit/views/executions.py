@@ -1,8 +1,8 @@
 """One execution in full: the command, the change, the way back and how it went."""
 
+from marskit import text
 from marskit.domain.actions import describe
 from marskit.domain.records import Effect, Execution
-from marskit.views import text
 from marskit.views.actions import origin_name, outcome_mark
 from marskit.views.document import Block, Code, Document, Language, Sentence
 from marskit.views.tone import Tone

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from marskit import text
 from marskit.domain.records import Diagnosis, Observation, Outcome, Phase, Plan
 from marskit.domain.state import CycleInProgress, State
-from marskit.views import text
 from marskit.views.brief import brief
 from marskit.views.current import entry_service, executions_of
 from marskit.views.tone import SYMBOLS, Tone, of_verdict

@@ -1,10 +1,10 @@
 """One workload in full: its replicas, its traffic, its bounds and what was done to it."""
 
+from marskit import text
 from marskit.domain.actions import describe, target
 from marskit.domain.records import Outcome
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
-from marskit.views import text
 from marskit.views.actions import outcome_mark
 from marskit.views.document import Block, Cell, Document, Heading, Sentence, Table
 from marskit.views.tone import SYMBOLS, Tone

@@ -1,7 +1,7 @@
 """What Monitor saw, as tables."""
 
+from marskit import text
 from marskit.domain.records import Observation, ServiceObservation
-from marskit.views import text
 from marskit.views.document import Block, Cell, Document, Sentence, Table
 from marskit.views.tone import SYMBOLS, Tone
 

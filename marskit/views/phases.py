@@ -2,10 +2,10 @@
 
 from typing import assert_never
 
+from marskit import text
 from marskit.domain.actions import describe
 from marskit.domain.records import Evidence, Phase, Suspect, Symptom
 from marskit.domain.state import State
-from marskit.views import text
 from marskit.views.current import effect_of, executions_of
 from marskit.views.cycles import knowledge_document
 from marskit.views.document import Block, Cell, Document, Sentence, Table

@@ -1,10 +1,10 @@
 """One plan in full: why, what was seen, what is expected of each alternative, what the shield changed."""
 
+from marskit import text
 from marskit.domain.actions import Action, describe
 from marskit.domain.goals import Goals
 from marskit.domain.records import Plan, Prediction
 from marskit.domain.state import CycleInProgress, State
-from marskit.views import text
 from marskit.views.brief import brief
 from marskit.views.document import Block, Cell, Heading, Sentence, Table
 from marskit.views.similar import similar_sentence

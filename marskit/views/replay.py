@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from marskit import text
 from marskit.replay.fingerprint import SHORT
 from marskit.replay.player import Player
 from marskit.replay.timeline import Position, Stop, Timeline
-from marskit.views import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A past situation in one sentence, the same on the screen and in a report."""
 
+from marskit import text
 from marskit.domain.similar import Similar
-from marskit.views import text
 
 
 def similar_sentence(similar: Similar) -> str:

@@ -7,8 +7,8 @@ from marskit.domain.goals import Goals
 from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY, EdgeId, Topology, Workload
-from marskit.mapek.slo import slo_status
-from marskit.mapek.symptoms import ERROR_PERCENT, is_saturated
+from marskit.mapek.analyse.slo import slo_status
+from marskit.mapek.analyse.symptoms import ERROR_PERCENT, is_saturated
 from marskit.views.current import diagnosis_of
 from marskit.views.tone import Tone, of_verdict, worst
 

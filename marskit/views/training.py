@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from marskit import text
 from marskit.domain.training import Evaluated, Stage, TrainingState
-from marskit.views import text
 from marskit.views.document import Cell
 from marskit.views.tone import Tone
 

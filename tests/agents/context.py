@@ -3,11 +3,12 @@
 from functools import cache
 
 from marskit.agents.registry import PlannerContext
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.goals import Goals
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.topology import GATEWAY, EdgeId
-from marskit.mapek.monitor import Monitor
+from marskit.mapek.monitor.monitor import Monitor
 from marskit.mesh.manifests.graph import configuration, goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
@@ -15,7 +16,6 @@ from marskit.mesh.simulator.card_file import demo_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView
-from marskit.settings import DEMO_MANIFESTS
 
 PERIOD_S = 2.0
 SPEED = 7.5

@@ -6,11 +6,11 @@ import pytest
 
 from marskit.agents.registry import make_planner
 from marskit.domain.records import Diagnosis, Execution, Origin
-from marskit.mapek.analyse import analyse
-from marskit.mapek.execute import execute
-from marskit.mapek.monitor import Monitor
-from marskit.mapek.plan import decide
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.analyse.analyse import analyse
+from marskit.mapek.execute.execute import execute
+from marskit.mapek.monitor.monitor import Monitor
+from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from tests.agents.context import demo_context
 from tests.agents.fluid import FluidMesh

@@ -25,7 +25,7 @@ from marskit.domain.actions import Scale
 from marskit.domain.goals import Utility
 from marskit.domain.records import Diagnosis
 from marskit.env.encoding import BUSY, PER_RAW, RATE, STATIONS, encoding
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, view_at
 
 CODES = encoding(calibrated_demo(), ShieldLimits(), period_scenario_s=PERIOD_S * SPEED)

@@ -12,7 +12,7 @@ from marskit.agents.preview import TwinPreview
 from marskit.agents.static import Static
 from marskit.domain.actions import Action, Scale, SetTimeout, ShiftTraffic
 from marskit.domain.records import Candidate, Plan, Prediction
-from marskit.mapek.explain import explain
+from marskit.mapek.plan.predict import explain
 from marskit.planning import PlanningView
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, demo_goals, quiet_view, view_at
 from tests.agents.test_lookahead import NO_DIAGNOSIS, lookahead

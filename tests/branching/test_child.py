@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from marskit.branching.child import BranchChild
-from marskit.knowledge.queries import find_run, list_runs
+from marskit.knowledge.read.runs import find_run, list_runs
 from marskit.replay.branched import AS_RECORDED, ReplayError
 from tests.replay.runs import twin_run
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from marskit.assembly.settings import Settings
 from marskit.branching.course import branch
 from marskit.branching.past import Past, past
 from marskit.domain.actions import Scale
@@ -21,11 +22,10 @@ from marskit.domain.events import (
 )
 from marskit.domain.faults import ClearFaults, KillReplica, SlowDown
 from marskit.domain.records import Origin, Outcome
-from marskit.knowledge.queries import find_run, load_run
+from marskit.knowledge.read.runs import find_run, load_run
 from marskit.replay.branched import AS_RECORDED, Branched, ReplayError
 from marskit.replay.timeline import Timeline
-from marskit.settings import Settings
-from marskit.views.text import plural
+from marskit.text import plural
 from tests.replay.runs import twin_run
 
 CYCLES = 14

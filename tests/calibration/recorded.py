@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import takewhile
 
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Scale, describe
 from marskit.domain.config import Configuration
 from marskit.domain.events import CycleCompleted, FaultInjected, RunStarted
@@ -15,12 +16,12 @@ from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Origin, Outcome, Plan
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record, Recorder
 from marskit.load.arrivals import user_arrivals
 from marskit.load.info import scenario_info
 from marskit.load.scenario import load_scenario
-from marskit.mapek.monitor import Monitor
+from marskit.mapek.monitor.monitor import Monitor
 from marskit.mesh.manifests.graph import configuration, goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
@@ -28,7 +29,6 @@ from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import TwinModel
 from marskit.mesh.simulator.requests import RequestTwin
-from marskit.settings import DEMO_MANIFESTS
 
 PERIOD_S = 2.0
 SAMPLE_S = 0.5

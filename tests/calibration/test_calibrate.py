@@ -6,10 +6,10 @@ import pytest
 
 from marskit.calibration.calibrate import Calibration, calibrate
 from marskit.calibration.error import CalibrationError
-from marskit.calibration.replay import course
-from marskit.calibration.replay_check import compare, errors
+from marskit.calibration.held_out import compare, errors
+from marskit.calibration.rerun import course
 from marskit.domain.topology import Workload
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record
 from marskit.mesh.simulator.card import Fitted
 from tests.calibration.recorded import demo_model, engine, known_model, record

@@ -9,17 +9,17 @@ import pytest
 
 from marskit.calibration.drift import LIMIT, SLACK, Cusum, Watch, comparable, residuals, unannounced
 from marskit.calibration.renew import ENOUGH, Kept, Renewed, look_back, renew
-from marskit.cli import main
+from marskit.cli.main import main
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import InjectErrors, SlowDown
 from marskit.domain.goals import Goals
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, StationFit
 from marskit.mesh.simulator.card_file import card_text, read_card
 from marskit.mesh.simulator.model import TwinModel
 from tests.calibration.recorded import demo, demo_model, record
-from tests.calibration.test_command import store
+from tests.cli.test_calibrate import store
 
 SLOWER = 1.6
 ENOUGH_WORKERS = ((1.0, "payments", 6),)

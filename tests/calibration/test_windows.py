@@ -6,8 +6,8 @@ import pytest
 from marskit.calibration.fit import fit
 from marskit.calibration.starts import Start, recorded_starts
 from marskit.calibration.windows import windows
-from marskit.knowledge.queries import StoredRun
-from marskit.knowledge.quiet import apart, quiet
+from marskit.knowledge.read.fault_free_windows import apart, quiet
+from marskit.knowledge.read.runs import StoredRun
 from tests.calibration.recorded import LEAD_S, demo_model, record
 
 

@@ -7,14 +7,14 @@ import polars as pl
 import pytest
 
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
-from marskit.cli import main
+from marskit.assembly.settings import Settings
+from marskit.cli.main import main
 from marskit.compare import tuning
 from marskit.compare.jobs import Failed, Job, Measured, grid, run
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
 from marskit.compare.tuning import choose, tuning_jobs
-from marskit.settings import Settings
 
 SHORT = """
 title = "Short"

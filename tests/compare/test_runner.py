@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 
-from marskit.settings import ROOT
+from tests.paths import ROOT
 
 
 def test_the_processes_of_a_comparison_end_with_it_even_when_it_is_killed(tmp_path: Path) -> None:

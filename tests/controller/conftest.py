@@ -13,7 +13,7 @@ from marskit.domain.commands import Command
 from marskit.domain.events import Event, Noticed
 from marskit.domain.records import Mode
 from marskit.domain.state import State
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner, ShiftedClock
 
 E = TypeVar("E")

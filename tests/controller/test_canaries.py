@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from marskit.bootstrap import build
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
+from marskit.controller.batch import run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.commands import Act, Approve, Command, Inject, Reject, Undo
@@ -25,11 +27,10 @@ from marskit.domain.records import (
     Symptom,
     SymptomKind,
 )
-from marskit.headless import run_headless
 from marskit.planning import PlanningView
-from marskit.settings import ROOT, Settings
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.virtual_loop import VirtualLoop
 from tests.controller.told import Told
+from tests.paths import ROOT
 
 CANARY = Settings(
     mesh="twin",

@@ -10,7 +10,7 @@ from marskit.domain.commands import Act, CommandError, Run, StepCycle
 from marskit.domain.events import CycleCompleted, Event, RunEnded, RunningChanged
 from marskit.domain.state import State
 from marskit.mesh.port import MeshError
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.virtual_loop import VirtualLoop
 from tests.rigs import RealTimeRig as Rig
 
 WAIT_S = 10.0

@@ -2,10 +2,10 @@
 
 import pytest
 
-from marskit import services
+from marskit.mesh.envoy import demo_services
 
 
 @pytest.fixture(scope="session", autouse=True)
 def installed_packages() -> None:
     """Installed before any clock runs; only the first start in a checkout would do it."""
-    services.install_dependencies()
+    demo_services.install_dependencies()

@@ -17,12 +17,13 @@ import psutil
 
 from marskit.domain.events import CycleCompleted, Event
 from marskit.domain.records import Cycle
-from marskit.knowledge.codec import loads
-from marskit.ports import is_free
+from marskit.knowledge.format.codec import loads
+from marskit.system.free_ports import is_free
+from tests.paths import ROOT
 
 E = TypeVar("E")
 
-ROOT = Path(__file__).parents[2]
+ROOT = ROOT
 START_S = 60.0
 """Long enough for a start on a machine that is busy with other things."""
 END_S = 30.0

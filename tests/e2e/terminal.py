@@ -12,7 +12,8 @@ import termios
 from collections.abc import Mapping, Sequence
 from threading import Event, Thread
 
-from tests.e2e.program import ROOT, START_S, Program, wait_for
+from tests.e2e.program import START_S, Program, wait_for
+from tests.paths import ROOT
 
 ROWS, COLUMNS = 45, 140
 ENTERED, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"

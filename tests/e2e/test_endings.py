@@ -7,7 +7,7 @@ import pytest
 
 from marskit.domain.events import Progressed, RunEnded
 from marskit.domain.records import Cycle
-from marskit.knowledge.queries import list_runs, load_run
+from marskit.knowledge.read.runs import list_runs, load_run
 from tests.e2e.program import START_S, Program, wait_for
 from tests.e2e.terminal import ENTERED, LEFT, Terminal
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from marskit.domain.events import MeshReady
-from marskit.knowledge.queries import list_runs, load_run
-from marskit.ports import is_free
-from tests.e2e.program import GONE_S, ROOT, START_S, Program, free_port, wait_for
+from marskit.knowledge.read.runs import list_runs, load_run
+from marskit.system.free_ports import is_free
+from tests.e2e.program import GONE_S, START_S, Program, free_port, wait_for
 from tests.e2e.terminal import Terminal
+from tests.paths import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(240)]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from marskit.load.scenario import SHIPPED
-from marskit.ports import LOOPBACK
-from marskit.settings import DEMO_MANIFESTS
-from tests.e2e.program import ROOT, START_S, Program
+from marskit.demo import DEMO_MANIFESTS, SCENARIOS
+from marskit.system.free_ports import LOOPBACK
+from tests.e2e.program import START_S, Program
 from tests.e2e.terminal import Terminal
+from tests.paths import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.mesh, pytest.mark.xdist_group("e2e")]
 
@@ -55,7 +55,7 @@ def manifests_with(old: str, new: str) -> Callable[[Path], list[str]]:
 
 def scenario_with(old: str, new: str) -> Callable[[Path], list[str]]:
     """Arguments for the steady scenario with one thing changed."""
-    return lambda folder: ["--scenario", str(edited(SHIPPED / "steady.toml", old, new, folder))]
+    return lambda folder: ["--scenario", str(edited(SCENARIOS / "steady.toml", old, new, folder))]
 
 
 def mapping_of(text: str) -> Callable[[Path], list[str]]:

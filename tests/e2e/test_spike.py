@@ -7,7 +7,7 @@ import pytest
 
 from marskit.domain.actions import Scale
 from marskit.domain.records import Cycle, Execution, Outcome
-from marskit.knowledge.queries import list_runs, load_run
+from marskit.knowledge.read.runs import list_runs, load_run
 from marskit.load.curves import Spike
 from marskit.load.scenario import Scenario, load_scenario
 from tests.e2e.program import Program

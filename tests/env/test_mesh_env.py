@@ -16,7 +16,7 @@ from marskit.env.encoding import BUSY, DIRECT, PER_RAW, READY, STATIONS
 from marskit.env.mesh_env import MeshEnv, demo
 from marskit.env.registration import ID
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.mapek.shield_rules import ShieldLimits
+from marskit.mapek.plan.shield_rules import ShieldLimits
 
 
 def trajectory(env: MeshVectorEnv, seed: int, steps: int = 60) -> NDArray[np.float32]:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from marskit import cli
-from marskit.knowledge.checking import check_runs
-from marskit.knowledge.files import LocalStore, run_folder
-from marskit.knowledge.parquet import ParquetKnowledge
+from marskit.cli.main import main
+from marskit.knowledge.care.checking import check_runs
+from marskit.knowledge.care.retention import Keep, parse_size, prune, size_text
+from marskit.knowledge.care.sharing import MANIFEST, export_run, import_run
 from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.queries import list_runs, load_run
-from marskit.knowledge.recording import load_recording
-from marskit.knowledge.retention import Keep, parse_size, prune, size_text
-from marskit.knowledge.sharing import MANIFEST, export_run, import_run
-from marskit.knowledge.store import new_run
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import list_runs, load_run
+from marskit.knowledge.storage.files import LocalStore, run_folder
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.knowledge.cycles import cycle, run_started
 from tests.knowledge.test_dataset import OLD
 from tests.knowledge.test_parquet import store, unmerged
@@ -39,14 +39,14 @@ async def test_a_check_puts_damaged_files_aside_and_says_what_is_lost(
 ) -> None:
     await store(tmp_path, [cycle(1)])
     await store(tmp_path, [cycle(1), cycle(2)])
-    assert cli.main(["runs", "--check", "--runs", str(tmp_path)]) == 0
+    assert main(["runs", "--check", "--runs", str(tmp_path)]) == 0
     assert "20 files of 2 runs: all as they were written" in capsys.readouterr().out
     _, folder = await unmerged(tmp_path, 3)
     second = next(folder.glob("events-000002-*"))
     flip_a_bit(second)
     table = under(tmp_path, "run=*/workloads-000001-000002-*")[0]
     table.write_bytes(b"")
-    assert cli.main(["runs", "--check", "--runs", str(tmp_path)]) == 1
+    assert main(["runs", "--check", "--runs", str(tmp_path)]) == 1
     told = capsys.readouterr()
     assert f"{table}: this file is damaged" in told.err
     assert "nothing is lost, other files hold the same." in told.err
@@ -95,11 +95,11 @@ async def test_pruning_keeps_the_newest_and_whatever_is_live(
     assert [p.run for p in prune(tmp_path, Keep(size_bytes=10**9), really=False)] == []
     await live.close()
     command = ["runs", "--prune", "--keep-size", f"{newest / 1e3}KB", "--runs", str(tmp_path)]
-    assert cli.main(command) == 0
+    assert main(command) == 0
     assert "2 runs, " in (told := capsys.readouterr().out)
     assert "would go; add --yes" in told
     assert len(list_runs(tmp_path).runs) == 3
-    assert cli.main([*command, "--yes"]) == 0
+    assert main([*command, "--yes"]) == 0
     assert "removed" in capsys.readouterr().out
     assert [run.run for run in list_runs(tmp_path).runs] == runs[2:]
     assert [path.name for path in under(tmp_path, "*")] == [f"run={runs[2]}"]
@@ -155,7 +155,7 @@ async def test_a_run_that_somebody_else_removed_meanwhile_is_no_failure(
 def test_nonsense_is_refused(
     arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["runs", *arguments, "--runs", str(tmp_path)]) == 2
+    assert main(["runs", *arguments, "--runs", str(tmp_path)]) == 2
     assert sentence in capsys.readouterr().err
 
 
@@ -168,15 +168,15 @@ def test_sizes() -> None:
 async def test_a_run_travels_as_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home, away, file = tmp_path / "home", tmp_path / "away", tmp_path / "spike.marskit"
     run = await store(home, [cycle(1), cycle(2, met=False, act=True)])
-    assert cli.main(["export", "last", str(file), "--runs", str(home)]) == 0
-    assert cli.main(["import", str(file), "--runs", str(away)]) == 0
+    assert main(["export", "last", str(file), "--runs", str(home)]) == 0
+    assert main(["import", str(file), "--runs", str(away)]) == 0
     assert f"run {run} is in {away}" in capsys.readouterr().out
     assert load_recording(away, run) == load_recording(home, run)
     assert check_runs(away).problems == ()
     # Neither a file nor a run is ever replaced.
-    assert cli.main(["export", "last", str(file), "--runs", str(home)]) == 2
+    assert main(["export", "last", str(file), "--runs", str(home)]) == 2
     assert "there is a file of that name already" in capsys.readouterr().err
-    assert cli.main(["import", str(file), "--runs", str(away)]) == 2
+    assert main(["import", str(file), "--runs", str(away)]) == 2
     assert f"the run {run} is in {away} already" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ from marskit.domain.events import Event, ModeChanged, Progressed, RunStarted
 from marskit.domain.goals import Slo, Utility
 from marskit.domain.metrics import Histogram
 from marskit.domain.records import Cycle
-from marskit.knowledge.codec import CodecError, dumps, loads
+from marskit.knowledge.format.codec import CodecError, dumps, loads
 
 # Whole numbers of the records are of 64 bits, as they are in Parquet.
 st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from marskit.knowledge.dataset import Dataset
-from marskit.knowledge.files import run_folder
-from marskit.knowledge.parquet import ParquetKnowledge
-from marskit.knowledge.store import new_run
-from marskit.knowledge.tables import TABLES, table_schema
+from marskit.knowledge.format.tables import TABLES, table_schema
+from marskit.knowledge.read.dataset import Dataset
+from marskit.knowledge.storage.files import run_folder
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.knowledge.cycles import cycle, effect, run_started
 from tests.knowledge.test_parquet import store, unmerged
 

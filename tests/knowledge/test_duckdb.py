@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from marskit.knowledge.dataset import Dataset
-from marskit.knowledge.tables import TABLES
+from marskit.knowledge.format.tables import TABLES
+from marskit.knowledge.read.dataset import Dataset
 from tests.knowledge.cycles import cycle, effect
 from tests.knowledge.test_parquet import store
 

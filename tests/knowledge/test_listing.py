@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from marskit.knowledge.dataset import Dataset
-from marskit.knowledge.files import LocalStore, run_folder
-from marskit.knowledge.listing import Listing
-from marskit.knowledge.names import run_file_name
-from marskit.knowledge.reading import Files, Head
+from marskit.knowledge.format.file_names import run_file_name
+from marskit.knowledge.read.dataset import Dataset
+from marskit.knowledge.read.listing import Listing
+from marskit.knowledge.read.reading import Files, Head
+from marskit.knowledge.storage.files import LocalStore, run_folder
 from tests.knowledge.cycles import cycle
 from tests.knowledge.test_care import flip_a_bit
 from tests.knowledge.test_parquet import store

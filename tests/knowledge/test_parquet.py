@@ -15,24 +15,25 @@ import pytest
 from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
 from marskit.domain.records import Candidate, Cycle, Prediction
-from marskit.knowledge import parquet, writer
-from marskit.knowledge.files import run_folder
-from marskit.knowledge.parquet import ParquetKnowledge
+from marskit.knowledge.format.tables import TABLES
 from marskit.knowledge.port import Incident, KnowledgeError
-from marskit.knowledge.queries import StoredRun, list_runs, load_run
-from marskit.knowledge.reading import DAMAGED
-from marskit.knowledge.recording import load_recording
-from marskit.knowledge.store import new_run
-from marskit.knowledge.tables import TABLES
+from marskit.knowledge.read.reading import DAMAGED
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
+from marskit.knowledge.storage.files import run_folder
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write import parquet, writer
+from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.fakes import STEADY
 from tests.knowledge.cycles import cycle, effect, run_started
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 WRITER = """
 import asyncio, itertools, os, signal, sys
 from pathlib import Path
 from marskit.domain.events import CycleCompleted
-from marskit.knowledge import parquet, writer
+from marskit.knowledge.write import parquet
+from marskit.knowledge.write import writer
 from tests.knowledge.cycles import cycle, run_started
 
 async def main(root, run, last):
@@ -285,7 +286,7 @@ async def test_what_cannot_be_stored_for_long_is_let_go_told_and_missed_by_reade
     knowledge.note(ScenarioChanged(3.0, STEADY))
     with monkeypatch.context() as patch:
         patch.setattr(
-            "marskit.knowledge.files.LocalStore.write",
+            "marskit.knowledge.storage.files.LocalStore.write",
             lambda *_: (_ for _ in ()).throw(OSError(ENOSPC, "No space left on device")),
         )
         for number in range(2, 61):

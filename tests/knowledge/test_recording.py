@@ -20,14 +20,14 @@ from marskit.domain.events import (
 )
 from marskit.domain.records import Phase
 from marskit.domain.state import fold
-from marskit.knowledge import parquet
-from marskit.knowledge.codec import dumps
-from marskit.knowledge.dataset import Dataset
-from marskit.knowledge.log import Encoder
-from marskit.knowledge.parquet import ParquetKnowledge
-from marskit.knowledge.queries import load_run
-from marskit.knowledge.recording import load_recording
-from marskit.knowledge.store import new_run
+from marskit.knowledge.format.codec import dumps
+from marskit.knowledge.format.log import Encoder
+from marskit.knowledge.read.dataset import Dataset
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import load_run
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write import parquet
+from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.fakes import CONFIGURATION
 from tests.knowledge.cycles import cycle, effect, run_started
 from tests.knowledge.test_dataset import OLD

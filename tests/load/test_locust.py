@@ -16,19 +16,20 @@ import httpx
 import psutil
 import pytest
 
-from marskit.clock import LoopClock
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.arrivals import user_arrivals
 from marskit.load.locust_process import LocustLoad
 from marskit.load.port import Load, LoadError
 from marskit.load.scenario import Scenario, load_scenario
-from marskit.ports import PortPicker
+from marskit.system.free_ports import PortPicker
+from marskit.timing.clock import LoopClock
 from tests.load.gateway import Gateway, Received, honest, running_gateway
 from tests.load.scenarios import a_scenario
+from tests.paths import ROOT
 
 pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("locust")]
 
-ROOT = Path(__file__).parents[2]
+ROOT = ROOT
 SEED = 3
 
 

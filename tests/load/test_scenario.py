@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from marskit.demo import SCENARIOS
 from marskit.load.curves import Spike, Steady, Trace
 from marskit.load.info import scenario_info
-from marskit.load.scenario import SHIPPED, ScenarioError, find_scenario, list_scenarios, load_scenario
+from marskit.load.scenario import ScenarioError, find_scenario, list_scenarios, load_scenario
 from tests.load.scenarios import a_scenario, write_scenario
 
 STEADY = 'kind = "steady"\nbase_requests_per_s = 30'
@@ -25,7 +26,7 @@ def test_the_shipped_scenarios_are_these() -> None:
 def test_a_shipped_scenario_suits_a_small_machine(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.name == name
-    assert scenario.path == SHIPPED / f"{name}.toml"
+    assert scenario.path == SCENARIOS / f"{name}.toml"
     assert scenario.peak_rate <= 150
     # One is for a screen that is left open.
     assert scenario.duration_s / scenario.speed <= 200 or name == "rush-hours"
@@ -99,7 +100,7 @@ def test_a_trace_is_read_from_beside_the_scenario(tmp_path: Path) -> None:
 
 def test_find_by_name_and_by_path(tmp_path: Path) -> None:
     file = write_scenario(tmp_path, STEADY)
-    assert find_scenario("spike") == SHIPPED / "spike.toml"
+    assert find_scenario("spike") == SCENARIOS / "spike.toml"
     assert find_scenario(file) == file
     assert load_scenario(str(file)).curve == Steady(30)
 

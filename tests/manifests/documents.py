@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
+ROOT = ROOT
 K8S = ROOT / "k8s"
 SERVICE_MESH = ROOT / "service-mesh"
 OVERLAYS = ("istio", "openshift", "openshift-service-mesh-2")

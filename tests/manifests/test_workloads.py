@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.manifests.documents import K8S, NAMESPACE, ROOT, Document, base, of_kind, parse, shipped
+from tests.manifests.documents import K8S, NAMESPACE, Document, base, of_kind, parse, shipped
+from tests.paths import ROOT
 
 DEPLOYMENTS = of_kind("Deployment", base())
 SERVICES = of_kind("Service", base())

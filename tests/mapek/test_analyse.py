@@ -4,7 +4,7 @@ import pytest
 
 from marskit.domain.records import Diagnosis, Severity, SymptomKind
 from marskit.domain.topology import EdgeId, Service
-from marskit.mapek.analyse import analyse
+from marskit.mapek.analyse.analyse import analyse
 from tests.mapek.mesh import (
     GOALS,
     INTO_ORDERS,

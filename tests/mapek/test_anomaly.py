@@ -3,9 +3,9 @@ from random import Random
 import pytest
 
 from marskit.domain.records import SymptomKind
-from marskit.mapek.anomaly import Watch, distance
-from marskit.mapek.baselines import Usual
-from marskit.mapek.measures import ERRORS, LATENCY, Measure
+from marskit.mapek.analyse.anomaly import Watch, distance
+from marskit.mapek.analyse.baselines import Usual
+from marskit.mapek.monitor.measures import ERRORS, LATENCY, Measure
 
 USUAL = Usual(median=100.0, sigma=15.0, n=60)
 

@@ -6,8 +6,8 @@ from marskit.domain.baselines import BucketKind
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.records import Observation
 from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
-from marskit.mapek.baselines import Normals, baselines_of, from_mapping, level
-from marskit.mapek.measures import BUSY, LATENCY, Measure, measures, own_measures
+from marskit.mapek.analyse.baselines import Normals, baselines_of, from_mapping, level
+from marskit.mapek.monitor.measures import BUSY, LATENCY, Measure, measures, own_measures
 from tests.knowledge.questions.small import Frames
 from tests.mapek.mesh import INTO_ORDERS, TO_PAYMENTS, World
 

@@ -4,7 +4,7 @@ import pytest
 
 from marskit.domain.goals import Slo
 from marskit.domain.records import Observation, Severity, Symptom
-from marskit.mapek.burn import Budgets
+from marskit.mapek.analyse.burn import Budgets
 from tests.mapek.mesh import INTO_ORDERS, World
 
 SLO = Slo("orders", 300.0)

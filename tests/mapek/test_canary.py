@@ -7,7 +7,7 @@ import pytest
 
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample
 from marskit.domain.topology import EdgeId, Topology, Workload
-from marskit.mapek.canary import LEVEL, SPANS, Canary, CanaryTrial, Finding, canaries
+from marskit.mapek.analyse.canary import LEVEL, SPANS, Canary, CanaryTrial, Finding, canaries
 
 CANARY = Canary("v2", "v1", frozenset({"orders"}))
 PERIOD = 4

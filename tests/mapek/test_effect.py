@@ -4,7 +4,7 @@ import pytest
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetTimeout, ShiftTraffic
 from marskit.domain.records import Effect, Execution, Origin, Outcome, Prediction
-from marskit.mapek.effect import PendingEffect, effect, pending_effect
+from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
 from tests.mapek.mesh import GOALS, INTO_ORDERS, TOPOLOGY, World
 
 

@@ -8,7 +8,7 @@ from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import Topology
-from marskit.mapek.execute import execute, withhold
+from marskit.mapek.execute.execute import execute, withhold
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Preview, Rejected, Unknown
 from marskit.mesh.port import Outcome as MeshOutcome
 from tests.mapek.mesh import TOPOLOGY, configuration

@@ -4,8 +4,8 @@ import pytest
 
 from marskit.domain.records import Ailment, Diagnosis, Suspect
 from marskit.domain.topology import EdgeId
-from marskit.mapek.analyse import analyse
-from marskit.mapek.memory import Memory
+from marskit.mapek.analyse.analyse import analyse
+from marskit.mapek.analyse.memory import Memory
 from tests.mapek.mesh import (
     GOALS,
     INTO_ORDERS,

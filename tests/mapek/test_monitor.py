@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.topology import GATEWAY, EdgeId
-from marskit.mapek.monitor import Monitor
+from marskit.mapek.monitor.monitor import Monitor
 from tests.mapek.mesh import (
     GOALS,
     INTO_ORDERS,

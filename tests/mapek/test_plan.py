@@ -1,8 +1,8 @@
 from marskit.domain.actions import Scale
 from marskit.domain.records import Candidate, Diagnosis, Plan
-from marskit.mapek.analyse import analyse
-from marskit.mapek.plan import decide
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.analyse.analyse import analyse
+from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from tests.mapek.mesh import GOALS, TOPOLOGY, World
 

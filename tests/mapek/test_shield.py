@@ -5,7 +5,7 @@ import pytest
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Destination, OutlierDetection, Retries
 from marskit.domain.records import Execution, Origin, Outcome, ShieldChange
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import HeldCanary
 from tests.mapek.mesh import World, configuration
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marskit.domain.actions import Action, Scale, SetRetries, SetTimeout, ShiftTraffic, target
 from marskit.domain.config import Configuration, Retries
 from marskit.domain.records import Execution, Origin, Outcome
-from marskit.mapek.shield import Shield, ShieldLimits
+from marskit.mapek.plan.shield import Shield, ShieldLimits
 from tests.mapek.mesh import TOPOLOGY, World, configuration
 
 LIMITS = ShieldLimits()

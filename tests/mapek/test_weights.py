@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marskit.mapek.weights import apportion, towards
+from marskit.mapek.plan.weights import apportion, towards
 
 NAMES = ("a", "b", "c", "d")
 

@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marskit import services
-from marskit.clock import LoopClock
 from marskit.domain.actions import Action, Scale, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Retries
 from marskit.domain.events import MeshReady
@@ -17,14 +14,17 @@ from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica,
 from marskit.domain.metrics import WorkloadSample
 from marskit.load.scenario import load_scenario
 from marskit.load.simulated import SimulatedLoad
+from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import ActionError, Applied, Mesh, MeshEvent, Rejected
 from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.requests import RequestTwin
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.clock import LoopClock
+from marskit.timing.virtual_loop import VirtualLoop
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
+ROOT = ROOT
 ACTIONS: tuple[Action, ...] = (
     Scale("payments", 3),
     Scale("payments", 1),
@@ -45,7 +45,7 @@ Behaviour = Callable[[Mesh], Coroutine[Any, Any, None]]
 
 
 def envoy() -> Mesh:
-    services.install_dependencies()
+    demo_services.install_dependencies()
     return EnvoyMesh(load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"]), clock=LoopClock(), seed=1)
 
 

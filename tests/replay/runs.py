@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from marskit.bootstrap import build
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
+from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Command
 from marskit.domain.events import Event
 from marskit.domain.state import State, apply
-from marskit.headless import Ending, run_headless
-from marskit.settings import Settings
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.virtual_loop import VirtualLoop
 
 
 @dataclass

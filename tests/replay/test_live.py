@@ -13,13 +13,14 @@ from marskit.domain.actions import Scale
 from marskit.domain.commands import Command
 from marskit.domain.faults import ClearFaults, KillReplica, SlowDown
 from marskit.domain.records import Mode
-from marskit.knowledge.queries import find_run
-from marskit.knowledge.recording import load_recording
+from marskit.knowledge.read.recording import load_recording
+from marskit.knowledge.read.runs import find_run
 from marskit.replay.fingerprint import Fingerprints
 from marskit.replay.timeline import Timeline
+from tests.paths import ROOT
 from tests.replay.runs import Watched, twin_run
 
-ROOT = Path(__file__).parents[2]
+ROOT = ROOT
 SCRIPT: tuple[tuple[float, Command], ...] = (
     (3.1, commands.SetLoadFactor(2.0)),
     (5.2, commands.Inject(SlowDown("payments", 2.0))),

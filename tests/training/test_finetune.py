@@ -14,12 +14,12 @@ import torch
 from stable_baselines3 import PPO, SAC
 
 from marskit.agents.policy_file import Policy, PolicyError, load_policy, save_policy
-from marskit.calibration.replay import course
-from marskit.cli import main
+from marskit.calibration.rerun import course
+from marskit.cli.main import main
 from marskit.domain.events import ScenarioChanged
 from marskit.env.mesh_env import demo
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.knowledge.queries import StoredRun
+from marskit.knowledge.read.runs import StoredRun
 from marskit.training.clone import prefill
 from marskit.training.finetune import prepare
 from marskit.training.learn import FIRST_HOLD, Learner, layers_of
@@ -28,7 +28,7 @@ from marskit.training.resume import acting, learn_critic
 from marskit.training.rules import DemandRule, as_action
 from marskit.training.settings import load_settings
 from tests.calibration.recorded import demo_model, record
-from tests.calibration.test_command import store
+from tests.cli.test_calibrate import store
 from tests.training.test_training import SMALL
 
 pytestmark = pytest.mark.learning

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 
 from marskit.agents.policy_file import load_policy
-from marskit.bootstrap import build
-from marskit.cli import main
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
+from marskit.cli.main import main
+from marskit.controller.batch import run_headless
 from marskit.domain.config import Configuration
 from marskit.env.encoding import DIRECT, demand, wanted_replicas
 from marskit.env.loads import scenario_rates
 from marskit.env.mesh_env import demo
 from marskit.env.vector import EnvSettings, MeshVectorEnv
-from marskit.headless import run_headless
-from marskit.knowledge.queries import StoredRun, find_run, load_run
+from marskit.knowledge.read.runs import StoredRun, find_run, load_run
 from marskit.load.scenario import load_scenario
 from marskit.mesh.manifests.graph import configuration
-from marskit.settings import Settings
+from marskit.timing.virtual_loop import VirtualLoop
 from marskit.training.clone import remember
 from marskit.training.recorded import transitions
 from marskit.training.settings import TrainingError
-from marskit.virtual_time import VirtualLoop
 from tests.agents.context import demo_config
 from tests.training.test_training import SMALL
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from marskit.agents.policy_file import load_policy
-from marskit.cli import main
+from marskit.cli.main import main
 
 pytestmark = pytest.mark.learning
 

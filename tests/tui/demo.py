@@ -18,9 +18,9 @@ from marskit.domain.events import (
     RunningChanged,
 )
 from marskit.domain.records import Origin
+from marskit.tui.app import run
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
-from tui.app import run
 
 
 class Demo(FakeRuntime):

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from marskit.tui.app import MarskitApp
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
-from tui.app import MarskitApp
 
 SIZES = ((80, 24), (120, 40), (160, 50))
 SCENES: tuple[Callable[[], Story], ...] = (

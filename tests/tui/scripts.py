@@ -51,7 +51,7 @@ from marskit.domain.records import (
 from marskit.domain.similar import Similar
 from marskit.domain.state import State, apply
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
-from marskit.mapek.analyse import analyse
+from marskit.mapek.analyse.analyse import analyse
 
 FOOD, MUSIC = "recommendations-food", "recommendations-music"
 TOPOLOGY = Topology(

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -14,12 +13,13 @@ from marskit.domain.actions import Scale
 from marskit.domain.events import Noticed, Progressed, RunEnded
 from marskit.domain.records import Severity
 from marskit.domain.state import State
+from marskit.tui.app import FRAME_S, MarskitApp, run
+from marskit.tui.messages import CommandFailed, StateChanged
+from tests.paths import ROOT
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
 from tests.tui.test_scenes import text_of
-from tui.app import FRAME_S, MarskitApp, run
-from tui.messages import CommandFailed, StateChanged
 
 
 async def until(pilot: Pilot[int], holds: Callable[[], bool], within_s: float = 5.0) -> None:
@@ -239,6 +239,6 @@ def test_the_screen_loads_nothing_heavy_and_nothing_of_the_run() -> None:
         "marskit.controller",
     )
     code = f"import sys, tui.app; print([m for m in {heavy!r} if m in sys.modules])"
-    root = Path(__file__).parents[2]
+    root = ROOT
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from marskit.domain.records import Phase
 from marskit.domain.state import State
+from marskit.tui.drawing.braille import Braille
+from marskit.tui.drawing.document import document_rows
+from marskit.tui.drawing.graph import draw_topology, neighbour
+from marskit.tui.drawing.grid import Grid
+from marskit.tui.drawing.plot import nice_max
+from marskit.tui.drawing.rows import clip, length, spread, squeeze
 from marskit.views.document import Cell, Code, Language, Sentence, Table
 from marskit.views.phases import phase_document
 from marskit.views.tone import Tone
 from marskit.views.topology import EdgeView, NodeView, TopologyView, topology_view
 from tests.tui import scripts
 from tests.views.arbitrary import STATES
-from tui.drawing.braille import Braille
-from tui.drawing.document import document_rows
-from tui.drawing.graph import draw_topology, neighbour
-from tui.drawing.grid import Grid
-from tui.drawing.plot import nice_max
-from tui.drawing.rows import clip, length, spread, squeeze
 
 SIZES = st.tuples(st.integers(10, 170), st.integers(1, 40))
 some = settings(

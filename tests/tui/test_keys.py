@@ -10,14 +10,14 @@ from marskit.domain.commands import Command
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
+from marskit.tui.app import MarskitApp
+from marskit.tui.keys import KEYS
+from marskit.tui.screens.document import DocumentScreen
+from marskit.tui.screens.picker import Picker
+from marskit.views.intents import Choice, Intent, Refusal, meaning
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
-from tui.app import MarskitApp
-from tui.intents import Choice, Refusal, meaning
-from tui.keys import KEYS, Intent
-from tui.screens.document import DocumentScreen
-from tui.screens.picker import Picker
 
 
 async def submitted(story: Story, *keys: str) -> list[Command]:

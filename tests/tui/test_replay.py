@@ -10,17 +10,17 @@ from textual.pilot import Pilot
 
 from marskit.replay.branched import Branched, Headline, Moment, ReplayError, Side
 from marskit.replay.timeline import Stop, Timeline
+from marskit.tui.drawing.rows import length
+from marskit.tui.keys import KEYS
+from marskit.tui.replay_app import Read, ReplayApp, Tell, run_replay
+from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
+from marskit.tui.screens.branch import BranchScreen
+from marskit.tui.screens.document import DocumentScreen
+from marskit.tui.screens.picker import Picker
+from marskit.tui.widgets.branch import Beside
 from tests.tui import scripts
 from tests.tui.test_app import until
 from tests.tui.test_scenes import text_of
-from tui.drawing.rows import length
-from tui.keys import KEYS
-from tui.replay import Read, ReplayApp, Tell, run_replay
-from tui.replay_keys import REFUSED, REPLAY_KEYS
-from tui.screens.branch import BranchScreen
-from tui.screens.document import DocumentScreen
-from tui.screens.picker import Picker
-from tui.widgets.branch import Beside
 
 TIMELINE = Timeline(scripts.recovered().events)
 SIZES = ((80, 24), (120, 40), (200, 50))

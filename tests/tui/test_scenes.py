@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from marskit.tui.app import MarskitApp
+from marskit.tui.widgets.canvas import Canvas
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.pictures import SCENES, SIZES
 from tests.tui.scripts import Story
-from tui.app import MarskitApp
-from tui.widgets.canvas import Canvas
 
 
 def text_of(app: MarskitApp) -> str:

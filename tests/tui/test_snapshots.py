@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from marskit.tui.app import MarskitApp
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
-from tui.app import MarskitApp
 
 Compare = Callable[..., bool]
 

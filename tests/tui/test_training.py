@@ -16,24 +16,24 @@ from marskit.agents.policy_file import load_policy
 from marskit.domain import commands
 from marskit.domain.events import PlannerChanged
 from marskit.domain.training import Evaluated, Saved, Stage, Ticked, TrainingState, advance
+from marskit.training import trainer
+from marskit.tui.app import MarskitApp
+from marskit.tui.screens.live import LiveScreen
+from tests.paths import ROOT
 from tests.training.test_training import SMALL
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.test_app import until
 from tests.tui.test_scenes import text_of
 from tests.tui.test_snapshots import Compare
-from tui import training
-from tui.app import MarskitApp
-from tui.screens.live import LiveScreen
 
-ROOT = Path(__file__).parents[2]
 WITHIN_S = 100.0
 """The first training on a machine compiles the twin."""
 HELD = """
 import asyncio, sys
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
-from tui.app import MarskitApp
+from marskit.tui.app import MarskitApp
 
 async def main():
     app = MarskitApp(FakeRuntime(scripts.healthy()), training=sys.argv[1:])
@@ -145,7 +145,7 @@ async def test_what_the_child_refuses_is_told(small: tuple[str, ...]) -> None:
 
 
 async def test_without_the_extra_the_pane_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "missing", lambda: "Training needs the extra rl: pip install 'marskit[rl]'")
+    monkeypatch.setattr(trainer, "missing", lambda: "Training needs the extra rl: pip install 'marskit[rl]'")
     app, _ = pane()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("t", "enter")

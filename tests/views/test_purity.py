@@ -3,9 +3,10 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.paths import ROOT
+
+ROOT = ROOT
 FRONT_ENDS = ("rich", "textual", "ipywidgets", "polars", "httpx", "yaml", "psutil")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tui.drawing.rows import Row
+from marskit.tui.drawing.rows import Row
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800

@@ -3,8 +3,8 @@
 import textwrap
 from typing import assert_never
 
+from marskit.tui.drawing.rows import Row, clip
 from marskit.views.document import Block, Code, Document, Heading, Language, Sentence, Table
-from tui.drawing.rows import Row, clip
 
 
 def document_rows(document: Document, width: int) -> list[Row]:

@@ -1,8 +1,8 @@
 """What is written along an edge, in variants from long to short."""
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.rows import Row
 from marskit.views.topology import EdgeView
-from tui.drawing.rows import Row
 
 
 def edge_text(edge: EdgeView) -> tuple[list[Row], list[Row]]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from marskit.tui.drawing.edge import edge_text
+from marskit.tui.drawing.grid import Grid
+from marskit.tui.drawing.layout import Hop, Layout, Slot, lay_out
+from marskit.tui.drawing.node import draw_node, node_width
+from marskit.tui.drawing.rows import Row, first_fitting
 from marskit.views.topology import NodeView, TopologyView
-from tui.drawing.edge import edge_text
-from tui.drawing.grid import Grid
-from tui.drawing.layout import Hop, Layout, Slot, lay_out
-from tui.drawing.node import draw_node, node_width
-from tui.drawing.rows import Row, first_fitting
 
 GUTTERS = (11, 8)
 DENSE_GUTTERS = (13, 8)

@@ -1,6 +1,6 @@
 """A grid of characters on which text and lines are drawn; lines that meet are joined."""
 
-from tui.drawing.rows import Row
+from marskit.tui.drawing.rows import Row
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
 _JOINTS = {

@@ -2,11 +2,11 @@
 
 from math import ceil
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.grid import Grid
+from marskit.tui.drawing.rows import Row, Span, clip, length, spread, squeeze
 from marskit.views.tone import SYMBOLS
 from marskit.views.topology import NodeView
-from tui.drawing.grid import Grid
-from tui.drawing.rows import Row, Span, clip, length, spread, squeeze
 
 
 def node_width(node: NodeView, *, dense: bool) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.drawing.braille import Braille
-from tui.drawing.rows import Row
+from marskit.tui.drawing.braille import Braille
+from marskit.tui.drawing.rows import Row
 
 AXIS = 8
 """Cells that the numbers to the left take."""

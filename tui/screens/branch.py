@@ -8,9 +8,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from marskit.replay.branched import Branched
+from marskit.tui.screens.training import Hints
+from marskit.tui.widgets.branch import Beside
 from marskit.views.branch import branch_view
-from tui.screens.training import Hints
-from tui.widgets.branch import Beside
 
 
 class BranchScreen(ModalScreen[None]):

@@ -11,10 +11,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from marskit.domain.state import State
+from marskit.tui.drawing.document import document_rows
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.document import Document
-from tui.drawing.document import document_rows
-from tui.drawing.rows import Row
-from tui.widgets.canvas import Canvas
 
 
 class Page(Canvas[Document]):

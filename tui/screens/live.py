@@ -10,6 +10,16 @@ from textual.screen import Screen
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
+from marskit.tui.keys import KEYS, Key
+from marskit.tui.widgets.banner import Banner
+from marskit.tui.widgets.detail import Detail
+from marskit.tui.widgets.header import Header
+from marskit.tui.widgets.keybar import KeyBar, KeyBarView
+from marskit.tui.widgets.load import Load
+from marskit.tui.widgets.log import Log
+from marskit.tui.widgets.rail import Rail
+from marskit.tui.widgets.series import SPAN_S, Series
+from marskit.tui.widgets.topology import Topology
 from marskit.views.actions import log_rows
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.document import Document
@@ -19,16 +29,6 @@ from marskit.views.phases import phase_document, progress_document
 from marskit.views.series import SeriesView, series_view
 from marskit.views.summary import SummaryView, summary_view
 from marskit.views.topology import TopologyView, topology_view
-from tui.keys import KEYS, Key
-from tui.widgets.banner import Banner
-from tui.widgets.detail import Detail
-from tui.widgets.header import Header
-from tui.widgets.keybar import KeyBar, KeyBarView
-from tui.widgets.load import Load
-from tui.widgets.log import Log
-from tui.widgets.rail import Rail
-from tui.widgets.series import SPAN_S, Series
-from tui.widgets.topology import Topology
 
 _SWITCHED = ("series", "load", "log")
 """The panels that share one place on a short screen."""

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from marskit.domain.state import State
+from marskit.tui.help import help_document
+from marskit.tui.keys import Key
+from marskit.tui.screens.document import DocumentScreen
+from marskit.tui.screens.live import LiveScreen
 from marskit.views.actions import log_document
 from marskit.views.nodes import node_document
 from marskit.views.phases import phase_document
-from tui.help import help_document
-from tui.keys import Key
-from tui.screens.document import DocumentScreen
-from tui.screens.live import LiveScreen
 
 
 def opened(live: LiveScreen) -> DocumentScreen:

@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from marskit.domain.commands import Command
-from tui.intents import Choice
+from marskit.views.intents import Choice
 
 
 class Picker(ModalScreen[Command | None]):

@@ -6,13 +6,13 @@ from textual.app import ComposeResult
 
 from marskit.domain.actions import describe
 from marskit.domain.state import State
+from marskit.tui.keys import Key
+from marskit.tui.screens.live import LiveScreen
+from marskit.tui.widgets.keybar import KeyBarView
+from marskit.tui.widgets.transport import Transport
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.replay import TransportView
 from marskit.views.tone import SYMBOLS, Tone
-from tui.keys import Key
-from tui.screens.live import LiveScreen
-from tui.widgets.keybar import KeyBarView
-from tui.widgets.transport import Transport
 
 
 class ReplayScreen(LiveScreen):

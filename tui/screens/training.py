@@ -14,14 +14,14 @@ from marskit.domain import commands
 from marskit.domain.commands import Command
 from marskit.domain.state import State
 from marskit.domain.training import Stage
+from marskit.training.trainer import Trainer
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
+from marskit.tui.widgets.header import Header
+from marskit.tui.widgets.training import LearningCurve, TrainingProgress
+from marskit.tui.widgets.training_form import FormView, TrainingForm
 from marskit.views.summary import summary_view
 from marskit.views.training import TrainingView, training_view
-from tui.drawing.rows import Row
-from tui.training import Trainer
-from tui.widgets.canvas import Canvas
-from tui.widgets.header import Header
-from tui.widgets.training import LearningCurve, TrainingProgress
-from tui.widgets.training_form import FormView, TrainingForm
 
 Hint = tuple[str, str, str]
 """The key as it is shown, what it does, and the screen's action."""

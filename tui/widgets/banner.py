@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.alert import AlertView
 from marskit.views.tone import Tone
-from tui.drawing.rows import Row
-from tui.widgets.canvas import Canvas
 
 _ROLES = {Tone.BAD: "alert-bad", Tone.WARN: "alert-warn"}
 

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.document import document_rows
+from marskit.tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
+from marskit.tui.drawing.rows import Row, Span, clip, length
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.branch import BranchView, CurvesView
-from tui.drawing.document import document_rows
-from tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
-from tui.drawing.rows import Row, Span, clip, length
-from tui.widgets.canvas import Canvas
 
 
 class Beside(Canvas[BranchView]):

@@ -12,8 +12,8 @@ from textual.markup import escape
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.drawing.rows import Row, clip
-from tui.palette import ROLES
+from marskit.tui.drawing.rows import Row, clip
+from marskit.tui.palette import ROLES
 
 View = TypeVar("View")
 

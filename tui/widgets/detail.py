@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from marskit.tui.drawing.document import document_rows
+from marskit.tui.drawing.rows import Row, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.document import Document
-from tui.drawing.document import document_rows
-from tui.drawing.rows import Row, spread
-from tui.widgets.canvas import Canvas
 
 
 class Detail(Canvas[Document]):

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.rows import Row, first_fitting, length, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.summary import SummaryView
 from marskit.views.tone import SYMBOLS
-from tui.drawing.rows import Row, first_fitting, length, spread
-from tui.widgets.canvas import Canvas
 
 _ACTIVITY = {"running": "►", "starting": "◌", "failed": "✖", "stopped": "■", "awaiting approval": "▲"}
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from textual import events
 from textual.geometry import Size
 
-from tui.drawing.rows import Row
-from tui.keys import Group, Key
-from tui.widgets.canvas import Canvas
+from marskit.tui.drawing.rows import Row
+from marskit.tui.keys import Group, Key
+from marskit.tui.widgets.canvas import Canvas
 
 _STEPS = ("step_phase", "step_cycle")
 _VERDICTS = ("approve", "reject")

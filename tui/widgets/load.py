@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.plot import Curve, Plot, draw_plot, nice_max
+from marskit.tui.drawing.rows import Row, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.load import LoadView
-from tui.drawing.plot import Curve, Plot, draw_plot, nice_max
-from tui.drawing.rows import Row, spread
-from tui.widgets.canvas import Canvas
 
 
 class Load(Canvas[LoadView]):

@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Sequence
 
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.actions import WHO, LogRow
-from tui.drawing.rows import Row
-from tui.widgets.canvas import Canvas
 
 
 class Log(Canvas[tuple[LogRow, ...]], can_focus=True):

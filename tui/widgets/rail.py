@@ -9,10 +9,10 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from marskit.domain.records import Phase
+from marskit.tui.drawing.grid import Grid
+from marskit.tui.drawing.rows import Row, clip
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.loop import PHASES, LoopView, PhaseStatus, PhaseView
-from tui.drawing.grid import Grid
-from tui.drawing.rows import Row, clip
-from tui.widgets.canvas import Canvas
 
 _MARKS = {
     PhaseStatus.IDLE: ("○", "dim"),

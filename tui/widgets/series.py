@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from marskit.views import text
+from marskit import text
+from marskit.tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
+from marskit.tui.drawing.rows import Row, length, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.series import MarkKind, Point, SeriesView
-from tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
-from tui.drawing.rows import Row, length, spread
-from tui.widgets.canvas import Canvas
 
 SPAN_S = 120.0
 _MARKS = {

@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from marskit.tui.drawing.graph import Hit, draw_topology, neighbour
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.topology import TopologyView
-from tui.drawing.graph import Hit, draw_topology, neighbour
-from tui.drawing.rows import Row
-from tui.widgets.canvas import Canvas
 
 
 class Topology(Canvas[TopologyView], can_focus=True):

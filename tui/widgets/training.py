@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
+from marskit import text
 from marskit.domain.training import Evaluated, Stage
-from marskit.views import text
+from marskit.tui.drawing.document import document_rows
+from marskit.tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
+from marskit.tui.drawing.rows import Row, first_fitting, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.document import Sentence, Table
 from marskit.views.tone import Tone
 from marskit.views.training import COLUMNS, EXPLANATION, TrainingView, left
-from tui.drawing.document import document_rows
-from tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
-from tui.drawing.rows import Row, first_fitting, spread
-from tui.widgets.canvas import Canvas
 
 _CURVES = (
     ("demand*", "demand_violated_percent", "person"),

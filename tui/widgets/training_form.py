@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from marskit.training.settings import load_settings
-from tui.drawing.rows import Row
-from tui.training import Choice
-from tui.widgets.canvas import Canvas
+from marskit.training.trainer import Choice
+from marskit.tui.drawing.rows import Row
+from marskit.tui.widgets.canvas import Canvas
 
 ALGORITHMS = ("ppo", "sac")
 FIELDS = ("algorithm", "seed", "seconds", "begins with")

@@ -7,10 +7,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from marskit.text import factor
+from marskit.tui.drawing.rows import Row, Span, first_fitting, length, spread
+from marskit.tui.widgets.canvas import Canvas
 from marskit.views.replay import TransportView
-from marskit.views.text import factor
-from tui.drawing.rows import Row, Span, first_fitting, length, spread
-from tui.widgets.canvas import Canvas
 
 HOP = 0.01
 """The share of the run that an arrow key goes."""

@@ -7,8 +7,6 @@ from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 
-from marskit.binaries import envoy_binary
-from marskit.clock import Clock
 from marskit.domain.actions import Action, Scale
 from marskit.domain.config import Configuration
 from marskit.domain.events import MeshReady, Noticed, Progressed
@@ -16,7 +14,7 @@ from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.records import Severity
 from marskit.domain.topology import Topology
-from marskit.http import HttpClient, HttpError
+from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.logs import bound
@@ -43,8 +41,10 @@ from marskit.mesh.port import (
     Preview,
     Rejected,
 )
-from marskit.ports import LOOPBACK, PortPicker, is_free
-from marskit.processes import Children, scratch_path
+from marskit.system.free_ports import LOOPBACK, PortPicker, is_free
+from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.processes import Children, scratch_path
+from marskit.timing.clock import Clock
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 3.0

@@ -12,11 +12,11 @@ from marskit.domain.faults import (
     KillReplica,
     SlowDown,
 )
-from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.port import ActionError
-from marskit.ports import LOOPBACK
+from marskit.system.free_ports import LOOPBACK
+from marskit.system.local_http import HttpClient, HttpError
 
 PROXY_DELAY_MS = 100
 """What a slow-down by 2 adds where the proxy has to do it; it cannot know the service's own time."""

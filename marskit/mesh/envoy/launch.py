@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marskit.binaries import program
+from marskit.mesh.envoy.binaries import program
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import MeshError
 

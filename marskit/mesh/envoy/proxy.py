@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from marskit.domain.records import Severity
-from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.port import MeshError
-from marskit.ports import LOOPBACK, PortPicker
-from marskit.processes import Child, Children
+from marskit.system.free_ports import LOOPBACK, PortPicker
+from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.processes import Child, Children
 
 READY_TIMEOUT_S = 10.0
 READY_POLL_S = 0.01

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from marskit.domain.metrics import ConfigGeneration
-from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.port import Applied, Outcome, Rejected, Unknown
+from marskit.system.local_http import HttpClient, HttpError
 
 TIMEOUT_S = 5.0
 PAUSES_S = (0.0, 0.001, 0.002, 0.005)

@@ -7,13 +7,13 @@ from pathlib import Path
 from signal import SIGKILL
 
 from marskit.domain.records import Severity
-from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import ActionError, MeshError
-from marskit.ports import LOOPBACK, PortPicker
-from marskit.processes import Child, Children
+from marskit.system.free_ports import LOOPBACK, PortPicker
+from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.processes import Child, Children
 
 READY_POLL_S = 0.02
 READY_TIMEOUT_S = 20.0

@@ -10,10 +10,10 @@ from functools import cached_property
 
 import psutil
 
-from marskit.http import HttpClient, HttpError
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment
-from marskit.ports import LOOPBACK
+from marskit.system.free_ports import LOOPBACK
+from marskit.system.local_http import HttpClient, HttpError
 
 SCRAPE_TIMEOUT_S = 0.5
 FRESH_S = 0.9

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from marskit.errors import UserError
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 
-class ManifestError(ValueError):
+class ManifestError(UserError):
     """A manifest that is wrong or not supported: file, line, field, what was found, what is allowed."""
 
 

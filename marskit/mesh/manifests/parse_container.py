@@ -7,7 +7,7 @@ from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_key_values import CONFIG_MAP, SECRET, Stores
 from marskit.mesh.manifests.values import parse_cpu_millis
 from marskit.mesh.manifests.workloads import Probe
-from marskit.ports import LOOPBACK
+from marskit.system.free_ports import LOOPBACK
 
 _MAPPINGS = ("lifecycle", "livenessProbe", "securityContext", "startupProbe")
 _FIELDS = (

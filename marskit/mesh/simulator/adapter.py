@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from marskit.clock import Clock
 from marskit.domain.actions import Action, Scale, SetOutlierDetection
 from marskit.domain.config import Configuration
 from marskit.domain.events import MeshReady, Noticed, Progressed
@@ -28,6 +27,7 @@ from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Engine
 from marskit.mesh.simulator.model import TwinModel
+from marskit.timing.clock import Clock
 
 PUSH_S = 0.009
 """From the write until requests are served by it: the median that `make bench` measures on Envoy."""

@@ -10,13 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from marskit import __version__
-from marskit.durable import write_durably
+from marskit.demo import DEMO_MANIFESTS
+from marskit.errors import UserError
 from marskit.load.fields import ScenarioError, Table
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
-from marskit.settings import DEMO_MANIFESTS
+from marskit.system.atomic_write import write_durably
 
 FORMAT = 1
 """Raised when a field changes its meaning; a reader refuses every other one."""
@@ -25,7 +26,7 @@ _MOST = 1_000_000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class CardError(ValueError):
+class CardError(UserError):
     """A card that cannot be used: one sentence with file, field, what was found and what is allowed."""
 
 

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from marskit.demo import IMPORT_ROOT
+
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -101,7 +103,7 @@ def _cache() -> str:
 
     Numba looks whether the file of a function has changed, and not the files of what was compiled into it.
     """
-    package = Path(__file__).parents[2]
+    package = IMPORT_ROOT / "marskit"
     sources = [
         *sorted((package / "mesh" / "simulator").glob("*.py")),
         *sorted((package / "env").glob("*.py")),

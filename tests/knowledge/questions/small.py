@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from marskit.domain.events import RunStarted
-from marskit.knowledge.tables import table_schema
+from marskit.knowledge.format.tables import table_schema
 from tests.knowledge.cycles import run_started
 
 Row = dict[str, Any]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from marskit.cli import main
-from marskit.knowledge.files import run_folder
+from marskit.cli.main import main
 from marskit.knowledge.questions.catalogue import QUESTIONS, Asked
+from marskit.knowledge.storage.files import run_folder
 from tests.knowledge.cycles import cycle
 from tests.knowledge.questions.small import Frames, random_frames
 from tests.knowledge.test_dataset import OLD

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marskit.knowledge.dataset import Dataset
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.questions.similar_situations import similar_situations
 from marskit.knowledge.questions.situation_features import situation_of
 from marskit.knowledge.questions.situation_index import SituationIndex
+from marskit.knowledge.read.dataset import Dataset
 from tests.knowledge.cycles import cycle
 from tests.knowledge.questions.small import Frames, random_frames
 from tests.knowledge.test_parquet import store

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import psutil
 
-from marskit.clock import LoopClock
 from marskit.domain.events import Noticed
 from marskit.domain.metrics import EdgeSample, MeshSample
 from marskit.domain.topology import GATEWAY, EdgeId
@@ -19,8 +18,10 @@ from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import MeshEvent
+from marskit.timing.clock import LoopClock
+from tests.paths import ROOT
 
-BOOKSHOP = Path(__file__).parents[3] / "examples" / "bookshop"
+BOOKSHOP = ROOT / "examples" / "bookshop"
 MANIFESTS = BOOKSHOP / "manifests"
 MAPPING = BOOKSHOP / "marskit.toml"
 

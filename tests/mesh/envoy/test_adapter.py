@@ -5,24 +5,23 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from marskit import services
-from marskit.clock import LoopClock
 from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
 from marskit.domain.events import Noticed
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.topology import GATEWAY, EdgeId
+from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.port import ActionError, Applied, MeshError, MeshEvent, Rejected
+from marskit.timing.clock import LoopClock
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.mesh
-ROOT = Path(__file__).parents[3]
 ORDER = {"item": "book", "quantity": 1, "amount": 12.5}
 FOOD = EdgeId("orders", "recommendations", "recommendations-food")
 MUSIC = EdgeId("orders", "recommendations", "recommendations-music")
@@ -65,7 +64,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 def demo(gateway_port: int | None = None) -> EnvoyMesh:
-    services.install_dependencies()
+    demo_services.install_dependencies()
     config = load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"])
     return EnvoyMesh(config, clock=LoopClock(), seed=1, gateway_port=gateway_port)
 

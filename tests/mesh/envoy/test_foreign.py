@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from marskit.binaries import node_binary
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.faults import ClearFaults, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import EdgeId
 from marskit.load.scenario import load_scenario
+from marskit.mesh.envoy.binaries import node_binary
 from marskit.mesh.envoy.resources.render import expressible_listeners
 from marskit.mesh.envoy.telemetry import EdgeNames
 from marskit.mesh.manifests.graph import (

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from marskit.clock import LoopClock
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.envoy import adapter
 from marskit.mesh.envoy.adapter import EnvoyMesh
@@ -13,7 +12,8 @@ from marskit.mesh.manifests.graph import topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import MeshError
-from marskit.ports import PortPicker
+from marskit.system.free_ports import PortPicker
+from marskit.timing.clock import LoopClock
 from tests.mesh.envoy.bookshop import BOOKSHOP, MANIFESTS, MAPPING, children, mapping_with, opened
 
 mesh = pytest.mark.mesh

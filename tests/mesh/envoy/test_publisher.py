@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from marskit.binaries import envoy_binary
 from marskit.domain.records import Severity
-from marskit.http import Answer, HttpClient
+from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
 from marskit.mesh.port import Applied, MeshError, Rejected, Unknown
-from marskit.ports import PortPicker
-from marskit.processes import Children
+from marskit.system.free_ports import PortPicker
+from marskit.system.local_http import Answer, HttpClient
+from marskit.system.processes import Children
 
 pytestmark = pytest.mark.mesh
 TYPES = "type.googleapis.com/envoy."

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from marskit.domain.records import Severity
-from marskit.http import HttpClient
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
 from marskit.mesh.port import ActionError, MeshError
-from marskit.ports import PortPicker
-from marskit.processes import Children
+from marskit.system.free_ports import PortPicker
+from marskit.system.local_http import HttpClient
+from marskit.system.processes import Children
 
 pytestmark = pytest.mark.mesh
 HERE = Path(__file__).parent

@@ -1,7 +1,5 @@
 """The manifests that come with marskit: they load without a complaint and mean what they say."""
 
-from pathlib import Path
-
 import pytest
 
 from marskit.domain.actions import Scale, ShiftTraffic
@@ -10,18 +8,19 @@ from marskit.mesh.manifests.edit import edit
 from marskit.mesh.manifests.graph import calls, configuration, goals, local_environment, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
+from tests.paths import ROOT
 
-REPOSITORY = Path(__file__).parents[3]
+ROOT = ROOT
 
 
 @pytest.fixture(scope="module")
 def demo() -> MeshConfig:
-    return load_mesh([REPOSITORY / "k8s" / "base", REPOSITORY / "service-mesh"])
+    return load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"])
 
 
 def test_it_loads_without_notices(demo: MeshConfig) -> None:
     assert demo.notices == ()
-    assert demo.root == REPOSITORY
+    assert demo.root == ROOT
     assert [d.name for d in demo.deployments] == [
         "orders",
         "payments",
@@ -37,9 +36,9 @@ def test_every_local_command_is_there(demo: MeshConfig) -> None:
 
 
 def test_the_canary_of_the_examples(demo: MeshConfig) -> None:
-    config = load_mesh([REPOSITORY / "k8s" / "base", REPOSITORY / "examples" / "canary"])
+    config = load_mesh([ROOT / "k8s" / "base", ROOT / "examples" / "canary"])
     assert config.notices == ()
-    assert config.root == REPOSITORY
+    assert config.root == ROOT
     on_trial = {w.name: w.canary_of for w in topology(config).workloads if w.canary_of}
     assert on_trial == {"recommendations-food-v2": "recommendations-food"}
     split = configuration(config).route("recommendations", 2)

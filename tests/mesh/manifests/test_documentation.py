@@ -12,8 +12,9 @@ from marskit.mesh.manifests.kinds import SILENT, SUPPORTED, WITHOUT_MEANING
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError
 from tests.mesh.manifests.shop import SHOP
+from tests.paths import ROOT
 
-TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "manifests.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+): (\S+)` \| (.*?) \| ?(.*?) ?\|$", re.MULTILINE)
 ROWS = [pytest.param(*row, id=f"{row[0]}: {row[1]}") for row in ROW.findall(TEXT)]
 NAME = re.compile(r"`([^`]+)`")

@@ -13,8 +13,9 @@ from marskit.mesh.manifests.graph import calls, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
 from tests.mesh.manifests.shop import FIXTURES, SHOP, changed
+from tests.paths import ROOT
 
-REPOSITORY = Path(__file__).parents[3]
+ROOT = ROOT
 BOOKINFO = FIXTURES / "bookinfo"
 
 
@@ -50,7 +51,7 @@ def _ports(value: Any) -> list[int]:
     return []
 
 
-DEMO = (REPOSITORY / "k8s" / "base", REPOSITORY / "service-mesh")
+DEMO = (ROOT / "k8s" / "base", ROOT / "service-mesh")
 
 
 @pytest.mark.parametrize(

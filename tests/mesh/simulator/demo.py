@@ -2,12 +2,12 @@
 
 from functools import cache
 
+from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.goals import Goals
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
-from marskit.settings import DEMO_MANIFESTS
 
 
 @cache

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marskit.clock import LoopClock
 from marskit.domain.actions import Scale, SetOutlierDetection, SetTimeout, ShiftTraffic
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
@@ -22,9 +20,11 @@ from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.card import Card, Fitted, StationFit
 from marskit.mesh.simulator.fast import FastTwin
 from marskit.mesh.simulator.requests import RequestTwin
-from marskit.virtual_time import VirtualLoop
+from marskit.timing.clock import LoopClock
+from marskit.timing.virtual_loop import VirtualLoop
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
+ROOT = ROOT
 ORDERS = EdgeId(GATEWAY, "orders", "orders")
 FOOD = EdgeId("orders", "recommendations", "recommendations-food")
 MUSIC = EdgeId("orders", "recommendations", "recommendations-music")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from marskit.demo import DEMO_MANIFESTS
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, StationFit
 from marskit.mesh.simulator.card_file import (
@@ -15,7 +16,6 @@ from marskit.mesh.simulator.card_file import (
     write_card,
 )
 from marskit.mesh.simulator.compile import calibrated, twin_model
-from marskit.settings import DEMO_MANIFESTS
 
 MODEL = twin_model(load_mesh(DEMO_MANIFESTS))
 CARD = Card(

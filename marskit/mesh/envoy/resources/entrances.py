@@ -5,7 +5,7 @@ from pathlib import PurePath
 from marskit.mesh.envoy.resources.filters import http_filters
 from marskit.mesh.envoy.resources.model import Listener, Resource, file_source, typed
 from marskit.mesh.envoy.resources.telemetry_names import PREFIX, latency_stat, request_stat
-from marskit.ports import LOOPBACK
+from marskit.system.free_ports import LOOPBACK
 
 PROBE_PATH = "/.marskit/generation"
 """Asked for, with the probe's header, to see which configuration a listener follows."""

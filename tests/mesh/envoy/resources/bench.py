@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from marskit.binaries import envoy_binary, node_binary
-from marskit.http import HttpClient
+from marskit.mesh.envoy.binaries import envoy_binary, node_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, routes_file
@@ -22,8 +21,9 @@ from marskit.mesh.envoy.resources.render import render
 from marskit.mesh.manifests.graph import Call
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import Applied
-from marskit.ports import LOOPBACK, PortPicker
-from marskit.processes import Children
+from marskit.system.free_ports import LOOPBACK, PortPicker
+from marskit.system.local_http import HttpClient
+from marskit.system.processes import Children
 from tests.mesh.envoy.resources.factory import CALLS
 
 TOKEN = "secret"

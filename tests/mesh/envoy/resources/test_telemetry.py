@@ -27,7 +27,7 @@ from marskit.mesh.manifests.istio import (
     TrafficPolicy,
 )
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.ports import LOOPBACK
+from marskit.system.free_ports import LOOPBACK
 from tests.mesh.envoy.resources.bench import TOKEN, Bench, exchange, wait_for
 from tests.mesh.envoy.resources.factory import (
     FOOD,

@@ -1,0 +1,232 @@
+"""The only place that chooses adapters and puts a run together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from marskit.agents.preview import TwinPreview
+from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
+from marskit.assembly.earlier_baselines import recorded_baselines
+from marskit.assembly.earlier_situations import recorded_situations
+from marskit.assembly.run_twin import Twin, TwinRecalibration
+from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
+from marskit.controller.controller import Controller
+from marskit.controller.earlier_runs import EarlierRuns
+from marskit.controller.parameters import Parameters
+from marskit.demo import DEMO_MANIFESTS
+from marskit.domain.events import Parent
+from marskit.knowledge.care.retention import prune_at_start
+from marskit.knowledge.storage.store import new_run
+from marskit.knowledge.write.parquet import ParquetKnowledge
+from marskit.load.port import Load
+from marskit.load.scenario import Scenario, load_scenario
+from marskit.mapek.plan.shield import Shield
+from marskit.mapek.plan.shield_rules import ShieldLimits
+from marskit.mesh.envoy import demo_services
+from marskit.mesh.manifests.graph import goals
+from marskit.mesh.manifests.load import load_mesh
+from marskit.mesh.manifests.model import ManifestError, MeshConfig
+from marskit.mesh.port import Mesh
+from marskit.planning import Planner
+from marskit.system.processes import scratch_path
+from marskit.timing.clock import Clock, LoopClock
+
+if TYPE_CHECKING:
+    from marskit.mesh.simulator.card import Card
+    from marskit.mesh.simulator.engine import Engine
+    from marskit.mesh.simulator.model import TwinModel
+
+
+LEAST_SEEN = 0.75
+"""Of a control period must have been seen of the load before a planner is asked."""
+ENGINE_ERROR_PERCENT = 5.0
+"""By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
+points; `python -m benchmarks.twin` measures 2.5 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What is different where a run begins in the midst of another one."""
+
+    parent: Parent
+    load_begun_s: float
+    """When the load's curve began, on the clock."""
+    make_planner: Callable[[str], Planner] | None = None
+    """None is by the registry."""
+    shield: Shield | None = None
+
+
+async def build(settings: Settings) -> Controller:
+    """The controller of one run, on the loop that will run it; nothing is started yet.
+
+    Raises:
+        ManifestError: A manifest or the mapping file is wrong, or the twin cannot simulate the mesh.
+        ScenarioError: The scenario is wrong, or there is none of that name.
+        UnknownPlanner: There is no planner of that name.
+        MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
+        KnowledgeError: Nothing can be written to the folder for runs.
+    """
+    clock = LoopClock()
+    config = load_mesh(settings.manifests, mapping=settings.mapping)
+    scenario = load_scenario(settings.scenario)
+    choose = _twin if settings.mesh == "twin" else _envoy
+    mesh, load = choose(settings, config, scenario, clock)
+    return put_together(settings, config, scenario, mesh, load, clock)
+
+
+def put_together(
+    settings: Settings,
+    config: MeshConfig,
+    scenario: Scenario,
+    mesh: Mesh,
+    load: Load,
+    clock: Clock,
+    branch: Branch | None = None,
+) -> Controller:
+    """The controller around a mesh and its load; errors as of `build`."""
+    begun_s = branch.load_begun_s if branch else 0.0
+    twin = Twin(
+        lambda: _plain(config),
+        lambda: twin_card(settings, config),
+        partial(_errors, simulated=settings.mesh == "twin"),
+    )
+    period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
+    context = PlannerContext(
+        topology=mesh.topology,
+        goals=goals(config),
+        period_s=period_s,
+        speed=scenario.speed,
+        model=twin.model,
+        rate_at=lambda at_s: scenario.rate_at((at_s - begun_s) * scenario.speed),
+    )
+    planner = (
+        branch.make_planner if branch and branch.make_planner else partial(make_planner, context=context)
+    )
+    planner(settings.planner)
+    parameters = Parameters(
+        run=new_run(settings.runs),
+        seed=settings.seed,
+        goals=context.goals,
+        make_planner=planner,
+        planners=tuple(PLANNERS),
+        planner=settings.planner,
+        mode=settings.mode,
+        period_s=period_s,
+        sample_period_s=settings.sample_s,
+        window_s=2 * period_s,
+        # What a moment shows of a load is chance; a branch begins amid one.
+        least_seen_s=0.0 if branch else LEAST_SEEN * period_s,
+        guard=settings.guard,
+        busy_ms=_busy_ms(twin),
+        parent=branch.parent if branch else None,
+    )
+    preview = TwinPreview(twin.with_errors, context.goals, period_s=period_s, speed=scenario.speed)
+    knowledge = ParquetKnowledge(settings.runs)
+    return Controller(
+        mesh,
+        load,
+        knowledge,
+        parameters,
+        shield=branch.shield if branch and branch.shield else Shield(ShieldLimits()),
+        clock=clock,
+        preview=preview if settings.preview else None,
+        earlier=_earlier(settings, mesh, scenario, parameters),
+        recalibration=TwinRecalibration(twin, preview)
+        if settings.preview and settings.recalibration and branch is None
+        else None,
+    )
+
+
+def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:
+    runs, run, name, topology = settings.runs, parameters.run, mesh.name, mesh.topology
+    asked = settings.mesh != "twin" if settings.baselines is None else settings.baselines
+    return EarlierRuns(
+        baselines=partial(recorded_baselines, runs, name, scenario.name, topology) if asked else None,
+        past=partial(recorded_situations, runs, run, name, topology, parameters.goals) if asked else None,
+        let_go=partial(prune_at_start, runs, settings.keep, run) if settings.keep else None,
+    )
+
+
+# Each imports its own adapters: neither has to wait until what only the other needs is loaded.
+def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
+    from marskit.load.locust_process import LocustLoad
+    from marskit.mesh.envoy.adapter import EnvoyMesh
+
+    mesh = EnvoyMesh(
+        config,
+        clock=clock,
+        seed=settings.seed,
+        gateway_port=settings.gateway_port,
+        prepare=demo_services.install_in_child if _needs_packages(settings) else None,
+    )
+    load = LocustLoad(
+        scenario,
+        seed=settings.seed,
+        clock=clock,
+        run_directory=scratch_path("marskit-locust-"),
+        workers=settings.locust_workers,
+    )
+    return mesh, load
+
+
+def _twin(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
+    from marskit.load.simulated import SimulatedLoad
+    from marskit.mesh.simulator.adapter import TwinMesh
+
+    load = SimulatedLoad(scenario, seed=settings.seed, clock=clock)
+    engine: Callable[..., Engine]
+    if settings.engine == "fast":
+        from marskit.mesh.simulator.fast import FastTwin as engine
+    else:
+        from marskit.mesh.simulator.requests import RequestTwin as engine
+    mesh = TwinMesh(
+        config,
+        clock=clock,
+        engine=partial(engine, arrivals=load, seed=settings.seed),
+        card=twin_card(settings, config),
+        answered=load.answered,
+    )
+    return mesh, load
+
+
+def _plain(config: MeshConfig) -> "TwinModel":
+    from marskit.mesh.simulator.compile import twin_model
+
+    return twin_model(config)
+
+
+def _busy_ms(twin: Twin) -> tuple[tuple[str, float], ...]:
+    """For how long a request keeps all workers of one replica busy; nothing of a mesh that has no twin."""
+    from marskit.mesh.simulator.card_file import CardError
+
+    try:
+        stations = twin.model().stations
+    except (ManifestError, CardError):
+        # Whoever needs the twin, as the preview does, says why there is none.
+        return ()
+    return tuple((station.workload, station.service_ms / station.workers) for station in stations)
+
+
+def _errors(card: "Card | None", model: "TwinModel", *, simulated: bool) -> Mapping[str, float | None]:
+    """By service, how far the p95 of that card's model is off, in percent."""
+    errors: dict[str, float | None] = (
+        {held.service: held.p95_error_percent for held in card.held_out} if card else {}
+    )
+    if simulated and (card is None or card.renewal is None):
+        # The same model on both sides: what is off is one engine against the other.
+        errors = dict.fromkeys({station.service for station in model.stations}, ENGINE_ERROR_PERCENT)
+    return errors
+
+
+def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":
+    """The card that was asked for, or the one that comes along for the demo."""
+    from marskit.mesh.simulator.card_file import read_card, shipped_card
+    from marskit.mesh.simulator.compile import twin_model
+
+    plain = twin_model(config)
+    return read_card(settings.card, plain) if settings.card else shipped_card(plain)
+
+
+def _needs_packages(settings: Settings) -> bool:
+    return DEMO_MANIFESTS[0] in settings.manifests and not demo_services.dependencies_installed()

@@ -1,0 +1,50 @@
+"""What the runs on the disk say is usual for one mesh under one scenario."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from marskit.domain.baselines import Baselines
+from marskit.domain.records import Observation
+from marskit.domain.topology import Topology
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.read.dataset import Dataset
+from marskit.knowledge.read.fault_free_windows import apart, quiet
+from marskit.knowledge.read.runs import load_run
+from marskit.knowledge.record import Record
+from marskit.mapek.analyse.baselines import baselines_of
+
+MOST_RUNS = 5
+"""The newest runs are asked; what is usual changes with the machine and the manifests."""
+
+
+def recorded_baselines(root: Path | str, mesh: str, scenario: str, topology: Topology) -> Baselines | None:
+    """The baselines of the newest runs with the same mesh, scenario and graph; None without any.
+
+    What cannot be read is left out: `marskit runs` says what that is.
+    """
+    dataset = Dataset(root)
+    observations: list[Observation] = []
+    runs = 0
+    # This is done at every start: of a run that is no help, only what it was is read.
+    for started in dataset.heads(dataset.runs()[::-1]):
+        if (started.mesh, started.scenario.name, started.topology) != (mesh, scenario, topology):
+            continue
+        try:
+            records = load_run(root, started.run).records
+        except KnowledgeError:
+            continue
+        if calm := calm_observations(records):
+            observations += calm
+            runs += 1
+        if runs == MOST_RUNS:
+            break
+    return baselines_of(observations, runs=runs) if observations else None
+
+
+def calm_observations(records: Sequence[Record]) -> tuple[Observation, ...]:
+    """What quiet windows showed while no objective was missed; no two of them overlap.
+
+    What is missed without a fault, for want of replicas, is to be told as unusual later.
+    """
+    calm = (record for record in quiet(records) if record.slo_met is not False)
+    return tuple(record.cycle.observation for record in apart(calm))

@@ -1,0 +1,77 @@
+"""The situations of the runs on the disk, to find those that are like the one of now."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marskit.domain.events import RunStarted
+from marskit.domain.goals import Goals
+from marskit.domain.records import Diagnosis
+from marskit.domain.similar import Similar
+from marskit.domain.topology import Topology
+from marskit.knowledge.read.dataset import Dataset
+from marskit.planning import PlanningView
+
+if TYPE_CHECKING:
+    from marskit.knowledge.questions.situation_index import SituationIndex
+
+MOST_CYCLES = 20_000
+"""The newest runs are taken that together have no more: a look-up then takes a millisecond."""
+MOST_RUNS = 200
+"""Among so many of the newest runs in the store; of each, what it was has to be read."""
+SHOWN = 3
+FOLLOWED = 10
+"""For so many cycles a past situation is followed."""
+FARTHEST = 1.0
+"""What differs by more is not told, even where nothing is nearer: two cycles taken by chance from normally
+distributed ones differ by 1.4 of their spreads."""
+
+
+class RecordedSituations:
+    """Looks up, in memory, what is like the situation of now; see `marskit.planning.Past`."""
+
+    def __init__(self, index: "SituationIndex") -> None:
+        """Take the index of the earlier runs."""
+        self._index = index
+
+    def similar(self, diagnosis: Diagnosis, view: PlanningView) -> tuple[Similar, ...]:
+        """See `Past`."""
+        from marskit.knowledge.questions.situation_features import TREND_CYCLES, situation_of
+
+        load = view.cycles[-TREND_CYCLES].observation.load if len(view.cycles) >= TREND_CYCLES else None
+        now = situation_of(view.observation, diagnosis, load.sent_requests_per_s if load else None)
+        found = self._index.nearest(now, k=SHOWN, after=FOLLOWED)
+        return tuple(each for each in found if each.distance <= FARTHEST)
+
+
+def recorded_situations(
+    root: Path | str, run: str, mesh: str, topology: Topology, goals: Goals
+) -> RecordedSituations | None:
+    """The situations of the newest runs with the same mesh, graph and goals; None without any.
+
+    What cannot be read is left out: `marskit runs` says what that is.
+
+    Args:
+        root: Where the runs are.
+        run: The one that asks, which is not its own past.
+        mesh: The adapter's name.
+        topology: The graph.
+        goals: What its situations are told good and bad by.
+    """
+    import polars as pl
+
+    from marskit.knowledge.questions.situation_index import SituationIndex
+
+    def is_alike(started: RunStarted) -> bool:
+        return (started.mesh, started.topology, started.goals) == (mesh, topology, goals)
+
+    dataset = Dataset(root)
+    newest = [each for each in reversed(dataset.runs()) if each != run][:MOST_RUNS]
+    chosen: list[str] = []
+    cycles = 0
+    for started in filter(is_alike, dataset.heads(newest)):
+        cycles += dataset.scan("cycles", [started.run]).select(pl.len()).collect().item()
+        # One that is longer is all that is taken.
+        if chosen and cycles > MOST_CYCLES:
+            break
+        chosen.append(started.run)
+    return RecordedSituations(SituationIndex.build(dataset, chosen)) if cycles else None

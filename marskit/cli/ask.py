@@ -1,0 +1,159 @@
+"""`marskit ask`: a named question about everything that was recorded, answered as a table or as NDJSON.
+
+Imports next to nothing itself: the command line loads it for every command.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marskit.assembly.settings import SettingsError
+
+if TYPE_CHECKING:
+    from marskit.knowledge.questions.catalogue import Asked, Question
+
+_ENDS = ("_low", "_high")
+Row = Mapping[str, Any]
+
+
+def add_ask(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    add_runs: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    """Add the command with its options."""
+    ask = commands.add_parser(
+        "ask", help="ask a question about all that was recorded; without one, list them"
+    )
+    ask.set_defaults(run=run)
+    ask.add_argument("question", nargs="?", metavar="QUESTION", help="one of those listed")
+    ask.add_argument("about", nargs="?", metavar="RUN", help="with `similar`: the run, or `last`")
+    ask.add_argument("--cycle", type=int, metavar="N", help="with `similar`: its cycle")
+    ask.add_argument("--by", metavar="WHAT", help="with `slo` and `baselines`: what rows are told apart by")
+    ask.add_argument("--of", metavar="WHAT", help="with `baselines`: services, workloads or edges")
+    ask.add_argument(
+        "--run", dest="only", action="append", metavar="RUN", help="only this run; may be given repeatedly"
+    )
+    ask.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one row a line, as JSON")
+    add_runs(ask)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Answer, or list what can be asked.
+
+    Raises:
+        SettingsError: What is asked, or asked about, does not exist.
+    """
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.knowledge.questions.catalogue import QUESTIONS
+
+    if parsed.question is None:
+        for name, question in QUESTIONS.items():
+            print(f"{name:<10} {question.summary}")
+        return 0
+    if parsed.question not in QUESTIONS:
+        raise SettingsError(f"There is no question {parsed.question!r}; there are {', '.join(QUESTIONS)}")
+    question = QUESTIONS[parsed.question]
+    try:
+        rows, damaged = _rows(question, _asked(parsed, question), parsed.runs)
+    except KnowledgeError as error:
+        raise SettingsError(str(error)) from error
+    for sentence in damaged:
+        print(f"marskit: {sentence}", file=sys.stderr)
+    if parsed.json:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False, allow_nan=False))
+    elif rows:
+        _show(rows, question.columns)
+    else:
+        print("Nothing that was recorded answers this.", file=sys.stderr)
+    return 0
+
+
+def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.knowledge.questions.catalogue import Asked
+    from marskit.knowledge.read.runs import find_run
+    from marskit.knowledge.storage.store import open_store
+
+    for option in ("by", "of"):
+        value, allowed = getattr(parsed, option), getattr(question, option)
+        if value is not None and value not in allowed:
+            among = f"allowed are {', '.join(allowed)}" if allowed else "this question has no such choice"
+            raise SettingsError(f"--{option} is {value!r}; {among}")
+    if question.about_a_cycle != (parsed.about is not None) or question.about_a_cycle != (
+        parsed.cycle is not None
+    ):
+        told = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
+        raise SettingsError(f"`ask {parsed.question}` {told}")
+    if not open_store(parsed.runs).runs():
+        raise KnowledgeError(f"There are no runs in {parsed.runs}.")
+    only = parsed.only and tuple(dict.fromkeys(find_run(parsed.runs, name) for name in parsed.only))
+    about = find_run(parsed.runs, parsed.about) if question.about_a_cycle else ""
+    return Asked(runs=only, by=parsed.by, of=parsed.of, run=about, cycle=parsed.cycle or 0)
+
+
+def _rows(
+    question: "Question", asked: "Asked", root: str | Path
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The answer, what is no number being null, and one sentence for each thing that could not be read."""
+    import polars as pl
+
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.knowledge.read.dataset import Dataset
+
+    dataset = Dataset(root)
+    try:
+        told = question.answer(dataset, asked).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = str(error).split("\n", 1)[0].rstrip(".")
+        raise KnowledgeError(f"{root}: what was recorded cannot be read ({first}).") from error
+    return told.with_columns(pl.selectors.float().fill_nan(None)).to_dicts(), dataset.damaged
+
+
+def _show(rows: Sequence[Row], meanings: Mapping[str, str]) -> None:
+    """A table, or where that is too wide each row as a paragraph; intervals stand beside their values."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = [name for name in rows[0] if not name.endswith(_ENDS)]
+    cells = [[_cell(row, name) for name in names] for row in rows]
+    width = sum(max(len(name), *(len(row[at]) for row in cells)) + 3 for at, name in enumerate(names)) + 1
+    console = Console()
+    if not console.is_terminal:
+        # A file has room.
+        console = Console(width=max(width, console.width))
+    if width <= console.width:
+        table = Table()
+        for name in names:
+            table.add_column(
+                name, justify="left" if isinstance(rows[0][name], str) else "right", no_wrap=True
+            )
+        for row in cells:
+            table.add_row(*row)
+        console.print(table)
+        for name in names:
+            console.print(f"[dim]{name:<28} {meanings[name]}[/]", highlight=False)
+        return
+    for row in cells:
+        for name, cell in zip(names, row, strict=True):
+            console.print(f"{name:<28} [bold]{cell:<28}[/] [dim]{meanings[name]}[/]", highlight=False)
+        console.print()
+
+
+def _cell(row: Row, name: str) -> str:
+    low, high = (row.get(f"{name}{end}") for end in _ENDS)
+    interval = "" if low is None or high is None else f" ({_text(low)} to {_text(high)})"
+    return f"{_text(row[name])}{interval}"
+
+
+def _text(value: object) -> str:
+    from marskit.text import NOTHING
+
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,199 @@
+"""`marskit replay`: a recorded run on the screen or line by line, and its branches."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marskit.assembly.settings import ENGINES, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from marskit.replay.branched import Branched
+    from marskit.replay.timeline import Timeline
+
+Tell = Callable[[str, int, int], None]
+
+
+def add_arguments(replay: argparse.ArgumentParser) -> None:
+    """Everything that the command takes besides manifests, card and the folder of the runs."""
+    replay.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
+    replay.add_argument("--at", type=int, metavar="CYCLE", help="begin with that cycle")
+    replay.add_argument(
+        "--branch", metavar="PLANNER", help="with --headless: let it decide from --at on, in the twin"
+    )
+    replay.add_argument(
+        "--cycles", type=int, default=argparse.SUPPRESS, metavar="N", help="with --branch: at most so many"
+    )
+    replay.add_argument(
+        "--hashes", action="store_true", help="with --headless: the state's hash at each step"
+    )
+    replay.add_argument("--headless", action="store_true", default=argparse.SUPPRESS, help="tell it in lines")
+    replay.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="with --headless: lines of JSON"
+    )
+    replay.add_argument(
+        "--engine", choices=ENGINES, default=argparse.SUPPRESS, help="of the twin that is branched to"
+    )
+
+
+def replay(parsed: argparse.Namespace) -> int:
+    """Do what the arguments say and return the exit code.
+
+    Raises:
+        SettingsError: The run cannot be found, read, replayed or branched; one sentence.
+    """
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.knowledge.read.runs import find_run
+    from marskit.replay.branched import ReplayError
+
+    for name, needs in (("hashes", "headless"), ("json", "headless"), ("branch", "headless")):
+        if getattr(parsed, name) and not getattr(parsed, needs):
+            raise SettingsError(f"--{name} needs --{needs}")
+    if parsed.cycles is not None and (parsed.branch is None or parsed.cycles < 2):
+        raise SettingsError("--cycles goes with --branch and must be 2 or more")
+    if parsed.branch is not None and (parsed.at is None or parsed.hashes):
+        raise SettingsError("--branch needs --at CYCLE, and no --hashes")
+    try:
+        run = find_run(parsed.runs, parsed.name)
+    except KnowledgeError as error:
+        raise SettingsError(str(error)) from error
+    if not parsed.headless:
+        return _screen(parsed, run)
+    try:
+        timeline = _read(parsed.runs, run, parsed.at, lambda doing, done, of: None)
+    except ReplayError as error:
+        raise SettingsError(str(error)) from error
+    for sentence in timeline.notes:
+        print(f"marskit: {sentence}", file=sys.stderr)
+    if parsed.branch is not None:
+        return _branch(parsed, timeline)
+    _tell(parsed, timeline)
+    return 0
+
+
+def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timeline":
+    """The way about in a recording.
+
+    Raises:
+        ReplayError: It cannot be replayed, or has no such cycle.
+    """
+    from marskit.knowledge.port import KnowledgeError
+    from marskit.knowledge.read.recording import load_recording
+    from marskit.replay.branched import ReplayError
+    from marskit.replay.timeline import Timeline
+
+    tell("reading the recording", 0, 0)
+    try:
+        recording = load_recording(root, run)
+    except KnowledgeError as error:
+        raise ReplayError(str(error)) from error
+    notes = recording.unreadable
+    if not recording.events:
+        notes = notes or ("it has no events.",)
+    elif not (recording.complete or notes):
+        notes = (f"Of run {run} not every event is known: an older release recorded it, or a part is gone.",)
+    timeline = Timeline(recording.events, lambda done, of: tell("folding its events", done, of), notes)
+    if timeline.started is None:
+        raise ReplayError(f"Run {run} cannot be replayed: {notes[0]}")
+    if cycle is not None and timeline.begin_of(cycle) is None:
+        there = f"it has {timeline.cycles[0]} to {timeline.cycles[-1]}" if timeline.cycles else "it has none"
+        raise ReplayError(f"There is no cycle {cycle} in run {run}; {there}.")
+    return timeline
+
+
+def _screen(parsed: argparse.Namespace, run: str) -> int:
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise SettingsError("A replay on the screen needs a terminal on both ends; without one, --headless")
+    from marskit.branching.child import BranchChild
+    from marskit.system.signals import first_signal
+    from marskit.tui.replay_app import run_replay
+
+    signals: list[int] = []
+    with first_signal(signals.append):
+        return run_replay(
+            lambda tell: _read(parsed.runs, run, parsed.at, tell),
+            BranchChild(run, _twin_arguments(parsed)),
+            cycle=parsed.at,
+            signals=signals,
+        )
+
+
+def _twin_arguments(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """What a branch must know of its twin, as arguments."""
+    given = {"--mapping": parsed.mapping, "--card": parsed.card, "--engine": parsed.engine}
+    options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    return ("--runs", str(parsed.runs), *options, "--manifests", *map(str, parsed.manifests))
+
+
+def _tell(parsed: argparse.Namespace, timeline: "Timeline") -> None:
+    """The events from that cycle on, as a story, as JSON or with their hashes."""
+    first = 1 if parsed.at is None else timeline.begin_of(parsed.at) or 1
+    if parsed.hashes:
+        for step in range(first, len(timeline) + 1):
+            told = type(timeline.events[step - 1]).__name__, timeline.hash_at(step)
+            at_s = timeline.times_s[step]
+            if parsed.json:
+                print(json.dumps({"step": step, "at_s": at_s, "event": told[0], "hash": told[1]}))
+            else:
+                print(f"{step:>7}  {at_s:>10.3f} s  {told[1]}  {told[0]}")
+        return
+    from rich.console import Console
+
+    from marskit.console.tellers import JsonTeller, StoryTeller
+
+    teller = JsonTeller(sys.stdout) if parsed.json else StoryTeller(Console(), parsed.runs)
+    for step, event in enumerate(timeline.events, 1):
+        # What the run was is told in any case: the story needs it.
+        if step >= first or (step == 1 and not parsed.json):
+            teller.tell(event)
+
+
+def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
+    from marskit.branching.child import progress_line, result_line
+    from marskit.branching.course import branch
+    from marskit.branching.past import past
+    from marskit.errors import UserError
+
+    settings = Settings(
+        mesh="twin",
+        manifests=tuple(parsed.manifests),
+        mapping=parsed.mapping,
+        card=parsed.card,
+        engine=parsed.engine or ENGINES[0],
+        runs=parsed.runs,
+    )
+
+    def progress(planner: str, done: int, of: int) -> None:
+        if parsed.json:
+            print(progress_line(planner, done, of), flush=True)
+
+    try:
+        left = past(timeline, parsed.at)
+        branched = branch(timeline, left, parsed.branch, settings, cycles=parsed.cycles, progress=progress)
+    except UserError as error:
+        raise SettingsError(str(error)) from error
+    if parsed.json:
+        print(result_line(branched), flush=True)
+        return 0
+    _print(branched)
+    return 0
+
+
+def _print(branched: "Branched") -> None:
+    """The figures of all sides, and what they mean."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from marskit.views.branch import branch_view
+
+    view, console = branch_view(branched), Console()
+    table = Table(*view.figures.columns, title=view.title, title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in view.figures.rows:
+        table.add_row(*(cell.text for cell in row))
+    console.print(table)
+    for sentence in (*view.words, f"Kept as runs {branched.branch.run} and {branched.control.run}."):
+        console.print(sentence, highlight=False, soft_wrap=True)

@@ -1,0 +1,120 @@
+"""What runs left behind, for a terminal: their list, and the story of one of them."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import ceil
+
+from rich.text import Text
+
+from marskit import text
+from marskit.console.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
+from marskit.knowledge.read.runs import RunSummary, StoredRun
+from marskit.knowledge.record import Record, figures
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def runs_lines(runs: Sequence[RunSummary]) -> Iterator[Text]:
+    """The list of runs, oldest first, with their headline figures side by side."""
+    yield Text(
+        f"{'run':<21}  {'scenario':<12} {'planner':<10} {'seed':>5} {'cycles':>6}  "
+        f"{'violated min':>12} {'replica-min':>11} {'failed':>6} {'actions':>7}",
+        "bold",
+    )
+    for run in runs:
+        told = run.figures
+        yield Text(
+            f"{run.run:<21}  {run.scenario:<12} {run.planner:<10} {run.seed:>5} {told.cycles:>6}  "
+            f"{told.violation_minutes:>12.2f} {told.replica_minutes:>11.1f} {told.failed_requests:>6} "
+            f"{told.actions:>7}"
+        )
+
+
+def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
+    """The story of one run: its curves, each stretch of violation with what was done, its figures."""
+    records = stored.records
+    yield run_line(stored.started)
+    yield Text(f"begun {stored.started_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
+    if not records:
+        yield Text("No cycle of it was recorded.")
+        return
+    yield Text("")
+    yield from _curves(records, width - 40)
+    yield from _chapters(records)
+    yield Text("")
+    yield from figures_lines(figures(records), slo_met_at_end=records[-1].slo_met)
+
+
+def _curves(records: Sequence[Record], width: int) -> Iterator[Text]:
+    """Load, p95, failures and replicas over the whole run, each in one line of blocks."""
+    loads = [record.cycle.observation.load for record in records]
+    rates = [load.sent_requests_per_s if load else None for load in loads]
+    slowest = [_slowest_p95_ms(record) for record in records]
+    failed = [record.failed_requests / record.covers_s if record.covers_s else None for record in records]
+    ready = [float(record.replicas_ready) for record in records]
+    yield _curve("load", rates, width, f"{text.rate(_most(rates))} at most")
+    yield _curve("p95", slowest, width, f"{text.ms(_most(slowest))} at most")
+    yield _curve("failures", failed, width, f"{text.rate(_most(failed))} at most")
+    yield _curve("replicas", ready, width, f"{min(ready):.0f} to {max(ready):.0f}")
+    missed = [1.0 if record.slo_met is False else 0.0 for record in records]
+    marks = "".join("×" if value else "·" for value in _thinned(missed, width))
+    yield Text.assemble(f"{'SLO':<10}", (marks, "red"), "  × missed")
+
+
+def _curve(name: str, values: Sequence[float | None], width: int, told: str) -> Text:
+    most = _most(values) or 1.0
+    last = len(_BLOCKS) - 1
+    blocks = "".join(
+        " " if value is None else _BLOCKS[round(last * value / most)] for value in _thinned(values, width)
+    )
+    return Text.assemble(f"{name:<10}", (blocks, "cyan"), f"  {told}")
+
+
+def _thinned(values: Sequence[float | None], width: int) -> list[float | None]:
+    """At most `width` values, each the highest of those it stands for."""
+    size = ceil(len(values) / max(1, width))
+    return [_most(values[start : start + size]) for start in range(0, len(values), size)]
+
+
+def _most(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _slowest_p95_ms(record: Record) -> float | None:
+    """The p95 of the service with an objective that is slowest."""
+    return _most([slo.latency_p95_ms for slo in record.cycle.diagnosis.slos])
+
+
+def _chapters(records: Sequence[Record]) -> Iterator[Text]:
+    """The run in stretches of violation and of calm; of each, the cycles in which something happened."""
+    for missed, stretch in groupby(records, key=lambda record: record.slo_met is False):
+        chapter = tuple(stretch)
+        told = figures(chapter)
+        since, until = (text.clock(r.cycle.started_at_s) for r in (chapter[0], chapter[-1]))
+        yield Text("")
+        if missed:
+            slowest = text.ms(_most([_slowest_p95_ms(record) for record in chapter]))
+            yield Text(
+                f"{since} to {until}: SLO missed for {told.violation_real_s:.0f} s "
+                f"({told.violation_minutes:.2f} of the scenario's minutes), p95 up to {slowest}, "
+                f"{text.plural(told.failed_requests, 'request')} failed",
+                "bold red",
+            )
+        else:
+            yield Text(f"{since} to {until}: {text.plural(told.cycles, 'cycle')} without a violation", "bold")
+        yield from _eventful(chapter, edges=missed)
+
+
+def _eventful(chapter: Sequence[Record], *, edges: bool) -> Iterator[Text]:
+    """The cycles of a stretch in which something happened, and with `edges` its first and last one."""
+    kept = {
+        index
+        for index, record in enumerate(chapter)
+        if record.incidents or record.cycle.executions or record.cycle.effects or record.cycle.plan.proposed
+    }
+    kept |= {0, len(chapter) - 1} if edges else set()
+    if kept:
+        yield COLUMNS
+    for index in sorted(kept):
+        yield from map(incident_line, chapter[index].incidents)
+        yield from cycle_lines(chapter[index].cycle)

@@ -1,0 +1,72 @@
+"""How a run without a screen is reported: as a story in lines, or as NDJSON."""
+
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+from marskit.console.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
+from marskit.domain.events import CycleCompleted, Event, MeshReady, Progressed, RunEnded, RunStarted
+from marskit.knowledge.format.codec import dumps
+from marskit.knowledge.port import Incident
+from marskit.knowledge.record import Record, Recorder, figures
+from marskit.knowledge.storage.store import open_store
+
+
+class JsonTeller:
+    """Every event as one line of JSON, its `kind` first."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def tell(self, event: Event) -> None:
+        """Write the event."""
+        self._out.write(f"{dumps(event, Event)}\n")
+        self._out.flush()
+
+
+class StoryTeller:
+    """A line per cycle, and below it what was planned, done and found out; the figures at the end."""
+
+    def __init__(self, console: Console, runs: Path | str) -> None:
+        self._console = console
+        self._runs = runs
+        self._run: RunStarted | None = None
+        self._recorder = Recorder()
+        self._records: list[Record] = []
+
+    def tell(self, event: Event) -> None:
+        """Write what the event has to say; most are part of a cycle and told with it."""
+        if (record := self._recorder.note(event)) is not None:
+            self._records.append(record)
+        if isinstance(event, Incident):
+            self._line(incident_line(event))
+        match event:
+            case RunStarted():
+                self._run = event
+                self._line(run_line(event))
+            case Progressed(at_s, step, detail):
+                self._line(f"{at_s:>8.1f} s  {step}: {detail}")
+            case MeshReady(at_s, gateway_url):
+                self._line(f"{at_s:>8.1f} s  the gateway answers at {gateway_url}")
+                self._line(COLUMNS)
+            case CycleCompleted(cycle):
+                for line in cycle_lines(cycle):
+                    self._line(line)
+            case RunEnded():
+                self._end()
+            case _:
+                pass
+
+    def _end(self) -> None:
+        if self._run is not None and self._records:
+            self._line("")
+            for line in figures_lines(figures(self._records), slo_met_at_end=self._records[-1].slo_met):
+                self._line(line)
+            self._line(
+                f"  {'recorded in':<22} {open_store(self._runs).location(self._run.run, '').rstrip('/')}"
+            )
+
+    def _line(self, line: object) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self._console.file.flush()

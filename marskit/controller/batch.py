@@ -1,0 +1,103 @@
+"""A run without a screen: the same controller for N cycles, with a teller instead of a user interface."""
+
+import asyncio
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Protocol
+
+from marskit.controller.runtime import Factory, LoopFactory, Runtime
+from marskit.domain.commands import Run
+from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted
+from marskit.system import exit_codes
+from marskit.system.signals import first_signal
+
+
+class Teller(Protocol):
+    """Tells events as they come."""
+
+    def tell(self, event: Event) -> None:
+        """Write what one event has to say, and flush it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run without a screen ended."""
+
+    exit_code: int
+    complaint: str | None = None
+    """One sentence when not everything went as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signalled:
+    """A signal asked for the end."""
+
+    number: int
+
+
+class _Enough:
+    """Ends a run with its last cycle, on the run's own thread: in virtual time, any other came too late."""
+
+    def __init__(self, runtime: Runtime, cycles: int) -> None:
+        self._runtime = runtime
+        self._cycles = cycles
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, CycleCompleted):
+            self._cycles -= 1
+            if self._cycles == 0:
+                self._runtime.end()
+
+
+def run_headless(
+    factory: Factory,
+    teller: Teller,
+    *,
+    cycles: int,
+    loop_factory: LoopFactory = asyncio.new_event_loop,
+) -> Ending:
+    """Run until `cycles` cycles are done, and end everything whatever happens."""
+    events: SimpleQueue[Event | _Signalled] = SimpleQueue()
+    runtime = Runtime()
+    runtime.subscribe(events.put)
+    runtime.subscribe(_Enough(runtime, cycles))
+    with first_signal(lambda number: events.put(_Signalled(number))):
+        runtime.start(factory, first=(Run(),), loop_factory=loop_factory)
+        try:
+            last = _tell_cycles(events, teller, cycles)
+        finally:
+            stopped = runtime.stop()
+        while not events.empty():
+            if not isinstance(event := events.get(), _Signalled):
+                teller.tell(event)
+    if not stopped:
+        return Ending(exit_codes.FAILED, "The run could not be ended in time")
+    match last:
+        case _Signalled(number):
+            return Ending(exit_codes.of_signal(number))
+        case RunEnded(_, reason):
+            begun = runtime.state.started is not None
+            return Ending(exit_codes.FAILED if begun else exit_codes.INPUT, reason or "The run ended early")
+        case _:
+            return Ending(0)
+
+
+def _tell_cycles(
+    events: "SimpleQueue[Event | _Signalled]", teller: Teller, cycles: int
+) -> RunEnded | _Signalled | None:
+    """Tell everything up to the end of that many cycles; what came before that, if anything did.
+
+    The end of a run that never began is not told: its reason is all there is to say.
+    """
+    begun = False
+    while cycles > 0:
+        event = events.get()
+        begun = begun or isinstance(event, RunStarted)
+        if isinstance(event, _Signalled) or (isinstance(event, RunEnded) and not begun):
+            return event
+        teller.tell(event)
+        if isinstance(event, RunEnded):
+            return event
+        cycles -= isinstance(event, CycleCompleted)
+    return None

@@ -1,0 +1,1 @@
+"""What stands around the phases of the loop: gate, sampler, approval, executor, effects."""

@@ -1,0 +1,50 @@
+"""Reads what executions did, one window after they became effective."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.records import Effect, Execution, Observation, Prediction
+from marskit.domain.topology import Topology
+from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEffect:
+    """An effect, and all that was seen while it was read."""
+
+    effect: Effect
+    after: Observation
+
+
+class Effects:
+    """The executions whose effect is still to be read."""
+
+    def __init__(self, topology: Topology, goals: Goals, window_s: float) -> None:
+        self._topology = topology
+        self._goals = goals
+        self._window_s = window_s
+        self._pending: list[PendingEffect] = []
+
+    def watch(self, execution: Execution, before: Observation, prediction: Prediction | None) -> None:
+        """Read the effect of `execution` later; `before` is what was seen when it was decided."""
+        pending = pending_effect(execution, before, prediction)
+        if pending is not None:
+            self._pending.append(pending)
+
+    def due(
+        self, now_s: float, configuration: Configuration, observe_since: Callable[[float], Observation]
+    ) -> tuple[ReadEffect, ...]:
+        """The effects that a whole window has shown by now; each is told once."""
+        ripe = [p for p in self._pending if p.effective_at_s + self._window_s <= now_s]
+        self._pending = [p for p in self._pending if p not in ripe]
+        return tuple(
+            self._read(pending, observe_since(pending.effective_at_s), configuration) for pending in ripe
+        )
+
+    def _read(self, pending: PendingEffect, after: Observation, configuration: Configuration) -> ReadEffect:
+        found = effect(
+            pending, after, topology=self._topology, goals=self._goals, configuration=configuration
+        )
+        return ReadEffect(found, after)

@@ -1,0 +1,112 @@
+"""The Plan phase: who decides, what the shield leaves of it, what is expected of it, and what was like it."""
+
+from dataclasses import replace
+
+from marskit.controller.bus import Bus
+from marskit.controller.notices import Notices, describe
+from marskit.controller.watchers.canaries import Canaries, Retreat
+from marskit.controller.watchers.rollback import Guard, TakeBack
+from marskit.domain.records import Diagnosis, Plan, Severity
+from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.predict import explain
+from marskit.mapek.plan.shield import Shield
+from marskit.planning import Past, Planner, PlanningView, Preview
+
+Intervention = TakeBack | Retreat
+"""What the guard plans in the planner's place."""
+
+
+class Decider:
+    """Makes the plan of a cycle; nothing that a planner or a prediction does wrong ends the run."""
+
+    def __init__(
+        self,
+        shield: Shield,
+        guard: Guard,
+        canaries: Canaries,
+        preview: Preview | None,
+        bus: Bus,
+        notices: Notices,
+        *,
+        least_seen_s: float,
+    ) -> None:
+        self._shield = shield
+        self._guard = guard
+        self._canaries = canaries
+        self._preview = preview
+        self._bus = bus
+        self._notices = notices
+        self._least_seen_s = least_seen_s
+        self._past: Past | None = None
+
+    def use(self, past: Past) -> None:
+        """Show with every plan from now on what it was like in earlier runs."""
+        self._past = past
+
+    def decide(
+        self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
+    ) -> tuple[Plan, Intervention | None]:
+        """The plan with all that is told beside it, and what it does where it is the guard's."""
+        plan, guards = self._decided(planner, diagnosis, view)
+        # Last of all: nothing that is decided may depend on it.
+        return self._with_similar(self._explained(plan, view), diagnosis, view), guards
+
+    def _decided(
+        self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
+    ) -> tuple[Plan, Intervention | None]:
+        # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
+        plan = self._planned(planner, diagnosis, view)
+        retreat, take_back = self._canaries.retreat(view.configuration), self._guard.pending()
+        if retreat is not None and (guards := self._standing_in(retreat, plan, view)) is not None:
+            return guards, retreat
+        if take_back is not None and (guards := self._standing_in(take_back, plan, view)) is not None:
+            self._guard.planned()
+            return guards, take_back
+        return plan, None
+
+    def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """The planner's plan, or an empty one when the planner fails: planners are written by students."""
+        seen_s = view.observation.window_s
+        if seen_s < self._least_seen_s:
+            reason = f"Only {seen_s:.1f} s of load have been seen; plans begin with {self._least_seen_s:g} s."
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
+        try:
+            plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
+        except Exception as error:
+            reason = f"The planner {planner.name} failed with {type(error).__name__}: {describe(error)}"
+            self._notices.failed("planner", f"The planner {planner.name} failed", error)
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
+        self._notices.worked("planner")
+        return plan
+
+    def _standing_in(self, guards: Intervention, instead_of: Plan, view: PlanningView) -> Plan | None:
+        """The guard's plan; None while the shield leaves nothing of it, as during a cool-down."""
+        plan = guards.plan(instead_of)
+        actions, changes = self._shield.check(plan.proposed, view, self._bus.state.executions)
+        if not actions:
+            for change in changes:
+                self._notices.tell("guard", f"The guard's plan has to wait: {change.sentence}", Severity.INFO)
+            return None
+        return replace(plan, actions=actions, shield=changes)
+
+    def _explained(self, plan: Plan, view: PlanningView) -> Plan:
+        if self._preview is None:
+            return plan
+        try:
+            explained = explain(plan, self._preview, view)
+        except Exception as error:
+            self._notices.failed("preview", "The effect of a plan could not be predicted", error)
+            return plan
+        self._notices.worked("preview")
+        return explained
+
+    def _with_similar(self, plan: Plan, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        if self._past is None:
+            return plan
+        try:
+            similar = self._past.similar(diagnosis, view)
+        except Exception as error:
+            self._notices.failed("past", "Similar situations of earlier runs could not be looked up", error)
+            return plan
+        self._notices.worked("past")
+        return replace(plan, similar=similar)

@@ -1,0 +1,1 @@
+"""What watches a run beside the loop: predictions that fail, canaries, drift."""

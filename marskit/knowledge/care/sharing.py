@@ -1,0 +1,131 @@
+"""One run as a single file, to hand to others: a ZIP archive of its files, and a manifest of them."""
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from marskit.knowledge.format.file_names import file_of, is_run_file
+from marskit.knowledge.format.tables import SCHEMA_VERSION
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.read.reading import Files, attempt
+from marskit.knowledge.storage.store import open_store
+from marskit.system.atomic_write import write_durably
+
+FORMAT = 1
+"""Of the archive; readers refuse what is newer."""
+MANIFEST = "manifest.json"
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_MOST_BYTES = 16 * 10**9
+_MOST_MANIFEST_BYTES = 10**7
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    name: str
+    size: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    format: int
+    schema_version: int
+    run: str
+    files: tuple[_Member, ...]
+
+
+def export_run(root: str | Path, run: str, to: Path) -> None:
+    """Write that run into the file `to`, which must not be there yet.
+
+    Raises:
+        KnowledgeError: It is there, the run cannot be read, or a file of it is damaged.
+    """
+    if to.exists():
+        raise KnowledgeError(f"{to}: there is a file of that name already.")
+    content = attempt(open_store(root), run, _archive)
+    try:
+        write_durably(to, content)
+    except OSError as error:
+        raise KnowledgeError(f"{to}: the run cannot be written there: {error.strerror}.") from error
+
+
+def import_run(root: str | Path, file: Path) -> str:
+    """Take in the run that `export_run` wrote into `file`, whole or not at all; returns its id.
+
+    Raises:
+        KnowledgeError: The file is damaged, newer than this program or no run; or the run is there already.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = _manifest(file, archive)
+            contents = {member.name: _content(file, archive, member) for member in manifest.files}
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise KnowledgeError(
+            f"{file}: this is no run that was exported, or it is damaged ({error})."
+        ) from error
+    store = open_store(root)
+    if manifest.run in store.runs():
+        raise KnowledgeError(f"{file}: the run {manifest.run} is in {store.place} already.")
+    try:
+        store.take_in(manifest.run, contents)
+    except OSError as error:
+        raise KnowledgeError(f"{store.place}: the run cannot be stored there: {error.strerror}.") from error
+    return manifest.run
+
+
+def _archive(files: Files) -> bytes:
+    head = files.head()
+    names = [*files.heads, *(file.name for file in files.files)]
+    members: list[_Member] = []
+    content = io.BytesIO()
+    # Parquet is compressed already.
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for name in names:
+            if (wrong := files.wrong_with(name)) is not None:
+                raise KnowledgeError(f"{wrong.rstrip('.')}; `runs --check` puts it aside.")
+            data = files.store.read(files.run, name)
+            members.append(_Member(name, len(data), zlib.crc32(data)))
+            archive.writestr(name, data)
+        manifest = _Manifest(FORMAT, head.version, files.run, tuple(members))
+        archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
+    return content.getvalue()
+
+
+def _manifest(file: Path, archive: zipfile.ZipFile) -> _Manifest:
+    try:
+        with archive.open(MANIFEST) as stored:
+            told = json.loads(stored.read(_MOST_MANIFEST_BYTES))
+        members = tuple(_Member(str(m["name"]), int(m["size"]), int(m["crc"])) for m in told["files"])
+        manifest = _Manifest(int(told["format"]), int(told["schema_version"]), str(told["run"]), members)
+    except (KeyError, TypeError, ValueError) as error:
+        raise KnowledgeError(f"{file}: its manifest is missing or not what it should be.") from error
+    if manifest.format > FORMAT or manifest.schema_version > SCHEMA_VERSION:
+        raise KnowledgeError(
+            f"{file}: it was exported by a newer release (format {manifest.format}, schema version "
+            f"{manifest.schema_version}; this one knows {FORMAT} and {SCHEMA_VERSION})."
+        )
+    # Names become paths: none may lead anywhere but into the folder of its run.
+    if _RUN.fullmatch(manifest.run) is None:
+        raise KnowledgeError(f"{file}: {manifest.run!r} is no id of a run.")
+    for member in members:
+        if file_of(member.name) is None and not is_run_file(member.name):
+            raise KnowledgeError(f"{file}: {member.name!r} is no file of a run.")
+    if sum(member.size for member in members) > _MOST_BYTES:
+        raise KnowledgeError(f"{file}: it holds more than {_MOST_BYTES // 10**9} GB.")
+    return manifest
+
+
+def _content(file: Path, archive: zipfile.ZipFile, member: _Member) -> bytes:
+    try:
+        with archive.open(member.name) as stored:
+            # Not a byte more than was told, however much it would unpack to.
+            content = stored.read(member.size + 1)
+    except KeyError as error:
+        raise KnowledgeError(f"{file}: its manifest names {member.name}, which is not in it.") from error
+    if len(content) != member.size or zlib.crc32(content) != member.crc:
+        raise KnowledgeError(f"{file}: {member.name} in it is damaged.")
+    return content

@@ -1,0 +1,1 @@
+"""How events and tables look as rows and file names."""

@@ -1,0 +1,65 @@
+"""Says what is lost when files of a run are damaged or gone, or could not be stored."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from marskit.knowledge.format.file_names import File, Span
+from marskit.knowledge.format.log import COMPLETED
+from marskit.knowledge.format.tables import LOG
+from marskit.knowledge.read.reading import FLAT, Cover, Files
+
+
+def problems(files: Files, version: int, cover: Cover) -> list[str]:
+    """One sentence for each file that is damaged or gone, of a cover that was chosen of `files`."""
+    held = [file.span for file in cover.files]
+    sentences = []
+    for file, wrong in cover.damaged:
+        lost = list(_without(file.span, held))
+        what = _cycles(files, version, lost) if lost else "nothing is lost, other files hold the same"
+        sentences.append(f"{wrong.rstrip('.')}; {what}.")
+    if version >= FLAT and files.files:
+        whole = Span(1, max(file.span.last for file in files.files))
+        known = [*held, *(file.span for file, _ in cover.damaged)]
+        gone = list(_without(whole, known))
+        if gone:
+            sentences.append(
+                f"{files.location()}: files are gone or were never stored; {_cycles(files, version, gone)}."
+            )
+    return sentences
+
+
+def _without(span: Span, held: Iterable[Span]) -> Iterator[Span]:
+    """The stretches of `span` that none of `held` has."""
+    first = span.first
+    for other in sorted(held):
+        if other.first > first:
+            yield Span(first, min(span.last, other.first - 1))
+        first = max(first, other.last + 1)
+        if first > span.last:
+            return
+    yield Span(first, span.last)
+
+
+def _cycles(files: Files, version: int, lost: Sequence[Span]) -> str:
+    """That the cycles in these batches are missing: those from the last one before to the first one after."""
+    if version < FLAT:
+        return ", ".join(_missing(span.first, span.last) for span in lost)
+    stored = [(file.span, _completed(files, file)) for file in files.cover(LOG).files]
+    told = []
+    for span in lost:
+        before = [n for other, numbers in stored if other.last < span.first for n in numbers]
+        after = [n for other, numbers in stored if other.first > span.last for n in numbers]
+        told.append(_missing(max(before, default=0) + 1, min(after) - 1 if after else None))
+    return ", ".join(told)
+
+
+def _missing(first: int, last: int | None) -> str:
+    if last is None:
+        return f"what was stored from cycle {first} on is missing"
+    if last < first:
+        return f"some events before cycle {first} are missing"
+    return f"cycle {first} is missing" if first == last else f"cycles {first} to {last} are missing"
+
+
+def _completed(files: Files, file: File) -> list[int]:
+    frame = files.read(file.name, ("cycle", "kind"))
+    return frame.filter(frame["kind"] == COMPLETED)["cycle"].to_list()

@@ -1,0 +1,125 @@
+"""Reading what runs left behind: their list with headline figures, and every record of one of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from marskit.domain.events import RunStarted
+from marskit.knowledge.port import KnowledgeError
+from marskit.knowledge.read.reading import FLAT, Files, attempt
+from marskit.knowledge.read.run_content import Content
+from marskit.knowledge.record import Figures, Record, figures
+from marskit.knowledge.storage.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run in the list."""
+
+    run: str
+    started_at: datetime
+    mesh: str
+    scenario: str
+    planner: str
+    seed: int
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """All runs that can be read, oldest first, and one sentence for each thing that cannot."""
+
+    runs: tuple[RunSummary, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """Everything that is known of one run."""
+
+    started: RunStarted
+    started_at: datetime
+    records: tuple[Record, ...]
+    unreadable: tuple[str, ...]
+    """One sentence for each thing that could not be read."""
+
+
+class _Counted(NamedTuple):
+    """The columns that figures are counted from."""
+
+    speed: float
+    covers_s: float
+    slo_met: bool | None
+    failed_requests: float
+    replicas_ready: int
+    actions: int
+
+
+def list_runs(root: str | Path) -> RunList:
+    """All runs under `root`; what cannot be read is told and left out."""
+    runs: list[RunSummary] = []
+    unreadable: list[str] = []
+    store = open_store(root)
+    for run in store.runs():
+        try:
+            summary, problems = attempt(store, run, _summary)
+        except KnowledgeError as error:
+            unreadable.append(str(error))
+            continue
+        runs.append(summary)
+        unreadable += problems
+    return RunList(tuple(runs), tuple(unreadable))
+
+
+def find_run(root: str | Path, name: str) -> str:
+    """The id of the run meant by `name`: an id, the beginning of just one, or `last`.
+
+    Raises:
+        KnowledgeError: There is none, or there are several.
+    """
+    store = open_store(root)
+    runs = store.runs()
+    if not runs:
+        raise KnowledgeError(f"There are no runs in {store.place}.")
+    if name == "last":
+        return runs[-1]
+    found = [name] if name in runs else [run for run in runs if run.startswith(name)]
+    if not found:
+        raise KnowledgeError(f"There is no run {name!r} in {store.place}; the last one is {runs[-1]}.")
+    if len(found) > 1:
+        raise KnowledgeError(f"{len(found)} runs in {store.place} begin with {name!r}, such as {found[0]}.")
+    return found[0]
+
+
+def load_run(root: str | Path, run: str) -> StoredRun:
+    """Everything that is stored of that run.
+
+    Raises:
+        KnowledgeError: What the run was cannot be read; cycles that cannot be are only told.
+    """
+
+    def load(files: Files) -> StoredRun:
+        head = files.head()
+        content = Content(files, head)
+        records = content.records()
+        return StoredRun(head.started, head.started_at, records, tuple(content.problems))
+
+    return attempt(open_store(root), run, load)
+
+
+def _summary(files: Files) -> tuple[RunSummary, list[str]]:
+    head = files.head()
+    content = Content(files, head)
+    cover = content.cover("cycles")
+    if head.version < FLAT:
+        # The columns were there already.
+        frames = [files.read(file.name, _Counted._fields) for file in cover.files]
+    else:
+        frames = [content.frame("cycles", cover.files).select(_Counted._fields)]
+    counted = figures(_Counted(*row) for frame in frames for row in frame.iter_rows())
+    run = head.started
+    return (
+        RunSummary(run.run, head.started_at, run.mesh, run.scenario.name, run.planner, run.seed, counted),
+        content.problems,
+    )

@@ -1,0 +1,1 @@
+"""Analyse: observations in, a diagnosis out."""

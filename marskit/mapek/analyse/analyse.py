@@ -1,0 +1,151 @@
+"""Analyse: what one observation means, held against the objectives."""
+
+from collections.abc import Sequence
+
+from marskit.domain.config import Configuration
+from marskit.domain.goals import Goals
+from marskit.domain.records import (
+    Diagnosis,
+    Evidence,
+    Observation,
+    Severity,
+    SloStatus,
+    Suspect,
+    Symptom,
+    SymptomKind,
+)
+from marskit.domain.topology import Topology
+from marskit.mapek.analyse.bottleneck import Blame, find_bottleneck
+from marskit.mapek.analyse.memory import Memory
+from marskit.mapek.analyse.slo import slo_status
+from marskit.mapek.analyse.symptoms import edge_symptoms, slo_symptoms, workload_symptoms
+from marskit.mapek.analyse.utility import entry_services, utility
+
+_GRAVEST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+def analyse(
+    observation: Observation,
+    *,
+    topology: Topology,
+    goals: Goals,
+    configuration: Configuration,
+    actions: int,
+    period_s: float,
+    canaries: Sequence[Symptom] = (),
+    memory: Memory | None = None,
+    speed: float = 1.0,
+) -> Diagnosis:
+    """The diagnosis of one observation, in the light of what `memory` holds of earlier ones.
+
+    Args:
+        observation: What Monitor saw.
+        topology: The call graph that a violation is traced along.
+        goals: The objectives and the prices.
+        configuration: What is in force, for the replicas that are paid for.
+        actions: How many actions were executed in the period, for the churn term of utility.
+        period_s: Real seconds from one cycle to the next.
+        canaries: What stands against canaries, which is found in samples rather than in an observation.
+        memory: Takes the observation in; without one, it is judged as the first of a run.
+        speed: Scenario seconds per real second, for the windows of the error budgets.
+    """
+    suspects, alarms = (memory or Memory()).take(observation, goals, speed)
+    slos = tuple(slo_status(slo, observation) for slo in goals.slos)
+    # What users feel first: a slow inner service is usually why, and the walk will find it.
+    entries = entry_services(topology, goals)
+    violated = sorted(
+        (slo for slo in slos if slo.met is False), key=lambda slo: (slo.service not in entries, -_excess(slo))
+    )
+    traced = [find_bottleneck(slo, observation, topology) for slo in violated]
+    blames = [blame for blame in traced if blame is not None]
+    found = (
+        *slo_symptoms(slos, observation, goals),
+        *_bottleneck_symptoms(blames, observation),
+        *workload_symptoms(observation, topology, configuration),
+        *edge_symptoms(observation, goals),
+        *canaries,
+        *alarms,
+    )
+    symptoms = tuple(sorted(found, key=lambda symptom: _GRAVEST_FIRST.index(symptom.severity)))
+    return Diagnosis(
+        slos=slos,
+        symptoms=symptoms,
+        bottleneck=blames[0].workload if blames else None,
+        utility=utility(
+            observation,
+            topology=topology,
+            goals=goals,
+            configuration=configuration,
+            actions=actions,
+            period_s=period_s,
+        ),
+        sentence=_sentence(slos, violated, blames, symptoms, suspects),
+        suspects=suspects,
+    )
+
+
+def _excess(status: SloStatus) -> float:
+    """How far beyond its limits the service is, to say which violation to trace first."""
+    latency = (status.latency_p95_ms or 0.0) / status.latency_ms if status.latency_met is False else 0.0
+    failed = 100.0 - (status.availability_percent or 0.0) if status.availability_met is False else 0.0
+    return latency + failed
+
+
+def _bottleneck_symptoms(blames: Sequence[Blame], observation: Observation) -> list[Symptom]:
+    found: dict[str, Symptom] = {}
+    for blame in blames:
+        workload = observation.workload(blame.workload)
+        evidence = (
+            [
+                Evidence(
+                    "utilisation", workload.utilisation, 1.0, workload.replicas_ready, observation.window_s
+                )
+            ]
+            if workload.utilisation is not None
+            else []
+        )
+        found.setdefault(
+            blame.workload,
+            Symptom(
+                SymptomKind.BOTTLENECK, Severity.CRITICAL, blame.workload, tuple(evidence), blame.sentence
+            ),
+        )
+    return list(found.values())
+
+
+def _sentence(
+    slos: Sequence[SloStatus],
+    violated: Sequence[SloStatus],
+    blames: Sequence[Blame],
+    symptoms: Sequence[Symptom],
+    suspects: Sequence[Suspect],
+) -> str:
+    fault = next((suspect for suspect in suspects if suspect.is_fault), None)
+    if violated:
+        *others, last = [slo.service for slo in violated]
+        services = f"{', '.join(others)} and {last}" if others else last
+        miss = "misses its objective" if len(violated) == 1 else "miss their objectives"
+        why = blames[0].sentence if blames else "No workload of the mesh is behind it."
+        return f"{services} {miss}: {why[0].lower()}{why[1:]}{_cause(fault, blames, suspects)}"
+    warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
+    judged = [slo for slo in slos if slo.met is not None]
+    if not judged:
+        verdict = "Too few requests to judge any objective" if slos else "No objective is set"
+    elif len(judged) < len(slos):
+        verdict = f"{len(judged)} of {len(slos)} objectives can be judged and hold"
+    else:
+        verdict = "All objectives hold" if len(slos) > 1 else "The objective holds"
+    worst = fault or next(iter(warnings), None)
+    return f"{verdict}; {worst.sentence}" if worst else f"{verdict}."
+
+
+def _cause(fault: Suspect | None, blames: Sequence[Blame], suspects: Sequence[Suspect]) -> str:
+    """What the likeliest suspect adds to where the violation was traced to, and why it may be another one."""
+    blamed = blames[0].workload if blames else None
+    if fault is None:
+        return ""
+    if fault.subject == blamed:
+        return f" {fault.sentence}"
+    elsewhere = f" But the likeliest fault is elsewhere: {fault.sentence}"
+    own = next((suspect for suspect in suspects if suspect.subject == blamed), None)
+    return f"{elsewhere} {own.sentence}" if own else elsewhere

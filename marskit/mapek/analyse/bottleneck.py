@@ -1,0 +1,128 @@
+"""Which workload a violated objective is due to: a walk down the call graph."""
+
+from dataclasses import dataclass
+
+from marskit.domain.records import EdgeObservation, Observation, SloStatus, WorkloadObservation
+from marskit.domain.topology import Topology
+from marskit.mapek.analyse.symptoms import has_queue, is_saturated
+
+# A saturated workload is blamed on half the evidence: we know why it is slow, not only that it is.
+_SATURATED_FACTOR = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Where the walk from one violated objective ended."""
+
+    service: str
+    """The service whose objective is violated."""
+    workload: str
+    path: tuple[str, ...]
+    """The workloads that the walk passed, the blamed one last."""
+    sentence: str
+
+
+def find_bottleneck(status: SloStatus, observation: Observation, topology: Topology) -> Blame | None:
+    """Walk from the violated service to the workload that none of its callees explains.
+
+    A callee explains its caller when it accounts for more of the caller's p95 than the caller itself, or
+    for at least half of the caller's failures. None when no workload is behind the service.
+    """
+    by_errors = status.latency_met is not False
+    workload = _worst(status.service, None, observation, topology, by_errors=by_errors)
+    path: list[str] = []
+    while workload is not None and workload not in path:
+        path.append(workload)
+        callee = _explaining_callee(workload, observation, topology, by_errors=by_errors)
+        workload = callee and _worst(callee, path[-1], observation, topology, by_errors=by_errors)
+    if not path:
+        return None
+    return Blame(
+        service=status.service,
+        workload=path[-1],
+        path=tuple(path),
+        sentence=_sentence(status.service, path, observation, by_errors=by_errors),
+    )
+
+
+def _edges(
+    observation: Observation, *, source: str | None = None, service: str | None = None
+) -> list[EdgeObservation]:
+    return [
+        edge
+        for edge in observation.edges
+        if source in (None, edge.edge.source) and service in (None, edge.edge.service)
+    ]
+
+
+def _explaining_callee(
+    caller: str, observation: Observation, topology: Topology, *, by_errors: bool
+) -> str | None:
+    """The callee that weighs most, if it weighs more than the caller does by itself."""
+    into = [edge for edge in observation.edges if edge.edge.workload == caller]
+    weights: dict[str, float] = {}
+    blamed: dict[str, float] = {}
+    for service in topology.callees(caller):
+        edges = _edges(observation, source=caller, service=service)
+        weights[service] = (
+            sum(e.failures_per_s for e in edges) if by_errors else max((_p95(e) for e in edges), default=0.0)
+        )
+        saturated = any(is_saturated(observation.workload(w)) for w in _behind(service, topology))
+        blamed[service] = weights[service] * (_SATURATED_FACTOR if saturated else 1.0)
+    if not blamed:
+        return None
+    heaviest = max(blamed, key=lambda service: blamed[service])
+    if by_errors:
+        own = sum(edge.failures_per_s for edge in into)
+        explained = own > 0 and blamed[heaviest] >= own / 2
+    else:
+        own = max((_p95(edge) for edge in into), default=0.0)
+        explained = blamed[heaviest] > 0 and blamed[heaviest] > own - sum(weights.values())
+    return heaviest if explained else None
+
+
+def _worst(
+    service: str, caller: str | None, observation: Observation, topology: Topology, *, by_errors: bool
+) -> str | None:
+    """The workload behind the service that fails or delays most; one without ready replicas first."""
+
+    def badness(name: str) -> tuple[bool, float, float]:
+        workload = observation.workload(name)
+        edges = [e for e in _edges(observation, source=caller, service=service) if e.edge.workload == name]
+        factor = _SATURATED_FACTOR if is_saturated(workload) else 1.0
+        harm = (
+            sum(e.failures_per_s for e in edges) if by_errors else max((_p95(e) for e in edges), default=0.0)
+        )
+        return by_errors and workload.replicas_ready == 0, harm * factor, workload.utilisation or 0.0
+
+    return max(_behind(service, topology), key=badness, default=None)
+
+
+def _behind(service: str, topology: Topology) -> tuple[str, ...]:
+    """The workloads behind the service; none behind one outside the mesh."""
+    return next((s.workloads for s in topology.services if s.name == service), ())
+
+
+def _p95(edge: EdgeObservation) -> float:
+    """In ms; 0 while too few successes were seen to blame anyone for it."""
+    return (edge.latency.p95_ms or 0.0) if edge.latency.p95_is_trusted else 0.0
+
+
+def _sentence(service: str, path: list[str], observation: Observation, *, by_errors: bool) -> str:
+    workload = observation.workload(path[-1])
+    what = "failures" if by_errors else "latency"
+    via = f" (by way of {' → '.join(path)})" if len(path) > 1 else ""
+    return (
+        f"The {what} of {service} {'come' if by_errors else 'comes'} from {path[-1]}{via}{_state(workload)}."
+    )
+
+
+def _state(workload: WorkloadObservation) -> str:
+    words = []
+    if workload.replicas_ready < workload.replicas_desired:
+        words.append(f"has {workload.replicas_ready} of {workload.replicas_desired} replicas ready")
+    if workload.utilisation is not None:
+        words.append(f"is {workload.utilisation:.0%} busy")
+    if has_queue(workload):
+        words.append(f"has {workload.queued:.0f} requests waiting")
+    return f", which {' and '.join(words)}" if words else ""

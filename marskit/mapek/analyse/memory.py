@@ -1,0 +1,104 @@
+"""What Analyse remembers of a run from one observation to the next."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from marskit.domain.baselines import Baselines
+from marskit.domain.goals import Goals
+from marskit.domain.records import Observation, Suspect, Symptom
+from marskit.mapek.analyse.anomaly import Watch
+from marskit.mapek.analyse.baselines import Normals
+from marskit.mapek.analyse.burn import Budgets
+from marskit.mapek.analyse.localise import suspects
+from marskit.mapek.monitor.measures import BUSY, ERRORS, LATENCY, Own, measures, own_measures
+
+_WATCHED = (BUSY, ERRORS, LATENCY)
+_EPSILON_S = 1e-6
+
+
+class Memory:
+    """One run's memory: the same observations in the same order give the same conclusions.
+
+    It is fed with the observations of the cycles alone, which are stored, so a replay comes to the same ones.
+    """
+
+    def __init__(
+        self, baselines: Baselines | None = None, expected: Mapping[str, float] | None = None
+    ) -> None:
+        """Begin with nothing seen.
+
+        Args:
+            baselines: What earlier runs say is usual.
+            expected: For how many ms a request keeps all workers of one replica busy, by workload, as far as
+                that is known beforehand; the first windows of the run are held against it.
+        """
+        self._expected = {(BUSY, name): value for name, value in (expected or {}).items()}
+        self._normals = Normals(baselines, self._expected)
+        self._budgets = Budgets()
+        self._watch = Watch()
+        self._desired: dict[str, int] = {}
+        self._asked_at_s: dict[str, float] = {}
+        self._counted_at_s: float | None = None
+        self._recent: deque[tuple[float, tuple[Own, ...]]] = deque(maxlen=8)
+
+    def use(self, baselines: Baselines) -> None:
+        """Hold against these baselines from now on."""
+        self._normals = Normals(baselines, self._expected)
+
+    def take(
+        self, observation: Observation, goals: Goals, speed: float
+    ) -> tuple[tuple[Suspect, ...], tuple[Symptom, ...]]:
+        """Take in the observation of a cycle: the suspects, and the alarms that are up."""
+        self._note_replicas(observation)
+        owns = own_measures(observation)
+        found = suspects(
+            observation,
+            owns,
+            self._normals,
+            earlier=self._earlier(observation),
+            asked_at_s=self._asked_at_s,
+        )
+        self._recent.append((observation.at_s, owns))
+        burning = tuple(self._budgets.add(observation, goals.slos, speed))
+        if self._is_next(observation):
+            self._counted_at_s = observation.at_s
+            self._learn(observation, owns, found, well=not burning)
+        return found, (*burning, *self._watch.symptoms())
+
+    def _earlier(self, observation: Observation) -> dict[str, Own]:
+        """What was seen in the newest window that this one holds nothing of, if it was just before."""
+        begun_s = observation.at_s - observation.window_s
+        ended = [
+            owns
+            for at_s, owns in self._recent
+            if begun_s - observation.window_s < at_s <= begun_s + _EPSILON_S
+        ]
+        return {own.workload: own for own in ended[-1]} if ended else {}
+
+    def _note_replicas(self, observation: Observation) -> None:
+        for workload in observation.workloads:
+            # At the beginning of a run, those that are not ready may still be starting.
+            before = self._desired.get(workload.workload, workload.replicas_ready)
+            if workload.replicas_desired > before:
+                self._asked_at_s[workload.workload] = observation.at_s
+            self._desired[workload.workload] = workload.replicas_desired
+
+    def _is_next(self, observation: Observation) -> bool:
+        """Whether its window holds nothing of the window that was counted last."""
+        if self._counted_at_s is None:
+            return observation.window_s > 0
+        return observation.at_s - self._counted_at_s >= observation.window_s - _EPSILON_S
+
+    def _learn(
+        self, observation: Observation, owns: Iterable[Own], found: Iterable[Suspect], *, well: bool
+    ) -> None:
+        faults = {suspect.subject for suspect in found if suspect.is_fault}
+        for each in measures(observation, owns):
+            usual = self._normals.of(each, observation)
+            usually = True
+            if usual is not None and each.metric in _WATCHED:
+                usually = self._watch.add(each, usual, observation.window_s)
+            # What a fault elsewhere delays or fails is not usual either; the work of a request is its own.
+            at_fault = each.subject in faults if each.metric == BUSY else bool(faults) or not well
+            if usually and not at_fault:
+                self._normals.learn(each, observation)

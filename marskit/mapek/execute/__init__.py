@@ -1,0 +1,1 @@
+"""Execute: actions carried out, and the effect they had."""

@@ -1,0 +1,98 @@
+"""Execute: carry out one action, with what a person needs to repeat or undo it recorded first."""
+
+from typing import assert_never
+
+from marskit.domain.actions import Action
+from marskit.domain.records import Execution, Origin, Outcome
+from marskit.mesh.port import ActionError, Applied, Mesh, MeshError, Preview, Rejected, Unknown
+from marskit.timing.clock import Clock
+
+ALREADY_SO = "already so"
+
+
+async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock: Clock) -> Execution:
+    """Write the action to the mesh; its inverse is worked out before, when the old state is still known."""
+    at_s = clock.now()
+    try:
+        preview = mesh.preview(action)
+    except ActionError as error:
+        return _misfit(action, id, origin, at_s, str(error))
+    if not preview.diff:
+        return _record(action, preview, id, origin, at_s, Outcome.WITHHELD, ALREADY_SO)
+    try:
+        outcome = await mesh.execute(action)
+    except ActionError as error:
+        outcome = Rejected(str(error))
+    except (MeshError, OSError) as error:
+        outcome = Unknown(str(error))
+    match outcome:
+        case Applied(generation, pushed_after_ms, effective_after_ms):
+            return Execution(
+                id=id,
+                origin=origin,
+                action=action,
+                command=preview.command,
+                diff=preview.diff,
+                inverse=preview.inverse,
+                inverse_command=preview.inverse_command,
+                outcome=Outcome.APPLIED,
+                reason=_when(effective_after_ms),
+                at_s=at_s,
+                generation=generation,
+                pushed_after_ms=pushed_after_ms,
+                effective_after_ms=effective_after_ms,
+            )
+        case Rejected(reason):
+            return _record(action, preview, id, origin, at_s, Outcome.REJECTED, reason)
+        case Unknown(reason):
+            return _record(action, preview, id, origin, at_s, Outcome.UNKNOWN, reason)
+        case _:
+            assert_never(outcome)
+
+
+def withhold(mesh: Mesh, action: Action, *, id: int, origin: Origin, at_s: float, reason: str) -> Execution:
+    """What executing the action would have been, with nothing written."""
+    try:
+        preview = mesh.preview(action)
+    except ActionError as error:
+        return _misfit(action, id, origin, at_s, str(error))
+    return _record(action, preview, id, origin, at_s, Outcome.WITHHELD, reason)
+
+
+def _when(effective_after_ms: float | None) -> str:
+    if effective_after_ms is None:
+        return "pushed, effective later"
+    return f"effective after {effective_after_ms:.0f} ms"
+
+
+def _record(
+    action: Action, preview: Preview, id: int, origin: Origin, at_s: float, outcome: Outcome, reason: str
+) -> Execution:
+    return Execution(
+        id=id,
+        origin=origin,
+        action=action,
+        command=preview.command,
+        diff=preview.diff,
+        inverse=preview.inverse,
+        inverse_command=preview.inverse_command,
+        outcome=outcome,
+        reason=reason,
+        at_s=at_s,
+    )
+
+
+def _misfit(action: Action, id: int, origin: Origin, at_s: float, reason: str) -> Execution:
+    """An action that does not fit the mesh: there is no command that would carry it out."""
+    return Execution(
+        id=id,
+        origin=origin,
+        action=action,
+        command="",
+        diff="",
+        inverse=None,
+        inverse_command=None,
+        outcome=Outcome.REJECTED,
+        reason=reason,
+        at_s=at_s,
+    )

@@ -1,0 +1,119 @@
+"""Guard: whether a plan turned out worse than its prediction allows, so that it should be taken back."""
+
+from math import hypot, log, sqrt
+
+from marskit.domain.actions import describe
+from marskit.domain.goals import Goals, Slo
+from marskit.domain.records import Observation, Plan, Prediction, ServiceObservation, SloStatus
+from marskit.mapek.analyse.slo import slo_status
+from marskit.mapek.execute.effect import load_change
+
+SIGMAS = 2.0
+"""How many standard deviations a p95 may lie above what was predicted."""
+_MEDIAN = 0.6745
+"""The median of |x| of a standard normal x: a median error is so many standard deviations."""
+MORE_LOAD = 1.1
+"""Above so many times the load that was predicted, the prediction says nothing."""
+_WORSE = 1.1
+"""A p95 that rose by less is called about the same, as in the sentence of an effect."""
+
+
+def tolerance(p95_error_percent: float, n: int) -> float:
+    """By which share a p95 seen on `n` requests may lie above its prediction.
+
+    Two standard deviations of the twin's error and of the sample's together: the first from the median error
+    on held-out runs, the second the asymptotic one of a sample quantile, `sqrt(q (1 - q) / n) / f(x)`
+    (Mosteller 1946), for an exponential latency, of whose p95 it is `sqrt(19 / n) / ln 20`.
+    """
+    return SIGMAS * hypot(p95_error_percent / 100.0 / _MEDIAN, sqrt(19.0 / n) / log(20.0))
+
+
+def complaint(plan: Plan, before: Observation, after: Observation, goals: Goals) -> str | None:
+    """Why the plan should be taken back, in one sentence; None if it should not, or if that is not known.
+
+    It should when the objective is missed that was met before, or that the plan or doing nothing was to meet;
+    when that is worse than the prediction allows; and when it is worse than both what was before and what
+    doing nothing was to give, so that taking it back can be expected to help.
+
+    Args:
+        plan: With its predictions, and all its actions executed.
+        before: What it was decided on.
+        after: What was seen since it is effective.
+        goals: The objectives.
+    """
+    predicted, nothing = plan.prediction, plan.nothing
+    if predicted is None or nothing is None or predicted.p95_tolerance_percent is None:
+        return None
+    slo = goals.slo(predicted.service)
+    service = next((s for s in after.services if s.service == predicted.service), None)
+    if slo is None or service is None or not _is_comparable(predicted, before, after, service):
+        return None
+    was, now = slo_status(slo, before), slo_status(slo, after)
+    hopeful = was.met or _meets(predicted, slo) or _meets(nothing, slo)
+    if now.met is not False or not hopeful:
+        return None
+    worse = _slower(predicted, nothing, slo, was, now) or _failing(predicted, nothing, slo, was, now)
+    if worse is None:
+        return None
+    done = ", ".join(describe(action) for action in plan.actions)
+    return f"After “{done}” {worse}, with the load about the same."
+
+
+def _is_comparable(
+    predicted: Prediction, before: Observation, after: Observation, service: ServiceObservation
+) -> bool:
+    """Whether load and replicas were those that the prediction speaks of."""
+    return (
+        load_change(before, after) is None
+        and service.requests_per_s <= MORE_LOAD * predicted.requests_per_s
+        and all(w.replicas_ready >= w.replicas_desired for w in after.workloads)
+    )
+
+
+def _meets(prediction: Prediction, slo: Slo) -> bool:
+    return (
+        prediction.latency_p95_ms is not None
+        and prediction.slow_percent <= 100.0 * (1.0 - slo.quantile)
+        and prediction.error_percent <= 100.0 - slo.availability_percent
+    )
+
+
+def _slower(
+    predicted: Prediction, nothing: Prediction, slo: Slo, was: SloStatus, now: SloStatus
+) -> str | None:
+    seen, old = now.latency_p95_ms, was.latency_p95_ms
+    expected, otherwise = predicted.latency_p95_ms, nothing.latency_p95_ms
+    if now.latency_met is not False or was.latency_met is None:
+        return None
+    if seen is None or old is None or expected is None or otherwise is None:
+        return None
+    assert predicted.p95_tolerance_percent is not None
+    factor = 1.0 + tolerance(predicted.p95_tolerance_percent, now.latency_n)
+    # A plan that was to miss an objective which doing nothing was to meet may not miss it at all.
+    allowed = expected * factor if _meets(predicted, slo) or not _meets(nothing, slo) else slo.latency_ms
+    if seen <= max(allowed, otherwise * factor, _WORSE * old):
+        return None
+    return (
+        f"p95 of {predicted.service} rose from {old:.0f} ms to {seen:.0f} ms; {expected:.0f} ms was "
+        f"predicted, {otherwise:.0f} ms without it, and {allowed:.0f} ms is the most that this allows on "
+        f"{now.latency_n} requests"
+    )
+
+
+def _failing(
+    predicted: Prediction, nothing: Prediction, slo: Slo, was: SloStatus, now: SloStatus
+) -> str | None:
+    if now.availability_met is not False or now.availability_percent is None:
+        return None
+    if was.availability_percent is None:
+        return None
+    seen, old = 100.0 - now.availability_percent, 100.0 - was.availability_percent
+    budget = 100.0 - slo.availability_percent
+    allowed = budget + (predicted.error_percent if _meets(predicted, slo) else 0.0)
+    if seen <= max(allowed, budget + nothing.error_percent, budget + old):
+        return None
+    return (
+        f"errors of {predicted.service} rose from {old:.1f} % to {seen:.1f} %; "
+        f"{predicted.error_percent:.1f} % was predicted and {nothing.error_percent:.1f} % without it, and "
+        f"{allowed:.1f} % is the most that this allows on {now.n} requests"
+    )

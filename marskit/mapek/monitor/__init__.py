@@ -1,0 +1,1 @@
+"""Monitor: samples in, observations out."""

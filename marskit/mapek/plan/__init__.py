@@ -1,0 +1,1 @@
+"""Plan: the planner, the shield, and what is predicted of its plan."""

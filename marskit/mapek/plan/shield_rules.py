@@ -1,0 +1,261 @@
+"""The shield's rules, one function each: None lets an action pass, a verdict changes or drops it."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+from marskit.domain.actions import (
+    Action,
+    Scale,
+    SetOutlierDetection,
+    SetRetries,
+    SetTimeout,
+    ShiftTraffic,
+    target,
+)
+from marskit.domain.config import RouteSetting
+from marskit.domain.records import Execution, Outcome
+from marskit.mapek.plan.weights import percents, subset_key, towards
+from marskit.planning import PlanningView
+
+
+@dataclass(frozen=True, slots=True)
+class ShieldLimits:
+    """How far and how often one action may go; times are in seconds of the scenario's clock."""
+
+    max_step_up: int = 4
+    """Replicas added at once, as the Kubernetes autoscaler's default policy for small workloads."""
+    max_step_down: int = 2
+    cooldown_up_s: float = 10.0
+    """Shorter than the autoscaler's 15 s period, so that it is never held back by us."""
+    cooldown_down_s: float = 50.0
+    """Not a multiple of 15 s, so that a millisecond does not decide whether a cycle is within it."""
+    cooldown_route_s: float = 10.0
+    """For everything that is not scaling."""
+    max_weight_step_percent: int = 50
+    safe_utilisation: float = 0.85
+    """No scale-down may leave the replicas busier than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rules look at besides the action."""
+
+    limits: ShieldLimits
+    view: PlanningView
+    executions: tuple[Execution, ...]
+    taken: frozenset[str]
+    """The targets of the actions already allowed in this cycle."""
+    shifts: tuple[ShiftTraffic, ...]
+    """All traffic shifts proposed in this cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule leaves of an action, and why."""
+
+    allowed: Action | None
+    sentence: str
+
+
+def duplicate(action: Action, context: Context) -> Verdict | None:
+    """One action per target and cycle: two at once could not be told apart by their effect."""
+    if target(action) in context.taken:
+        return Verdict(None, f"{target(action)} is already changed in this cycle.")
+    return None
+
+
+def unknown_target(action: Action, context: Context) -> Verdict | None:
+    """The action must name what the mesh has."""
+    configuration = context.view.configuration
+    match action:
+        case Scale(workload):
+            if workload not in dict(configuration.replicas):
+                return Verdict(None, f"There is no workload {workload}.")
+        case ShiftTraffic(virtual_service, _, weights):
+            route = _route(action, context)
+            if route is None:
+                return Verdict(None, f"There is no route {virtual_service}[{action.route}].")
+            expected, given = [subset_key(d) for d in route.destinations], [name for name, _ in weights]
+            if sorted(expected) != sorted(given):
+                return Verdict(
+                    None, f"{route.label} splits between {', '.join(expected)}, all of which must be named."
+                )
+        case SetTimeout() | SetRetries():
+            if _route(action, context) is None:
+                return Verdict(None, f"There is no route {action.virtual_service}[{action.route}].")
+        case SetOutlierDetection(destination_rule):
+            if all(o.destination_rule != destination_rule for o in configuration.outliers):
+                return Verdict(None, f"There is no DestinationRule {destination_rule}.")
+    return None
+
+
+def bounds(action: Action, context: Context) -> Verdict | None:
+    """Replicas stay between the workload's minimum and maximum, weights are shares of 100."""
+    match action:
+        case Scale(name, replicas):
+            workload = context.view.topology.workload(name)
+            least, most = workload.min_replicas, workload.max_replicas
+            within = max(least, min(most, replicas))
+            if within != replicas:
+                return Verdict(
+                    Scale(name, within), f"{name} may have {least} to {most} replicas, not {replicas}."
+                )
+        case ShiftTraffic(virtual_service, _, weights):
+            values = [weight for _, weight in weights]
+            if min(values) < 0 or sum(values) != 100:
+                return Verdict(None, f"Weights of {virtual_service} must be 0 or more and add up to 100.")
+    return None
+
+
+def step(action: Action, context: Context) -> Verdict | None:
+    """No scaling by more than a few replicas at once."""
+    match action:
+        case Scale(workload, replicas):
+            now = context.view.configuration.replicas_of(workload)
+            up, down = context.limits.max_step_up, context.limits.max_step_down
+            within = max(now - down, min(now + up, replicas))
+            if within != replicas:
+                return Verdict(
+                    Scale(workload, within),
+                    f"{workload} may go from {now} by at most +{up} or -{down} replicas at once.",
+                )
+    return None
+
+
+def weight_step(action: Action, context: Context) -> Verdict | None:
+    """No weight moves too far at once; the shift goes as far towards the proposal as it may."""
+    limit = context.limits.max_weight_step_percent
+    match action, _route(action, context):
+        case ShiftTraffic(virtual_service, route, weights), RouteSetting() as setting:
+            now = percents(setting)
+            if max(abs(weight - now[name]) for name, weight in weights) > limit:
+                left = towards(now, dict(weights), limit)
+                return Verdict(
+                    ShiftTraffic(virtual_service, route, tuple((name, left[name]) for name, _ in weights)),
+                    f"A weight of {setting.label} may change by at most {limit} points at once.",
+                )
+    return None
+
+
+def no_change(action: Action, context: Context) -> Verdict | None:
+    """What is already so is not written again."""
+    configuration = context.view.configuration
+    match action:
+        case Scale(workload, replicas):
+            same = configuration.replicas_of(workload) == replicas
+        case ShiftTraffic(virtual_service, index, weights):
+            same = percents(configuration.route(virtual_service, index)) == dict(weights)
+        case SetTimeout(virtual_service, index, timeout_ms):
+            same = configuration.route(virtual_service, index).timeout_ms == timeout_ms
+        case SetRetries(virtual_service, index, retries):
+            same = configuration.route(virtual_service, index).retries == retries
+        case SetOutlierDetection(name, detection):
+            same = any(
+                o.destination_rule == name and o.outlier_detection == detection
+                for o in configuration.outliers
+            )
+    return Verdict(None, f"{target(action)} is already so.") if same else None
+
+
+def cool_down(action: Action, context: Context) -> Verdict | None:
+    """A target that was just changed is left alone until the change can be judged."""
+    limits, view = context.limits, context.view
+    times = [
+        e.at_s
+        for e in context.executions
+        # An unknown outcome may have landed.
+        if e.outcome in (Outcome.APPLIED, Outcome.UNKNOWN) and target(e.action) == target(action)
+    ]
+    match action:
+        case Scale(workload, replicas):
+            up = replicas > view.configuration.replicas_of(workload)
+            wait_s = limits.cooldown_up_s if up else limits.cooldown_down_s
+        case _:
+            wait_s = limits.cooldown_route_s
+    if times and (passed_s := (view.now_s - max(times)) * view.speed) < wait_s:
+        return Verdict(
+            None,
+            f"{target(action)} was changed {max(0.0, passed_s):.0f} s ago and rests for {wait_s:g} s "
+            "(on the scenario's clock).",
+        )
+    return None
+
+
+def ready(action: Action, context: Context) -> Verdict | None:
+    """No weight is raised for a workload that has no ready replica."""
+    route = _route(action, context)
+    if isinstance(action, ShiftTraffic) and route is not None:
+        for workload, subset in _raised(action, route):
+            if workload is None or not _ready_replicas(workload, context):
+                return Verdict(
+                    None, f"{workload or subset} has no replica known to be ready for more traffic."
+                )
+    return None
+
+
+def canary(action: Action, context: Context) -> Verdict | None:
+    """A canary that is worse than its control gets no traffic from anyone but a person."""
+    route = _route(action, context)
+    if isinstance(action, ShiftTraffic) and route is not None:
+        raised = {workload for workload, _ in _raised(action, route)}
+        for held in context.view.held:
+            if held.workload in raised:
+                return Verdict(None, f"Canary held at 0: {held.sentence}")
+    return None
+
+
+def utilisation(action: Action, context: Context) -> Verdict | None:
+    """No scale-down leaves the replicas too busy, and none where their load is unknown or about to grow."""
+    view = context.view
+    if not isinstance(action, Scale):
+        return None
+    now = view.configuration.replicas_of(action.workload)
+    if action.replicas >= now:
+        return None
+    if _is_receiving(action.workload, context):
+        return Verdict(None, f"{action.workload} is to get more traffic in this cycle.")
+    observed = next((w for w in view.observation.workloads if w.workload == action.workload), None)
+    if observed is None or observed.utilisation is None:
+        return Verdict(None, f"The load of {action.workload} is not known, so it keeps its {now} replicas.")
+    busy = observed.utilisation * observed.replicas_ready
+    safe = context.limits.safe_utilisation
+    if busy <= safe * action.replicas:
+        return None
+    enough = ceil(busy / safe)
+    why = (
+        f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at {safe:.0%} each"
+    )
+    if enough >= now:
+        return Verdict(None, f"{why}: it keeps its {now}.")
+    return Verdict(replace(action, replicas=enough), f"{why}; {enough} are enough.")
+
+
+def _route(action: Action, context: Context) -> RouteSetting | None:
+    if not isinstance(action, ShiftTraffic | SetTimeout | SetRetries):
+        return None
+    try:
+        return context.view.configuration.route(action.virtual_service, action.route)
+    except KeyError:
+        return None
+
+
+def _raised(action: ShiftTraffic, route: RouteSetting) -> list[tuple[str | None, str]]:
+    """`(workload, subset)` of every destination that is to get more than it has."""
+    now, weights = percents(route), dict(action.weights_percent)
+    return [
+        (d.workload, subset_key(d))
+        for d in route.destinations
+        if weights.get(subset_key(d), 0) > now[subset_key(d)]
+    ]
+
+
+def _is_receiving(workload: str, context: Context) -> bool:
+    for shift in context.shifts:
+        route = _route(shift, context)
+        if route is not None and any(receiver == workload for receiver, _ in _raised(shift, route)):
+            return True
+    return False
+
+
+def _ready_replicas(workload: str, context: Context) -> int:
+    return next((w.replicas_ready for w in context.view.observation.workloads if w.workload == workload), 0)

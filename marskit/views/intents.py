@@ -1,0 +1,176 @@
+"""What a key means in a given state: a command, a choice to make first, or a refusal with a reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from marskit.domain import commands
+from marskit.domain.actions import Scale
+from marskit.domain.commands import Command
+from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.records import Mode
+from marskit.domain.state import State
+
+SLOW_FACTOR = 3.0
+ERROR_PERCENT = 20.0
+DELAY_MS = 100
+FLASH_FACTOR = 3.0
+FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""The steps that more and less load take."""
+
+_MODES = {
+    Mode.AUTO: "the loop executes its plans by itself",
+    Mode.RECOMMEND: "plans are shown, never executed",
+    Mode.APPROVE: "every plan waits for you",
+    Mode.FREEZE: "nothing is written, not by you either",
+}
+
+
+class Intent(StrEnum):
+    """What a person can mean by a key."""
+
+    RUN = "run"
+    STEP_PHASE = "step_phase"
+    STEP_CYCLE = "step_cycle"
+    MODE = "mode"
+    PLANNER = "planner"
+    APPROVE = "approve"
+    REJECT = "reject"
+    UNDO = "undo"
+    SCENARIO = "scenario"
+    FLASH = "flash"
+    MORE = "more"
+    LESS = "less"
+    KILL = "kill"
+    SLOW = "slow"
+    ERRORS = "errors"
+    DELAY = "delay"
+    CLEAR = "clear"
+    SCALE_UP = "scale_up"
+    SCALE_DOWN = "scale_down"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to choose."""
+
+    label: str
+    note: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A question to ask before there is a command."""
+
+    title: str
+    options: tuple[Option, ...]
+    preselected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the key does nothing now."""
+
+    sentence: str
+
+
+Meaning = Command | Choice | Refusal
+
+
+def meaning(intent: Intent, state: State, *, workload: str | None, factor: float) -> Meaning:
+    """What `intent` means now.
+
+    Args:
+        intent: What the key stands for.
+        state: The state of the run.
+        workload: The workload that is selected on the screen.
+        factor: The load factor that was asked for last.
+    """
+    match intent:
+        case Intent.RUN:
+            return commands.Pause() if state.running else commands.Run()
+        case Intent.STEP_PHASE:
+            return commands.StepPhase()
+        case Intent.STEP_CYCLE:
+            return commands.StepCycle()
+        case Intent.APPROVE:
+            return commands.Approve()
+        case Intent.REJECT:
+            return commands.Reject()
+        case Intent.UNDO:
+            return commands.Undo()
+        case Intent.MODE:
+            options = tuple(Option(mode, note, commands.SetMode(mode)) for mode, note in _MODES.items())
+            return Choice("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
+        case Intent.PLANNER:
+            names = state.started.planners if state.started else ()
+            if names and state.planner not in names:
+                # A tuning or a policy file, which can be left and come back to.
+                names = (*names, state.planner)
+            return _choice("Who decides?", names, state.planner, commands.SetPlanner)
+        case Intent.SCENARIO:
+            names = state.started.scenarios if state.started else ()
+            current = state.started.scenario.name if state.started else ""
+            return _choice("Which load?", names, current, commands.SetScenario)
+        case Intent.FLASH:
+            return commands.SetLoadFactor(1.0 if factor >= FLASH_FACTOR else FLASH_FACTOR)
+        case Intent.MORE:
+            return commands.SetLoadFactor(next((f for f in FACTORS if f > factor), FACTORS[-1]))
+        case Intent.LESS:
+            return commands.SetLoadFactor(next((f for f in reversed(FACTORS) if f < factor), FACTORS[0]))
+        case Intent.KILL:
+            return _fault("Kill a replica of", state, workload, KillReplica)
+        case Intent.SLOW:
+            return _fault("Slow down", state, workload, lambda name: SlowDown(name, SLOW_FACTOR))
+        case Intent.ERRORS:
+            return _fault(
+                "Let answers fail of", state, workload, lambda name: InjectErrors(name, ERROR_PERCENT)
+            )
+        case Intent.DELAY:
+            return _fault("Hold up requests to", state, workload, lambda name: Delay(name, DELAY_MS))
+        case Intent.CLEAR:
+            return commands.Inject(ClearFaults())
+        case Intent.SCALE_UP:
+            return _scale(state, workload, 1)
+        case Intent.SCALE_DOWN:
+            return _scale(state, workload, -1)
+        case _:
+            assert_never(intent)
+
+
+def _choice(
+    title: str, names: tuple[str, ...], current: str, command: Callable[[str], Command]
+) -> Choice | Refusal:
+    if not names:
+        return Refusal("The run has not begun.")
+    options = tuple(Option(name, "now" if name == current else "", command(name)) for name in names)
+    return Choice(title, options, names.index(current) if current in names else 0)
+
+
+def _fault(title: str, state: State, workload: str | None, fault: Callable[[str], Fault]) -> Meaning:
+    names = [w.name for w in state.started.topology.workloads] if state.started else []
+    if not names:
+        return Refusal("The run has not begun.")
+    if len(names) == 1:
+        return commands.Inject(fault(names[0]))
+    ready = (
+        {w.workload: f"{w.replicas_ready} ready" for w in state.observation.workloads}
+        if state.observation
+        else {}
+    )
+    options = tuple(Option(name, ready.get(name, ""), commands.Inject(fault(name))) for name in names)
+    return Choice(f"{title} which workload?", options, names.index(workload) if workload in names else 0)
+
+
+def _scale(state: State, workload: str | None, step: int) -> Command | Refusal:
+    if state.started is None or state.configuration is None:
+        return Refusal("The run has not begun.")
+    bounds = next((w for w in state.started.topology.workloads if w.name == workload), None)
+    if bounds is None:
+        return Refusal("Select a workload in the mesh first: tab, then the arrow keys.")
+    wanted = dict(state.configuration.replicas).get(bounds.name, 0) + step
+    if not bounds.min_replicas <= wanted <= bounds.max_replicas:
+        return Refusal(f"{bounds.name} may have {bounds.min_replicas} to {bounds.max_replicas} replicas.")
+    return commands.Act(Scale(bounds.name, wanted))

@@ -1,0 +1,291 @@
+"""The app on a recorded run: keys move in time instead of changing the mesh."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from marskit import text
+from marskit.domain import commands
+from marskit.domain.commands import Command
+from marskit.domain.state import State
+from marskit.replay.branchable import check_branchable
+from marskit.replay.branched import Branched, ReplayError
+from marskit.replay.player import UNCHANGEABLE, Player
+from marskit.replay.timeline import Stop, Timeline
+from marskit.system import exit_codes
+from marskit.tui.app import MarskitApp
+from marskit.tui.keys import Key, bindings
+from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
+from marskit.tui.screens.live import LiveScreen
+from marskit.tui.screens.replay import ReplayScreen
+from marskit.tui.widgets.transport import Transport
+from marskit.views.intents import Choice, Option
+from marskit.views.replay import Marks, TransportView, marks_of, transport_view
+
+TICK_S = 0.1
+"""How often a playing replay moves."""
+Tell = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and how much there is."""
+Read = Callable[[Tell], Timeline]
+"""Reads a recording, on a thread of its own; raises `ReplayError`."""
+
+
+class Branches(Protocol):
+    """Lets another planner decide from a cycle of the recorded run on."""
+
+    async def branch(self, cycle: int, planner: str, tell: Tell) -> Branched:
+        """Run the branch and its control.
+
+        Raises:
+            ReplayError: It cannot be branched there.
+        """
+        ...
+
+
+class ReplayApp(MarskitApp, inherit_bindings=False):
+    """Shows one recorded run."""
+
+    TITLE = "marskit replay"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(REPLAY_KEYS),
+        Binding(REFUSED, "refuse", show=False),
+        Binding("ctrl+c,ctrl+q", "leave", "Leave the replay", show=False, priority=True),
+    ]
+    keys: ClassVar[tuple[Key, ...]] = REPLAY_KEYS
+    frame_s: ClassVar[float] = 0.02
+
+    class Reading(Message, bubble=False):
+        """The recording is being read."""
+
+        def __init__(self, note: str) -> None:
+            super().__init__()
+            self.note = note
+
+    class Loaded(Message, bubble=False):
+        """The recording was read."""
+
+        def __init__(self, timeline: Timeline) -> None:
+            super().__init__()
+            self.timeline = timeline
+
+    class Unreadable(Message, bubble=False):
+        """The recording cannot be replayed."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
+    def __init__(
+        self,
+        read: Read,
+        branches: Branches | None = None,
+        *,
+        cycle: int | None = None,
+        signals: Sequence[int] = (),
+    ) -> None:
+        """Show what `read` reads, from that cycle on, and let `branches` branch it."""
+        self.player = Player(Timeline(()))
+        super().__init__(self.player, signals)
+        self.complaint: str | None = None
+        """Why there is nothing to see, once that is known."""
+        self.newest: Branched | None = None
+        self._read = read
+        self._branches = branches
+        self._cycle = cycle
+        self._marks = Marks()
+        self._note = ""
+        self._branching: asyncio.Task[None] | None = None
+        self._ticked_at_s = 0.0
+
+    def make_live(self, state: State) -> LiveScreen:
+        """The live screen with a transport."""
+        return ReplayScreen(state, REPLAY_KEYS)
+
+    @property
+    def replay_screen(self) -> ReplayScreen:
+        """The screen under all others."""
+        assert isinstance(self.live, ReplayScreen)
+        return self.live
+
+    def on_mount(self) -> None:
+        """Read while the first frame is shown already."""
+        super().on_mount()
+        self.set_interval(TICK_S, self._tick)
+        self.call_after_refresh(self._load)
+
+    async def on_unmount(self) -> None:
+        """Leave no branch behind that is still being run."""
+        await super().on_unmount()
+        if self._branching is not None:
+            self._branching.cancel()
+            await asyncio.wait({self._branching})
+
+    @work(thread=True, exit_on_error=False)
+    def _load(self) -> None:
+        def tell(doing: str, done: int, of: int) -> None:
+            self.post_message(self.Reading(f"{doing}… {text.percent(100.0 * done / of) if of else ''}"))
+
+        try:
+            self.post_message(self.Loaded(self._read(tell)))
+        except ReplayError as error:
+            self.post_message(self.Unreadable(str(error)))
+
+    def on_replay_app_reading(self, message: Reading) -> None:
+        """Tell how far it is."""
+        self.replay_screen.show_transport(TransportView(note=message.note))
+
+    def on_replay_app_unreadable(self, message: Unreadable) -> None:
+        """There is nothing to see."""
+        self.complaint = message.sentence
+        self.exit(exit_codes.INPUT)
+
+    def on_replay_app_loaded(self, message: Loaded) -> None:
+        """Begin to show it."""
+        step = message.timeline.begin_of(self._cycle) if self._cycle is not None else None
+        self.player.unsubscribe(self._sink)
+        self.player = self._runtime = Player(message.timeline, step)
+        self.player.subscribe(self._sink)
+        self._marks = marks_of(message.timeline)
+        for sentence in message.timeline.notes:
+            self.notify(sentence, severity="warning", markup=False, timeout=10)
+        self._sink()
+
+    def _draw(self) -> None:
+        super()._draw()
+        if len(self.player.timeline):
+            self.replay_screen.show_transport(transport_view(self.player, self._marks, self._note))
+
+    def _tick(self) -> None:
+        now_s = time.monotonic()
+        passed_s, self._ticked_at_s = now_s - self._ticked_at_s, now_s
+        before = self.player.step, self.player.playing
+        self.player.advance(min(passed_s, 5 * TICK_S))
+        if before != (self.player.step, self.player.playing):
+            self._sink()
+
+    @on(Transport.Scrubbed)
+    def _scrubbed(self, message: Transport.Scrubbed) -> None:
+        self.player.go_to(message.at * self.player.timeline.end_s)
+
+    def jump(self, step: int) -> None:
+        """Go to a step and draw it at once."""
+        self.player.go(step)
+        self._draw_now()
+
+    def action_play(self) -> None:
+        """Play, or pause."""
+        self.player.play(on=not self.player.playing)
+        self._sink()
+
+    def action_speed(self, back: bool = False) -> None:  # noqa: FBT001 # as keys give it
+        """Play faster, or slower."""
+        self.player.faster(back=back)
+        self._sink()
+
+    def action_jump(self, stop: str, back: bool = False) -> None:  # noqa: FBT001 # as keys give it
+        """Go to the next stop of a kind, or to the one before."""
+        if not self.player.next(Stop(stop), back=back):
+            self.notify(f"There is no {stop} {'before' if back else 'after'} this.", markup=False)
+            return
+        self._draw_now()
+        self.replay_screen.turn_to_phase()
+
+    def action_edge(self, back: bool = False) -> None:  # noqa: FBT001 # as keys give it
+        """Go to the beginning, or to the end."""
+        self.player.go(1 if back else len(self.player.timeline))
+
+    def action_refuse(self) -> None:
+        """What the key does to a live mesh cannot be done."""
+        self.notify(UNCHANGEABLE, severity="warning", markup=False)
+
+    def action_branch(self) -> None:
+        """Ask who decides, and let the twin go on."""
+        timeline, cycle = self.player.timeline, self._branch_cycle()
+        started = timeline.started
+        if self._branches is None or started is None or cycle is None:
+            self.notify("There is no cycle here to branch from.", severity="warning", markup=False)
+            return
+        if self._branching is not None:
+            self.notify("One branch is still being run.", severity="warning", markup=False)
+            return
+        try:
+            check_branchable(timeline, cycle)
+        except ReplayError as error:
+            self.notify(str(error), severity="warning", markup=False)
+            return
+        from marskit.tui.screens.picker import Picker
+
+        planner = self.player.state.planner
+        options = tuple(
+            Option(name, "it decided" if name == planner else "", commands.SetPlanner(name))
+            for name in started.planners
+        )
+        question = f"Who decides from cycle {cycle} on, in the twin?"
+        self.push_screen(Picker(Choice(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
+
+    def action_beside(self) -> None:
+        """Show the newest branch again."""
+        if self.newest is None:
+            self.notify("There is no branch yet: b makes one.", markup=False)
+            return
+        from marskit.tui.screens.branch import BranchScreen
+
+        self.push_screen(BranchScreen(self.newest))
+
+    def action_leave(self) -> None:
+        """Nothing runs that would have to end first."""
+        self.exit(0)
+
+    def _draw_now(self) -> None:
+        self._state = self.player.state
+        self._draw()
+
+    def _branch_cycle(self) -> int | None:
+        """The cycle under way, or the next where this one has acted already."""
+        timeline, cycle = self.player.timeline, self.player.state.cycle
+        if cycle is None:
+            return timeline.cycles[0] if timeline.cycles else None
+        following = cycle.id + 1 in timeline.cycles and cycle.phase_done and cycle.phase == "knowledge"
+        return cycle.id + 1 if following else cycle.id
+
+    def _begin_branch(self, cycle: int, chosen: Command | None) -> None:
+        if isinstance(chosen, commands.SetPlanner):
+            self._branching = asyncio.create_task(self._branch(cycle, chosen.planner))
+
+    async def _branch(self, cycle: int, planner: str) -> None:
+        assert self._branches is not None
+        self._tell(f"{planner} from cycle {cycle}…")
+
+        def tell(doing: str, done: int, of: int) -> None:
+            self._tell(f"{doing} {done}/{of}")
+
+        try:
+            self.newest = await self._branches.branch(cycle, planner, tell)
+        except ReplayError as error:
+            self.notify(str(error), severity="warning", markup=False, timeout=10)
+        else:
+            self.action_beside()
+        finally:
+            self._branching = None
+            self._tell("")
+
+    def _tell(self, note: str) -> None:
+        self._note = note
+        self._draw_now()
+
+
+def run_replay(
+    read: Read, branches: Branches | None, *, cycle: int | None = None, signals: Sequence[int] = ()
+) -> int:
+    """Show the recording until a person leaves it; the exit code, with what is wrong with it on stderr."""
+    app = ReplayApp(read, branches, cycle=cycle, signals=signals)
+    app.run()
+    if app.complaint is not None:
+        print(f"marskit: {app.complaint}", file=sys.stderr)
+    return app.return_value if app.return_value is not None else exit_codes.FAILED

@@ -1,16 +1,13 @@
-"""`marskit ask`: a named question about everything that was recorded, answered as a table or as NDJSON.
-
-Imports next to nothing itself: the command line loads it for every command.
-"""
+"""`marskit ask`: a named question about everything that was recorded, answered as a table or as NDJSON."""
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marskit.assembly.settings import SettingsError
+from marskit.cli.options import OptionError, add_runs
 
 if TYPE_CHECKING:
     from marskit.knowledge.questions.catalogue import Asked, Question
@@ -19,34 +16,29 @@ _ENDS = ("_low", "_high")
 Row = Mapping[str, Any]
 
 
-def add_ask(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    add_runs: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    """Add the command with its options."""
-    ask = commands.add_parser(
-        "ask", help="ask a question about all that was recorded; without one, list them"
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "question", nargs="?", metavar="QUESTION", help="one of those that `marskit ask` lists"
     )
-    ask.set_defaults(run=run)
-    ask.add_argument("question", nargs="?", metavar="QUESTION", help="one of those listed")
-    ask.add_argument("about", nargs="?", metavar="RUN", help="with `similar`: the run, or `last`")
-    ask.add_argument("--cycle", type=int, metavar="N", help="with `similar`: its cycle")
-    ask.add_argument("--by", metavar="WHAT", help="with `slo` and `baselines`: what rows are told apart by")
-    ask.add_argument("--of", metavar="WHAT", help="with `baselines`: services, workloads or edges")
-    ask.add_argument(
+    parser.add_argument("about", nargs="?", metavar="RUN", help="with `similar`: the run, or `last`")
+    parser.add_argument("--cycle", type=int, metavar="N", help="with `similar`: the cycle of that run")
+    parser.add_argument("--by", metavar="WHAT", help="with `slo` and `baselines`: what rows are grouped by")
+    parser.add_argument("--of", metavar="WHAT", help="with `baselines`: services, workloads or edges")
+    parser.add_argument(
         "--run", dest="only", action="append", metavar="RUN", help="only this run; may be given repeatedly"
     )
-    ask.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one row a line, as JSON")
-    add_runs(ask)
+    parser.add_argument("--json", action="store_true", help="print NDJSON, one row per line")
+    add_runs(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Answer, or list what can be asked.
 
     Raises:
-        SettingsError: What is asked, or asked about, does not exist.
+        OptionError: There is no such question, or it does not take these options.
+        KnowledgeError: There is no such run, or the runs cannot be read.
     """
-    from marskit.knowledge.port import KnowledgeError
     from marskit.knowledge.questions.catalogue import QUESTIONS
 
     if parsed.question is None:
@@ -54,12 +46,9 @@ def run(parsed: argparse.Namespace) -> int:
             print(f"{name:<10} {question.summary}")
         return 0
     if parsed.question not in QUESTIONS:
-        raise SettingsError(f"There is no question {parsed.question!r}; there are {', '.join(QUESTIONS)}")
+        raise OptionError(f"There is no question {parsed.question!r}; there are {', '.join(QUESTIONS)}")
     question = QUESTIONS[parsed.question]
-    try:
-        rows, damaged = _rows(question, _asked(parsed, question), parsed.runs)
-    except KnowledgeError as error:
-        raise SettingsError(str(error)) from error
+    rows, damaged = _rows(question, _asked(parsed, question), parsed.runs)
     for sentence in damaged:
         print(f"marskit: {sentence}", file=sys.stderr)
     if parsed.json:
@@ -82,12 +71,12 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
         value, allowed = getattr(parsed, option), getattr(question, option)
         if value is not None and value not in allowed:
             among = f"allowed are {', '.join(allowed)}" if allowed else "this question has no such choice"
-            raise SettingsError(f"--{option} is {value!r}; {among}")
+            raise OptionError(f"--{option} is {value!r}; {among}")
     if question.about_a_cycle != (parsed.about is not None) or question.about_a_cycle != (
         parsed.cycle is not None
     ):
         told = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
-        raise SettingsError(f"`ask {parsed.question}` {told}")
+        raise OptionError(f"`ask {parsed.question}` {told}")
     if not open_store(parsed.runs).runs():
         raise KnowledgeError(f"There are no runs in {parsed.runs}.")
     only = parsed.only and tuple(dict.fromkeys(find_run(parsed.runs, name) for name in parsed.only))

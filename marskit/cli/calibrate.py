@@ -1,106 +1,43 @@
-"""The command that fits the twin to recorded runs and shows what came out."""
+"""`marskit calibrate`: the twin's numbers, fitted to recorded runs."""
 
-import sys
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from marskit.calibration.calibrate import Calibration, calibrate, check_mesh
-from marskit.calibration.renew import Renewed, look_back
-from marskit.console.calibration_card import card_view
-from marskit.knowledge.read import runs
-from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.simulator.card import Card
-from marskit.mesh.simulator.card_file import read_card, shipped_card, write_card
-from marskit.mesh.simulator.compile import twin_model
-from marskit.mesh.simulator.engine import Arrivals, Engine
-from marskit.mesh.simulator.model import TwinModel
-from marskit.mesh.simulator.requests import RequestTwin
+from marskit.cli.options import OptionError, add_mesh, add_runs
 
 
-def print_calibration(
-    root: Path | str, names: Sequence[str], paths: Sequence[Path], mapping: Path | None, out: Path | None
-) -> None:
-    """Fit the twin of these manifests to runs under `root`, show the card, and write it to `out`.
-
-    Raises:
-        KnowledgeError: There is no such run, or nothing is known of it.
-        ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
-        CalibrationError: The runs are of no use for this mesh.
-    """
-    model = twin_model(load_mesh(tuple(paths), mapping=mapping))
-    runs = _load(root, names)
-    found = _calibrate(model, runs)
-    console = Console()
-    _show(console, found.card, model, found.untold, out)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "names", nargs="+", metavar="RUN", help="a run's id, the beginning of it, or `last`; more are better"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the calibration card")
+    parser.add_argument(
+        "--if-drifted",
+        action="store_true",
+        help="fit only what has drifted from --card, to the cycles since the drift began",
+    )
+    add_mesh(parser)
+    add_runs(parser)
 
 
-def print_if_drifted(
-    root: Path | str,
-    names: Sequence[str],
-    paths: Sequence[Path],
-    mapping: Path | None,
-    card_file: Path | None,
-    out: Path | None,
-) -> None:
-    """Look for drift in runs under `root`, one after the other, and fit the card anew where there is.
-
-    Nothing is written unless a new card foretells what it was not fitted to better than the one in force.
+def run(parsed: argparse.Namespace) -> int:
+    """Fit the twin and show the card.
 
     Raises:
-        KnowledgeError: There is no such run, or nothing is known of it.
-        ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
-        CardError: The card cannot be used.
-        CalibrationError: A run is of another mesh.
+        OptionError: Options do not go together.
+        UserError: A run, a manifest or the card cannot be used.
     """
-    plain = twin_model(load_mesh(tuple(paths), mapping=mapping))
-    first = card = read_card(card_file, plain) if card_file else shipped_card(plain)
-    console = Console()
-    for run in _load(root, names):
-        check_mesh(plain, run)
-        found = look_back(plain, card, run)
-        console.print(f"run {run.started.run}: {found.sentence}", highlight=False, soft_wrap=True)
-        if isinstance(found, Renewed):
-            card = found.card
-    if card is not None and card is not first:
-        console.print()
-        _show(console, card, plain, (), out)
+    if parsed.card is not None and not parsed.if_drifted:
+        raise OptionError("--card is the card that the mesh may have drifted from, so it needs --if-drifted")
+    if parsed.out is not None and (parsed.out.is_dir() or not parsed.out.parent.is_dir()):
+        # Refused now rather than after a minute's work.
+        raise OptionError(f"--out is {parsed.out}; it must be a file in a folder that exists")
+    from marskit.console.calibration import print_calibration, print_if_drifted
 
-
-def _load(root: Path | str, names: Sequence[str]) -> list[runs.StoredRun]:
-    runs = [runs.load_run(root, run) for run in dict.fromkeys(runs.find_run(root, n) for n in names)]
-    for sentence in (sentence for run in runs for sentence in run.unreadable):
-        print(f"marskit: {sentence}", file=sys.stderr)
-    return runs
-
-
-def _show(console: Console, card: Card, model: TwinModel, untold: Sequence[str], out: Path | None) -> None:
-    for part in card_view(card, model, untold):
-        console.print(part, highlight=False)
-    console.print()
-    if out is None:
-        console.print("--out FILE keeps it as a card.", style="dim", highlight=False)
+    of_mesh = parsed.runs, parsed.names, parsed.manifests, parsed.mapping
+    if parsed.if_drifted:
+        print_if_drifted(*of_mesh, parsed.card, parsed.out)
     else:
-        write_card(out, card, model)
-        console.print(f"written to {out}", highlight=False, soft_wrap=True)
-
-
-def _calibrate(model: TwinModel, runs: Sequence[runs.StoredRun]) -> Calibration:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # To the other stream: whoever keeps the card's text wants no bar in it.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-        return calibrate(
-            model,
-            runs,
-            _engine,
-            progress=lambda done, total, step: bar.update(
-                task, completed=done, total=total, description=step
-            ),
-        )
-
-
-def _engine(model: TwinModel, arrivals: Arrivals, seed: int) -> Engine:
-    return RequestTwin(model, arrivals, seed=seed)
+        print_calibration(*of_mesh, parsed.out)
+    return 0

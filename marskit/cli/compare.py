@@ -1,172 +1,63 @@
-"""`marskit compare`: runs the grid, shows how far it is, and prints and writes what it came to."""
+"""`marskit compare`: planners side by side on identical load."""
 
-import asyncio
-import platform
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+import argparse
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from marskit.assembly.settings import ENGINES, MESHES, Settings
+from marskit.cli.options import OptionError, add_mesh
 
-import marskit
-from marskit.agents.registry import parse_name
-from marskit.assembly.settings import Settings, SettingsError
-from marskit.compare.files import write_parquet
-from marskit.compare.jobs import Failed, Job, Measured, grid
-from marskit.compare.page import page
-from marskit.compare.runner import run_all
-from marskit.compare.summary import Summary, summarise
-from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
-from marskit.errors import UserError
-from marskit.load.scenario import find_scenario
-from marskit.statistics import Estimate
-
-OVERHEAD_S = 5.0
-"""What a real mesh takes to come up and go down."""
+PLANNERS = "static,threshold,hpa,hpa-tuned,demand,lookahead,ppo,sac,oracle"
+SCENARIOS = "spike,ramp,flash-crowd,on-off,diurnal"
 
 
-def compare(
-    planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings, out: Path
-) -> int:
-    """Run, print, write; 1 when any run failed.
-
-    Raises:
-        SettingsError: A name is unknown or given twice.
-        UnknownPlanner: There is no such planner.
-        ScenarioError: There is no such scenario.
-        CannotRun: A policy, the card or a manifest cannot be used.
-    """
-    for kind, names in (("planner", planners), ("scenario", scenarios), ("seed", list(map(str, seeds)))):
-        if len(set(names)) < len(names) or not names:
-            raise SettingsError(
-                f"Give every {kind} once, and at least one; found {', '.join(names) or 'none'}"
-            )
-    for planner in planners:
-        parse_name(planner, also=(TUNED,))
-    for scenario in scenarios:
-        find_scenario(scenario)
-    usual = replace(usual, runs=out / "runs")
-    if out.exists() and not out.is_dir():
-        raise CannotRun(f"{out}: this is a file; --out takes a folder")
-    _check(tuple(grid([p for p in planners if p != TUNED], scenarios[:1], seeds[:1], usual)))
-    console = Console(width=None if Console().is_terminal else 130)
-    search = None
-    if TUNED in planners:
-        search = _tune(tuning_jobs(scenarios, seeds, usual, out / "tuning"), console)
-        if search is None:
-            return 1
-    meant = {TUNED: search.chosen.planner} if search is not None else {}
-    jobs = tuple(grid(planners, scenarios, seeds, usual, meant))
-    if usual.mesh != "twin":
-        minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
-        console.print(f"{len(jobs)} runs on the real mesh, one after the other: about {minutes:.0f} minutes.")
-    measured, failed = _run(jobs, console, "comparing")
-    if not measured:
-        return 1
-    summary = summarise(measured)
-    console.print(_table(summary))
-    said = "Violation minutes are those in which a service that users call missed its objective."
-    console.print(f"{said} {summary.caveat}".rstrip(), highlight=False)
-    if search is not None:
-        console.print(search.sentence, highlight=False)
-    out.mkdir(parents=True, exist_ok=True)
-    write_parquet(out, measured, search)
-    report = out / "report.html"
-    report.write_text(page(summary, measured, _stamp(usual, summary), search), encoding="utf-8")
-    console.print(f"The report is {report}; the numbers are beside it as Parquet.", highlight=False)
-    return 1 if failed else 0
-
-
-class CannotRun(UserError):
-    """A planner, a card or a mesh that nothing can be run with; the sentence says why."""
-
-
-def _check(jobs: Sequence[Job]) -> None:
-    """Make what each job needs, so that a damaged policy is not found out after all the others have run.
-
-    Raises:
-        CannotRun: That failed.
-    """
-    from marskit.assembly.bootstrap import build
-    from marskit.errors import UserError
-
-    with TemporaryDirectory() as nothing:
-        for job in jobs:
-            try:
-                asyncio.run(build(replace(job.settings, runs=Path(nothing))))
-            except UserError as error:
-                raise CannotRun(str(error)) from error
-
-
-def _tune(jobs: Sequence[Job], console: Console) -> Search | None:
-    """Search for the best autoscaler; None when nothing could be measured."""
-    measured, _ = _run(jobs, console, "tuning the HPA")
-    return choose(measured) if measured else None
-
-
-def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measured], bool]:
-    """Run the jobs and say which failed; what was measured of whole scenarios, and whether any job failed."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(doing, total=len(jobs))
-        results = run_all(
-            jobs, lambda job, result: progress.update(task, advance=1, description=f"{doing}: {job.name}")
-        )
-    failed = [result for result in results if isinstance(result, Failed)]
-    for each in failed:
-        console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
-    # A run that one planner has not finished says nothing about the others beside it, nor about its scenario.
-    broken = {each.job.scenario for each in failed}
-    return [r for r in results if isinstance(r, Measured) and r.scenario not in broken], bool(failed)
-
-
-def _table(summary: Summary) -> Table:
-    against = f"± {summary.baseline}"
-    bound = "; ◇ bound, no competitor" if any(p.is_bound for p in summary.planners) else ""
-    table = Table(
-        "planner",
-        "violation min",
-        against,
-        "replica-min",
-        against,
-        "failed",
-        "actions",
-        "utility/s",
-        title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
-        f"(interquartile mean, 95 % interval; * Pareto front{bound})",
-        title_justify="left",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "--planners",
+        default=PLANNERS,
+        metavar="A,B",
+        help="hpa-tuned is searched for first, on other loads (default: %(default)s)",
     )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for p in summary.planners:
-        table.add_row(
-            f"{p.planner}{' *' if p.is_on_front else ' ◇' if p.is_bound else ''}",
-            _cell(p.violation_minutes, 2),
-            _cell(p.violations_against, 2),
-            _cell(p.replica_minutes, 1),
-            _cell(p.replicas_against, 1),
-            _cell(p.failed_requests, 0),
-            _cell(p.actions, 1),
-            _cell(p.utility_per_s, 2),
-        )
-    return table
+    parser.add_argument("--scenarios", default=SCENARIOS, metavar="A,B", help="default: %(default)s")
+    parser.add_argument("--seeds", default="0,1,2", metavar="N,M", help="default: %(default)s")
+    parser.add_argument("--mesh", choices=MESHES, default="twin", help="default: %(default)s")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="of the twin (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: %(default)s"
+    )
+    add_mesh(parser)
 
 
-def _cell(value: Estimate, digits: int) -> str:
-    return f"{value.value:.{digits}f}\n[dim]{value.low:.{digits}f}…{value.high:.{digits}f}[/]"
+def run(parsed: argparse.Namespace) -> int:
+    """Run the grid and print the comparison; 1 when any run failed.
+
+    Raises:
+        OptionError: The seeds are not whole numbers.
+        UserError: A planner, a scenario, a policy, the card or a manifest cannot be used.
+    """
+    usual = Settings(
+        mesh=parsed.mesh,
+        engine=parsed.engine,
+        manifests=tuple(parsed.manifests),
+        mapping=parsed.mapping,
+        card=parsed.card,
+        # Planners are what is compared: nobody corrects them, and nobody reads their predictions.
+        preview=False,
+        guard=False,
+        baselines=False,
+    )
+    try:
+        seeds = tuple(int(seed) for seed in _names(parsed.seeds))
+    except ValueError:
+        raise OptionError(
+            f"--seeds is {parsed.seeds!r}; it must be whole numbers separated by commas"
+        ) from None
+    from marskit.compare.session import compare
+
+    return compare(_names(parsed.planners), _names(parsed.scenarios), seeds, usual, parsed.out)
 
 
-def _stamp(usual: Settings, summary: Summary) -> dict[str, str]:
-    return {
-        "command": " ".join(["marskit", *sys.argv[1:]]),
-        "mesh": f"{usual.mesh}{f' ({usual.engine})' if usual.mesh == 'twin' else ''}",
-        "manifests": ", ".join(path.name for path in usual.manifests),
-        "scenarios": ", ".join(summary.scenarios),
-        "seeds": ", ".join(map(str, summary.seeds)),
-        "marskit": marskit.__version__,
-        "python": platform.python_version(),
-    }
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

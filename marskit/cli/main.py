@@ -1,95 +1,150 @@
-"""The command line. It imports next to nothing itself, so that help and mistakes cost no time."""
+"""The command line: finds the command and loads it alone, so that help and mistakes cost no time."""
 
 import argparse
 import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn, Protocol, cast
 
-from marskit.assembly.settings import SettingsError
-from marskit.cli import replay as replaying
-from marskit.cli.ask import add_ask
-from marskit.cli.inspect import add_check_options, add_report_options, list_planners, list_scenarios
-from marskit.cli.options import add_mapping, add_runs, complain
-from marskit.cli.run import add_live_options
-from marskit.cli.runs import add_export_options, add_import_options, add_runs_options
-from marskit.cli.twin import add_calibrate_options, add_compare_options, add_train_options
+from marskit.cli.options import OptionError, complain
+from marskit.errors import UserError
 from marskit.system import exit_codes
+
+DEFAULT = "run"
+COMMANDS = {
+    "run": ("marskit.cli.run", "run the loop on a mesh, on the screen or headless (the default)"),
+    "check": ("marskit.cli.check", "check manifests and a scenario without starting anything"),
+    "planners": ("marskit.cli.planners", "list the planners"),
+    "scenarios": ("marskit.cli.scenarios", "list the load scenarios"),
+    "runs": ("marskit.cli.runs", "list recorded runs, check them, or prune them"),
+    "report": ("marskit.cli.report", "report on a recorded run"),
+    "replay": ("marskit.cli.replay", "step through a recorded run, or branch it in the twin"),
+    "ask": ("marskit.cli.ask", "answer a question from all recorded runs"),
+    "export": ("marskit.cli.export", "write a recorded run into one file"),
+    "import": ("marskit.cli.import_run", "read a run that was exported"),
+    "calibrate": ("marskit.cli.calibrate", "fit the twin to recorded runs"),
+    "compare": ("marskit.cli.compare", "run several planners on identical load and compare them"),
+    "train": ("marskit.cli.train", "train a policy in the twin (needs the extra rl)"),
+    "completion": ("marskit.cli.completion", "print a shell's completion script"),
+}
+"""By name: the module, with its `add_options` and `run`, and one line of help."""
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add everything that the command takes."""
+        ...
+
+    def run(self, parsed: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+        ...
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one sentence."""
+    """Complains in one sentence, and never takes the beginning of an option for the option."""
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint, to be printed where all others are."""
-        raise SettingsError(f"{message[:1].upper()}{message[1:]}")
+        raise OptionError(f"{message[:1].upper()}{message[1:]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed = _parser().parse_args(arguments)
-        run: Callable[[argparse.Namespace], int] = parsed.run
-        exit_code = run(parsed)
+        if "_ARGCOMPLETE" in os.environ:
+            return _complete()
+        exit_code = _run(given)
         sys.stdout.flush()
-    except SettingsError as error:
+    except UserError as error:
         return complain(str(error), exit_codes.INPUT)
     except OSError as error:
         return _cannot_go_on(error)
     except KeyboardInterrupt:
         return exit_codes.of_signal(signal.SIGINT)
+    except Exception as error:
+        traceback.print_exc()
+        what = f"{type(error).__name__}: {error}"
+        return complain(f"This is a fault of marskit, not of your input: {what}", exit_codes.FAILED)
     return exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(given: Sequence[str]) -> int:
+    if given and given[0] in ("-h", "--help", "--version"):
+        _root().parse_args(given)
+    name, rest = (given[0], given[1:]) if given and not given[0].startswith("-") else (DEFAULT, given)
+    if name not in COMMANDS:
+        raise OptionError(f"There is no command {name!r}; choose one of {', '.join(COMMANDS)}")
+    command = _load(name)
+    parser = _Parser(prog=f"marskit {name}", description=_sentence(name), allow_abbrev=False)
+    command.add_options(parser)
+    return command.run(_parsed(parser, name, rest))
+
+
+def _parsed(parser: argparse.ArgumentParser, name: str, rest: Sequence[str]) -> argparse.Namespace:
+    parsed, unknown = parser.parse_known_args(rest)
+    if unknown:
+        command = next((each for each in unknown if each in COMMANDS), None)
+        where = f"; options come after the command: marskit {command} ..." if command else ""
+        options = ", ".join(unknown)
+        raise OptionError(f"`marskit {name}` does not take {options}{where}")
+    return parsed
+
+
+def _load(name: str) -> Command:
+    return cast(Command, import_module(COMMANDS[name][0]))
+
+
+def _sentence(name: str) -> str:
+    summary = COMMANDS[name][1]
+    return f"{summary[:1].upper()}{summary[1:]}."
+
+
+def _root() -> argparse.ArgumentParser:
+    """The parser of the program itself, for help, the version and completion."""
+    from marskit import __version__
+
+    commands = "\n".join(f"  {name:<12} {summary}" for name, (_, summary) in COMMANDS.items())
     parser = _Parser(
         prog="marskit",
-        description="Step through a self-adaptive service mesh: a real Envoy mesh, real load and the MAPE-K "
-        "loop in your terminal. Without a command it opens the terminal UI on the live mesh.",
-        epilog="Exit codes: 0 done, 1 failed while running, 2 wrong input, 129, 130 or 143 ended by a "
-        "closed terminal or a signal.",
+        usage="marskit [COMMAND] [OPTIONS]",
+        description="Step through a self-adaptive service mesh: a real Envoy mesh, real load and the MAPE-K\n"
+        "loop in your terminal. Without a command it opens the terminal UI on the live mesh.\n\n"
+        f"commands:\n{commands}",
+        epilog="`marskit COMMAND --help` lists the options of a command; those of `run` may be given without "
+        "its name.\nExit codes: 0 done, 1 failed while running, 2 wrong input, 129, 130 or 143 ended by a "
+        "closed\nterminal or a signal.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add_live_options(parser)
-    _add_commands(parser)
+    parser.add_argument("--version", action="version", version=f"marskit {__version__}")
     return parser
 
 
-def _add_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    runs = commands.add_parser("runs", help="list the runs that were recorded, check them, or prune them")
-    add_runs_options(runs)
-    add_runs(runs)
-    report = commands.add_parser("report", help="tell the story of a run")
-    add_report_options(report)
-    replay = commands.add_parser("replay", help="go about in a recorded run, and branch it in the twin")
-    replay.set_defaults(run=replaying.replay)
-    replaying.add_arguments(replay)
-    add_runs(replay)
-    check = commands.add_parser("check", help="check manifests and scenario without starting anything")
-    add_check_options(check)
-    calibrate = commands.add_parser("calibrate", help="fit the twin to runs, and say how far to trust it")
-    add_calibrate_options(calibrate)
-    compare = commands.add_parser("compare", help="run several planners on identical load and report")
-    add_compare_options(compare)
-    train = commands.add_parser("train", help="learn a policy in the twin (needs the extra `rl`)")
-    add_train_options(train)
-    for command in (compare, train, replay):
-        add_mapping(command)
-        command.add_argument("--manifests", type=Path, nargs="+", metavar="PATH", default=argparse.SUPPRESS)
-        command.add_argument("--card", type=Path, metavar="FILE", default=argparse.SUPPRESS)
-    add_ask(commands, add_runs)
-    commands.add_parser("planners", help="list the planners").set_defaults(run=list_planners)
-    commands.add_parser("scenarios", help="list the load scenarios").set_defaults(run=list_scenarios)
-    export = commands.add_parser("export", help="write a run into one file, to hand to others")
-    add_export_options(export)
-    importing = commands.add_parser("import", help="take in a run that was exported")
-    add_import_options(importing)
-    for command in (export, importing):
-        add_runs(command)
+def _complete() -> int:
+    """Answer a shell that asks how the words typed so far may go on; argcomplete ends the process."""
+    import argcomplete
+
+    words = os.environ.get("COMP_LINE", "").split()[1:]
+    if words and words[0].startswith("-") and words[0] not in ("--version", "--help"):
+        parser: argparse.ArgumentParser = _Parser(prog="marskit", allow_abbrev=False)
+        _load(DEFAULT).add_options(parser)
+    else:
+        parser = _root()
+        commands = parser.add_subparsers()
+        for name in COMMANDS:
+            # Only the command that is being completed is loaded.
+            chosen = commands.add_parser(name, help=COMMANDS[name][1])
+            if words[:1] == [name]:
+                _load(name).add_options(chosen)
+    argcomplete.autocomplete(parser)
+    return 0
 
 
 def _cannot_go_on(error: OSError) -> int:

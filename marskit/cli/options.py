@@ -1,44 +1,109 @@
-"""Options that several commands take, and how all of them complain."""
+"""Options that several commands take, how they complete in a shell, and how all commands complain."""
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from marskit.demo import DEMO_MANIFESTS
+from marskit.errors import UserError
 from marskit.knowledge.port import runs_place
 
 SCENARIO = "spike"
-"""What is played where nobody watches."""
+"""The scenario of runs that nobody watches."""
 
 
-def add_runs(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
-    """Where runs are; without a default, the one of the program is taken."""
+class OptionError(UserError):
+    """A command line that cannot be carried out; one sentence says what is allowed."""
+
+
+def add_runs(to: argparse._ActionsContainer) -> None:
+    """Where recorded runs are."""
     to.add_argument(
         "--runs",
         type=runs_place,
         metavar="FOLDER|URL",
-        default=default,
-        help="where cycles are stored, such as s3://bucket/runs (default: runs)",
+        default=Path("runs"),
+        help="where runs are stored, such as s3://bucket/runs (default: %(default)s)",
     )
 
 
-def add_scenario(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
+def add_run_name(to: argparse._ActionsContainer, name: str = "name") -> None:
+    """One recorded run."""
+    completes(
+        to.add_argument(name, metavar="RUN", help="a run's id, the beginning of it, or `last`"), _run_names
+    )
+
+
+def add_scenario(to: argparse._ActionsContainer, default: str = SCENARIO) -> None:
     """Which load is played."""
-    to.add_argument(
-        "--scenario",
-        metavar="NAME|FILE",
-        default=default,
-        help="default: rush-hours on the screen, else spike",
+    completes(
+        to.add_argument(
+            "--scenario",
+            metavar="NAME|FILE",
+            help=f"a shipped scenario or a TOML file (default: {default})",
+        ),
+        _scenario_names,
     )
 
 
-def add_mapping(to: argparse._ActionsContainer, default: object = argparse.SUPPRESS) -> None:
-    """How what the manifests name is run."""
+def add_mesh(to: argparse._ActionsContainer) -> None:
+    """Which mesh: manifests, mapping and calibration card."""
+    add_manifests(to)
+    add_mapping(to)
     to.add_argument(
-        "--mapping", type=Path, metavar="FILE", default=default, help="how images run as local processes"
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="the twin's calibration card, written by `calibrate` (default: the demo's, if it fits)",
     )
+
+
+def add_manifests(to: argparse._ActionsContainer) -> None:
+    """The manifests."""
+    to.add_argument(
+        "--manifests",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        default=DEMO_MANIFESTS,
+        help="Kubernetes and Istio manifests, files or folders (default: the demo's)",
+    )
+
+
+def add_mapping(to: argparse._ActionsContainer) -> None:
+    """How the images that manifests name are run."""
+    to.add_argument(
+        "--mapping", type=Path, metavar="FILE", help="how container images run as local processes (TOML)"
+    )
+
+
+def completes(option: argparse.Action, names: Callable[[], Iterable[str]]) -> None:
+    """Let a shell complete the option's value with these names."""
+    # argcomplete's own convention: it reads this attribute.
+    option.completer = lambda **_: list(names())  # type: ignore[attr-defined]
+
+
+def planner_names() -> Iterable[str]:
+    """The planners that can be chosen by name alone."""
+    from marskit.agents.registry import PLANNERS
+
+    return PLANNERS
+
+
+def _scenario_names() -> Iterable[str]:
+    from marskit.load.scenario import list_scenarios
+
+    return list_scenarios()
+
+
+def _run_names() -> Iterable[str]:
+    from marskit.knowledge.storage.store import open_store
+
+    return ("last", *open_store(Path("runs")).runs())
 
 
 def complain(sentence: str, exit_code: int) -> int:
-    """Say what is wrong, and return the exit code."""
+    """Print what is wrong, and return the exit code."""
     print(f"marskit: {sentence.rstrip('.')}.", file=sys.stderr)
     return exit_code

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marskit.assembly.settings import ENGINES, Settings, SettingsError
+from marskit.assembly.settings import ENGINES, Settings
+from marskit.cli.options import OptionError, add_mesh, add_run_name, add_runs, completes, planner_names
 
 if TYPE_CHECKING:
     from marskit.replay.branched import Branched
@@ -16,55 +17,47 @@ if TYPE_CHECKING:
 Tell = Callable[[str, int, int], None]
 
 
-def add_arguments(replay: argparse.ArgumentParser) -> None:
-    """Everything that the command takes besides manifests, card and the folder of the runs."""
-    replay.add_argument("name", metavar="RUN", help="its id, the beginning of it, or `last`")
-    replay.add_argument("--at", type=int, metavar="CYCLE", help="begin with that cycle")
-    replay.add_argument(
-        "--branch", metavar="PLANNER", help="with --headless: let it decide from --at on, in the twin"
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add_run_name(parser)
+    parser.add_argument("--at", type=int, metavar="CYCLE", help="begin with that cycle")
+    completes(
+        parser.add_argument(
+            "--branch", metavar="PLANNER", help="with --headless: let it decide from --at on, in the twin"
+        ),
+        planner_names,
     )
-    replay.add_argument(
-        "--cycles", type=int, default=argparse.SUPPRESS, metavar="N", help="with --branch: at most so many"
+    parser.add_argument("--cycles", type=int, metavar="N", help="with --branch: at most N cycles")
+    parser.add_argument(
+        "--hashes", action="store_true", help="with --headless: print the state's hash at each step"
     )
-    replay.add_argument(
-        "--hashes", action="store_true", help="with --headless: the state's hash at each step"
-    )
-    replay.add_argument("--headless", action="store_true", default=argparse.SUPPRESS, help="tell it in lines")
-    replay.add_argument(
-        "--json", action="store_true", default=argparse.SUPPRESS, help="with --headless: lines of JSON"
-    )
-    replay.add_argument(
-        "--engine", choices=ENGINES, default=argparse.SUPPRESS, help="of the twin that is branched to"
-    )
+    parser.add_argument("--headless", action="store_true", help="print the run instead of showing it")
+    parser.add_argument("--json", action="store_true", help="with --headless: print NDJSON")
+    parser.add_argument("--engine", choices=ENGINES, help="of the twin in a branch (default: requests)")
+    add_mesh(parser)
+    add_runs(parser)
 
 
-def replay(parsed: argparse.Namespace) -> int:
-    """Do what the arguments say and return the exit code.
+def run(parsed: argparse.Namespace) -> int:
+    """Show, print or branch the run.
 
     Raises:
-        SettingsError: The run cannot be found, read, replayed or branched; one sentence.
+        OptionError: Options do not go together.
+        UserError: The run cannot be found, read, replayed or branched.
     """
-    from marskit.knowledge.port import KnowledgeError
     from marskit.knowledge.read.runs import find_run
-    from marskit.replay.branched import ReplayError
 
     for name, needs in (("hashes", "headless"), ("json", "headless"), ("branch", "headless")):
         if getattr(parsed, name) and not getattr(parsed, needs):
-            raise SettingsError(f"--{name} needs --{needs}")
+            raise OptionError(f"--{name} needs --{needs}")
     if parsed.cycles is not None and (parsed.branch is None or parsed.cycles < 2):
-        raise SettingsError("--cycles goes with --branch and must be 2 or more")
+        raise OptionError("--cycles goes with --branch and must be 2 or more")
     if parsed.branch is not None and (parsed.at is None or parsed.hashes):
-        raise SettingsError("--branch needs --at CYCLE, and no --hashes")
-    try:
-        run = find_run(parsed.runs, parsed.name)
-    except KnowledgeError as error:
-        raise SettingsError(str(error)) from error
+        raise OptionError("--branch needs --at CYCLE, and no --hashes")
+    run = find_run(parsed.runs, parsed.name)
     if not parsed.headless:
         return _screen(parsed, run)
-    try:
-        timeline = _read(parsed.runs, run, parsed.at, lambda doing, done, of: None)
-    except ReplayError as error:
-        raise SettingsError(str(error)) from error
+    timeline = _read(parsed.runs, run, parsed.at, lambda doing, done, of: None)
     for sentence in timeline.notes:
         print(f"marskit: {sentence}", file=sys.stderr)
     if parsed.branch is not None:
@@ -105,7 +98,7 @@ def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timelin
 
 def _screen(parsed: argparse.Namespace, run: str) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise SettingsError("A replay on the screen needs a terminal on both ends; without one, --headless")
+        raise OptionError("A replay on the screen needs a terminal; without one, run --headless")
     from marskit.branching.child import BranchChild
     from marskit.system.signals import first_signal
     from marskit.tui.replay_app import run_replay
@@ -154,7 +147,6 @@ def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
     from marskit.branching.child import progress_line, result_line
     from marskit.branching.course import branch
     from marskit.branching.past import past
-    from marskit.errors import UserError
 
     settings = Settings(
         mesh="twin",
@@ -169,11 +161,8 @@ def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
         if parsed.json:
             print(progress_line(planner, done, of), flush=True)
 
-    try:
-        left = past(timeline, parsed.at)
-        branched = branch(timeline, left, parsed.branch, settings, cycles=parsed.cycles, progress=progress)
-    except UserError as error:
-        raise SettingsError(str(error)) from error
+    left = past(timeline, parsed.at)
+    branched = branch(timeline, left, parsed.branch, settings, cycles=parsed.cycles, progress=progress)
     if parsed.json:
         print(result_line(branched), flush=True)
         return 0

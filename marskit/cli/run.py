@@ -1,17 +1,24 @@
-"""The run itself, which needs no command: the loop on a mesh, on the screen or told line by line."""
+"""`marskit run`, the default: the loop on a mesh, on the screen or printed line by line."""
 
 import argparse
 import gc
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marskit.assembly.settings import ENGINES, MESHES, Settings, SettingsError
-from marskit.cli.options import SCENARIO, add_mapping, add_runs, add_scenario, complain
-from marskit.cli.runs import add_keep_options, keep_of
-from marskit.demo import DEMO_MANIFESTS
+from marskit.assembly.settings import ENGINES, MESHES, Settings
+from marskit.cli.keep import add_keep_options, keep_of
+from marskit.cli.options import (
+    SCENARIO,
+    OptionError,
+    add_mesh,
+    add_runs,
+    add_scenario,
+    complain,
+    completes,
+    planner_names,
+)
 from marskit.domain.records import Mode
 from marskit.system import exit_codes
 
@@ -27,86 +34,85 @@ SCREEN_PACE = 10.0
 """Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
 
 
-def add_live_options(parser: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Everything that a run is started with."""
-    parser.set_defaults(run=_run)
-    mesh = parser.add_argument_group("the mesh")
+    mesh = parser.add_argument_group("mesh")
     mesh.add_argument(
         "--mesh",
         choices=MESHES,
         default=MESHES[0],
         help="a real Envoy, or its twin: a model in virtual time (default: %(default)s)",
     )
+    add_mesh(mesh)
     mesh.add_argument("--engine", choices=ENGINES, help="how the twin is computed (default: requests)")
-    mesh.add_argument(
-        "--card", type=Path, metavar="FILE", help="the twin's numbers, as `calibrate` wrote them"
-    )
     mesh.add_argument(
         "--pace",
         type=float,
         metavar="X",
-        help="seconds of the twin in a real one (default: "
-        f"{SCREEN_PACE:g} on the screen, else as many as possible)",
+        help="seconds of the twin per real second (default: "
+        f"{SCREEN_PACE:g} on the screen, else as fast as possible)",
     )
-    mesh.add_argument(
-        "--manifests",
-        type=Path,
-        nargs="+",
-        metavar="PATH",
-        default=DEMO_MANIFESTS,
-        help="Kubernetes and Istio manifests, files or folders (default: the demo's)",
-    )
-    add_mapping(mesh, default=None)
-    mesh.add_argument("--gateway-port", type=int, metavar="PORT", help="default: a free one")
-    load = parser.add_argument_group("the load")
-    add_scenario(load, default=None)
+    mesh.add_argument("--gateway-port", type=int, metavar="PORT", help="default: a free port")
+    load = parser.add_argument_group("load")
+    add_scenario(load, f"{SCREEN_SCENARIO} on the screen, else {SCENARIO}")
     load.add_argument(
-        "--locust-workers", type=int, default=0, metavar="N", help="Locust processes besides its master"
+        "--locust-workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Locust worker processes besides the master (default: %(default)s)",
     )
-    loop = parser.add_argument_group("the loop")
-    loop.add_argument("--planner", default="threshold", metavar="NAME", help="default: %(default)s")
+    loop = parser.add_argument_group("loop")
+    completes(
+        loop.add_argument("--planner", default="threshold", metavar="NAME", help="default: %(default)s"),
+        planner_names,
+    )
     loop.add_argument("--mode", choices=[m.value for m in Mode], default="auto", help="default: %(default)s")
+    loop.add_argument(
+        "--period",
+        type=float,
+        metavar="SECONDS",
+        help="time between cycles (default: 15 s of the scenario's clock)",
+    )
     loop.add_argument(
         "--sample",
         type=float,
         default=0.5,
         metavar="SECONDS",
-        help="between two looks at the mesh (default: 0.5)",
+        help="time between samples of mesh and load (default: %(default)s)",
     )
-    loop.add_argument("--period", type=float, metavar="SECONDS", help="default: 15 s of the scenario's time")
     loop.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
     loop.add_argument(
-        "--no-guard", action="store_true", help="leave actions be whose effect is worse than predicted"
+        "--no-guard", action="store_true", help="do not roll back plans that turn out worse than predicted"
     )
     loop.add_argument(
         "--baselines",
         action=argparse.BooleanOptionalAction,
-        help="know from earlier runs what is usual and what was like now (default: unless --mesh twin)",
+        help="use baselines and similar situations from earlier runs (default: on, but for --mesh twin)",
     )
     loop.add_argument(
-        "--no-recalibration", action="store_true", help="keep the twin's numbers even when the mesh drifts"
+        "--no-recalibration", action="store_true", help="do not recalibrate the twin when the mesh drifts"
     )
-    add_runs(loop, default=Path("runs"))
-    add_keep_options(loop, "remove old runs at the start: ")
+    add_runs(loop)
+    add_keep_options(loop, "at the start, remove older runs: ")
     headless = parser.add_argument_group("without a screen")
-    headless.add_argument("--headless", action="store_true", help="run so many cycles, told line by line")
+    headless.add_argument("--headless", action="store_true", help="run N cycles and print them")
     headless.add_argument("--cycles", type=int, metavar="N", help=f"with --headless (default: {CYCLES})")
-    headless.add_argument("--json", action="store_true", help="with --headless: one event per line, as JSON")
+    headless.add_argument(
+        "--json", action="store_true", help="with --headless: print NDJSON, one event per line"
+    )
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
     """The settings that the arguments make; names are checked now rather than in the midst of a start."""
-    from marskit.agents.registry import UnknownPlanner, parse_name
-    from marskit.load.scenario import ScenarioError, find_scenario
+    from marskit.agents.registry import parse_name
+    from marskit.load.scenario import find_scenario
 
     scenario = parsed.scenario or (SCENARIO if parsed.headless else SCREEN_SCENARIO)
-    try:
-        parse_name(parsed.planner)
-        find_scenario(scenario)
-    except (UnknownPlanner, ScenarioError) as error:
-        raise SettingsError(str(error)) from error
+    parse_name(parsed.planner)
+    find_scenario(scenario)
     if parsed.mesh != "twin" and parsed.engine:
-        raise SettingsError(f"--engine is for the twin; --mesh {parsed.mesh} has none")
+        raise OptionError(f"--engine is for the twin; --mesh {parsed.mesh} has none")
     paced = parsed.mesh == "twin" and parsed.pace is None and not parsed.headless
     return Settings(
         mesh=parsed.mesh,
@@ -149,23 +155,28 @@ def _time(settings: Settings) -> "Callable[[], AbstractEventLoop]":
     return new_event_loop
 
 
-def _run(parsed: argparse.Namespace) -> int:
+def run(parsed: argparse.Namespace) -> int:
+    """Run the loop.
+
+    Raises:
+        UserError: An option, a manifest, a scenario or a planner cannot be used.
+    """
     settings = _settings(parsed)
     if parsed.headless:
         return _run_headless(settings, parsed)
     if parsed.json or parsed.cycles is not None:
-        raise SettingsError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
+        raise OptionError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise SettingsError("The terminal UI needs a terminal on both ends; without one, run --headless")
+        raise OptionError("The terminal UI needs a terminal; without one, run --headless")
     return _run_tui(settings)
 
 
 def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
     cycles = CYCLES if parsed.cycles is None else parsed.cycles
     if cycles < 1:
-        raise SettingsError(f"--cycles is {cycles}; it must be 1 or more")
+        raise OptionError(f"--cycles is {cycles}; it must be 1 or more")
     if settings.mode is Mode.APPROVE:
-        raise SettingsError("--mode approve needs a person to approve, so it does not go with --headless")
+        raise OptionError("--mode approve needs a person to approve, so it does not go with --headless")
     from rich.console import Console
 
     from marskit.console.tellers import JsonTeller, StoryTeller

@@ -1,101 +1,96 @@
-"""`marskit train`: shows how the training in its child process comes along, with a bar and a row per look."""
+"""`marskit train`: a policy learned in the twin."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import aclosing, nullcontext
-from signal import SIGINT
+import argparse
+from math import inf
+from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
-
-from marskit.domain.training import Evaluated, Judged, Saved, Stage, TrainingState, Update, advance
-from marskit.system import exit_codes
-from marskit.system.signals import ending_signals
-from marskit.training.child import TrainingChild, TrainingFailed, encode
-from marskit.views.tone import Tone
-from marskit.views.training import COLUMNS, EXPLANATION, card_rows, left, row, tone_of, training_view
-
-_WIDTHS = (6, 11, 10, 8, 9, 10, 11, 9)
-_STYLES = {Tone.OK: "green"}
+from marskit.cli.options import OptionError, add_mesh, add_runs, complain
 
 
-def train(arguments: Sequence[str], *, as_json: bool) -> tuple[int, str | None]:
-    """Run a training with the arguments of `marskit.training`; exit code, and a complaint if it failed.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "--algorithm", choices=("ppo", "sac"), help="default: ppo, or that of the policy to fine-tune"
+    )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="stop after S seconds (default: by the settings)"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="stop after N steps (reproducible for a given seed)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: ALGORITHM.npz")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="begin with the weights of a policy file")
+    parser.add_argument(
+        "--warm-start",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="fill the replay buffer of sac from these runs",
+    )
+    parser.add_argument(
+        "--fine-tune",
+        type=Path,
+        metavar="FILE",
+        help="train this policy further, and replace it if it is better on runs held out from the training",
+    )
+    parser.add_argument(
+        "--from-runs", nargs="+", default=[], metavar="RUN", help="the recorded runs of a fine-tuning"
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="changes to the shipped settings (TOML)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print progress as NDJSON")
+    add_mesh(parser)
+    add_runs(parser)
 
-    Ctrl-C ends it early; the best policy so far is kept. A second one ends it at once.
+
+def run(parsed: argparse.Namespace) -> int:
+    """Train, and show the progress.
+
+    Raises:
+        OptionError: Options do not go together, or the extra `rl` is not installed.
     """
-    screen = None if as_json else _Screen()
-    tell = screen.tell if screen is not None else lambda update: print(encode(update), flush=True)
-    with screen.bar if screen is not None else nullcontext():
-        return asyncio.run(_follow(TrainingChild(arguments), tell))
+    from marskit.console.training import train
+    from marskit.training.child import missing
 
-
-async def _follow(child: TrainingChild, tell: Callable[[Update], None]) -> tuple[int, str | None]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    received: list[int] = []
-
-    def signalled(number: int) -> None:
-        if received:
-            task.cancel()
-        received.append(number)
-        child.stop()
-
-    for number in ending_signals():
-        loop.add_signal_handler(number, signalled, number)
-    try:
-        async with aclosing(child.updates()) as updates:
-            async for update in updates:
-                tell(update)
-    except TrainingFailed as failure:
-        code = exit_codes.of_signal(received[0]) if received else max(exit_codes.FAILED, failure.exit_code)
-        return code, str(failure)
-    except asyncio.CancelledError:
-        return exit_codes.of_signal(received[-1]), None
-    # Ctrl-C is how a person says that it is enough; any other signal asks for the end of the program.
-    return (exit_codes.of_signal(received[0]) if received and received[0] != SIGINT else 0), None
-
-
-class _Screen:
-    """A bar with the time left, above it a row per evaluation."""
-
-    def __init__(self) -> None:
-        self._console = Console()
-        columns = (TextColumn("{task.description}"), BarColumn(40), TaskProgressColumn())
-        self.bar = Progress(
-            *columns,
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._state = TrainingState(Stage.LOADING)
-        self._task = self.bar.add_task("loading", total=None, left="")
-
-    def tell(self, update: Update) -> None:
-        """Show what is new."""
-        if isinstance(update, Evaluated) and not self._state.evaluations:
-            # Not before: what the child refuses, it refuses first.
-            self._console.print(f"{EXPLANATION}\n")
-            self._console.print(_line(COLUMNS[1:]), style="bold")
-        self._state = advance(self._state, update)
-        view = training_view(self._state)
-        self.bar.update(self._task, total=1.0, completed=view.share, description="learning", left=left(view))
-        if isinstance(update, Evaluated):
-            cells = [cell.text for cell in row("", update)[1:]]
-            self._console.print(_line(cells), style=_STYLES.get(tone_of(update), ""), highlight=False)
-        elif isinstance(update, Judged):
-            self.bar.stop()
-            self._console.print(f"\n{update.sentence}", highlight=False)
-        elif isinstance(update, Saved):
-            self.bar.stop()
-            title = f"\nThe best policy, saved as {update.saved}"
-            table = Table(title=title, show_header=False, title_justify="left")
-            for name, said in card_rows(update.card):
-                table.add_row(name, said)
-            self._console.print(table)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=True))
+    if (sentence := missing()) is not None:
+        raise OptionError(sentence)
+    for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
+        if value is not None and not 0 < value < inf:
+            raise OptionError(f"{name} is {value:g}; it must be above 0, and finite")
+    if not 0 <= parsed.seed < 2**32:
+        raise OptionError(f"--seed is {parsed.seed}; for a training it must be from 0 to {2**32 - 1}")
+    if bool(parsed.fine_tune) != bool(parsed.from_runs):
+        raise OptionError("--fine-tune FILE and --from-runs RUN... go together")
+    if parsed.fine_tune:
+        others = {
+            "--algorithm": parsed.algorithm,
+            "--out": parsed.out,
+            "--resume": parsed.resume,
+            "--warm-start": parsed.warm_start,
+        }
+        for name, value in others.items():
+            if value:
+                raise OptionError(f"{name} does not go with --fine-tune, which trains its policy in place")
+    algorithm = parsed.algorithm or "ppo"
+    options = {
+        "--fine-tune": parsed.fine_tune,
+        "--algorithm": None if parsed.fine_tune else algorithm,
+        "--seconds": parsed.seconds,
+        "--steps": parsed.steps,
+        "--seed": parsed.seed,
+        "--out": None if parsed.fine_tune else parsed.out or Path(f"{algorithm}.npz"),
+        "--resume": parsed.resume,
+        "--settings": parsed.settings,
+        "--mapping": parsed.mapping,
+        "--card": parsed.card,
+    }
+    given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    given += ["--manifests", *map(str, parsed.manifests)]
+    if parsed.warm_start:
+        given += ["--runs", str(parsed.runs), "--warm-start", *parsed.warm_start]
+    if parsed.from_runs:
+        given += ["--runs", str(parsed.runs), "--from-runs", *parsed.from_runs]
+    exit_code, complaint = train(given, as_json=parsed.json)
+    return complain(complaint, exit_code) if complaint else exit_code

@@ -77,8 +77,8 @@ def run_headless(
         case _Signalled(number):
             return Ending(exit_codes.of_signal(number))
         case RunEnded(_, reason):
-            begun = runtime.state.started is not None
-            return Ending(exit_codes.FAILED if begun else exit_codes.INPUT, reason or "The run ended early")
+            failed = runtime.state.started is not None or runtime.has_fault
+            return Ending(exit_codes.FAILED if failed else exit_codes.INPUT, reason or "The run ended early")
         case _:
             return Ending(0)
 

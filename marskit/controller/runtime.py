@@ -40,12 +40,18 @@ class Runtime:
         self._controller: asyncio.Future[Controller] | None = None
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
+        self._has_fault = False
         self._waiting: set[Future[None]] = set()
 
     @property
     def state(self) -> State:
         """The state after the last event; immutable."""
         return self._bus.state
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether the run could not be built for a fault of the program rather than of its input."""
+        return self._has_fault
 
     def subscribe(self, sink: Sink) -> None:
         """Hand the events from now on to `sink`."""
@@ -141,6 +147,7 @@ class Runtime:
             return
         except Exception as error:
             _log.exception("the controller could not be built")
+            self._has_fault = True
             self._bus.publish(RunEnded(0.0, f"Internal error: {type(error).__name__}: {describe(error)}"))
             return
         with self._lock:

@@ -12,6 +12,7 @@ from marskit.agents.preview import TwinPreview
 from marskit.agents.static import Static
 from marskit.domain.actions import Action, Scale, SetTimeout, ShiftTraffic
 from marskit.domain.records import Candidate, Plan, Prediction
+from marskit.errors import UserError
 from marskit.mapek.plan.predict import explain
 from marskit.planning import PlanningView
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, demo_goals, quiet_view, view_at
@@ -125,7 +126,7 @@ def test_nothing_is_predicted_of_what_nobody_has_asked_yet() -> None:
 
 def test_a_mesh_that_has_no_twin_is_said_to_have_none() -> None:
     def none() -> None:
-        raise ValueError("the calls a → b → a go in a circle, which the twin does not simulate")
+        raise UserError("the calls a → b → a go in a circle, which the twin does not simulate")
 
     made = TwinPreview(none, demo_goals(), period_s=PERIOD_S, speed=SPEED)  # type: ignore[arg-type] # it raises
     made.load()

@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import signal
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from marskit.cli.main import main
+from marskit import __version__
+from marskit.cli.main import COMMANDS, main
 from marskit.domain.events import CycleCompleted, Event, RunEnded
 from marskit.knowledge.format.codec import loads
 from marskit.knowledge.read.runs import list_runs
@@ -15,21 +17,21 @@ from tests.knowledge.cycles import cycle
 from tests.knowledge.test_parquet import store
 from tests.paths import ROOT
 
-HEAVY = ("torch", "stable_baselines3", "locust", "gevent", "pandas", "kubernetes")
+HEAVY = ("torch", "stable_baselines3", "numba", "locust", "gevent", "pandas", "kubernetes")
 SLOW = ("textual", "polars", "httpx", "aiohttp", "rich", "yaml", "asyncio", "numpy")
 
 FAKE = """
 import sys
 from pathlib import Path
 from marskit.cli.main import main
-from marskit.cli.main import run
+from marskit.cli import run
 from tests.rigs import RealTimeRig
 
 async def build(settings):
     return await RealTimeRig(runs=settings.runs).build()
 
 run._build = build
-sys.exit(main.main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -54,11 +56,15 @@ def headless(*arguments: str) -> "subprocess.Popen[str]":
     ("arguments", "forbidden"),
     [
         (["--help"], HEAVY + SLOW),
+        (["run", "--help"], HEAVY + SLOW),
+        (["compare", "--help"], HEAVY + SLOW),
+        (["train", "--help"], HEAVY + SLOW),
+        (["ask", "--help"], HEAVY + SLOW),
         (["--planner", "magic"], HEAVY + SLOW[:-2]),
         (["check"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["scenarios"], (*HEAVY, "textual", "polars", "httpx", "aiohttp")),
         (["runs"], (*HEAVY, "textual", "httpx", "aiohttp")),
-        (["calibrate", "last"], (*HEAVY, "textual", "httpx", "aiohttp")),
+        (["calibrate", "last"], (*(set(HEAVY) - {"numba"}), "textual", "httpx", "aiohttp")),
     ],
 )
 def test_a_command_loads_only_what_it_needs(
@@ -101,7 +107,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --keep-size much", "--keep-size is 'much'; it must be a number with KB, MB, GB or TB"),
         ("--json", "--json needs --headless"),
         ("--cycles 3", "--cycles needs --headless"),
-        ("--runs /nowhere", "The terminal UI needs a terminal on both ends; without one, run --headless"),
+        ("--runs /nowhere", "The terminal UI needs a terminal; without one, run --headless"),
         ("--headless --cycles 0", "--cycles is 0; it must be 1 or more"),
         ("--headless --mode approve", "--mode approve needs a person to approve"),
         ("--headless --manifests /nowhere", "/nowhere"),
@@ -110,7 +116,24 @@ def test_a_command_loads_only_what_it_needs(
         ("check /nowhere", "/nowhere"),
         ("check --scenario calm", 'There is no scenario "calm"'),
         ("report 2026 --runs /nowhere", "There are no runs in /nowhere"),
-        ("--bogus", "Unrecognized arguments: --bogus"),
+        ("--bogus", "`marskit run` does not take --bogus"),
+        ("run --bogus", "`marskit run` does not take --bogus"),
+        (
+            "--planner nonsense planners",
+            "`marskit run` does not take planners; options come after",
+        ),
+        (
+            "--runs /tmp report last",
+            "`marskit run` does not take report, last; options come",
+        ),
+        ("planners --planner static", "`marskit planners` does not take --planner, static"),
+        ("scenarios --cycles 7", "`marskit scenarios` does not take --cycles, 7"),
+        ("check --seed 1", "`marskit check` does not take --seed"),
+        ("report last --headless", "`marskit report` does not take --headless"),
+        ("runs --json", "`marskit runs` does not take --json"),
+        ("ask --card card.toml", "`marskit ask` does not take --card"),
+        ("compare --planner hpa", "`marskit compare` does not take --planner, hpa"),
+        ("completion tcsh", "invalid choice: 'tcsh' (choose from 'bash', 'zsh', 'fish')"),
         ("calibrate last --runs /nowhere", "There are no runs in /nowhere"),
         (
             "calibrate last --out /nowhere/card.toml",
@@ -119,7 +142,7 @@ def test_a_command_loads_only_what_it_needs(
         ("calibrate last --manifests /nowhere", "/nowhere"),
         (
             "bogus",
-            "invalid choice: 'bogus' (choose from 'runs', 'report', 'replay', 'check', 'calibrate', ",
+            "There is no command 'bogus'; choose one of run, check, planners, scenarios, runs, report",
         ),
         ("report", "The following arguments are required: RUN"),
     ],
@@ -132,6 +155,62 @@ def test_wrong_input_is_refused_in_one_sentence(arguments: str, sentence: str) -
     assert done.stderr.count("\n") == 1
     assert done.stderr.endswith(".\n")
     assert sentence in done.stderr
+
+
+def test_a_fault_of_the_program_is_not_called_wrong_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(parsed: argparse.Namespace) -> int:
+        raise ValueError("shapes (3,) and (4,)")
+
+    monkeypatch.setattr("marskit.cli.scenarios.run", broken)
+    assert main(["scenarios"]) == 1
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("Traceback")
+    assert last == "marskit: This is a fault of marskit, not of your input: ValueError: shapes (3,) and (4,)."
+
+
+def test_the_default_command_has_a_name() -> None:
+    run = marskit("run", "--help")
+    assert "--headless" in run.stdout
+    program = marskit("--help")
+    assert all(f"\n  {name} " in program.stdout for name in COMMANDS)
+    assert "--headless" not in program.stdout
+
+
+def test_the_version() -> None:
+    assert marskit("--version").stdout == f"marskit {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("marskit re", {"report", "replay"}),
+        ("marskit --plan", {"--planner"}),
+        ("marskit --planner hp", {"hpa"}),
+        ("marskit run --scenario sp", {"spike"}),
+        ("marskit compare --sc", {"--scenarios"}),
+        ("marskit report la", {"last"}),
+        ("marskit completion ", {"bash", "zsh", "fish"}),
+    ],
+)
+def test_a_shell_completes(tmp_path: Path, line: str, expected: set[str]) -> None:
+    answer = tmp_path / "answer"
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer)}
+    where = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=ROOT, env=os.environ | asked | where, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert expected <= {word.strip() for word in answer.read_text().splitlines()}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_its_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "marskit" in script
+    assert "_ARGCOMPLETE" in script
 
 
 def test_the_lists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,7 +235,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
         (["--out", __file__], "this is a file; --out takes a folder."),
-        (["--seeds", "one"], "--seeds is 'one'; whole numbers with commas are allowed."),
+        (["--seeds", "one"], "--seeds is 'one'; it must be whole numbers separated by commas."),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_a_sentence(

@@ -13,6 +13,7 @@ from marskit.domain.commands import Command
 from marskit.domain.events import Event, Noticed
 from marskit.domain.records import Mode
 from marskit.domain.state import State
+from marskit.errors import UserError
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner, ShiftedClock
 
@@ -43,9 +44,9 @@ class Rig:
 
         def make_planner(name: str) -> FakePlanner:
             if name == "foreign":
-                raise ValueError("foreign is for another mesh.")
+                raise UserError("foreign is for another mesh.")
             if name not in planners:
-                raise ValueError(f"There is no planner {name!r}.")
+                raise UserError(f"There is no planner {name!r}.")
             return planners[name]
 
         parameters = Parameters(

@@ -14,6 +14,7 @@ from marskit.domain.commands import Inject, Run, SetMode
 from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted
 from marskit.domain.faults import KillReplica
 from marskit.domain.records import Mode
+from marskit.errors import UserError
 from marskit.knowledge.format.codec import loads
 from marskit.knowledge.read.runs import find_run, load_run
 from marskit.mesh.port import MeshError
@@ -121,9 +122,16 @@ def test_a_mesh_that_cannot_start_is_a_failure_while_running() -> None:
 
 def test_a_run_that_cannot_be_built_is_a_fault_of_the_input() -> None:
     rig = RealTimeRig()
-    rig.fail_build = ValueError("shop.yaml, line 3: no such field.")
+    rig.fail_build = UserError("shop.yaml, line 3: no such field.")
     ending = run_headless(rig.build, Collector(), cycles=4)
     assert ending == Ending(2, "shop.yaml, line 3: no such field.")
+
+
+def test_a_fault_of_the_program_is_no_fault_of_the_input() -> None:
+    rig = RealTimeRig()
+    rig.fail_build = ValueError("shapes (3,) and (4,)")
+    ending = run_headless(rig.build, Collector(), cycles=4)
+    assert ending == Ending(1, "Internal error: ValueError: shapes (3,) and (4,).")
 
 
 def test_a_teller_that_fails_leaves_nothing_running() -> None:

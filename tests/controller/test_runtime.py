@@ -9,6 +9,7 @@ from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, CommandError, Run, StepCycle
 from marskit.domain.events import CycleCompleted, Event, RunEnded, RunningChanged
 from marskit.domain.state import State
+from marskit.errors import UserError
 from marskit.mesh.port import MeshError
 from marskit.timing.virtual_loop import VirtualLoop
 from tests.rigs import RealTimeRig as Rig
@@ -106,7 +107,8 @@ def test_commands_before_the_start_and_after_the_end_are_refused(runtime: Runtim
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ValueError("shop.yaml, line 3: no such field."), "shop.yaml, line 3: no such field."),
+        (UserError("shop.yaml, line 3: no such field."), "shop.yaml, line 3: no such field."),
+        (ValueError("shapes (3,) and (4,)"), "Internal error: ValueError: shapes (3,) and (4,)."),
         (KeyError("oops"), "Internal error: KeyError: 'oops'."),
     ],
 )
@@ -119,6 +121,7 @@ def test_a_controller_that_cannot_be_built_ends_the_run(
     runtime.subscribe(events.put)
     runtime.start(rig.build)
     assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
+    assert runtime.has_fault == (not isinstance(error, UserError))
     with pytest.raises(CommandError, match="The run is over"):
         runtime.submit(Run()).result(WAIT_S)
 

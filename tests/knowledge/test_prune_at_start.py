@@ -102,7 +102,7 @@ def test_what_cannot_be_removed_is_told_and_stops_nothing(root: Path) -> None:
     def fail(*arguments: object) -> None:
         raise KnowledgeError("The run is stuck.")
 
-    with patch("marskit.assembly.bootstrap.let_go", fail):
+    with patch("marskit.assembly.bootstrap.prune_at_start", fail):
         _, events = begin(root, LEAST)
     assert told(events) == ["Not all old runs could be removed: The run is stuck."]
 

@@ -71,7 +71,7 @@ class Parent:
         assert self.popen.stdout is not None
         assert self.popen.stdout.readline() == "running\n"
         family = psutil.Process(self.popen.pid).children(recursive=True)
-        self.guard = next(process for process in family if "guard.py" in " ".join(process.cmdline()))
+        self.guard = next(process for process in family if "reaper.py" in " ".join(process.cmdline()))
         self.children = [process for process in family if process != self.guard]
 
     def kill(self) -> None:
@@ -218,8 +218,8 @@ async def test_nothing_starts_once_the_family_is_closed(tmp_path: Path) -> None:
 
 async def test_a_killed_guard_is_replaced_at_the_next_spawn(tmp_path: Path) -> None:
     def guards() -> list[psutil.Process]:
-        family = psutil.Process().children()
-        return [process for process in family if alive(process) and "guard.py" in " ".join(process.cmdline())]
+        family = filter(alive, psutil.Process().children())
+        return [process for process in family if "reaper.py" in " ".join(process.cmdline())]
 
     async with running_children() as children:
         await spawn_python(children, SLEEP, tmp_path, name="a")

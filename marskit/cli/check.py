@@ -1,0 +1,53 @@
+"""`marskit check`: are these manifests and this scenario understood?"""
+
+import argparse
+from pathlib import Path
+
+from marskit.cli.options import SCENARIO, add_mapping, add_scenario
+from marskit.demo import DEMO_MANIFESTS
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="default: the demo's manifests")
+    add_mapping(parser)
+    add_scenario(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print what manifests and scenario hold.
+
+    Raises:
+        ManifestError: A manifest is wrong.
+        ScenarioError: The scenario is wrong.
+    """
+    from marskit.load.scenario import load_scenario
+    from marskit.mesh.envoy.resources.render import expressible_listeners
+    from marskit.mesh.manifests.graph import goals, topology
+    from marskit.mesh.manifests.load import load_mesh
+    from marskit.text import plural
+
+    config = load_mesh(tuple(parsed.paths or DEMO_MANIFESTS), mapping=parsed.mapping)
+    expressible_listeners(config)
+    scenario = load_scenario(parsed.scenario or SCENARIO)
+    found = (
+        plural(len(config.deployments), "Deployment"),
+        plural(len(config.services), "Service"),
+        plural(len(config.gateways), "Gateway"),
+        plural(len(config.virtual_services), "VirtualService"),
+        plural(len(config.destination_rules), "DestinationRule"),
+    )
+    objectives = ", ".join(
+        f"{slo.service} (p95 below {slo.latency_ms:g} ms, {slo.availability_percent:g} % answered)"
+        for slo in goals(config).slos
+    )
+    print(f"manifests  {', '.join(found)} in namespace {config.namespace}")
+    print(f"edges      {', '.join(map(str, topology(config).edges))}")
+    print(f"SLOs       {objectives or 'none'}")
+    print(
+        f"scenario   {scenario.name}: {scenario.title}, {scenario.duration_s:g} s at {scenario.speed:g}x "
+        f"real time, up to {scenario.peak_rate:g} req/s, {plural(len(scenario.requests), 'kind')} of request"
+    )
+    for notice in config.notices:
+        print(f"notice     {notice}")
+    return 0

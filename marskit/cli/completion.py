@@ -1,0 +1,23 @@
+"""`marskit completion`: what a shell needs to complete commands, options and names."""
+
+import argparse
+
+_HOW = {
+    "bash": 'eval "$(marskit completion bash)" in ~/.bashrc',
+    "zsh": 'eval "$(marskit completion zsh)" in ~/.zshrc, after compinit',
+    "fish": "marskit completion fish | source in ~/.config/fish/config.fish",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.epilog = "; ".join(f"{shell}: {how}" for shell, how in _HOW.items())
+    parser.add_argument("shell", choices=tuple(_HOW), help="the shell that the script is for")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print the script."""
+    from argcomplete.shell_integration import shellcode
+
+    print(shellcode(["marskit"], shell=parsed.shell))
+    return 0

@@ -26,7 +26,7 @@ from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingC
 from marskit.tui.palette import NIGHT, THEMES
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
-from marskit.views.intents import Choice, Intent, Option, Refusal, meaning
+from marskit.views.intents import Intent, Option, Question, Refusal, resolve_intent
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -185,8 +185,8 @@ class MarskitApp(App[int]):
 
     def action_intend(self, name: str) -> None:
         """Do what a key means now."""
-        meant = meaning(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
-        if isinstance(meant, Choice):
+        meant = resolve_intent(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
+        if isinstance(meant, Question):
             from marskit.tui.screens.picker import Picker
 
             self.push_screen(Picker(meant), self.submit)
@@ -198,8 +198,8 @@ class MarskitApp(App[int]):
     def choices(self) -> Iterator[tuple[str, Option]]:
         """Everything that a picker would offer now, each with its question."""
         for intent in Intent:
-            meant = meaning(intent, self._state, workload=self.live.workload, factor=self.factor)
-            if isinstance(meant, Choice):
+            meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
+            if isinstance(meant, Question):
                 yield from ((meant.title, option) for option in meant.options)
 
     def action_open(self) -> None:

@@ -25,7 +25,7 @@ from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
-from marskit.views.intents import Choice, Option
+from marskit.views.intents import Option, Question
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
@@ -227,7 +227,9 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
             for name in started.planners
         )
         question = f"Who decides from cycle {cycle} on, in the twin?"
-        self.push_screen(Picker(Choice(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
+        self.push_screen(
+            Picker(Question(question, options)), lambda chosen: self._begin_branch(cycle, chosen)
+        )
 
     def action_beside(self) -> None:
         """Show the newest branch again."""

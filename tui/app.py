@@ -14,7 +14,8 @@ from textual.command import Provider
 from textual.timer import Timer
 
 from marskit.domain import commands
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import Event
 from marskit.domain.state import State
 from marskit.domain.training import Stage
@@ -53,6 +54,10 @@ class Runtime(Protocol):
 
     def submit(self, command: Command) -> Future[None]:
         """Hand a command over; the future ends with a `CommandError` when it cannot be carried out."""
+        ...
+
+    def preview(self, action: Action) -> Future[DryRun]:
+        """Ask what acting would do now; the future ends with a `CommandError` when it would be refused."""
         ...
 
     def stop(self, timeout_s: float) -> bool:

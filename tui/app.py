@@ -27,6 +27,7 @@ from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingC
 from marskit.tui.palette import NIGHT, THEMES
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
+from marskit.views.forms import Form, forms
 from marskit.views.intents import Intent, Option, Question, Refusal, resolve_intent
 
 FRAME_S = 0.22
@@ -206,6 +207,16 @@ class MarskitApp(App[int]):
             meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
             if isinstance(meant, Question):
                 yield from ((meant.title, option) for option in meant.options)
+
+    def forms(self) -> tuple[Form, ...]:
+        """Every form that can be filled in now."""
+        return forms(self._state)
+
+    def fill_in(self, form: Form) -> None:
+        """Open a form; what it means is submitted as any command is."""
+        from marskit.tui.screens.form import FormScreen
+
+        self.push_screen(FormScreen(form, self._runtime.preview), self.submit)
 
     def action_open(self) -> None:
         """Open all of what is selected: the node, the log, or the phase."""

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -25,6 +25,7 @@ from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
+from marskit.views.forms import Form
 from marskit.views.intents import Option, Question
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
@@ -239,6 +240,14 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         from marskit.tui.screens.branch import BranchScreen
 
         self.push_screen(BranchScreen(self.newest))
+
+    def choices(self) -> Iterator[tuple[str, Option]]:
+        """None: a recording cannot be changed."""
+        return iter(())
+
+    def forms(self) -> tuple[Form, ...]:
+        """None, likewise."""
+        return ()
 
     def action_leave(self) -> None:
         """Nothing runs that would have to end first."""

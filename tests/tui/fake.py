@@ -9,6 +9,8 @@ from marskit.domain.events import Event, RunEnded
 from marskit.domain.state import State, apply
 from tests.tui.scripts import Story
 
+PATCH = """-n marskit-demo --type=json -p '[{"op": "replace", "path": "/spec/http/0", "value": "800ms"}]'"""
+
 
 class FakeRuntime:
     def __init__(self, story: Story | None = None) -> None:
@@ -43,8 +45,15 @@ class FakeRuntime:
             result.set_exception(CommandError(self.refuse))
             return result
         back = f"kubectl undo '{describe(action)}'"
-        diff = f"--- a/{target(action)}\n+++ b/{target(action)}\n+  {describe(action)}\n"
-        result.set_result(DryRun(action, (), f"kubectl '{describe(action)}'", diff, back))
+        # As long as most are.
+        lines = [
+            f"--- a/{target(action)}",
+            f"+++ b/{target(action)}",
+            "@@ -14,9 +14,9 @@",
+            *["   as it was"] * 8,
+        ]
+        diff = "\n".join([*lines, f"+  {describe(action)}"])
+        result.set_result(DryRun(action, (), f"kubectl '{describe(action)}' {PATCH}", diff, back))
         return result
 
     def stop(self, timeout_s: float) -> bool:

@@ -14,7 +14,8 @@ from textual.command import Provider
 from textual.timer import Timer
 
 from marskit.domain import commands
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import Event
 from marskit.domain.state import State
 from marskit.domain.training import Stage
@@ -26,7 +27,8 @@ from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingC
 from marskit.tui.palette import NIGHT, THEMES
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
-from marskit.views.intents import Choice, Intent, Option, Refusal, meaning
+from marskit.views.forms import Form, forms
+from marskit.views.intents import Intent, Option, Question, Refusal, resolve_intent
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -53,6 +55,10 @@ class Runtime(Protocol):
 
     def submit(self, command: Command) -> Future[None]:
         """Hand a command over; the future ends with a `CommandError` when it cannot be carried out."""
+        ...
+
+    def preview(self, action: Action) -> Future[DryRun]:
+        """Ask what acting would do now; the future ends with a `CommandError` when it would be refused."""
         ...
 
     def stop(self, timeout_s: float) -> bool:
@@ -185,8 +191,8 @@ class MarskitApp(App[int]):
 
     def action_intend(self, name: str) -> None:
         """Do what a key means now."""
-        meant = meaning(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
-        if isinstance(meant, Choice):
+        meant = resolve_intent(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
+        if isinstance(meant, Question):
             from marskit.tui.screens.picker import Picker
 
             self.push_screen(Picker(meant), self.submit)
@@ -198,9 +204,19 @@ class MarskitApp(App[int]):
     def choices(self) -> Iterator[tuple[str, Option]]:
         """Everything that a picker would offer now, each with its question."""
         for intent in Intent:
-            meant = meaning(intent, self._state, workload=self.live.workload, factor=self.factor)
-            if isinstance(meant, Choice):
+            meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
+            if isinstance(meant, Question):
                 yield from ((meant.title, option) for option in meant.options)
+
+    def forms(self) -> tuple[Form, ...]:
+        """Every form that can be filled in now."""
+        return forms(self._state)
+
+    def fill_in(self, form: Form) -> None:
+        """Open a form; what it means is submitted as any command is."""
+        from marskit.tui.screens.form import FormScreen
+
+        self.push_screen(FormScreen(form, self._runtime.preview), self.submit)
 
     def action_open(self) -> None:
         """Open all of what is selected: the node, the log, or the phase."""

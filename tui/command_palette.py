@@ -1,4 +1,4 @@
-"""Everything that a key does, for the command palette; choices are offered one by one."""
+"""Everything that a key does, every choice it offers, and every form, for the command palette."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MarskitCommands(Provider):
-    """Searches the keys' help texts and what they let choose."""
+    """Searches the keys' help texts, what they let a person choose, and the titles of the forms."""
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
@@ -31,5 +31,7 @@ class MarskitCommands(Provider):
         for key in app.keys:
             if key.action != "command_palette":
                 yield key.help, f"key {key.shown}", partial(app.run_action, key.action)
-        for choice, option in app.choices():
-            yield f"{choice} {option.label}", option.note, partial(app.submit, option.command)
+        for question, option in app.choices():
+            yield f"{question} {option.label}", option.note, partial(app.submit, option.command)
+        for form in app.forms():
+            yield form.title, f"now: {form.now}", partial(app.fill_in, form)

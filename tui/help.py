@@ -15,7 +15,7 @@ _GROUPS = {
     Group.LOOP: "the loop",
     Group.LOAD: "the load",
     Group.CHAOS: "break something",
-    Group.SCALE: "scale the selected workload",
+    Group.SCALE: "change the selected workload",
     Group.SCREEN: "the screen",
 }
 _LIVE = (

@@ -62,11 +62,15 @@ KEYS = (
     _intent("minus", "−", Intent.LESS, "rate", "Less load", Group.LOAD),
     _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
     _intent("d", "d", Intent.SLOW, "slow", "Make a workload three times as slow", Group.CHAOS),
-    _intent("e", "e", Intent.ERRORS, "fail", "Let 20 % of a workload's answers fail", Group.CHAOS),
-    _intent("w", "w", Intent.DELAY, "wait", "Hold up every request to a workload by 100 ms", Group.CHAOS),
+    _intent("e", "e", Intent.ERRORS, "fail", "Make 20 % of a workload's answers fail", Group.CHAOS),
+    _intent("w", "w", Intent.DELAY, "wait", "Delay every request to a workload by 100 ms", Group.CHAOS),
     _intent("x", "x", Intent.CLEAR, "clear", "Take all faults back", Group.CHAOS),
-    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "One replica less", Group.SCALE),
+    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "One replica fewer", Group.SCALE),
     _intent("right_square_bracket", "]", Intent.SCALE_UP, "scale", "One replica more", Group.SCALE),
+    _intent("less_than_sign", "<", Intent.TRAFFIC_DOWN, "", "Shift 10 % of the traffic away", Group.SCALE),
+    _intent(
+        "greater_than_sign", ">", Intent.TRAFFIC_UP, "shift", "Shift 10 % of the traffic to it", Group.SCALE
+    ),
     Key("enter", "↵", "open", "open", "Open all of what is selected", Group.SCREEN),
     Key("v", "v", "next_view", "view", "Show another panel on a small screen", Group.SCREEN),
     Key("colon", ":", "command_palette", "find", "Search all commands", Group.SCREEN),

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -25,7 +25,8 @@ from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
-from marskit.views.intents import Choice, Option
+from marskit.views.forms import Form
+from marskit.views.intents import Option, Question
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
@@ -227,7 +228,9 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
             for name in started.planners
         )
         question = f"Who decides from cycle {cycle} on, in the twin?"
-        self.push_screen(Picker(Choice(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
+        self.push_screen(
+            Picker(Question(question, options)), lambda chosen: self._begin_branch(cycle, chosen)
+        )
 
     def action_beside(self) -> None:
         """Show the newest branch again."""
@@ -237,6 +240,14 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         from marskit.tui.screens.branch import BranchScreen
 
         self.push_screen(BranchScreen(self.newest))
+
+    def choices(self) -> Iterator[tuple[str, Option]]:
+        """None: a recording cannot be changed."""
+        return iter(())
+
+    def forms(self) -> tuple[Form, ...]:
+        """None, likewise."""
+        return ()
 
     def action_leave(self) -> None:
         """Nothing runs that would have to end first."""

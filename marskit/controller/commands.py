@@ -13,10 +13,10 @@ from marskit.controller.phases.gate import Gate, Permit
 from marskit.domain import commands
 from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
 from marskit.domain.faults import Fault
-from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity
+from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity, ShieldChange
 from marskit.domain.state import State
 from marskit.errors import UserError
 from marskit.load.port import Load, LoadError
@@ -129,21 +129,38 @@ class Commands:
         self._require_writable()
         self._require_success(await self._writer.undo(execution))
 
+    def preview(self, action: Action) -> DryRun:
+        """What `Act` would do with that action now; nothing is written and nothing is told.
+
+        Raises:
+            CommandError: `Act` would refuse it; the sentence is the same.
+        """
+        allowed, changes = self._allow_action(action)
+        try:
+            would = self._mesh.preview(allowed)
+        except ActionError as error:
+            raise CommandError(_failed(allowed, str(error))) from error
+        return DryRun(allowed, changes, would.command, would.diff, would.inverse_command)
+
     async def _act(self, action: Action, origin: Origin) -> None:
+        allowed, changes = self._allow_action(action)
+        for change in changes:
+            self._notices.tell("shield", change.sentence, Severity.INFO)
+        self._require_success(await self._writer.write(allowed, origin))
+
+    def _allow_action(self, action: Action) -> tuple[Action, tuple[ShieldChange, ...]]:
+        """What the shield leaves of an action that a person chose."""
         self._require_writable()
         # What holds a canary holds planners; a person may give it traffic again.
         view = replace(self._loop.view(), held=())
         allowed, changes = self._shield.check((action,), view, self._state.executions)
         if not allowed:
             raise CommandError(changes[-1].sentence)
-        for change in changes:
-            self._notices.tell("shield", change.sentence, Severity.INFO)
-        for action in allowed:
-            self._require_success(await self._writer.write(action, origin))
+        return allowed[0], changes
 
     def _require_success(self, execution: Execution) -> None:
         if execution.outcome is not Outcome.APPLIED:
-            raise CommandError(f"{describe_action(execution.action).capitalize()}: {execution.reason}.")
+            raise CommandError(_failed(execution.action, execution.reason))
 
     async def _inject(self, fault: Fault) -> None:
         self._require_mesh()
@@ -176,3 +193,7 @@ class Commands:
         self._require_mesh()
         if self._state.mode is Mode.FREEZE:
             raise CommandError("The mode is freeze: nothing is written until it changes.")
+
+
+def _failed(action: Action, reason: str) -> str:
+    return f"{describe_action(action).capitalize()}: {reason.rstrip('.')}."

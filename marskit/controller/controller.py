@@ -20,7 +20,8 @@ from marskit.controller.plan_phase import Decider
 from marskit.controller.watchers.canaries import Canaries
 from marskit.controller.watchers.drift import Recalibrating, Recalibration
 from marskit.controller.watchers.rollback import Guard
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Severity
 from marskit.domain.state import State
@@ -171,11 +172,23 @@ class Controller:
         Raises:
             CommandError: It cannot be carried out; one sentence says why.
         """
+        self._require_running()
+        await self._commands.handle(command)
+
+    def preview(self, action: Action) -> DryRun:
+        """What `Act` would do with that action now, with nothing written.
+
+        Raises:
+            CommandError: It would be refused; one sentence says why.
+        """
+        self._require_running()
+        return self._commands.preview(action)
+
+    def _require_running(self) -> None:
         if self.state.started is None:
             raise CommandError("The run has not begun.")
         if self._ending:
             raise CommandError("The run is over.")
-        await self._commands.handle(command)
 
     async def _live(self) -> None:
         self._loop.planner.reset(self._parameters.seed)

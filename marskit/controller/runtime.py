@@ -5,11 +5,14 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
 
 from marskit.controller.bus import Bus, Sink
 from marskit.controller.controller import Controller
 from marskit.controller.notices import describe
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import RunEnded
 from marskit.domain.state import State
 from marskit.errors import UserError
@@ -18,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 Factory = Callable[[], Awaitable[Controller]]
 """Builds the controller on the loop that it will run on."""
+T = TypeVar("T")
+Ask = Callable[[Controller], Awaitable[T]]
+"""What is asked of the controller, on its own loop."""
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 """Makes that loop, which decides what time is."""
 
@@ -41,7 +47,7 @@ class Runtime:
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._has_fault = False
-        self._waiting: set[Future[None]] = set()
+        self._waiting: set[Future[Any]] = set()
 
     @property
     def state(self) -> State:
@@ -82,7 +88,7 @@ class Runtime:
                 raise RuntimeError("a runtime starts once")
             self._loop = loop_factory()
             for command in first:
-                self._take(self._loop, command)
+                self._take(self._loop, partial(Controller.handle, command=command))
             self._thread = threading.Thread(
                 target=self._live, args=(self._loop, factory), name="marskit-controller", daemon=True
             )
@@ -90,13 +96,15 @@ class Runtime:
 
     def submit(self, command: Command) -> Future[None]:
         """Hand a command to the controller; the future ends when it took effect, or with a `CommandError`."""
-        with self._lock:
-            if self._loop is not None:
-                return self._take(self._loop, command)
-            result: Future[None] = Future()
-            begun = self._thread is not None
-            result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
-            return result
+        return self._hand_over(lambda controller: controller.handle(command))
+
+    def preview(self, action: Action) -> Future[DryRun]:
+        """Ask what `Act` would do with the action now; nothing is written. See `Controller.preview`."""
+
+        async def ask(controller: Controller) -> DryRun:
+            return controller.preview(action)
+
+        return self._hand_over(ask)
 
     def end(self) -> None:
         """Let the run end, at the time that it is now; `stop` waits for it as well. Idempotent."""
@@ -156,22 +164,30 @@ class Runtime:
         self._controller.set_result(controller)
         await controller.run()
 
-    def _take(self, loop: asyncio.AbstractEventLoop, command: Command) -> Future[None]:
-        result: Future[None] = Future()
+    def _hand_over(self, ask: Ask[T]) -> Future[T]:
+        with self._lock:
+            if self._loop is not None:
+                return self._take(self._loop, ask)
+            result: Future[T] = Future()
+            begun = self._thread is not None
+            result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
+            return result
+
+    def _take(self, loop: asyncio.AbstractEventLoop, ask: Ask[T]) -> Future[T]:
+        result: Future[T] = Future()
         self._waiting.add(result)
-        loop.call_soon_threadsafe(self._begin, command, result)
+        loop.call_soon_threadsafe(self._begin, ask, result)
         return result
 
-    def _begin(self, command: Command, result: Future[None]) -> None:
-        task = asyncio.ensure_future(self._handle(command))
+    def _begin(self, ask: Ask[T], result: Future[T]) -> None:
+        task = asyncio.ensure_future(self._answer(ask))
         task.add_done_callback(lambda done: self._pass_on(done, result))
 
-    async def _handle(self, command: Command) -> None:
+    async def _answer(self, ask: Ask[T]) -> T:
         assert self._controller is not None
-        controller = await asyncio.shield(self._controller)
-        await controller.handle(command)
+        return await ask(await asyncio.shield(self._controller))
 
-    def _pass_on(self, done: asyncio.Future[None], result: Future[None]) -> None:
+    def _pass_on(self, done: asyncio.Future[T], result: Future[T]) -> None:
         with self._lock:
             self._waiting.discard(result)
         if not result.set_running_or_notify_cancel():
@@ -181,7 +197,7 @@ class Runtime:
         elif (error := done.exception()) is not None:
             result.set_exception(error)
         else:
-            result.set_result(None)
+            result.set_result(done.result())
 
     def _cancel(self) -> None:
         if self._main is not None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marskit.domain.actions import Action
 from marskit.domain.faults import Fault
-from marskit.domain.records import Mode, Origin
+from marskit.domain.records import Mode, Origin, ShieldChange
 from marskit.errors import UserError
 
 
@@ -104,6 +104,22 @@ Command = (
     | SetLoadFactor
     | SetScenario
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What acting would do now, worked out with nothing written."""
+
+    action: Action
+    """What the shield leaves of the action that was asked for."""
+    changes: tuple[ShieldChange, ...]
+    """What the shield changed about it, and why."""
+    command: str
+    """The exact `kubectl` command a person would type."""
+    diff: str
+    """The unified diff of the manifest."""
+    inverse_command: str | None
+    """The command that takes it back."""
 
 
 class CommandError(UserError):

@@ -12,6 +12,22 @@ class Retries:
     retry_on: str = "connect-failure,refused-stream"
 
 
+RETRY_CONDITIONS = (
+    "5xx",
+    "cancelled",
+    "connect-failure",
+    "deadline-exceeded",
+    "envoy-ratelimited",
+    "gateway-error",
+    "internal",
+    "refused-stream",
+    "reset",
+    "reset-before-request",
+    "resource-exhausted",
+    "retriable-4xx",
+    "unavailable",
+)
+"""What a retry policy may name beside status codes; Istio's."""
 DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
 """Istio's, where a VirtualService says nothing else."""
 DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)

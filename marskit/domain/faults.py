@@ -1,5 +1,6 @@
 """What a person may break, to see the loop mend it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -43,6 +44,23 @@ class ClearFaults:
 
 
 Fault = KillReplica | SlowDown | InjectErrors | Delay | ClearFaults
+
+
+def why_unfit(fault: Fault, workloads: Collection[str]) -> str | None:
+    """Why the fault cannot be injected into a mesh of those workloads, or None if it can."""
+    if isinstance(fault, ClearFaults):
+        return None
+    if fault.workload not in workloads:
+        return f"there is no workload {fault.workload!r}, only {', '.join(sorted(workloads))}"
+    match fault:
+        case SlowDown(_, factor) if not factor >= 1:
+            return f"a slow-down by {factor:g} is none: the factor must be at least 1"
+        case InjectErrors(_, percent) if not 0 <= percent <= 100:
+            return f"{percent:g}% of errors: the share must be from 0 to 100"
+        case Delay(_, delay_ms) if not 0 <= delay_ms <= LONGEST_DELAY_MS:
+            return f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}"
+        case _:
+            return None
 
 
 def describe_fault(fault: Fault) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import Event
 from marskit.domain.state import State
 from marskit.replay.timeline import Position, Stop, Timeline
@@ -62,6 +63,12 @@ class Player:
     def submit(self, command: Command) -> Future[None]:
         """Refuse: what happened has happened."""
         result: Future[None] = Future()
+        result.set_exception(CommandError(UNCHANGEABLE))
+        return result
+
+    def preview(self, action: Action) -> Future[DryRun]:
+        """Refuse likewise."""
+        result: Future[DryRun] = Future()
         result.set_exception(CommandError(UNCHANGEABLE))
         return result
 

@@ -1,24 +1,30 @@
-"""What a key means in a given state: a command, a choice to make first, or a refusal with a reason."""
+"""What a key means in a given state: a command, a question to answer first, or a refusal with a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
 from marskit.domain import commands
-from marskit.domain.actions import Scale
+from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Command
+from marskit.domain.config import RouteSetting
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
+from marskit.mapek.plan.weights import apportion, percents, subset_key
 
 SLOW_FACTOR = 3.0
 ERROR_PERCENT = 20.0
 DELAY_MS = 100
 FLASH_FACTOR = 3.0
+SHIFT_PERCENT = 10
+"""How many points of a route's weight one key moves."""
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The steps that more and less load take."""
 
+_NOT_BEGUN = "The run has not begun."
+_SELECT_FIRST = "Select a workload in the mesh first: tab, then the arrow keys."
 _MODES = {
     Mode.AUTO: "the loop executes its plans by itself",
     Mode.RECOMMEND: "plans are shown, never executed",
@@ -49,6 +55,8 @@ class Intent(StrEnum):
     CLEAR = "clear"
     SCALE_UP = "scale_up"
     SCALE_DOWN = "scale_down"
+    TRAFFIC_UP = "traffic_up"
+    TRAFFIC_DOWN = "traffic_down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +69,8 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A question to ask before there is a command."""
+class Question:
+    """A question to answer before there is a command."""
 
     title: str
     options: tuple[Option, ...]
@@ -76,10 +84,10 @@ class Refusal:
     sentence: str
 
 
-Meaning = Command | Choice | Refusal
+Meaning = Command | Question | Refusal
 
 
-def meaning(intent: Intent, state: State, *, workload: str | None, factor: float) -> Meaning:
+def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor: float) -> Meaning:
     """What `intent` means now.
 
     Args:
@@ -103,17 +111,17 @@ def meaning(intent: Intent, state: State, *, workload: str | None, factor: float
             return commands.Undo()
         case Intent.MODE:
             options = tuple(Option(mode, note, commands.SetMode(mode)) for mode, note in _MODES.items())
-            return Choice("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
+            return Question("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
         case Intent.PLANNER:
             names = state.started.planners if state.started else ()
             if names and state.planner not in names:
                 # A tuning or a policy file, which can be left and come back to.
                 names = (*names, state.planner)
-            return _choice("Who decides?", names, state.planner, commands.SetPlanner)
+            return _ask("Who decides?", names, state.planner, commands.SetPlanner)
         case Intent.SCENARIO:
             names = state.started.scenarios if state.started else ()
             current = state.started.scenario.name if state.started else ""
-            return _choice("Which load?", names, current, commands.SetScenario)
+            return _ask("Which load?", names, current, commands.SetScenario)
         case Intent.FLASH:
             return commands.SetLoadFactor(1.0 if factor >= FLASH_FACTOR else FLASH_FACTOR)
         case Intent.MORE:
@@ -126,33 +134,37 @@ def meaning(intent: Intent, state: State, *, workload: str | None, factor: float
             return _fault("Slow down", state, workload, lambda name: SlowDown(name, SLOW_FACTOR))
         case Intent.ERRORS:
             return _fault(
-                "Let answers fail of", state, workload, lambda name: InjectErrors(name, ERROR_PERCENT)
+                "Inject errors into", state, workload, lambda name: InjectErrors(name, ERROR_PERCENT)
             )
         case Intent.DELAY:
-            return _fault("Hold up requests to", state, workload, lambda name: Delay(name, DELAY_MS))
+            return _fault("Delay requests to", state, workload, lambda name: Delay(name, DELAY_MS))
         case Intent.CLEAR:
             return commands.Inject(ClearFaults())
         case Intent.SCALE_UP:
             return _scale(state, workload, 1)
         case Intent.SCALE_DOWN:
             return _scale(state, workload, -1)
+        case Intent.TRAFFIC_UP:
+            return _shift(state, workload, SHIFT_PERCENT)
+        case Intent.TRAFFIC_DOWN:
+            return _shift(state, workload, -SHIFT_PERCENT)
         case _:
             assert_never(intent)
 
 
-def _choice(
+def _ask(
     title: str, names: tuple[str, ...], current: str, command: Callable[[str], Command]
-) -> Choice | Refusal:
+) -> Question | Refusal:
     if not names:
-        return Refusal("The run has not begun.")
+        return Refusal(_NOT_BEGUN)
     options = tuple(Option(name, "now" if name == current else "", command(name)) for name in names)
-    return Choice(title, options, names.index(current) if current in names else 0)
+    return Question(title, options, names.index(current) if current in names else 0)
 
 
 def _fault(title: str, state: State, workload: str | None, fault: Callable[[str], Fault]) -> Meaning:
     names = [w.name for w in state.started.topology.workloads] if state.started else []
     if not names:
-        return Refusal("The run has not begun.")
+        return Refusal(_NOT_BEGUN)
     if len(names) == 1:
         return commands.Inject(fault(names[0]))
     ready = (
@@ -161,16 +173,63 @@ def _fault(title: str, state: State, workload: str | None, fault: Callable[[str]
         else {}
     )
     options = tuple(Option(name, ready.get(name, ""), commands.Inject(fault(name))) for name in names)
-    return Choice(f"{title} which workload?", options, names.index(workload) if workload in names else 0)
+    return Question(f"{title} which workload?", options, names.index(workload) if workload in names else 0)
 
 
 def _scale(state: State, workload: str | None, step: int) -> Command | Refusal:
     if state.started is None or state.configuration is None:
-        return Refusal("The run has not begun.")
+        return Refusal(_NOT_BEGUN)
     bounds = next((w for w in state.started.topology.workloads if w.name == workload), None)
     if bounds is None:
-        return Refusal("Select a workload in the mesh first: tab, then the arrow keys.")
+        return Refusal(_SELECT_FIRST)
     wanted = dict(state.configuration.replicas).get(bounds.name, 0) + step
     if not bounds.min_replicas <= wanted <= bounds.max_replicas:
         return Refusal(f"{bounds.name} may have {bounds.min_replicas} to {bounds.max_replicas} replicas.")
     return commands.Act(Scale(bounds.name, wanted))
+
+
+def _shift(state: State, workload: str | None, points: int) -> Meaning:
+    """Weight towards the workload on the split it belongs to, or away from it where `points` is below 0."""
+    if state.configuration is None:
+        return Refusal(_NOT_BEGUN)
+    if workload is None:
+        return Refusal(_SELECT_FIRST)
+    splits = [
+        (route, subset_key(destination))
+        for route in state.configuration.routes
+        if len(route.destinations) > 1
+        for destination in route.destinations
+        if destination.workload == workload
+    ]
+    if not splits:
+        return Refusal(f"{workload} shares no route with another workload, so it has no weight to change.")
+    options = []
+    for route, subset in splits:
+        weights = _shifted(percents(route), subset, points)
+        if weights != percents(route):
+            act = commands.Act(ShiftTraffic(route.virtual_service, route.index, tuple(weights.items())))
+            options.append(Option(_route_name(route), _shares(weights), act))
+    if not options:
+        extreme = "all" if points > 0 else "none"
+        return Refusal(f"{workload} already gets {extreme} of the traffic of {_route_name(splits[0][0])}.")
+    if len(splits) == 1:
+        return options[0].command
+    return Question(
+        f"Shift traffic {'to' if points > 0 else 'away from'} {workload} on which route?", tuple(options)
+    )
+
+
+def _shifted(weights: Mapping[str, int], subset: str, points: int) -> dict[str, int]:
+    """The weights with `subset` that much up or down, within 0 and 100; the others share what is left."""
+    own = max(0, min(100, weights[subset] + points))
+    others = apportion(100 - own, {name: weight for name, weight in weights.items() if name != subset})
+    return {name: others.get(name, own) for name in weights}
+
+
+def _shares(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{subset} {weight} %" for subset, weight in weights.items())
+
+
+def _route_name(route: RouteSetting) -> str:
+    """The route as manifests address it, with the name a person gave it."""
+    return route.label if route.name is None else f"{route.label} ({route.name})"

@@ -95,6 +95,21 @@ def test_a_refused_command_fails_in_its_future(runtime: Runtime) -> None:
         runtime.submit(Act(Scale("nowhere", 2))).result(WAIT_S)
 
 
+def test_a_dry_run_is_answered_from_another_thread(runtime: Runtime) -> None:
+    with pytest.raises(CommandError, match="The run has not begun"):
+        runtime.preview(Scale("orders", 3)).result(WAIT_S)
+    runtime.start(Rig().build)
+    runtime.submit(StepCycle()).result(WAIT_S)
+    dry = runtime.preview(Scale("orders", 3)).result(WAIT_S)
+    assert (dry.action, dry.command) == (Scale("orders", 3), "kubectl scale orders to 3")
+    assert runtime.state.executions == ()
+    with pytest.raises(CommandError, match="There is no workload nowhere"):
+        runtime.preview(Scale("nowhere", 2)).result(WAIT_S)
+    runtime.stop(WAIT_S)
+    with pytest.raises(CommandError, match="The run is over"):
+        runtime.preview(Scale("orders", 3)).result(WAIT_S)
+
+
 def test_commands_before_the_start_and_after_the_end_are_refused(runtime: Runtime) -> None:
     with pytest.raises(CommandError, match="The run has not begun"):
         runtime.submit(Run()).result(WAIT_S)

@@ -23,6 +23,7 @@ from marskit.domain.faults import (
     KillReplica,
     SlowDown,
     describe_fault,
+    why_unfit,
 )
 
 actions: st.SearchStrategy[Action] = st.one_of(*(st.from_type(kind) for kind in get_args(Action)))
@@ -83,3 +84,22 @@ def test_every_fault_has_words(fault: Fault, words: str) -> None:
 
 def test_the_cases_cover_every_kind_of_fault() -> None:
     assert {type(fault) for fault, _ in FAULTS} == set(get_args(Fault))
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        (KillReplica("orders"), None),
+        (ClearFaults(), None),
+        (SlowDown("orders", 1.0), None),
+        (InjectErrors("orders", 100.0), None),
+        (Delay("orders", 60_000), None),
+        (KillReplica("nobody"), "there is no workload 'nobody', only orders, payments"),
+        (SlowDown("orders", 0.5), "a slow-down by 0.5 is none: the factor must be at least 1"),
+        (SlowDown("orders", float("nan")), "a slow-down by nan is none: the factor must be at least 1"),
+        (InjectErrors("orders", 100.5), "100.5% of errors: the share must be from 0 to 100"),
+        (Delay("orders", 60_001), "a delay of 60001 ms: it must be from 0 to 60000"),
+    ],
+)
+def test_a_fault_that_does_not_fit_says_why(fault: Fault, problem: str | None) -> None:
+    assert why_unfit(fault, {"payments", "orders"}) == problem

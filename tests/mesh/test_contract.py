@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from marskit.domain.actions import Action, Scale, SetRetries, SetTimeout, ShiftTraffic
-from marskit.domain.config import Retries
+from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
+from marskit.domain.config import OutlierDetection, Retries
 from marskit.domain.events import MeshReady
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.metrics import WorkloadSample
@@ -31,6 +31,8 @@ ACTIONS: tuple[Action, ...] = (
     ShiftTraffic("recommendations", 2, (("food", 20), ("music", 80))),
     SetTimeout("recommendations", 2, 700),
     SetRetries("recommendations", 2, Retries(1, 200, "5xx")),
+    SetOutlierDetection("payments", OutlierDetection(3, 1000, 10_000, 50)),
+    SetOutlierDetection("orders", None),
 )
 MISFITS: tuple[Action, ...] = (
     Scale("nobody", 2),

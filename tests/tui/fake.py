@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.actions import Action, describe, target
+from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import Event, RunEnded
 from marskit.domain.state import State, apply
 from tests.tui.scripts import Story
+
+PATCH = """-n marskit-demo --type=json -p '[{"op": "replace", "path": "/spec/http/0", "value": "800ms"}]'"""
 
 
 class FakeRuntime:
     def __init__(self, story: Story | None = None) -> None:
         self.state = story.state if story else State()
         self.commands: list[Command] = []
+        self.previewed: list[Action] = []
         self.sinks: list[Callable[[Event], None]] = []
         self.refuse: str | None = None
         self.stopped = False
@@ -31,6 +35,25 @@ class FakeRuntime:
             result.set_result(None)
         else:
             result.set_exception(CommandError(self.refuse))
+        return result
+
+    def preview(self, action: Action) -> Future[DryRun]:
+        """As the controller would, were the mesh that of the tests' stories."""
+        self.previewed.append(action)
+        result: Future[DryRun] = Future()
+        if self.refuse is not None:
+            result.set_exception(CommandError(self.refuse))
+            return result
+        back = f"kubectl undo '{describe(action)}'"
+        # As long as most are.
+        lines = [
+            f"--- a/{target(action)}",
+            f"+++ b/{target(action)}",
+            "@@ -14,9 +14,9 @@",
+            *["   as it was"] * 8,
+        ]
+        diff = "\n".join([*lines, f"+  {describe(action)}"])
+        result.set_result(DryRun(action, (), f"kubectl '{describe(action)}' {PATCH}", diff, back))
         return result
 
     def stop(self, timeout_s: float) -> bool:

@@ -4,7 +4,13 @@ import math
 from dataclasses import dataclass, field, replace
 
 from marskit.domain.actions import Action, Scale, ShiftTraffic
-from marskit.domain.config import Configuration, Destination, RouteSetting
+from marskit.domain.config import (
+    Configuration,
+    Destination,
+    OutlierDetection,
+    OutlierSetting,
+    RouteSetting,
+)
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -90,8 +96,14 @@ CONFIGURATION = Configuration(
             None,
         ),
     ),
-    outliers=(),
+    outliers=(OutlierSetting("payments", "payments", OutlierDetection(20, 1000, 5000, 34)),),
 )
+
+
+def with_timeout(timeout_ms: int) -> Configuration:
+    """The configuration with another timeout on its route."""
+    (route,) = CONFIGURATION.routes
+    return replace(CONFIGURATION, routes=(replace(route, timeout_ms=timeout_ms),))
 
 
 def curve(at_s: float) -> float:

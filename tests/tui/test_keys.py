@@ -3,18 +3,22 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marskit.domain import commands
-from marskit.domain.actions import Scale
+from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Command
+from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
+from marskit.mapek.plan.weights import apportion
 from marskit.tui.app import MarskitApp
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
-from marskit.views.intents import Choice, Intent, Refusal, meaning
+from marskit.views.intents import Intent, Meaning, Question, Refusal, resolve_intent
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
@@ -91,19 +95,111 @@ async def test_a_mesh_of_one_workload_needs_no_picker() -> None:
 
 def test_bounds_and_missing_selections_are_refused_with_a_sentence() -> None:
     state = scripts.healthy().state
-    assert meaning(Intent.SCALE_UP, state, workload=None, factor=1.0) == Refusal(
+    assert resolve_intent(Intent.SCALE_UP, state, workload=None, factor=1.0) == Refusal(
         "Select a workload in the mesh first: tab, then the arrow keys."
     )
     story = scripts.healthy().write(Scale("orders", 6))
-    assert meaning(Intent.SCALE_UP, story.state, workload="orders", factor=1.0) == Refusal(
+    assert resolve_intent(Intent.SCALE_UP, story.state, workload="orders", factor=1.0) == Refusal(
         "orders may have 1 to 6 replicas."
     )
+
+
+def split(*weights: tuple[str, int], index: int = 2, name: str | None = "split") -> RouteSetting:
+    destinations = tuple(Destination("shop", subset, f"shop-{subset}", weight) for subset, weight in weights)
+    return RouteSetting("shop", index, name, destinations, None, None)
+
+
+def routed(*routes: RouteSetting) -> State:
+    state = scripts.healthy().state
+    assert state.configuration is not None
+    return replace(state, configuration=replace(state.configuration, routes=routes))
+
+
+def shift(intent: Intent, *routes: RouteSetting, workload: str | None = "shop-a") -> Meaning:
+    return resolve_intent(intent, routed(*routes), workload=workload, factor=1.0)
+
+
+async def test_traffic_is_shifted_between_the_selected_workload_and_the_others() -> None:
+    # From orders to payments and on to the first of the two variants.
+    keys = ("shift+tab", "right", "down", "less_than_sign", "greater_than_sign")
+    assert await submitted(scripts.healthy(), *keys) == [
+        commands.Act(ShiftTraffic("recommendations", 2, (("food", food), ("music", 100 - food))))
+        for food in (40, 60)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "intent", "after"),
+    [
+        ((5, 95), Intent.TRAFFIC_DOWN, (0, 100)),
+        ((95, 5), Intent.TRAFFIC_UP, (100, 0)),
+        # A canary held at 0 gets traffic from a person.
+        ((0, 100), Intent.TRAFFIC_UP, (10, 90)),
+        ((40, 30, 20, 10), Intent.TRAFFIC_UP, (50, 25, 17, 8)),
+        ((40, 30, 20, 10), Intent.TRAFFIC_DOWN, (30, 35, 23, 12)),
+        # What has no traffic gets none by the way, unless nothing else could take it.
+        ((50, 50, 0), Intent.TRAFFIC_DOWN, (40, 60, 0)),
+        ((100, 0, 0), Intent.TRAFFIC_DOWN, (90, 5, 5)),
+    ],
+)
+def test_weights_move_by_ten_points_and_add_up(
+    before: tuple[int, ...], intent: Intent, after: tuple[int, ...]
+) -> None:
+    names = "abcd"[: len(before)]
+    expected = ShiftTraffic("shop", 2, tuple(zip(names, after, strict=True)))
+    assert shift(intent, split(*zip(names, before, strict=True))) == commands.Act(expected)
+
+
+@given(st.lists(st.integers(0, 100), min_size=2, max_size=6), st.sampled_from([True, False]))
+def test_any_shift_adds_up_and_moves_nobody_the_wrong_way(raw: list[int], up: bool) -> None:  # noqa: FBT001
+    weights = apportion(100, {str(place): weight for place, weight in enumerate(raw)})
+    intent = Intent.TRAFFIC_UP if up else Intent.TRAFFIC_DOWN
+    meant = shift(intent, split(*weights.items()), workload="shop-0")
+    if isinstance(meant, Refusal):
+        assert weights["0"] == (100 if up else 0)
+        return
+    assert isinstance(meant, commands.Act)
+    assert isinstance(meant.action, ShiftTraffic)
+    after = dict(meant.action.weights_percent)
+    assert sum(after.values()) == 100
+    assert 1 <= abs(after["0"] - weights["0"]) <= 10
+    assert all(
+        (after[name] <= weights[name]) is up or after[name] == weights[name] for name in after if name != "0"
+    )
+
+
+def test_a_shift_that_cannot_be_is_refused_with_a_sentence() -> None:
+    assert shift(Intent.TRAFFIC_UP, split(("a", 100))) == Refusal(
+        "shop-a shares no route with another workload, so it has no weight to change."
+    )
+    assert shift(Intent.TRAFFIC_UP, split(("a", 100), ("b", 0))) == Refusal(
+        "shop-a already gets all of the traffic of shop[2] (split)."
+    )
+    assert shift(Intent.TRAFFIC_DOWN, split(("a", 0), ("b", 100))) == Refusal(
+        "shop-a already gets none of the traffic of shop[2] (split)."
+    )
+    assert shift(Intent.TRAFFIC_DOWN, split(("a", 50), ("b", 50)), workload=None) == Refusal(
+        "Select a workload in the mesh first: tab, then the arrow keys."
+    )
+
+
+def test_a_workload_on_several_splits_is_asked_about() -> None:
+    routes = (split(("a", 50), ("b", 50)), split(("a", 20), ("b", 80), index=3, name=None))
+    question = shift(Intent.TRAFFIC_UP, *routes)
+    assert isinstance(question, Question)
+    assert question.title == "Shift traffic to shop-a on which route?"
+    assert [(option.label, option.note) for option in question.options] == [
+        ("shop[2] (split)", "a 60 %, b 40 %"),
+        ("shop[3]", "a 30 %, b 70 %"),
+    ]
+    assert question.options[1].command == commands.Act(ShiftTraffic("shop", 3, (("a", 30), ("b", 70))))
 
 
 @pytest.mark.parametrize("intent", Intent)
 def test_before_the_run_only_the_mode_can_be_chosen(intent: Intent) -> None:
     assert (
-        not isinstance(meaning(intent, State(), workload=None, factor=1.0), Choice) or intent is Intent.MODE
+        not isinstance(resolve_intent(intent, State(), workload=None, factor=1.0), Question)
+        or intent is Intent.MODE
     )
 
 
@@ -167,4 +263,4 @@ async def test_a_picker_marks_what_holds_now() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("p")
         assert isinstance(app.screen, Picker)
-        assert [option.note for option in app.screen.choice.options] == ["", "now", ""]
+        assert [option.note for option in app.screen.question.options] == ["", "now", ""]

@@ -257,7 +257,7 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
         assert said(app) == ["There is no branch yet: b makes one."]
         await pilot.press("b")
         assert isinstance(app.screen, Picker)
-        assert app.screen.choice.title == "Who decides from cycle 5 on, in the twin?"
+        assert app.screen.question.title == "Who decides from cycle 5 on, in the twin?"
         await pilot.press("3")
         await until(pilot, lambda: f"{branches.asked[0][1]} 1/20" in text_of(app))
         started = TIMELINE.started

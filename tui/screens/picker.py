@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from marskit.domain.commands import Command
-from marskit.views.intents import Choice
+from marskit.views.intents import Question
 
 
 class Picker(ModalScreen[Command | None]):
@@ -19,36 +19,36 @@ class Picker(ModalScreen[Command | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel")]
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, question: Question) -> None:
         super().__init__()
-        self.choice = choice
+        self.question = question
 
     def compose(self) -> ComposeResult:
         """The question and its options."""
-        wide = max(len(option.label) for option in self.choice.options)
+        wide = max(len(option.label) for option in self.question.options)
         with Vertical(classes="sheet"):
-            yield Static(self.choice.title, classes="title", markup=False)
+            yield Static(self.question.title, classes="title", markup=False)
             options = OptionList(
                 *(
                     Option(f"{number} {option.label.ljust(wide)}  {option.note}".rstrip())
-                    for number, option in enumerate(self.choice.options, 1)
+                    for number, option in enumerate(self.question.options, 1)
                 ),
                 markup=False,
             )
-            options.highlighted = self.choice.preselected
+            options.highlighted = self.question.preselected
             yield options
             yield Static("↵ choose   esc cancel", classes="hint", markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click chose one."""
-        self.dismiss(self.choice.options[event.option_index].command)
+        self.dismiss(self.question.options[event.option_index].command)
 
     def on_key(self, event: events.Key) -> None:
         """The number in front of an option chooses it."""
         if (
             event.character
             and event.character.isdigit()
-            and 1 <= int(event.character) <= len(self.choice.options)
+            and 1 <= int(event.character) <= len(self.question.options)
         ):
             event.stop()
-            self.dismiss(self.choice.options[int(event.character) - 1].command)
+            self.dismiss(self.question.options[int(event.character) - 1].command)

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from marskit.domain.faults import (
-    LONGEST_DELAY_MS,
     ClearFaults,
     Delay,
     Fault,
     InjectErrors,
     KillReplica,
     SlowDown,
+    why_unfit,
 )
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
@@ -49,14 +49,14 @@ class Chaos:
 
     async def inject(self, fault: Fault, sets: dict[str, ReplicaSet], check: Check) -> None:
         """Break the workload, or mend all of them; raises `ActionError` for a fault that does not fit."""
+        if (problem := why_unfit(fault, sets)) is not None:
+            raise ActionError(problem)
         if isinstance(fault, ClearFaults):
             broken = list(self._troubles)
             self._troubles.clear()
             for workload in broken:
                 await self._tell_all(sets[workload])
             return
-        if fault.workload not in sets:
-            raise ActionError(f"there is no workload {fault.workload!r}, only {', '.join(sorted(sets))}")
         if isinstance(fault, KillReplica):
             if sets[fault.workload].kill_one() is None:
                 raise ActionError(f"{fault.workload} has no ready replica to kill")
@@ -64,16 +64,10 @@ class Chaos:
         trouble = self._troubles.get(fault.workload, Trouble())
         match fault:
             case SlowDown(_, factor):
-                if factor < 1:
-                    raise ActionError(f"a slow-down by {factor:g} is none: the factor must be at least 1")
                 trouble = replace(trouble, slowdown=factor)
             case InjectErrors(_, percent):
-                if not 0 <= percent <= 100:
-                    raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 trouble = replace(trouble, error_percent=percent)
             case Delay(_, delay_ms):
-                if not 0 <= delay_ms <= LONGEST_DELAY_MS:
-                    raise ActionError(f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}")
                 trouble = replace(trouble, delay_ms=delay_ms)
         check(_proxy_faults({**self._troubles, fault.workload: trouble}, sets))
         before = self._troubles.get(fault.workload, Trouble())

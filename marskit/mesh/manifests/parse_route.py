@@ -1,6 +1,6 @@
 """What a VirtualService's HTTP route does besides choosing a destination."""
 
-from marskit.domain.config import Retries
+from marskit.domain.config import RETRY_CONDITIONS, Retries
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import (
     CorsPolicy,
@@ -17,21 +17,6 @@ from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_match import regex, string_match
 
 _AUTHORITY = ("host", ":authority")
-RETRY_CONDITIONS = (
-    "5xx",
-    "cancelled",
-    "connect-failure",
-    "deadline-exceeded",
-    "envoy-ratelimited",
-    "gateway-error",
-    "internal",
-    "refused-stream",
-    "reset",
-    "reset-before-request",
-    "resource-exhausted",
-    "retriable-4xx",
-    "unavailable",
-)
 
 
 def percentage(field: Field) -> float:

@@ -8,13 +8,13 @@ from marskit.domain.actions import Action, Scale, SetOutlierDetection
 from marskit.domain.config import Configuration
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import (
-    LONGEST_DELAY_MS,
     ClearFaults,
     Delay,
     Fault,
     InjectErrors,
     KillReplica,
     SlowDown,
+    why_unfit,
 )
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
 from marskit.domain.records import Severity
@@ -70,6 +70,7 @@ class TwinMesh:
         """Workloads with a slow-down, a delay or errors, in the order they were broken."""
         self._workloads: tuple[WorkloadSample, ...] = ()
         self._sampled_at_s = 0.0
+        self._told_of_ejection = False
 
     @property
     def name(self) -> str:
@@ -129,13 +130,17 @@ class TwinMesh:
                 self._become(edited)
                 return await self._scale(workload, replicas, more=more)
             case SetOutlierDetection():
-                return Rejected("the twin does not simulate outlier detection")
+                self._say_not_simulated()
+                return await self._reroute(action)
             case _:
                 return await self._reroute(action)
 
     async def inject(self, fault: Fault) -> None:
         """Break replicas, or mend all of them."""
         now_s = self._advance()
+        problem = why_unfit(fault, {workload.name for workload in self.topology.workloads})
+        if problem is not None:
+            raise ActionError(problem)
         if isinstance(fault, ClearFaults):
             for workload in self._broken:
                 self._engine.slow_down(workload, 1.0)
@@ -143,27 +148,25 @@ class TwinMesh:
                 self._engine.delay(workload, 0.0)
             self._broken.clear()
             return
-        names = sorted(workload.name for workload in self.topology.workloads)
-        if fault.workload not in names:
-            raise ActionError(f"there is no workload {fault.workload!r}, only {', '.join(names)}")
         match fault:
             case KillReplica(workload):
                 self._kill(workload, now_s)
             case SlowDown(workload, factor):
-                if factor < 1:
-                    raise ActionError(f"a slow-down by {factor:g} is none: the factor must be at least 1")
                 self._engine.slow_down(workload, factor)
                 self._broken[workload] = None
             case InjectErrors(workload, percent):
-                if not 0 <= percent <= 100:
-                    raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
                 self._engine.fail(workload, percent)
                 self._broken[workload] = None
             case Delay(workload, delay_ms):
-                if not 0 <= delay_ms <= LONGEST_DELAY_MS:
-                    raise ActionError(f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}")
                 self._engine.delay(workload, delay_ms / 1000.0)
                 self._broken[workload] = None
+
+    def _say_not_simulated(self) -> None:
+        """Once a run: that an edit is taken and has no effect must not look like an effect of 0."""
+        if not self._told_of_ejection:
+            self._told_of_ejection = True
+            sentence = "outlier detection is set in the manifests, but the twin does not simulate ejection"
+            self._report(Noticed(self._clock.now(), Severity.WARNING, "twin", sentence))
 
     def _become(self, config: MeshConfig) -> None:
         self._config = config

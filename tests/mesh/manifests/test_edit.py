@@ -17,11 +17,10 @@ from marskit.domain.actions import (
     SetTimeout,
     ShiftTraffic,
 )
-from marskit.domain.config import OutlierDetection, Retries
+from marskit.domain.config import RETRY_CONDITIONS, OutlierDetection, Retries
 from marskit.mesh.manifests.edit import edit
 from marskit.mesh.manifests.graph import configuration
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.manifests.parse_route import RETRY_CONDITIONS
 from marskit.mesh.port import ActionError
 from tests.mesh.manifests.shop import FIXTURES, changed, shop
 

@@ -173,13 +173,21 @@ def test_a_scaling_that_comes_while_routes_are_pushed_is_not_lost() -> None:
     live(test)
 
 
-def test_what_the_twin_cannot_do_is_rejected() -> None:
+def test_outlier_detection_is_set_but_not_simulated_and_the_twin_says_so_once() -> None:
+    async def test(rig: Rig) -> None:
+        rules = [outlier.destination_rule for outlier in rig.mesh.configuration.outliers]
+        for rule in rules:
+            assert isinstance(await rig.mesh.execute(SetOutlierDetection(rule, None)), Applied)
+        assert all(outlier.outlier_detection is None for outlier in rig.mesh.configuration.outliers)
+        said = [event.sentence for event in rig.events if isinstance(event, Noticed)]
+        assert said == ["outlier detection is set in the manifests, but the twin does not simulate ejection"]
+
+    live(test)
+
+
+def test_what_the_manifests_do_not_have_is_rejected() -> None:
     async def test(rig: Rig) -> None:
         before = rig.mesh.configuration
-        outlier = before.outliers[0]
-        assert outlier.outlier_detection is not None
-        outcome = await rig.mesh.execute(SetOutlierDetection(outlier.destination_rule, None))
-        assert outcome == Rejected("the twin does not simulate outlier detection")
         assert isinstance(await rig.mesh.execute(Scale("nobody", 2)), Rejected)
         assert rig.mesh.configuration == before
 

@@ -1,0 +1,289 @@
+"""Settings that a person types: the fields of each form, what may stand in them, and the action they mean."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from marskit import text
+from marskit.domain.actions import Action, SetOutlierDetection, SetRetries, SetTimeout, describe
+from marskit.domain.commands import DryRun
+from marskit.domain.config import (
+    DEFAULT_RETRIES,
+    DEFAULT_RETRY_ON,
+    RETRY_CONDITIONS,
+    OutlierDetection,
+    OutlierSetting,
+    Retries,
+    RouteSetting,
+)
+from marskit.domain.state import State
+from marskit.views.document import Block, Code, Document, Language, Sentence
+from marskit.views.tone import Tone
+
+_LONGEST_MS = 86_400_000
+_MOST_ATTEMPTS = 100
+_MOST_ERRORS = 10_000
+_DEFAULT_OUTLIERS = OutlierDetection(5, 10_000, 30_000, 10)
+"""Istio's, where a DestinationRule leaves one out."""
+_RETRY_ON = (
+    DEFAULT_RETRY_ON,
+    "5xx,connect-failure,refused-stream,reset",
+    "gateway-error,connect-failure,refused-stream,reset",
+    "connect-failure,refused-stream,reset",
+)
+
+
+class Setting(StrEnum):
+    """What a form sets."""
+
+    TIMEOUT = "timeout"
+    RETRIES = "retries"
+    OUTLIER_DETECTION = "outlier detection"
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One thing to type."""
+
+    name: str
+    label: str
+    value: str
+    """What is set now, as it would be typed; empty where nothing is."""
+    hint: str
+    suggestions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One setting of one route or DestinationRule."""
+
+    setting: Setting
+    target: str
+    """The route as a person names it, or the DestinationRule."""
+    title: str
+    now: str
+    """What is set now, in words."""
+    help: str
+    fields: tuple[FormField, ...]
+    present: Action
+    """The action that would set what is set now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Why what was typed is no setting."""
+
+    sentence: str
+
+
+class _Refused(Exception):
+    """Carries the sentence out of a field."""
+
+
+def forms(state: State) -> tuple[Form, ...]:
+    """A form for every setting of every route and DestinationRule of the mesh."""
+    if state.configuration is None:
+        return ()
+    return tuple(_forms(state.configuration.routes, state.configuration.outliers))
+
+
+def read_form(form: Form, values: Mapping[str, str]) -> Action | Invalid:
+    """The action that the typed values mean; an empty first field removes the setting.
+
+    Args:
+        form: The form that was filled in.
+        values: What was typed, by the name of the field; a field that is missing is empty.
+    """
+    typed = {field.name: values.get(field.name, "").strip() for field in form.fields}
+    try:
+        match form.present:
+            case SetTimeout(virtual_service, route, _):
+                timeout_ms = _whole("the timeout", typed["timeout_ms"], 1, _LONGEST_MS, "ms")
+                return SetTimeout(virtual_service, route, timeout_ms)
+            case SetRetries(virtual_service, route, _):
+                return SetRetries(virtual_service, route, _retries(typed))
+            case SetOutlierDetection(destination_rule, _):
+                return SetOutlierDetection(destination_rule, _outliers(typed))
+            case _:
+                raise AssertionError(f"no form sets {form.present}")
+    except _Refused as refused:
+        return Invalid(str(refused))
+
+
+def dry_run_document(dry_run: DryRun) -> Document:
+    """What would be written, by which command, and how it is taken back."""
+    blocks: list[Block] = [Sentence(change.sentence, Tone.WARN, "⊘") for change in dry_run.changes]
+    blocks += [
+        Sentence(describe(dry_run.action).capitalize(), Tone.STRONG, "►", Tone.ACCENT),
+        Code(dry_run.command, Language.COMMAND),
+        Code(dry_run.diff, Language.DIFF),
+    ]
+    return tuple(blocks)
+
+
+def _forms(routes: tuple[RouteSetting, ...], outliers: tuple[OutlierSetting, ...]) -> Iterator[Form]:
+    for route in routes:
+        label = route.label if route.name is None else f"{route.label} ({route.name})"
+        yield _timeout_form(route, label)
+        yield _retries_form(route, label)
+    for outlier in outliers:
+        yield _outlier_form(outlier)
+
+
+def _timeout_form(route: RouteSetting, label: str) -> Form:
+    now = route.timeout_ms
+    return Form(
+        Setting.TIMEOUT,
+        label,
+        f"Set the timeout of {label}",
+        "no timeout" if now is None else _duration(now),
+        "The longest a request may take, retries included; the caller gets a 504 after that.",
+        (
+            FormField(
+                "timeout_ms",
+                "timeout in ms",
+                "" if now is None else str(now),
+                "Leave it empty to remove the setting.",
+            ),
+        ),
+        SetTimeout(route.virtual_service, route.index, now),
+    )
+
+
+def _retries_form(route: RouteSetting, label: str) -> Form:
+    now = route.retries
+    each = (
+        ""
+        if now is None or now.per_try_timeout_ms is None
+        else f", {_duration(now.per_try_timeout_ms)} each,"
+    )
+    default = f"nothing, so the mesh's default: {DEFAULT_RETRIES.attempts} on {DEFAULT_RETRIES.retry_on}"
+    return Form(
+        Setting.RETRIES,
+        label,
+        f"Set the retries of {label}",
+        default if now is None else f"{now.attempts}{each} on {now.retry_on}",
+        "Requests that fail in one of these ways are sent again, if possible to another replica.",
+        (
+            FormField(
+                "attempts",
+                "retries",
+                _typed(now, "attempts"),
+                "0 for none; leave it empty to remove the setting, and the mesh's default applies.",
+            ),
+            FormField(
+                "per_try_timeout_ms",
+                "timeout of each in ms",
+                _typed(now, "per_try_timeout_ms"),
+                "Leave it empty for no limit but the timeout of the route.",
+            ),
+            FormField(
+                "retry_on",
+                "on",
+                _typed(now, "retry_on"),
+                "Status codes or conditions, with commas; → completes a list.",
+                _RETRY_ON,
+            ),
+        ),
+        SetRetries(route.virtual_service, route.index, now),
+    )
+
+
+def _outlier_form(outlier: OutlierSetting) -> Form:
+    now, default = outlier.outlier_detection, _DEFAULT_OUTLIERS
+    words = (
+        "no outlier detection"
+        if now is None
+        else f"eject for {_duration(now.base_ejection_ms)} after {now.consecutive_5xx} errors in a row, "
+        f"at most {now.max_ejection_percent} % of the replicas"
+    )
+    return Form(
+        Setting.OUTLIER_DETECTION,
+        outlier.destination_rule,
+        f"Set the outlier detection of {outlier.destination_rule}",
+        words,
+        "A replica that keeps failing gets no requests for a while, longer every time.",
+        (
+            FormField(
+                "consecutive_5xx",
+                "errors in a row",
+                _typed(now, "consecutive_5xx"),
+                "Leave it empty to remove the setting.",
+            ),
+            FormField(
+                "interval_ms",
+                "looked at every, in ms",
+                _typed(now, "interval_ms"),
+                f"Leave it empty for Istio's {default.interval_ms}.",
+            ),
+            FormField(
+                "base_ejection_ms",
+                "ejected for, in ms",
+                _typed(now, "base_ejection_ms"),
+                f"Leave it empty for Istio's {default.base_ejection_ms}.",
+            ),
+            FormField(
+                "max_ejection_percent",
+                "at most, in % of replicas",
+                _typed(now, "max_ejection_percent"),
+                f"Leave it empty for Istio's {default.max_ejection_percent}.",
+            ),
+        ),
+        SetOutlierDetection(outlier.destination_rule, now),
+    )
+
+
+def _retries(typed: Mapping[str, str]) -> Retries | None:
+    attempts = _whole("the number of retries", typed["attempts"], 0, _MOST_ATTEMPTS)
+    if attempts is None:
+        return None
+    each_ms = _whole("the timeout of each retry", typed["per_try_timeout_ms"], 1, _LONGEST_MS, "ms")
+    return Retries(attempts, each_ms, _conditions(typed["retry_on"]))
+
+
+def _conditions(typed: str) -> str:
+    if not typed:
+        return Retries(0).retry_on
+    conditions = [condition.strip() for condition in typed.split(",")]
+    for condition in conditions:
+        is_status = condition.isascii() and condition.isdigit() and 100 <= int(condition) <= 599
+        if not is_status and condition not in RETRY_CONDITIONS:
+            allowed = f"status codes from 100 to 599 or on {', '.join(RETRY_CONDITIONS)}"
+            raise _Refused(f"Retries are on {allowed}, not on {condition!r}.")
+    return ",".join(conditions)
+
+
+def _outliers(typed: Mapping[str, str]) -> OutlierDetection | None:
+    errors = _whole("the number of errors in a row", typed["consecutive_5xx"], 0, _MOST_ERRORS)
+    if errors is None:
+        return None
+    default = _DEFAULT_OUTLIERS
+    interval_ms = _whole("the interval", typed["interval_ms"], 1, _LONGEST_MS, "ms")
+    ejection_ms = _whole("the time of an ejection", typed["base_ejection_ms"], 1, _LONGEST_MS, "ms")
+    percent = _whole("the share of replicas ejected", typed["max_ejection_percent"], 0, 100, "%")
+    return OutlierDetection(
+        errors,
+        default.interval_ms if interval_ms is None else interval_ms,
+        default.base_ejection_ms if ejection_ms is None else ejection_ms,
+        default.max_ejection_percent if percent is None else percent,
+    )
+
+
+def _whole(what: str, typed: str, least: int, most: int, unit: str = "") -> int | None:
+    """The typed number, None for an empty field."""
+    if not typed:
+        return None
+    # Before `int`, which takes digits of any script and thousands of them.
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 9 and least <= int(typed) <= most):
+        allowed = f"{least} to {most} {unit}".rstrip()
+        raise _Refused(f"{what.capitalize()} must be a whole number from {allowed}, not {typed!r}.")
+    return int(typed)
+
+
+def _typed(now: Retries | OutlierDetection | None, name: str) -> str:
+    value = getattr(now, name, None)
+    return "" if value is None else str(value)
+
+
+def _duration(value_ms: int) -> str:
+    return f"{value_ms / 1000:g} s" if value_ms >= 1000 else text.ms(float(value_ms))

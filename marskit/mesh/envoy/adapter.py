@@ -109,11 +109,6 @@ class EnvoyMesh:
         """What the manifests say now, the actions so far included."""
         return configuration(self._config)
 
-    @property
-    def proxy_pid(self) -> int | None:
-        """Envoy's process id while the mesh is up."""
-        return self._proxy.pid
-
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
         """Start Envoy and all replicas side by side; returns once every workload is ready."""
         self._report = report

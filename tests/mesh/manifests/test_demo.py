@@ -56,7 +56,7 @@ def test_topology(demo: MeshConfig) -> None:
     assert graph.callees(GATEWAY) == ("orders",)
     # In the order in which the service makes them.
     assert graph.callees("orders") == ("recommendations", "payments")
-    assert [edge.workload for edge in graph.edges_into("recommendations")] == [
+    assert [edge.workload for edge in graph.edges if edge.service == "recommendations"] == [
         "recommendations-food",
         "recommendations-music",
     ]

@@ -58,7 +58,7 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
         (
             Inject(KillReplica("nowhere")),
             "there is no workload 'nowhere', only orders, payments, recommendations-food, "
-            "recommendations-music",
+            "recommendations-music.",
         ),
         (Reject(), "No plan waits for approval."),
     ],

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -30,7 +29,6 @@ from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Origin, Outcome, SymptomKind
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.envoy import demo_services
-from marskit.timing.virtual_loop import VirtualLoop
 
 EXAMPLE = ROOT / "examples" / "canary"
 V2 = "recommendations-food-v2"
@@ -283,8 +281,7 @@ def main() -> int:
             seed=parsed.seed,
             preview=False,
         )
-        loop = partial(VirtualLoop, None) if parsed.mesh == "twin" else None
-        with asyncio.Runner(loop_factory=loop) as runner:
+        with asyncio.Runner(loop_factory=settings.loop_factory()) as runner:
             return runner.run(measure(replace(settings, runs=Path(runs)), parsed.repetitions, parsed.good))
 
 

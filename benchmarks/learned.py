@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.loads import DRAWN_WITH, SHAPES, draw, shape_of
+from benchmarks.ranks import kendall_tau
 from benchmarks.report import Figure, show
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
 from marskit.assembly.settings import Settings
@@ -24,7 +25,7 @@ from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
 from marskit.mesh.simulator.arrays import Floats, Whole
-from marskit.statistics import RESAMPLES, Estimate, kendall_tau, mean_difference
+from marskit.statistics import RESAMPLES, Estimate, mean_difference
 from marskit.training.evaluate import read_off
 
 FRONT = (

@@ -13,7 +13,6 @@ from marskit.domain.commands import Inject, Run
 from marskit.domain.events import CycleCompleted, Event
 from marskit.domain.faults import SlowDown
 from marskit.domain.records import Cycle
-from marskit.timing.virtual_loop import VirtualLoop
 
 Script = Callable[["LiveLoop"], Awaitable[None]]
 
@@ -83,8 +82,7 @@ def play(settings: Settings, script: Script, sink: Sink | None = None) -> None:
         script: What happens meanwhile.
         sink: Takes every event of the run, from the first one to the last.
     """
-    factory = VirtualLoop if settings.mesh == "twin" else asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=settings.loop_factory()) as runner:
         runner.run(_play(settings, script, sink))
 
 

@@ -17,8 +17,8 @@ from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.judge import judge
-from marskit.mesh.simulator.latency import quantile_s
 from marskit.mesh.simulator.model import Balancer, Call, Distribution, Station, TwinModel
+from tests.mesh.simulator.moments import quantile_s
 
 UTILISATIONS = (0.2, 0.4, 0.6, 0.75, 0.85, 0.93)
 REPLICAS = (1, 2, 3, 4, 6)

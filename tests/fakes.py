@@ -7,22 +7,20 @@ something to do and what they do has an effect.
 import asyncio
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from marskit.domain.actions import (
     Action,
-    Scale,
-    SetOutlierDetection,
-    SetRetries,
-    SetTimeout,
-    ShiftTraffic,
     describe,
     target,
 )
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
 from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
-from marskit.domain.faults import Fault, KillReplica
+from marskit.domain.faults import (
+    Fault,
+    KillReplica,
+)
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
@@ -30,9 +28,10 @@ from marskit.domain.records import Cycle, Diagnosis, Plan
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.knowledge.port import Incident
 from marskit.load.port import LoadError
-from marskit.mesh.port import ActionError, Applied, MeshEvent, Outcome, Preview, Unknown
+from marskit.mesh.port import ActionError, Applied, DryRun, MeshEvent, Outcome, Rejected, Unknown
 from marskit.planning import PlanningView
 from marskit.timing.clock import Clock
+from tests.fake_changes import changed, check_fault, inverse
 
 GATEWAY_URL = "http://127.0.0.1:8080"
 
@@ -87,59 +86,6 @@ SPIKE = ScenarioInfo(
     1.0,
     ((0.0, 20.0), (10.0, 60.0), (50.0, 60.0), (60.0, 20.0)),
 )
-
-
-def changed(configuration: Configuration, action: Action) -> Configuration:
-    """The configuration after the action; raises ActionError when there is nothing of that name."""
-    match action:
-        case Scale(workload, replicas):
-            if workload not in dict(configuration.replicas):
-                raise ActionError(f"There is no Deployment {workload}.")
-            return replace(
-                configuration,
-                replicas=tuple((w, replicas if w == workload else n) for w, n in configuration.replicas),
-            )
-        case SetOutlierDetection(rule, outlier):
-            outliers = tuple(
-                replace(o, outlier_detection=outlier) if o.destination_rule == rule else o
-                for o in configuration.outliers
-            )
-            return replace(configuration, outliers=outliers)
-    try:
-        old = configuration.route(action.virtual_service, action.route)
-    except KeyError as error:
-        raise ActionError(f"There is no route {error.args[0]}.") from error
-    match action:
-        case ShiftTraffic():
-            weights = dict(action.weights_percent)
-            new = replace(
-                old,
-                destinations=tuple(
-                    replace(d, weight_percent=weights.get(d.subset or "", 0)) for d in old.destinations
-                ),
-            )
-        case SetTimeout():
-            new = replace(old, timeout_ms=action.timeout_ms)
-        case SetRetries():
-            new = replace(old, retries=action.retries)
-    return replace(configuration, routes=tuple(new if r is old else r for r in configuration.routes))
-
-
-def inverse(configuration: Configuration, action: Action) -> Action:
-    """What takes the action back."""
-    match action:
-        case Scale(workload):
-            return Scale(workload, configuration.replicas_of(workload))
-        case ShiftTraffic(name, index):
-            weights = configuration.route(name, index).destinations
-            return ShiftTraffic(name, index, tuple((d.subset or "", d.weight_percent) for d in weights))
-        case SetTimeout(name, index):
-            return SetTimeout(name, index, configuration.route(name, index).timeout_ms)
-        case SetRetries(name, index):
-            return SetRetries(name, index, configuration.route(name, index).retries)
-        case SetOutlierDetection(rule):
-            old = next(o for o in configuration.outliers if o.destination_rule == rule)
-            return SetOutlierDetection(rule, old.outlier_detection)
 
 
 @dataclass
@@ -224,6 +170,8 @@ class FakeMesh:
     """Of one replica of any workload."""
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    restart_s: float = 0.5
+    """How long a killed replica is gone."""
     start_s: float = 0.0
     execute_s: float = 0.01
     fail_start: Exception | None = None
@@ -234,6 +182,8 @@ class FakeMesh:
     fail_stop: Exception | None = None
     _generation: int = 0
     _sampled_s: float = 0.0
+    _back_s: dict[str, float] = field(default_factory=dict)
+    """When the killed replica of a workload is back."""
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
         self.calls.append("mesh.start")
@@ -261,7 +211,13 @@ class FakeMesh:
             duration_s=duration_s,
             edges=tuple(self._edge(edge, duration_s) for edge in self.topology.edges),
             workloads=tuple(
-                WorkloadSample(name, replicas, replicas, min(1.0, self._utilisation(name)), 0.0)
+                WorkloadSample(
+                    name,
+                    replicas,
+                    max(0, replicas - (now_s < self._back_s.get(name, 0.0))),
+                    min(1.0, self._utilisation(name)),
+                    0.0,
+                )
                 for name, replicas in self.configuration.replicas
             ),
             generation=ConfigGeneration(self._generation, self._generation, self._generation),
@@ -288,32 +244,39 @@ class FakeMesh:
         bins = ((latency_ms, 10.0, requests - failures),) if requests > failures else ()
         return EdgeSample(edge, requests=requests, failures=failures, successes_ms=Histogram(bins))
 
-    def preview(self, action: Action) -> Preview:
+    def preview(self, action: Action) -> DryRun:
         after = changed(self.configuration, action)
         if after == self.configuration:
-            return Preview(f"kubectl {describe(action)}", "", None, None)
+            return DryRun(f"kubectl {describe(action)}", "", None, None)
         back = inverse(self.configuration, action)
         diff = "".join(
             difflib.unified_diff(
-                [f"{describe(back)}\n"], [f"{describe(action)}\n"], target(action), target(action)
+                [f"{describe(back)}\n"],
+                [f"{describe(action)}\n"],
+                f"a/{target(action)}",
+                f"b/{target(action)}",
             )
         )
-        return Preview(f"kubectl {describe(action)}", diff, back, f"kubectl {describe(back)}")
+        return DryRun(f"kubectl {describe(action)}", diff, back, f"kubectl {describe(back)}")
 
     async def execute(self, action: Action) -> Outcome:
         self.calls.append(describe(action))
         await self.clock.sleep(self.execute_s)
+        try:
+            after = changed(self.configuration, action)
+        except ActionError as error:
+            return Rejected(str(error))
+        if self.fail_execute is None or self.lands_all_the_same:
+            self.configuration = after
         if self.fail_execute is not None:
-            if self.lands_all_the_same:
-                self.configuration = changed(self.configuration, action)
             return Unknown(str(self.fail_execute))
-        self.configuration = changed(self.configuration, action)
         self._generation += 1
         return Applied(self._generation, 1000.0 * self.execute_s, 1000.0 * self.execute_s)
 
     async def inject(self, fault: Fault) -> None:
-        if isinstance(fault, KillReplica) and fault.workload not in dict(self.configuration.replicas):
-            raise ActionError(f"There is no Deployment {fault.workload}.")
+        check_fault(self.configuration, fault)
+        if isinstance(fault, KillReplica):
+            self._back_s[fault.workload] = self.clock.now() + self.restart_s
         self.faults.append(fault)
 
 

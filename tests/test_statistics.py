@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.ranks import kendall_tau
 from marskit.statistics import (
     estimate,
     interquartile_mean,
-    kendall_tau,
     mean_difference,
     pareto_front,
 )

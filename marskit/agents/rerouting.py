@@ -8,7 +8,7 @@ from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.records import Candidate, Diagnosis, EdgeObservation, Observation
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS, seen
 from marskit.mapek.analyse.symptoms import is_saturated
-from marskit.mapek.plan.weights import apportion, percents, subset_key, towards
+from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key, towards
 from marskit.planning import PlanningView
 
 AWAY_PERCENT = 25
@@ -113,7 +113,7 @@ class Rerouting:
         weights = percents(route)
         moved = min(AWAY_PERCENT, weights[subset_key(bad)])
         step = {**weights, subset_key(bad): weights[subset_key(bad)] - moved}
-        for name, gain in apportion(moved, takers).items():
+        for name, gain in apportion_by_name(moved, takers).items():
             step[name] += gain
         detour = self._detour(route) or _Detour(home=weights, known=(), back_at_s=0.0)
         if detour.is_returning:

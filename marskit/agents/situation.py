@@ -25,7 +25,7 @@ from marskit.env.encoding import (
     Encoding,
     remember_load,
 )
-from marskit.mapek.plan.weights import apportion
+from marskit.mapek.plan.weights import apportion_by_name
 from marskit.mesh.simulator.arrays import Floats
 from marskit.planning import PlanningView
 
@@ -148,6 +148,6 @@ def shift(encoding: Encoding, k: int, now: Floats, share: float) -> ShiftTraffic
     call, first = encoding.model.calls[k], int(encoding.codes.edge_from[k])
     percent = round(100 * share)
     others = {name: round(1000 * now[first + n, 0]) for n, name in enumerate(call.subsets) if n}
-    weights = {call.subsets[0]: percent, **apportion(100 - percent, others)}
+    weights = {call.subsets[0]: percent, **apportion_by_name(100 - percent, others)}
     assert call.route is not None
     return ShiftTraffic(*call.route, tuple(weights.items()))

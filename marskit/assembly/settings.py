@@ -1,6 +1,7 @@
 """Everything a run is started with, checked once at the edge of the program."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from marskit.domain.records import Mode
 from marskit.errors import UserError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
     from marskit.knowledge.care.retention import Keep
 
 MESHES = ("envoy", "twin")
@@ -82,6 +86,16 @@ class Settings:
             self._check_twin()
         elif self.pace is not None:
             raise SettingsError(f"the mesh {self.mesh} lives in real time, so --pace needs --mesh twin")
+
+    def loop_factory(self) -> "Callable[[], AbstractEventLoop]":
+        """What makes the run's event loop: in virtual time on the twin, in real time on any other mesh."""
+        if self.mesh != "twin":
+            from asyncio import new_event_loop
+
+            return new_event_loop
+        from marskit.timing.virtual_loop import VirtualLoop
+
+        return partial(VirtualLoop, self.pace)
 
     def _check_twin(self) -> None:
         if self.gateway_port is not None:

@@ -12,7 +12,6 @@ from marskit.controller.controller import Controller
 from marskit.domain.actions import Action
 from marskit.domain.events import Parent
 from marskit.domain.records import Candidate, Diagnosis, Execution, Plan, ShieldChange
-from marskit.load.info import scenario_info
 from marskit.load.scenario import Scenario, ScenarioError, load_scenario
 from marskit.load.simulated import SimulatedLoad
 from marskit.mapek.plan.shield import Shield, ShieldLimits
@@ -89,7 +88,7 @@ def recorded_scenario(past: Past) -> Scenario:
             f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} is none of the "
             "shipped ones, so its arrivals are not known."
         ) from error
-    if scenario_info(scenario) != info:
+    if scenario.info() != info:
         raise ReplayError(
             f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} has changed since, "
             "so its arrivals are not known."

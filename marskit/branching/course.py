@@ -8,12 +8,13 @@ from dataclasses import replace
 from marskit.assembly.settings import Settings
 from marskit.branching.build import Built, build_branch
 from marskit.branching.past import Due, Past
+from marskit.controller.batch import StopAfterCycles
 from marskit.domain.actions import SetOutlierDetection
 from marskit.domain.commands import Act, Command, CommandError, Inject, Run
 from marskit.domain.events import CycleCompleted, Event, Executed, MeshReady, RunEnded, RunStarted
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.state import State
-from marskit.knowledge.record import Record, Recorder, figures
+from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.mapek.analyse.utility import entry_services
 from marskit.replay.branched import AS_RECORDED, Branched, Headline, Moment, ReplayError, Side
 from marskit.replay.timeline import Timeline
@@ -53,8 +54,8 @@ def branch(
     there = 1 + round((past.last_s - past.at_s) / past.started.period_s + _EPSILON)
     count = there if cycles is None else min(cycles, there)
 
-    def run(name: str, due: Sequence[Due]) -> "_Told":
-        told = _Told(lambda done: progress(name, done, count))
+    def run(name: str, due: Sequence[Due]) -> "_Side":
+        told = _Side(lambda done: progress(name, done, count))
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             runner.run(_run(past, name, settings, due, count, told))
         if told.ended is not None and told.ended.reason:
@@ -64,7 +65,7 @@ def branch(
     branched = run(planner, past.outside)
     due = sorted((*past.outside, *past.actions), key=lambda each: each[0])
     control = run(AS_RECORDED, due)
-    recorded = _Told()
+    recorded = _Side()
     for event in timeline.events:
         recorded.note(event)
     sides = recorded, control, branched
@@ -87,7 +88,7 @@ def branch(
 
 
 async def _run(
-    past: Past, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Told"
+    past: Past, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Side"
 ) -> None:
     """Run one branch until that many cycles are done."""
     built = await build_branch(past, planner, settings)
@@ -98,11 +99,9 @@ async def _run(
         told.note(event)
         if isinstance(event, MeshReady | RunEnded):
             ready.set()
-        if isinstance(event, CycleCompleted) and len(told.cycles) >= cycles:
-            # In virtual time, any other moment came too late.
-            running.cancel()
 
     built.controller.bus.subscribe(sink)
+    built.controller.bus.subscribe(StopAfterCycles(running.cancel, cycles))
     driving = asyncio.ensure_future(_drive(built, past, due, ready, told))
     try:
         with suppress(asyncio.CancelledError):
@@ -114,7 +113,7 @@ async def _run(
         raise error
 
 
-async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Event, told: "_Told") -> None:
+async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Event, told: "_Side") -> None:
     """Let the loop turn as the recorded cycle began, and let come from outside what came."""
     await ready.wait()
     # One sample of the past is enough for the first reading to have a beginning.
@@ -130,40 +129,30 @@ async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Ev
             group.create_task(_do(controller.handle, command, told))
 
 
-async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, told: "_Told") -> None:
+async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, told: "_Side") -> None:
     try:
         await handle(command)
     except CommandError as error:
         told.refused.append(str(error))
 
 
-class _Told:
+class _Side(RunRecords):
     """What is kept of one side."""
 
     def __init__(self, progress: Callable[[int], None] = lambda done: None) -> None:
-        self.started: RunStarted | None = None
-        self.cycles: list[Cycle] = []
-        self.ended: RunEnded | None = None
+        super().__init__()
         self.refused: list[str] = []
         """Recorded actions and faults that the twin did not take."""
-        self._records: list[Record] = []
-        self._recorder = Recorder()
         self._applied: dict[int, float] = {}
         self._progress = progress
 
     def note(self, event: Event) -> None:
         """Take the next event."""
-        if (record := self._recorder.note(event)) is not None:
-            self._records.append(record)
+        super().note(event)
         match event:
-            case RunStarted():
-                self.started = event
-            case RunEnded():
-                self.ended = event
             case Executed(execution, _) if execution.outcome is Outcome.APPLIED:
                 self._applied[execution.id] = execution.at_s
-            case CycleCompleted(cycle):
-                self.cycles.append(cycle)
+            case CycleCompleted():
                 self._progress(len(self.cycles))
             case _:
                 pass
@@ -172,7 +161,7 @@ class _Told:
         """This side from the beginning of the recorded cycle until `end_s`."""
         assert self.started is not None
         half_s = past.started.period_s / 2
-        mine = [r for r in self._records if past.at_s - _EPSILON <= r.cycle.started_at_s <= end_s + half_s]
+        mine = [r for r in self.records if past.at_s - _EPSILON <= r.cycle.started_at_s <= end_s + half_s]
         # The first cycle looks back at what was before the branch: only what it did counts.
         counted = figures((replace(mine[0], covers_s=0.0), *mine[1:]))
         entry = _entry(self.started)
@@ -206,7 +195,7 @@ def _entry(started: RunStarted) -> str | None:
     return next(iter(entry_services(started.topology, started.goals)), None)
 
 
-def _notes(past: Past, recorded: _Told, control: _Told) -> Iterable[str]:
+def _notes(past: Past, recorded: _Side, control: _Side) -> Iterable[str]:
     """Why the sides are not quite comparable."""
     if past.by_persons:
         yield f"Left out of the branch: {plural(past.by_persons, 'action')} by hand after that moment."

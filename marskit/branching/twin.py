@@ -8,7 +8,7 @@ from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetrie
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.metrics import EdgeSample, WorkloadSample
 from marskit.load.simulated import SimulatedLoad
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import apply_action
 from marskit.mesh.manifests.graph import configuration
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import ActionError
@@ -34,7 +34,7 @@ def configured(config: MeshConfig, wanted: Configuration) -> MeshConfig:
     """
     try:
         for action in _edits(configuration(config), wanted):
-            config = edit(config, action)[0]
+            config = apply_action(config, action)
     except (ActionError, KeyError) as error:
         raise ReplayError(f"The manifests are not those of the recorded run: {error}.") from error
     if configuration(config) != wanted:

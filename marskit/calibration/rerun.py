@@ -18,7 +18,6 @@ from marskit.domain.records import Outcome
 from marskit.domain.topology import EdgeId
 from marskit.knowledge.read.runs import StoredRun
 from marskit.load.arrivals import user_arrivals
-from marskit.load.info import scenario_info
 from marskit.load.scenario import ScenarioError, load_scenario
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import Call, Station, TwinModel, retry_rule
@@ -177,7 +176,7 @@ def _arrivals_s(run: StoredRun, begun_s: float) -> tuple[float, ...]:
             f"run {started.run}: its scenario {started.scenario.name!r} is none of the shipped ones, so its "
             "arrivals are not known."
         ) from None
-    if scenario_info(scenario) != started.scenario:
+    if scenario.info() != started.scenario:
         raise CalibrationError(
             f"run {started.run}: its scenario {started.scenario.name!r} has changed since, so its arrivals "
             "are not known."

@@ -86,7 +86,7 @@ def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timelin
     if not recording.events:
         notes = notes or ("it has no events.",)
     elif not (recording.complete or notes):
-        notes = (f"Of run {run} not every event is known: an older release recorded it, or a part is gone.",)
+        notes = (f"Of run {run} not every event is known: a part of its log is gone.",)
     timeline = Timeline(recording.events, lambda done, of: tell("folding its events", done, of), notes)
     if timeline.started is None:
         raise ReplayError(f"Run {run} cannot be replayed: {notes[0]}")

@@ -3,7 +3,6 @@
 import argparse
 import gc
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,6 @@ from marskit.domain.records import Mode
 from marskit.system import exit_codes
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
-
     from marskit.controller.controller import Controller
 
 CYCLES = 20
@@ -144,17 +141,6 @@ async def _build(settings: Settings) -> "Controller":
     return await build(settings)
 
 
-def _time(settings: Settings) -> "Callable[[], AbstractEventLoop]":
-    """What makes the event loop: its time is that of the mesh."""
-    if settings.mesh == "twin":
-        from marskit.timing.virtual_loop import VirtualLoop
-
-        return partial(VirtualLoop, settings.pace)
-    from asyncio import new_event_loop
-
-    return new_event_loop
-
-
 def run(parsed: argparse.Namespace) -> int:
     """Run the loop.
 
@@ -183,7 +169,9 @@ def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
     from marskit.controller.batch import run_headless
 
     teller = JsonTeller(sys.stdout) if parsed.json else StoryTeller(Console(), settings.runs)
-    ending = run_headless(partial(_build, settings), teller, cycles=cycles, loop_factory=_time(settings))
+    ending = run_headless(
+        partial(_build, settings), teller, cycles=cycles, loop_factory=settings.loop_factory()
+    )
     return complain(ending.complaint, ending.exit_code) if ending.complaint else ending.exit_code
 
 
@@ -201,7 +189,7 @@ def _run_tui(settings: Settings) -> int:
 
             if signals:
                 return exit_codes.of_signal(signals[0])
-            begin = partial(runtime.start, partial(_build, settings), loop_factory=_time(settings))
+            begin = partial(runtime.start, partial(_build, settings), loop_factory=settings.loop_factory())
             exit_code = app.run(runtime, signals, begin, _training_arguments(settings))
     finally:
         runtime.stop()

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.batch import run_headless
 from marskit.domain.actions import Scale, ShiftTraffic
-from marskit.domain.events import CycleCompleted, Event, RunStarted
+from marskit.domain.events import Event, Noticed, RunStarted
 from marskit.domain.records import Cycle, Outcome, Severity
-from marskit.knowledge.record import Record, Recorder, figures
+from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services
 
@@ -104,42 +104,28 @@ def grid(
                 yield Job(planner, scenario, seed, settings)
 
 
-class _Collector:
-    """Takes the cycles of one run."""
+class _Collector(RunRecords):
+    """Takes the cycles of one run, and what went wrong in it."""
 
     def __init__(self) -> None:
-        self.started: RunStarted | None = None
-        self.cycles: list[Cycle] = []
-        self.records: list[Record] = []
+        super().__init__()
         self.trouble: list[str] = []
-        self._recorder = Recorder()
 
     def tell(self, event: Event) -> None:
         """Keep what is measured."""
-        if (record := self._recorder.note(event)) is not None:
-            self.records.append(record)
-        match event:
-            case RunStarted():
-                self.started = event
-            case CycleCompleted(cycle):
-                self.cycles.append(cycle)
-            case _:
-                if getattr(event, "severity", None) is Severity.CRITICAL:
-                    self.trouble.append(str(getattr(event, "sentence", event)))
+        self.note(event)
+        if isinstance(event, Noticed) and event.severity is Severity.CRITICAL:
+            self.trouble.append(event.sentence)
 
 
 def run(job: Job) -> Measured | Failed:
     """Run one job from beginning to end in this process."""
     from marskit.assembly.bootstrap import build
-    from marskit.timing.virtual_loop import VirtualLoop
 
     collector = _Collector()
-    factory = partial(build, job.settings)
-    if job.settings.mesh == "twin":
-        ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=VirtualLoop)
-    else:
-        ending = run_headless(factory, collector, cycles=job.cycles)
-    if ending.exit_code or collector.started is None or len(collector.cycles) < job.cycles:
+    factory, loop = partial(build, job.settings), job.settings.loop_factory()
+    ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=loop)
+    if ending.exit_code or collector.started is None or len(collector.records) < job.cycles:
         return Failed(job, ending.complaint or "; ".join(collector.trouble) or "it ended early")
     return measure(job, collector.started, collector.cycles, collector.records)
 

@@ -1,6 +1,7 @@
 """A run without a screen: the same controller for N cycles, with a teller instead of a user interface."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Protocol
@@ -36,18 +37,22 @@ class _Signalled:
     number: int
 
 
-class _Enough:
-    """Ends a run with its last cycle, on the run's own thread: in virtual time, any other came too late."""
+class StopAfterCycles:
+    """Takes a run's events and ends it with its Nth cycle, on its own thread.
 
-    def __init__(self, runtime: Runtime, cycles: int) -> None:
-        self._runtime = runtime
-        self._cycles = cycles
+    In virtual time, any other moment came too late.
+    """
+
+    def __init__(self, end: Callable[[], object], cycles: int) -> None:
+        self._end = end
+        self._left = cycles
 
     def __call__(self, event: Event) -> None:
+        """Take the next event."""
         if isinstance(event, CycleCompleted):
-            self._cycles -= 1
-            if self._cycles == 0:
-                self._runtime.end()
+            self._left -= 1
+            if self._left == 0:
+                self._end()
 
 
 def run_headless(
@@ -61,7 +66,7 @@ def run_headless(
     events: SimpleQueue[Event | _Signalled] = SimpleQueue()
     runtime = Runtime()
     runtime.subscribe(events.put)
-    runtime.subscribe(_Enough(runtime, cycles))
+    runtime.subscribe(StopAfterCycles(runtime.end, cycles))
     with first_signal(lambda number: events.put(_Signalled(number))):
         runtime.start(factory, first=(Run(),), loop_factory=loop_factory)
         try:

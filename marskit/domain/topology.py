@@ -73,7 +73,3 @@ class Topology:
     def callees(self, source: str) -> tuple[str, ...]:
         """The services that the workload `source` (or `GATEWAY`) calls, in the order of the edges."""
         return tuple(dict.fromkeys(edge.service for edge in self.edges if edge.source == source))
-
-    def edges_into(self, service: str) -> tuple[EdgeId, ...]:
-        """The edges over which `service` is called."""
-        return tuple(edge for edge in self.edges if edge.service == service)

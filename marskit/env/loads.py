@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from marskit.env.noise import between, log_between, normal, uniform
 from marskit.load.scenario import Scenario
 from marskit.mesh.simulator.arrays import Floats
-from marskit.mesh.simulator.jit import inline, jit
+from marskit.mesh.simulator.jit import inline
 
 SHAPES = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "levels")
 _STEADY, _RAMP, _DIURNAL, _SPIKE, _FLASH_CROWD, _ON_OFF, _LEVELS = range(7)
@@ -95,28 +95,6 @@ def _draw_curve(noise: NDArray[np.uint64], i: int, curve: Floats) -> None:
                 share = level
             total += share
         curve[half, i] = total / STEPS
-
-
-@jit
-def _draw(noise: NDArray[np.uint64], lowest: float, highest: float, rates: Floats) -> None:
-    walk = np.empty(rates.shape[0] // 2)
-    for i in range(rates.shape[1]):
-        draw_rates(noise, i, lowest, highest, walk, rates)
-
-
-def random_rates(rng: np.random.Generator, n: int, periods: int, lowest: float, highest: float) -> Floats:
-    """(2 periods, n) requests per second in the halves of every control period, in turn.
-
-    Args:
-        rng: Where the randomness comes from.
-        n: How many curves.
-        periods: Control periods of the episode.
-        lowest: No rate is below.
-        highest: No rate is above.
-    """
-    rates = np.empty((2 * periods, n))
-    _draw(rng.integers(1, 2**63, n).astype(np.uint64), lowest, highest, rates)
-    return rates
 
 
 def scenario_rates(scenario: Scenario, periods: int, period_s: float, factor: float = 1.0) -> Floats:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from marskit.domain.events import CycleCompleted, Event, RunStarted, ScenarioChanged, ScenarioInfo
+from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted, ScenarioChanged, ScenarioInfo
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
@@ -71,6 +71,34 @@ class Recorder:
             case _:
                 pass
         return None
+
+
+class RunRecords:
+    """What is kept of a whole run, as its events come."""
+
+    def __init__(self) -> None:
+        self.started: RunStarted | None = None
+        self.records: list[Record] = []
+        """Of every completed cycle."""
+        self.ended: RunEnded | None = None
+        self._recorder = Recorder()
+
+    @property
+    def cycles(self) -> list[Cycle]:
+        """The completed cycles."""
+        return [record.cycle for record in self.records]
+
+    def note(self, event: Event) -> None:
+        """Take the next event."""
+        if (record := self._recorder.note(event)) is not None:
+            self.records.append(record)
+        match event:
+            case RunStarted():
+                self.started = event
+            case RunEnded():
+                self.ended = event
+            case _:
+                pass
 
 
 def covered_s(cycle: Cycle, before_s: float | None) -> float:

@@ -47,34 +47,3 @@ def _times(scenario: Scenario, random: Random) -> Iterator[float]:
     while held > 0:
         at_s += random.expovariate(held)
         yield at_s
-
-
-class ArrivalCounter:
-    """Counts the arrivals of all users tick by tick, for whoever needs numbers rather than requests."""
-
-    def __init__(self, scenario: Scenario, seed: int) -> None:
-        self._scenario = scenario
-        self._seed = seed
-        self._now_s = 0.0
-        self._place = {request.name: place for place, request in enumerate(scenario.requests)}
-        self._streams: list[Iterator[Arrival]] = []
-        self._next: list[Arrival | None] = []
-
-    def count(self, until_s: float, users: int) -> tuple[int, ...]:
-        """Arrivals of that many users from the previous call until then, for each request of the mix.
-
-        A user who was absent for a while has missed what was due in the meantime.
-        """
-        for user in range(len(self._streams), users):
-            self._streams.append(user_arrivals(self._scenario, self._seed, user))
-            self._next.append(next(self._streams[user], None))
-        counts = [0] * len(self._place)
-        for user in range(users):
-            due = self._next[user]
-            while due is not None and due.at_s < until_s:
-                if due.at_s >= self._now_s:
-                    counts[self._place[due.request.name]] += 1
-                due = next(self._streams[user], None)
-            self._next[user] = due
-        self._now_s = until_s
-        return tuple(counts)

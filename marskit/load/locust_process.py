@@ -6,7 +6,6 @@ from pathlib import Path
 
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
-from marskit.load.info import scenario_info
 from marskit.load.locust_api import LocustApi, Totals
 from marskit.load.locust_child import LocustChild
 from marskit.load.port import LoadError, check_factor
@@ -29,7 +28,7 @@ class LocustLoad:
     ) -> None:
         """Nothing starts before `prepare` or `start`; Locust logs to `run_directory`, which ends with it."""
         self._scenario = scenario
-        self._info = scenario_info(scenario)
+        self._info = scenario.info()
         self._clock = clock
         self._workers = workers
         self._child = LocustChild(scenario, seed=seed, workers=workers, folder=run_directory)
@@ -50,11 +49,6 @@ class LocustLoad:
     def scenarios(self) -> tuple[str, ...]:
         """The names that `set_scenario` takes."""
         return list_scenarios()
-
-    @property
-    def page_url(self) -> str:
-        """Locust's own web page; empty before Locust is started."""
-        return self._child.url
 
     async def prepare(self) -> None:
         """Start Locust without sending anything; it needs no gateway yet and may start beside the mesh.
@@ -129,7 +123,7 @@ class LocustLoad:
         former = self._scenario, self._info
         try:
             self._scenario = load_scenario(scenario)
-            self._info = scenario_info(self._scenario)
+            self._info = self._scenario.info()
             if self._gateway_url is not None:
                 await self._revived()
                 await self._swarm(restart=True)

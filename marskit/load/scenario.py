@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marskit.demo import SCENARIOS
+from marskit.domain.events import ScenarioInfo
 from marskit.load.arrival_table import read_curve
 from marskit.load.curves import Curve
 from marskit.load.fields import ScenarioError as ScenarioError
 from marskit.load.fields import Table
 from marskit.load.mix import Request, read_requests
+
+_POINTS = 200
+"""In the curve that screens show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,17 @@ class Scenario:
     def rate_at(self, t_s: float) -> float:
         """Requests per second at a scenario second; level before the beginning and after the end."""
         return self.curve.rate_at(min(max(t_s, 0.0), self.duration_s))
+
+    def info(self) -> ScenarioInfo:
+        """What screens show of it: no requests, and the curve as evenly spaced points."""
+        times_s = (self.duration_s * point / _POINTS for point in range(_POINTS + 1))
+        return ScenarioInfo(
+            name=self.name,
+            title=self.title,
+            duration_s=self.duration_s,
+            speed=self.speed,
+            curve=tuple((t_s, self.rate_at(t_s)) for t_s in times_s),
+        )
 
 
 def list_scenarios() -> tuple[str, ...]:

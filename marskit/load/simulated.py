@@ -7,7 +7,6 @@ from heapq import heapify, heappop, heappush, heapreplace
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.load.arrivals import Arrival, user_arrivals
-from marskit.load.info import scenario_info
 from marskit.load.port import LoadError, check_factor
 from marskit.load.rates import Rates
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
@@ -22,7 +21,7 @@ class SimulatedLoad:
 
     def __init__(self, scenario: Scenario, *, seed: int, clock: Clock) -> None:
         self._scenario = scenario
-        self._info = scenario_info(scenario)
+        self._info = scenario.info()
         self._seed = seed
         self._clock = clock
         self._status = LoadStatus.STARTING
@@ -107,7 +106,7 @@ class SimulatedLoad:
         except ScenarioError as error:
             raise LoadError(str(error)) from error
         self._draw(self._clock.now())
-        self._scenario, self._info = following, scenario_info(following)
+        self._scenario, self._info = following, following.info()
         if self._status is LoadStatus.RUNNING:
             self._begin()
 

@@ -30,7 +30,7 @@ class ActionError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class DryRun:
     """What an action would do, worked out before anything is written."""
 
     command: str
@@ -107,7 +107,7 @@ class Mesh(Protocol):
         """What passed since the previous call (or since the start)."""
         ...
 
-    def preview(self, action: Action) -> Preview:
+    def preview(self, action: Action) -> DryRun:
         """What the action would do now, without doing it.
 
         Raises:
@@ -116,7 +116,13 @@ class Mesh(Protocol):
         ...
 
     async def execute(self, action: Action) -> Outcome:
-        """Change the mesh; returns when the change is effective, or pushed if that takes longer."""
+        """Change the mesh; returns when the change is effective, or pushed if that takes longer.
+
+        An action that does not fit this mesh is `Rejected`, with the sentence that `preview` raises.
+
+        Raises:
+            MeshError: Whether the change landed is unknown.
+        """
         ...
 
     async def inject(self, fault: Fault) -> None:

@@ -50,11 +50,6 @@ class Fingerprints:
         return known[1]
 
 
-def state_hash(state: State) -> str:
-    """The hash of one state, 32 hexadecimal digits; `Fingerprints` is cheaper for many of one run."""
-    return Fingerprints().of(state)
-
-
 def _hashed(value: object) -> bytes:
     text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=_BYTES).digest()

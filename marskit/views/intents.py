@@ -12,7 +12,7 @@ from marskit.domain.config import RouteSetting
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
-from marskit.mapek.plan.weights import apportion, percents, subset_key
+from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key
 
 SLOW_FACTOR = 3.0
 ERROR_PERCENT = 20.0
@@ -222,7 +222,9 @@ def _shift(state: State, workload: str | None, points: int) -> Meaning:
 def _shifted(weights: Mapping[str, int], subset: str, points: int) -> dict[str, int]:
     """The weights with `subset` that much up or down, within 0 and 100; the others share what is left."""
     own = max(0, min(100, weights[subset] + points))
-    others = apportion(100 - own, {name: weight for name, weight in weights.items() if name != subset})
+    others = apportion_by_name(
+        100 - own, {name: weight for name, weight in weights.items() if name != subset}
+    )
     return {name: others.get(name, own) for name in weights}
 
 

@@ -8,7 +8,7 @@ from marskit.domain.config import Configuration
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.topology import EdgeId, Topology
-from marskit.mesh.port import ActionError, Applied, MeshEvent, Outcome, Preview
+from marskit.mesh.port import ActionError, Applied, DryRun, MeshEvent, Outcome
 from tests.mapek.mesh import INTO_ORDERS, TO_FOOD, TO_MUSIC, TO_PAYMENTS, TOPOLOGY, configuration
 
 SERVED_PER_S = {"orders": 100.0, "payments": 30.0, "food": 60.0, "music": 60.0}
@@ -82,12 +82,12 @@ class FluidMesh:
         state = WorkloadSample(name, desired, self._ready[name], busy, self._backlog[name])
         return sample, latency_ms, state
 
-    def preview(self, action: Action) -> Preview:
+    def preview(self, action: Action) -> DryRun:
         if not isinstance(action, Scale):
             raise ActionError("water only scales")
         now = self.configuration.replicas_of(action.workload)
         diff = "" if now == action.replicas else f"-{now}\n+{action.replicas}\n"
-        return Preview(f"scale {action.workload}", diff, Scale(action.workload, now), "scale back")
+        return DryRun(f"scale {action.workload}", diff, Scale(action.workload, now), "scale back")
 
     async def execute(self, action: Action) -> Outcome:
         assert isinstance(action, Scale)

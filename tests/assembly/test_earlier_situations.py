@@ -26,7 +26,6 @@ from marskit.replay.timeline import Timeline
 from tests.paths import ROOT
 from tests.replay.runs import Watched, twin_run
 
-ROOT = ROOT
 CYCLES = 16
 """The crowd of the scenario `spike` has come by then, and is answered."""
 LATER = {"cycles": CYCLES, "seed": 9, "preview": False, "baselines": True}

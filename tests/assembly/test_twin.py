@@ -24,7 +24,6 @@ from tests.controller.test_batch import Collector
 from tests.e2e.test_spike import within_spike
 from tests.paths import ROOT
 
-ROOT = ROOT
 SPIKE_CYCLES = 18
 """The spike is over in the last of them."""
 Live = Callable[..., list[Event]]

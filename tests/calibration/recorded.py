@@ -19,7 +19,6 @@ from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Origin, Ou
 from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record, Recorder
 from marskit.load.arrivals import user_arrivals
-from marskit.load.info import scenario_info
 from marskit.load.scenario import load_scenario
 from marskit.mapek.monitor.monitor import Monitor
 from marskit.mesh.manifests.graph import configuration, goals, topology
@@ -87,7 +86,7 @@ def record(
 ) -> StoredRun:
     """A run of `cycles` cycles; `scales` are `(at_s, workload, replicas)`, carried out by whoever it was."""
     played = load_scenario(scenario)
-    info = scenario_info(played)
+    info = played.info()
     started = RunStarted(
         run=f"{scenario}-{seed}",
         mesh="twin",

@@ -12,10 +12,7 @@ from marskit.knowledge.format.codec import loads
 from marskit.knowledge.read.runs import find_run, list_runs
 from marskit.replay.branched import Branched
 from marskit.replay.fingerprint import Fingerprints
-from tests.paths import ROOT
 from tests.replay.runs import Watched, twin_run
-
-SCHEMA_1 = ROOT / "tests" / "knowledge" / "schema-1"
 
 
 @pytest.fixture(scope="module")
@@ -146,15 +143,6 @@ def test_a_folder_without_runs_and_a_run_without_a_head_are_told(
     (tmp_path / "run=20260101T000000Z-0000").mkdir()
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
     assert "20260101T000000Z-0000" in capsys.readouterr().err
-
-
-def test_a_run_of_an_older_release_is_replayed_as_far_as_it_is_known(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["replay", "2026", "--headless", "--hashes", "--runs", str(SCHEMA_1)]) == 0
-    out, err = capsys.readouterr()
-    assert [line.split()[-1] for line in out.splitlines()].count("CycleCompleted") == 3
-    assert "not every event is known" in err
 
 
 def test_a_run_whose_events_are_damaged_is_refused_and_the_file_named(

@@ -55,7 +55,11 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
         (SetPlanner("foreign"), "foreign is for another mesh."),
         (SetScenario("calm"), "There is no scenario 'calm'; choose one of steady, spike."),
         (SetLoadFactor(0.0), "The load factor must be above 0, not 0."),
-        (Inject(KillReplica("nowhere")), "There is no Deployment nowhere."),
+        (
+            Inject(KillReplica("nowhere")),
+            "there is no workload 'nowhere', only orders, payments, recommendations-food, "
+            "recommendations-music.",
+        ),
         (Reject(), "No plan waits for approval."),
     ],
 )

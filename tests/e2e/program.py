@@ -23,7 +23,6 @@ from tests.paths import ROOT
 
 E = TypeVar("E")
 
-ROOT = ROOT
 START_S = 60.0
 """Long enough for a start on a machine that is busy with other things."""
 END_S = 30.0

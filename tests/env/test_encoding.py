@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from marskit.env.encoding import encode, wanted_share
-from marskit.env.loads import random_rates
 from marskit.env.mesh_env import demo
 from marskit.env.vector import MeshVectorEnv
+from tests.env.drawn import random_rates
 
 
 def test_plain_and_compiled_it_gives_the_same_numbers() -> None:

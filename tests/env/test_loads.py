@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from marskit.env.loads import SHAPES, random_rates
+from marskit.env.loads import SHAPES
+from tests.env.drawn import random_rates
 
 
 def test_the_same_seed_draws_the_same_loads() -> None:

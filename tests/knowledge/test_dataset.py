@@ -1,6 +1,5 @@
-"""All runs as tables, whichever release recorded them."""
+"""All runs as tables."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.knowledge.cycles import cycle, effect, run_started
 from tests.knowledge.test_parquet import store, unmerged
 
-OLD = (Path(__file__).with_name("schema-1"), Path(__file__).with_name("schema-2"))
-
 
 @pytest.mark.parametrize("table", TABLES)
 def test_without_runs_there_are_tables_without_rows(table: str, tmp_path: Path) -> None:
@@ -25,9 +22,7 @@ def test_without_runs_there_are_tables_without_rows(table: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("table", TABLES)
-async def test_old_live_killed_and_ended_runs_are_one_table(table: str, tmp_path: Path) -> None:
-    for old in OLD:
-        shutil.copytree(old, tmp_path, dirs_exist_ok=True)
+async def test_live_killed_and_ended_runs_are_one_table(table: str, tmp_path: Path) -> None:
     cycles = [cycle(1), replace(cycle(2, met=False, act=True), effects=(effect(1),)), cycle(3)]
     await store(tmp_path, cycles)
     # One part of five cycles, and one cycle that was not merged.
@@ -48,9 +43,7 @@ async def test_old_live_killed_and_ended_runs_are_one_table(table: str, tmp_path
     counted = dict(frame.group_by("run").len().iter_rows())
     rows = {"cycles": 1, "services": 1, "workloads": 4, "edges": 4, "candidates": 1}
     if table in rows:
-        assert (
-            sorted(counted.values()) == [rows[table] * n for n in (3, 3, 3, 3, 3, 6)] or table == "candidates"
-        )
+        assert sorted(counted.values()) == [rows[table] * n for n in (3, 3, 6)]
     assert dataset.scan(table).collect().equals(frame)
     assert Dataset(tmp_path).scan(table, [live]).collect().equals(frame.filter(run=live))
 

@@ -15,11 +15,14 @@ import pytest
 from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
 from marskit.domain.records import Candidate, Cycle, Prediction
+from marskit.knowledge.care.checking import check_runs
+from marskit.knowledge.care.sharing import export_run
 from marskit.knowledge.format.tables import TABLES
 from marskit.knowledge.port import Incident, KnowledgeError
+from marskit.knowledge.read.dataset import Dataset
 from marskit.knowledge.read.reading import DAMAGED
 from marskit.knowledge.read.recording import load_recording
-from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
+from marskit.knowledge.read.runs import RunList, StoredRun, list_runs, load_run
 from marskit.knowledge.storage.files import run_folder
 from marskit.knowledge.storage.store import new_run
 from marskit.knowledge.write import parquet, writer
@@ -84,21 +87,6 @@ async def test_what_was_stored_is_read_back(tmp_path: Path) -> None:
     assert [record.scenario for record in stored.records] == ["spike", "spike", "steady"]
     assert [record.covers_s for record in stored.records] == [5.0, 2.0, 2.0]
     assert stored.unreadable == ()
-
-
-SCHEMA_1 = Path(__file__).with_name("schema-1")
-"""A run that the release before predictions wrote."""
-
-
-def test_a_run_of_the_schema_before_predictions_is_read() -> None:
-    (run,) = list_runs(SCHEMA_1).runs
-    assert (run.figures.cycles, run.figures.actions) == (3, 1)
-    stored = load_run(SCHEMA_1, run.run)
-    assert stored.unreadable == ()
-    # Equal to what is made today without predictions: nothing of it was lost and nothing was made up.
-    third = replace(cycle(3, payments=3), effects=(effect(2),))
-    assert cycles_of(stored) == [cycle(1), cycle(2, met=False, act=True), third]
-    assert stored.records[2].cycle.effects[0].latency_p95_predicted_ms is None
 
 
 async def test_predictions_are_stored_and_can_be_held_against_what_came(tmp_path: Path) -> None:
@@ -219,16 +207,32 @@ async def test_what_is_gone_is_named(tmp_path: Path) -> None:
     assert stored.unreadable == (f"{folder}: files are gone or were never stored; cycle 2 is missing.",)
 
 
-async def test_a_run_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2, 99])
+async def test_a_run_of_another_schema_is_refused_in_one_sentence(tmp_path: Path, version: int) -> None:
     run = await store(tmp_path, [cycle(1)])
-    (head,) = run_folder(tmp_path, run).glob("_run-*")
-    pl.read_parquet(head).with_columns(schema_version=pl.lit(99)).write_parquet(
-        head.with_name("_run.parquet")
+    folder = run_folder(tmp_path, run)
+    (head,) = folder.glob("_run-*")
+    (cycles,) = folder.glob("cycles-*")
+    # The early schemas had no checksums in the names of their files.
+    pl.read_parquet(head).with_columns(schema_version=pl.lit(version)).write_parquet(folder / "_run.parquet")
+    for file in folder.glob("*-*"):
+        file.rename(folder / "cycles-000001-000001.parquet") if file == cycles else file.unlink()
+    sentence = (
+        f"{folder / '_run.parquet'}: its schema version is {version}; this release reads version 3 only."
     )
-    head.unlink()
-    with pytest.raises(KnowledgeError, match="its schema version is 99, newer than 3"):
-        load_run(tmp_path, run)
-    assert "newer than 3" in list_runs(tmp_path).unreadable[0]
+    for read in (load_run, load_recording):
+        with pytest.raises(KnowledgeError) as refused:
+            read(tmp_path, run)
+        assert str(refused.value) == sentence
+    assert list_runs(tmp_path) == RunList((), (sentence,))
+    assert check_runs(tmp_path).problems == (sentence,)
+    dataset = Dataset(tmp_path)
+    assert dataset.scan("cycles").collect().height == 0
+    assert dataset.damaged == (sentence,)
+    with pytest.raises(KnowledgeError, match="its schema version is"):
+        export_run(tmp_path, run, tmp_path / "run.marskit")
+    # Refused, it is still left as it is.
+    assert {file.name for file in folder.iterdir()} >= {"_run.parquet", "cycles-000001-000001.parquet"}
 
 
 async def test_the_dataset_can_be_queried_in_place(tmp_path: Path) -> None:

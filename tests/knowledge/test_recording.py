@@ -19,7 +19,6 @@ from marskit.domain.events import (
     RunEnded,
 )
 from marskit.domain.records import Phase
-from marskit.domain.state import fold
 from marskit.knowledge.format.codec import dumps
 from marskit.knowledge.format.log import Encoder
 from marskit.knowledge.read.dataset import Dataset
@@ -30,7 +29,6 @@ from marskit.knowledge.write import parquet
 from marskit.knowledge.write.parquet import ParquetKnowledge
 from tests.fakes import CONFIGURATION
 from tests.knowledge.cycles import cycle, effect, run_started
-from tests.knowledge.test_dataset import OLD
 
 
 @pytest.mark.parametrize("merged", [False, True])
@@ -92,25 +90,6 @@ async def test_a_run_that_nobody_turns_is_stored_all_the_same(
     assert [record.cycle for record in load_run(tmp_path, run).records] == [cycle(1)]
     await knowledge.close()
     assert load_recording(tmp_path, run) == recording
-
-
-@pytest.mark.parametrize("root", OLD)
-def test_of_an_old_run_what_its_cycles_tell_is_rebuilt(root: Path) -> None:
-    for folder in root.iterdir():
-        run = folder.name.removeprefix("run=")
-        stored, recording = load_run(root, run), load_recording(root, run)
-        assert not recording.complete
-        assert recording.unreadable == ()
-        assert recording.events[0] == stored.started
-        completed = [event.cycle for event in recording.events if isinstance(event, CycleCompleted)]
-        assert completed == [record.cycle for record in stored.records]
-        (executed,) = (event for event in recording.events if isinstance(event, Executed))
-        assert executed.configuration.replicas_of("payments") == 3
-        state = fold(recording.events)
-        assert state.cycles_done == 3
-        assert state.observation == stored.records[-1].cycle.observation
-        incidents = [incident for record in stored.records for incident in record.incidents]
-        assert [event for event in recording.events if event in incidents] == incidents
 
 
 async def test_what_is_encoded_once_reads_as_if_it_were_encoded_each_time(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def test_the_list_shows_the_headline_figures(tmp_path: Path) -> None:
 
 async def test_a_run_whose_files_are_gone_does_not_hide_the_others(tmp_path: Path) -> None:
     gone, kept = await store(tmp_path, [cycle(1)]), await store(tmp_path, [cycle(1)])
-    (run_folder(tmp_path, gone) / "cycles-000002-000002.parquet").symlink_to(tmp_path / "nowhere")
+    (run_folder(tmp_path, gone) / "cycles-000002-000002-r1-00000000.parquet").symlink_to(tmp_path / "nowhere")
     listed = list_runs(tmp_path)
     assert [summary.run for summary in listed.runs] == [kept]
     assert listed.unreadable == (

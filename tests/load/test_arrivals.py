@@ -1,6 +1,6 @@
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, takewhile
 from statistics import fmean, variance
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marskit.load.arrivals import Arrival, ArrivalCounter, user_arrivals
+from marskit.load.arrivals import Arrival, user_arrivals
 from marskit.load.curves import Ramp, Steady, Trace
 from marskit.load.scenario import Scenario, list_scenarios, load_scenario
 
@@ -28,6 +28,14 @@ def expected_count(scenario: Scenario, until_s: float) -> float:
     return step_s * sum(
         scenario.rate_at((n + 0.5) * step_s * scenario.speed) for n in range(round(until_s / step_s))
     )
+
+
+def counts_in(arrivals: Iterable[Arrival], length_s: float, bins: int) -> list[int]:
+    """How many arrive in each of so many bins of that length."""
+    counts = [0] * bins
+    for arrival in takewhile(lambda arrival: arrival.at_s < length_s * bins, arrivals):
+        counts[int(arrival.at_s / length_s)] += 1
+    return counts
 
 
 @pytest.mark.parametrize("name", list_scenarios())
@@ -73,10 +81,7 @@ def test_the_arrivals_of_a_seed_never_change() -> None:
 
 def test_users_are_independent() -> None:
     scenario = replace(load_scenario("steady"), curve=Steady(40), users=2, duration_s=1e6)
-    counts = [ArrivalCounter(scenario, 5), ArrivalCounter(scenario, 5)]
-    first = [sum(counts[0].count(n, 1)) for n in range(1, 3001)]
-    both = [sum(counts[1].count(n, 2)) for n in range(1, 3001)]
-    second = [b - a for a, b in zip(first, both, strict=True)]
+    first, second = (counts_in(user_arrivals(scenario, 5, user), 1.0, 3000) for user in (0, 1))
     mean_a, mean_b = fmean(first), fmean(second)
     covariance = fmean((a - mean_a) * (b - mean_b) for a, b in zip(first, second, strict=True))
     correlation = covariance / math.sqrt(variance(first) * variance(second))
@@ -86,8 +91,7 @@ def test_users_are_independent() -> None:
 @pytest.mark.parametrize("users", [1, 7, 40])
 def test_together_they_are_poisson(users: int) -> None:
     scenario = replace(load_scenario("steady"), curve=Steady(20), users=users, duration_s=1e6)
-    counter = ArrivalCounter(scenario, 11)
-    counts = [sum(counter.count(n * 0.5, users)) for n in range(1, 4001)]
+    counts = counts_in(all_arrivals(scenario, 11, 2000.0), 0.5, 4000)
     # The index of dispersion of n Poisson counts is 1 with a standard deviation of sqrt(2 / n).
     assert fmean(counts) == pytest.approx(10, rel=0.02)
     assert variance(counts) / fmean(counts) == pytest.approx(1, abs=4 * math.sqrt(2 / 4000))
@@ -116,24 +120,3 @@ def test_a_scenario_that_ends_at_rate_zero_ends() -> None:
     arrivals = [arrival for user in range(scenario.users) for arrival in user_arrivals(scenario, 0, user)]
     assert max(arrival.at_s for arrival in arrivals) < 10
     assert len(arrivals) == pytest.approx(250, rel=0.25)
-
-
-def test_the_counter_counts_what_the_users_send() -> None:
-    scenario = load_scenario("spike")
-    counter = ArrivalCounter(scenario, 9)
-    ticks = [counter.count(n * 0.7, scenario.users) for n in range(1, 41)]
-    arrivals = all_arrivals(scenario, 9, 28)
-    for place, request in enumerate(scenario.requests):
-        assert sum(tick[place] for tick in ticks) == sum(a.request.name == request.name for a in arrivals)
-    second = [a for a in arrivals if 0.7 <= a.at_s < 1.4]
-    assert sum(ticks[1]) == len(second)
-
-
-def test_more_users_are_a_flash_crowd_and_the_others_do_not_notice() -> None:
-    scenario = load_scenario("steady")
-    plain, crowded = ArrivalCounter(scenario, 4), ArrivalCounter(scenario, 4)
-    calm = [plain.count(n, 40) for n in range(1, 61)]
-    crowd = [crowded.count(n, 120 if 20 < n <= 40 else 40) for n in range(1, 61)]
-    assert crowd[:20] == calm[:20]
-    assert crowd[40:] == calm[40:]
-    assert sum(map(sum, crowd[20:40])) == pytest.approx(3 * 34 * 20, rel=0.08)

@@ -29,7 +29,6 @@ from tests.paths import ROOT
 
 pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("locust")]
 
-ROOT = ROOT
 SEED = 3
 
 
@@ -159,7 +158,7 @@ async def test_the_canary_check_notices_the_wrong_variant(gateway: Gateway, tmp_
         gateway.answer = always_food
         await sampled(run.load, lambda sample: sample.failures_per_s > 0)
         async with httpx.AsyncClient() as client:
-            stats = (await client.get(f"{run.load.page_url}/stats/requests")).json()
+            stats = (await client.get(f"{run.load._child.url}/stats/requests")).json()
     (error,) = stats["errors"]
     assert error["name"] == "order, music wanted"
     assert "recommendation.variant is 'food', expected 'music'" in error["error"]

@@ -8,7 +8,6 @@ import pytest
 
 from marskit.demo import SCENARIOS
 from marskit.load.curves import Spike, Steady, Trace
-from marskit.load.info import scenario_info
 from marskit.load.scenario import ScenarioError, find_scenario, list_scenarios, load_scenario
 from tests.load.scenarios import a_scenario, write_scenario
 
@@ -254,12 +253,12 @@ def test_what_is_not_toml_is_one_sentence(tmp_path: Path, text: bytes) -> None:
 
 def test_the_screens_get_the_curve_as_points() -> None:
     scenario = load_scenario("spike")
-    info = scenario_info(scenario)
+    info = scenario.info()
     assert (info.name, info.title, info.duration_s, info.speed) == ("spike", "Spike", 600, 7.5)
     assert info.curve[0] == (0, 34)
     assert info.curve[-1] == (600, 34)
     assert max(rate for _, rate in info.curve) == scenario.peak_rate
-    assert scenario_info(replace(scenario, curve=Steady(1))).curve[7][1] == 1
+    assert replace(scenario, curve=Steady(1)).info().curve[7][1] == 1
 
 
 def test_reading_scenarios_needs_the_standard_library_only() -> None:

@@ -9,7 +9,6 @@ import yaml
 
 from tests.paths import ROOT
 
-ROOT = ROOT
 K8S = ROOT / "k8s"
 SERVICE_MESH = ROOT / "service-mesh"
 OVERLAYS = ("istio", "openshift", "openshift-service-mesh-2")

@@ -22,9 +22,9 @@ from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.requests import RequestTwin
 from marskit.timing.clock import LoopClock
 from marskit.timing.virtual_loop import VirtualLoop
+from tests.fakes import FakeLoad, FakeMesh
 from tests.paths import ROOT
 
-ROOT = ROOT
 ACTIONS: tuple[Action, ...] = (
     Scale("payments", 3),
     Scale("payments", 1),
@@ -46,6 +46,40 @@ MISFITS: tuple[Action, ...] = (
 Behaviour = Callable[[Mesh], Coroutine[Any, Any, None]]
 
 
+def actions(mesh: Mesh) -> tuple[Action, ...]:
+    """Some of every kind that every mesh takes."""
+    split = split_of(mesh)
+    return (
+        Scale("payments", 3),
+        Scale("payments", 1),
+        ShiftTraffic("recommendations", split, (("food", 20), ("music", 80))),
+        SetTimeout("recommendations", split, 700),
+        SetRetries("recommendations", split, Retries(1, 200, "5xx")),
+    )
+
+
+def misfits(mesh: Mesh) -> tuple[Action, ...]:
+    split = split_of(mesh)
+    return (
+        Scale("nobody", 2),
+        Scale("payments", -1),
+        ShiftTraffic("recommendations", split, (("food", 50), ("music", 60))),
+        ShiftTraffic("recommendations", split, (("food", 150), ("music", -50))),
+        ShiftTraffic("recommendations", split, (("food", 50), ("jazz", 50))),
+        ShiftTraffic("recommendations", split, (("food", 100),)),
+        SetTimeout("recommendations", split, 0),
+        SetTimeout("recommendations", 9, 100),
+        SetTimeout("nobody", 0, 100),
+        SetRetries("nobody", 0, None),
+        SetOutlierDetection("nobody", None),
+    )
+
+
+def split_of(mesh: Mesh) -> int:
+    """The index of the route over which food and music share the traffic."""
+    return next(route.index for route in mesh.configuration.routes if len(route.destinations) == 2)
+
+
 def envoy() -> Mesh:
     demo_services.install_dependencies()
     return EnvoyMesh(load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"]), clock=LoopClock(), seed=1)
@@ -58,10 +92,19 @@ def twin() -> Mesh:
     return TwinMesh(config, clock=clock, engine=partial(RequestTwin, arrivals=load, seed=1))
 
 
-@pytest.fixture(params=[pytest.param("envoy", marks=pytest.mark.mesh), "twin"])
+def fake() -> Mesh:
+    clock = LoopClock()
+    return FakeMesh(clock, FakeLoad(clock))
+
+
+@pytest.fixture(params=[pytest.param("envoy", marks=pytest.mark.mesh), "twin", "fake"])
 def on(request: pytest.FixtureRequest) -> Callable[[Behaviour], None]:
     """Runs a behaviour on a mesh that is up, in the mesh's own time."""
-    make, loop = {"envoy": (envoy, asyncio.new_event_loop), "twin": (twin, VirtualLoop)}[request.param]
+    make, loop = {
+        "envoy": (envoy, asyncio.new_event_loop),
+        "twin": (twin, VirtualLoop),
+        "fake": (fake, VirtualLoop),
+    }[request.param]
 
     async def up(behaviour: Behaviour) -> None:
         mesh = make()
@@ -94,7 +137,7 @@ async def ready(mesh: Mesh, name: str, replicas: int) -> None:
 def test_a_preview_changes_nothing(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
         before = mesh.configuration
-        for action in ACTIONS:
+        for action in actions(mesh):
             preview = mesh.preview(action)
             assert preview.command.startswith("kubectl ")
             assert preview.diff.startswith("--- a/")
@@ -108,7 +151,7 @@ def test_a_preview_changes_nothing(on: Callable[[Behaviour], None]) -> None:
 
 def test_the_inverse_restores_what_was(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
-        for action in ACTIONS:
+        for action in actions(mesh):
             before = mesh.configuration
             preview = mesh.preview(action)
             assert preview.inverse is not None
@@ -125,7 +168,7 @@ def test_the_inverse_restores_what_was(on: Callable[[Behaviour], None]) -> None:
 def test_generations_grow_with_every_change(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
         last = (await mesh.sample()).generation.accepted
-        for action in ACTIONS[2:]:
+        for action in actions(mesh)[2:]:
             outcome = await mesh.execute(action)
             assert isinstance(outcome, Applied)
             assert outcome.generation > last
@@ -152,10 +195,12 @@ def test_scaling_up_down_and_back_is_seen_in_the_samples(on: Callable[[Behaviour
 
 def test_a_shift_adds_up_to_100_and_is_effective(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
-        outcome = await mesh.execute(ShiftTraffic("recommendations", 2, (("music", 70), ("food", 30))))
+        outcome = await mesh.execute(
+            ShiftTraffic("recommendations", split_of(mesh), (("music", 70), ("food", 30)))
+        )
         assert isinstance(outcome, Applied)
         assert outcome.effective_after_ms is not None
-        destinations = mesh.configuration.route("recommendations", 2).destinations
+        destinations = mesh.configuration.route("recommendations", split_of(mesh)).destinations
         assert {d.subset: d.weight_percent for d in destinations} == {"food": 30, "music": 70}
 
     on(behaviour)
@@ -164,7 +209,7 @@ def test_a_shift_adds_up_to_100_and_is_effective(on: Callable[[Behaviour], None]
 def test_what_does_not_fit_is_rejected_and_changes_nothing(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
         before = mesh.configuration
-        for action in MISFITS:
+        for action in misfits(mesh):
             with pytest.raises(ActionError) as error:
                 mesh.preview(action)
             assert await mesh.execute(action) == Rejected(str(error.value))

@@ -20,7 +20,6 @@ from marskit.replay.timeline import Timeline
 from tests.paths import ROOT
 from tests.replay.runs import Watched, twin_run
 
-ROOT = ROOT
 SCRIPT: tuple[tuple[float, Command], ...] = (
     (3.1, commands.SetLoadFactor(2.0)),
     (5.2, commands.Inject(SlowDown("payments", 2.0))),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marskit.domain.events import Analysed, CycleCompleted, Event, Executed, Observed, RunStarted
 from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import State, fold
-from marskit.replay.fingerprint import state_hash
+from marskit.replay.fingerprint import Fingerprints
 from marskit.replay.timeline import FAR, Stop, Timeline
 from tests.tui import scripts
 
@@ -106,6 +106,10 @@ def test_building_tells_how_far_it_is() -> None:
     assert told[-1] == (len(events), len(events))
     assert told == sorted(told)
     assert len(told) > 1
+
+
+def state_hash(state: State) -> str:
+    return Fingerprints().of(state)
 
 
 def hashes(events: Sequence[Event]) -> list[str]:

@@ -13,7 +13,7 @@ from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
-from marskit.mapek.plan.weights import apportion
+from marskit.mapek.plan.weights import apportion_by_name
 from marskit.tui.app import MarskitApp
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
@@ -152,7 +152,7 @@ def test_weights_move_by_ten_points_and_add_up(
 
 @given(st.lists(st.integers(0, 100), min_size=2, max_size=6), st.sampled_from([True, False]))
 def test_any_shift_adds_up_and_moves_nobody_the_wrong_way(raw: list[int], up: bool) -> None:  # noqa: FBT001
-    weights = apportion(100, {str(place): weight for place, weight in enumerate(raw)})
+    weights = apportion_by_name(100, {str(place): weight for place, weight in enumerate(raw)})
     intent = Intent.TRAFFIC_UP if up else Intent.TRAFFIC_DOWN
     meant = shift(intent, split(*weights.items()), workload="shop-0")
     if isinstance(meant, Refusal):

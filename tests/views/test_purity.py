@@ -6,7 +6,6 @@ import sys
 
 from tests.paths import ROOT
 
-ROOT = ROOT
 FRONT_ENDS = ("rich", "textual", "ipywidgets", "polars", "httpx", "yaml", "psutil")
 
 

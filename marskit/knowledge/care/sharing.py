@@ -16,7 +16,7 @@ from marskit.knowledge.storage.store import open_store
 from marskit.system.atomic_write import write_durably
 
 FORMAT = 1
-"""Of the archive; readers refuse what is newer."""
+"""Of the archive; readers refuse any other."""
 MANIFEST = "manifest.json"
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _MOST_BYTES = 16 * 10**9
@@ -57,7 +57,7 @@ def import_run(root: str | Path, file: Path) -> str:
     """Take in the run that `export_run` wrote into `file`, whole or not at all; returns its id.
 
     Raises:
-        KnowledgeError: The file is damaged, newer than this program or no run; or the run is there already.
+        KnowledgeError: The file is damaged, of another release or not a run; or the run is there already.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -78,7 +78,7 @@ def import_run(root: str | Path, file: Path) -> str:
 
 
 def _archive(files: Files) -> bytes:
-    head = files.head()
+    files.head()  # a run of another schema version is refused
     names = [*files.heads, *(file.name for file in files.files)]
     members: list[_Member] = []
     content = io.BytesIO()
@@ -90,7 +90,7 @@ def _archive(files: Files) -> bytes:
             data = files.store.read(files.run, name)
             members.append(_Member(name, len(data), zlib.crc32(data)))
             archive.writestr(name, data)
-        manifest = _Manifest(FORMAT, head.version, files.run, tuple(members))
+        manifest = _Manifest(FORMAT, SCHEMA_VERSION, files.run, tuple(members))
         archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
     return content.getvalue()
 
@@ -103,10 +103,10 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> _Manifest:
         manifest = _Manifest(int(told["format"]), int(told["schema_version"]), str(told["run"]), members)
     except (KeyError, TypeError, ValueError) as error:
         raise KnowledgeError(f"{file}: its manifest is missing or not what it should be.") from error
-    if manifest.format > FORMAT or manifest.schema_version > SCHEMA_VERSION:
+    if (manifest.format, manifest.schema_version) != (FORMAT, SCHEMA_VERSION):
         raise KnowledgeError(
-            f"{file}: it was exported by a newer release (format {manifest.format}, schema version "
-            f"{manifest.schema_version}; this one knows {FORMAT} and {SCHEMA_VERSION})."
+            f"{file}: it was exported by another release (format {manifest.format}, schema version "
+            f"{manifest.schema_version}; this one reads {FORMAT} and {SCHEMA_VERSION})."
         )
     # Names become paths: none may lead anywhere but into the folder of its run.
     if _RUN.fullmatch(manifest.run) is None:

@@ -17,7 +17,8 @@ MERGED = 2048
 CORRUPT = ".corrupt"
 """Ends the names of files that were found damaged and put aside."""
 
-_FILE = re.compile(r"([a-z]+)-(\d{6,})-(\d{6,})(?:-r(\d+)-([0-9a-f]{8}))?\.parquet")
+_FILE = re.compile(r"([a-z]+)-(\d{6,})-(\d{6,})-r(\d+)-([0-9a-f]{8})\.parquet")
+# Without a checksum it is of an early schema, and read to refuse it by its version.
 _RUN_FILE = re.compile(r"_run(?:-r(\d+)-([0-9a-f]{8}))?\.parquet")
 
 
@@ -45,18 +46,16 @@ class File:
     name: str
     table: str
     span: Span
-    rows: int | None
-    """None in runs of the schemas 1 and 2, whose names say neither this nor a checksum."""
-    crc: int | None
+    rows: int
+    crc: int
 
 
 def file_of(name: str) -> File | None:
     """The file of that name, or None where it is none of a table."""
     match = _FILE.fullmatch(name)
-    if match is None or match[1] not in TABLES or (match[5] is None and match[1] != "cycles"):
+    if match is None or match[1] not in TABLES:
         return None
-    rows, crc = (int(match[4]), int(match[5], 16)) if match[5] else (None, None)
-    return File(name, match[1], Span(int(match[2]), int(match[3])), rows, crc)
+    return File(name, match[1], Span(int(match[2]), int(match[3])), int(match[4]), int(match[5], 16))
 
 
 def named(table: str, span: Span, rows: int, content: bytes) -> File:

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA_VERSION = 3
-"""Raised when a table or an event changes; readers refuse what is newer than they are, and read all older.
-
-1: one table of cycles, with lists and the whole cycle as JSON. 2: predictions. 3: the log, and flat tables.
-"""
+"""Raised when a table or an event changes; readers refuse runs of any other version."""
 
 TABLES = (
     "cycles",

@@ -1,4 +1,4 @@
-"""All runs as tables to query, whichever release recorded them."""
+"""All runs as tables to query."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -10,7 +10,7 @@ from marskit.knowledge.format.file_names import MERGED, File
 from marskit.knowledge.format.tables import LOG, table_schema
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.read.listing import Listing
-from marskit.knowledge.read.reading import FLAT, Files, Head
+from marskit.knowledge.read.reading import Files, Head
 from marskit.knowledge.read.run_content import Content
 from marskit.knowledge.storage.store import open_store
 
@@ -53,7 +53,7 @@ class Dataset:
         """The rows of that table, of all runs or of those given, sorted by run and cycle.
 
         Whole files are read only when the frame is collected, and can be streamed. What a run that goes on
-        has stored lately, and what older releases stored otherwise, is read or made now.
+        has stored lately is read or made now.
 
         Raises:
             KeyError: There is no table of that name.
@@ -100,7 +100,7 @@ class Dataset:
         def lazily(file: File) -> bool:
             # While the run goes on, a small file will be merged and gone before long.
             stays = file.span.size >= MERGED if files.live else file.span.size > 1
-            return file.table == table and head.version >= FLAT and stays
+            return file.table == table and stays
 
         pieces: list[str | pl.DataFrame] = []
         for whole, group in groupby(content.cover(table).files, lazily):

@@ -5,25 +5,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from marskit.knowledge.format.file_names import File, Span
 from marskit.knowledge.format.log import COMPLETED
 from marskit.knowledge.format.tables import LOG
-from marskit.knowledge.read.reading import FLAT, Cover, Files
+from marskit.knowledge.read.reading import Cover, Files
 
 
-def problems(files: Files, version: int, cover: Cover) -> list[str]:
+def problems(files: Files, cover: Cover) -> list[str]:
     """One sentence for each file that is damaged or gone, of a cover that was chosen of `files`."""
     held = [file.span for file in cover.files]
     sentences = []
     for file, wrong in cover.damaged:
         lost = list(_without(file.span, held))
-        what = _cycles(files, version, lost) if lost else "nothing is lost, other files hold the same"
+        what = _cycles(files, lost) if lost else "nothing is lost, other files hold the same"
         sentences.append(f"{wrong.rstrip('.')}; {what}.")
-    if version >= FLAT and files.files:
+    if files.files:
         whole = Span(1, max(file.span.last for file in files.files))
         known = [*held, *(file.span for file, _ in cover.damaged)]
         gone = list(_without(whole, known))
         if gone:
-            sentences.append(
-                f"{files.location()}: files are gone or were never stored; {_cycles(files, version, gone)}."
-            )
+            lost_cycles = _cycles(files, gone)
+            sentences.append(f"{files.location()}: files are gone or were never stored; {lost_cycles}.")
     return sentences
 
 
@@ -39,10 +38,8 @@ def _without(span: Span, held: Iterable[Span]) -> Iterator[Span]:
     yield Span(first, span.last)
 
 
-def _cycles(files: Files, version: int, lost: Sequence[Span]) -> str:
+def _cycles(files: Files, lost: Sequence[Span]) -> str:
     """That the cycles in these batches are missing: those from the last one before to the first one after."""
-    if version < FLAT:
-        return ", ".join(_missing(span.first, span.last) for span in lost)
     stored = [(file.span, _completed(files, file)) for file in files.cover(LOG).files]
     told = []
     for span in lost:

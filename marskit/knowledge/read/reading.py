@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FLAT = 3
-"""The first version that has a log and flat tables."""
 DAMAGED = "this file is damaged: its bytes are not those that were written"
 HEAD_COLUMNS = ("schema_version", "started_at", "run_record")
 """What is read of the file that says what a run was."""
@@ -31,7 +29,6 @@ _ATTEMPTS = 5
 class Head:
     """What a run was."""
 
-    version: int
     started_at: datetime
     started: RunStarted
 
@@ -74,27 +71,15 @@ class Files:
 
     def wrong_with(self, name: str) -> str | None:
         """A sentence if the file is not what was stored, else None; raises `FileNotFoundError`."""
-        crc = crc_in(name)
-        if crc is not None:
-            damaged = self.store.crc(self.run, name) != crc
-            return f"{self.location(name)}: {DAMAGED}." if damaged else None
-        try:
-            # Nothing but reading it whole says more of a file without a checksum.
-            frame = self.read(name)
-            newest = frame["schema_version"].max() if "schema_version" in frame.columns else None
-            if not isinstance(newest, int) and frame.height:
-                return f"{self.location(name)}: this file cannot be read (it has no schema version)."
-            _check_version(newest, self.location(name))
-        except KnowledgeError as error:
-            return str(error)
-        return None
+        damaged = self.store.crc(self.run, name) != crc_in(name)
+        return f"{self.location(name)}: {DAMAGED}." if damaged else None
 
     def cover(self, table: str) -> Cover:
         """The files that hold that table; raises `FileNotFoundError`.
 
         A file whose batches a wider one holds is looked at only if that one is damaged.
         """
-        wanted = [file for file in self.files if file.table in (table, LOG) or file.crc is None]
+        wanted = [file for file in self.files if file.table in (table, LOG)]
         chosen: list[File] = []
         damaged: list[tuple[File, str]] = []
         for file in sorted(wanted, key=lambda f: (f.span.first, -f.span.last, f.table != table)):
@@ -128,7 +113,7 @@ class Files:
         """What the run was; raises `FileNotFoundError`.
 
         Raises:
-            KnowledgeError: Nothing can be known of it, or it is of a newer version.
+            KnowledgeError: Nothing can be known of it, or its schema version is another.
         """
         problem = (
             f"{self.location('_run.parquet')}: this file is missing, so nothing is known of the run; "
@@ -137,7 +122,7 @@ class Files:
         for name in self.heads:
             try:
                 return self._head(name)
-            except _Newer:
+            except _OtherVersion:
                 raise
             except KnowledgeError as error:
                 problem = str(error)
@@ -161,7 +146,7 @@ class Files:
             if file.table == LOG and file.span.first == 1 and self.wrong_with(file.name) is None:
                 first = log.settle(log.rows_of(self.read(file.name)))[0]
                 if first.kind == RunStarted.__name__:
-                    return Head(FLAT, time_of(self.run), loads(first.event, Event))
+                    return Head(time_of(self.run), loads(first.event, Event))
         return None
 
 
@@ -169,23 +154,21 @@ def head_of(row: Sequence[Any], place: str) -> Head:
     """What a run was, by the `HEAD_COLUMNS` of the file that says so.
 
     Raises:
-        KnowledgeError: It is of a newer version, or no such record.
+        KnowledgeError: Its schema version is another, or it is not such a record.
     """
     version, started_at, record = row
-    _check_version(version, place)
+    if version != SCHEMA_VERSION:
+        raise _OtherVersion(
+            f"{place}: its schema version is {version}; this release reads version {SCHEMA_VERSION} only."
+        )
     try:
-        return Head(version, started_at, loads(record, RunStarted))
+        return Head(started_at, loads(record, RunStarted))
     except CodecError as error:
         raise KnowledgeError(f"{place}: {error}") from error
 
 
-class _Newer(KnowledgeError):
-    """A file of a version that this program does not know."""
-
-
-def _check_version(version: object, place: str) -> None:
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise _Newer(f"{place}: its schema version is {version}, newer than {SCHEMA_VERSION}.")
+class _OtherVersion(KnowledgeError):
+    """A run of a schema version that this program does not read."""
 
 
 def attempt(store: Store, run: str, read: Callable[[Files], T]) -> T:

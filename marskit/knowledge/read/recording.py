@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from marskit.domain.events import CycleCompleted, Event, RunStarted
-from marskit.knowledge.format import old
 from marskit.knowledge.format.log import COMPLETED, Decoder
 from marskit.knowledge.format.tables import LOG
-from marskit.knowledge.read.reading import FLAT, Files, attempt
+from marskit.knowledge.read.reading import Files, attempt
 from marskit.knowledge.read.run_content import Content
 from marskit.knowledge.storage.store import open_store
 
@@ -27,8 +26,7 @@ class Recording:
     unreadable: tuple[str, ...]
     """One sentence for each thing that could not be read."""
     complete: bool
-    """Whether these are all events up to the last one, as they were published. Of runs that an older release
-    recorded, they are what the cycles tell: telemetry between cycles and times within one are not known."""
+    """Whether these are all events up to the last one, as they were published."""
 
 
 def load_recording(root: str | Path, run: str) -> Recording:
@@ -56,10 +54,6 @@ def _no_garbage() -> Iterator[None]:
 def _load(files: Files) -> Recording:
     head = files.head()
     content = Content(files, head)
-    if head.version < FLAT:
-        records = content.records()
-        events = tuple(old.events(head.started, records))
-        return Recording(head.started, head.started_at, events, tuple(content.problems), complete=False)
     rows = content.rows(content.cover(LOG))
     # The cycles first: they repeat what their phases told, which need not be decoded twice.
     decoded: dict[int, Event | None] = {

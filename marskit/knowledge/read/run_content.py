@@ -1,19 +1,19 @@
-"""What the files of one run hold: its log, its records and its tables, whichever version wrote them."""
+"""What the files of one run hold: its log, its records and its tables."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from marskit.domain.events import CycleCompleted, Event
-from marskit.knowledge.format import log, old
-from marskit.knowledge.format.codec import CodecError, loads
+from marskit.knowledge.format import log
+from marskit.knowledge.format.codec import CodecError
 from marskit.knowledge.format.file_names import File
 from marskit.knowledge.format.log import COMPLETED, STORY, Row
 from marskit.knowledge.format.rows import table as table_of
 from marskit.knowledge.format.tables import LOG, table_schema
 from marskit.knowledge.port import Incident
 from marskit.knowledge.read import missing
-from marskit.knowledge.read.reading import FLAT, Cover, Files, Head
+from marskit.knowledge.read.reading import Cover, Files, Head
 from marskit.knowledge.record import Record
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Content:
         """The files that hold that table; what is damaged or missing of it becomes a problem."""
         cover = self._files.cover(table)
         self.problems += self._files.foreign
-        self.problems += missing.problems(self._files, self._head.version, cover)
+        self.problems += missing.problems(self._files, cover)
         return cover
 
     def rows(self, cover: Cover, kinds: frozenset[str] | None = None) -> list[Row]:
@@ -43,8 +43,6 @@ class Content:
     def records(self) -> tuple[Record, ...]:
         """The records of all cycles, in order."""
         cover = self.cover(LOG)
-        if self._head.version < FLAT:
-            return tuple(self._old_records(cover.files))
         records: list[Record] = []
         incidents: list[Incident] = []
         for row in self.rows(cover, STORY):
@@ -60,8 +58,6 @@ class Content:
         """The rows of a table that these neighbouring files hold, or that can be made of them."""
         import polars as pl
 
-        if self._head.version < FLAT:
-            return self._old_frame(table, files)
         frames = [self._frame(table, own, tuple(group)) for own, group in groupby(files, lambda f: f.table)]
         return pl.concat(frames) if frames else table_schema(table).to_frame()
 
@@ -91,22 +87,6 @@ class Content:
 
         frame = self._files.read(file.name, table_schema(LOG))
         return log.rows_of(frame if kinds is None else frame.filter(pl.col("kind").is_in(list(kinds))))
-
-    def _old_frame(self, table: str, files: Sequence[File]) -> "pl.DataFrame":
-        records = self._old_records(files)
-        if table != LOG:
-            return table_of(table, self._head.started, records)
-        return log.frame(old.rows(self._head.started, records))
-
-    def _old_records(self, files: Sequence[File]) -> list[Record]:
-        records: list[Record] = []
-        for file in files:
-            for cycle, text in self._files.read(file.name, ("cycle", "record")).iter_rows():
-                try:
-                    records.append(loads(text, Record))
-                except CodecError as error:
-                    self.problems.append(f"{self._files.location()}, cycle {cycle}: {error}")
-        return records
 
 
 _COMPLETED = frozenset({COMPLETED})

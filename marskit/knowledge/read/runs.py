@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from marskit.domain.events import RunStarted
 from marskit.knowledge.port import KnowledgeError
-from marskit.knowledge.read.reading import FLAT, Files, attempt
+from marskit.knowledge.read.reading import Files, attempt
 from marskit.knowledge.read.run_content import Content
 from marskit.knowledge.record import Figures, Record, figures
 from marskit.knowledge.storage.store import open_store
@@ -112,12 +112,8 @@ def _summary(files: Files) -> tuple[RunSummary, list[str]]:
     head = files.head()
     content = Content(files, head)
     cover = content.cover("cycles")
-    if head.version < FLAT:
-        # The columns were there already.
-        frames = [files.read(file.name, _Counted._fields) for file in cover.files]
-    else:
-        frames = [content.frame("cycles", cover.files).select(_Counted._fields)]
-    counted = figures(_Counted(*row) for frame in frames for row in frame.iter_rows())
+    frame = content.frame("cycles", cover.files).select(_Counted._fields)
+    counted = figures(_Counted(*row) for row in frame.iter_rows())
     run = head.started
     return (
         RunSummary(run.run, head.started_at, run.mesh, run.scenario.name, run.planner, run.seed, counted),

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from marskit.domain.actions import Action
 from marskit.domain.records import Execution, Origin, Outcome
-from marskit.mesh.port import ActionError, Applied, Mesh, MeshError, Preview, Rejected, Unknown
+from marskit.mesh.port import ActionError, Applied, DryRun, Mesh, MeshError, Rejected, Unknown
 from marskit.timing.clock import Clock
 
 ALREADY_SO = "already so"
@@ -21,8 +21,6 @@ async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock:
         return _record(action, preview, id, origin, at_s, Outcome.WITHHELD, ALREADY_SO)
     try:
         outcome = await mesh.execute(action)
-    except ActionError as error:
-        outcome = Rejected(str(error))
     except (MeshError, OSError) as error:
         outcome = Unknown(str(error))
     match outcome:
@@ -66,7 +64,7 @@ def _when(effective_after_ms: float | None) -> str:
 
 
 def _record(
-    action: Action, preview: Preview, id: int, origin: Origin, at_s: float, outcome: Outcome, reason: str
+    action: Action, preview: DryRun, id: int, origin: Origin, at_s: float, outcome: Outcome, reason: str
 ) -> Execution:
     return Execution(
         id=id,

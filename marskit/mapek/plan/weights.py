@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from marskit.domain.apportion import apportion
 from marskit.domain.config import Destination, RouteSetting
 
 
@@ -10,22 +11,14 @@ def subset_key(destination: Destination) -> str:
     return destination.subset or destination.service
 
 
-def apportion(total: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """`total` in whole parts in proportion to the weights, by largest remainder; evenly when all are 0."""
-    if not any(weights.values()):
-        weights = dict.fromkeys(weights, 1)
-    whole_weight = sum(weights.values())
-    shares = {name: divmod(total * weight, whole_weight) for name, weight in weights.items()}
-    parts = {name: share for name, (share, _) in shares.items()}
-    by_remainder = sorted(shares, key=lambda name: -shares[name][1])
-    for name in by_remainder[: total - sum(parts.values())]:
-        parts[name] += 1
-    return parts
+def apportion_by_name(total: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """As `apportion`, by the names of the weights."""
+    return dict(zip(weights, apportion(total, tuple(weights.values())), strict=True))
 
 
 def percents(route: RouteSetting) -> dict[str, int]:
     """The route's weights by the names that a `ShiftTraffic` gives them, adding up to 100."""
-    return apportion(100, {subset_key(d): d.weight_percent for d in route.destinations})
+    return apportion_by_name(100, {subset_key(d): d.weight_percent for d in route.destinations})
 
 
 def towards(now: Mapping[str, int], goal: Mapping[str, int], limit: int) -> dict[str, int]:
@@ -33,4 +26,6 @@ def towards(now: Mapping[str, int], goal: Mapping[str, int], limit: int) -> dict
     widest = max(abs(goal[name] - now[name]) for name in now)
     if widest <= limit:
         return dict(goal)
-    return apportion(100, {name: now[name] * widest + (goal[name] - now[name]) * limit for name in now})
+    return apportion_by_name(
+        100, {name: now[name] * widest + (goal[name] - now[name]) * limit for name in now}
+    )

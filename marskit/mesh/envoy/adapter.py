@@ -26,7 +26,7 @@ from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, Wor
 from marskit.mesh.envoy.resources.render import expressible_listeners, render
 from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
 from marskit.mesh.envoy.utilisation import OccupancyMeter
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import Call, configuration, local_environment, topology
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.selection import selects
@@ -35,10 +35,10 @@ from marskit.mesh.port import (
     SCALE_WAIT_S,
     ActionError,
     Applied,
+    DryRun,
     MeshError,
     MeshEvent,
     Outcome,
-    Preview,
     Rejected,
 )
 from marskit.system.free_ports import LOOPBACK, PortPicker, is_free
@@ -109,11 +109,6 @@ class EnvoyMesh:
         """What the manifests say now, the actions so far included."""
         return configuration(self._config)
 
-    @property
-    def proxy_pid(self) -> int | None:
-        """Envoy's process id while the mesh is up."""
-        return self._proxy.pid
-
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
         """Start Envoy and all replicas side by side; returns once every workload is ready."""
         self._report = report
@@ -150,21 +145,21 @@ class EnvoyMesh:
         duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
         return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
 
-    def preview(self, action: Action) -> Preview:
+    def preview(self, action: Action) -> DryRun:
         """What the action would do to the manifests."""
-        return edit(self._config, action)[1]
+        return preview_action(self._config, action)
 
     async def execute(self, action: Action) -> Outcome:
         """Edit the manifests and bring the edit to Envoy or to the replicas."""
         try:
             if isinstance(action, Scale):
-                self._config = edit(self._config, action)[0]
+                self._config = apply_action(self._config, action)
                 return await self._scale(self._sets[action.workload], action.replicas)
             async with self._publishing:
-                outcome = await self._publisher.publish(self._render(edit(self._config, action)[0]))
+                outcome = await self._publisher.publish(self._render(apply_action(self._config, action)))
                 if not isinstance(outcome, Rejected):
                     # Edited anew: a workload may have been scaled while Envoy was being asked.
-                    self._config = edit(self._config, action)[0]
+                    self._config = apply_action(self._config, action)
                 return outcome
         except ActionError as error:
             return Rejected(str(error))

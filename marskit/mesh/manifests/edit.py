@@ -16,23 +16,33 @@ from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.parse import parse
 from marskit.mesh.manifests.patches import Cli, apply
 from marskit.mesh.manifests.selection import document_of
-from marskit.mesh.port import ActionError, Preview
+from marskit.mesh.port import ActionError, DryRun
 
 
-def edit(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> tuple[MeshConfig, Preview]:
-    """The configuration after the action, and what a person would see and type; `config` stays as it is.
+def apply_action(config: MeshConfig, action: Action) -> MeshConfig:
+    """The configuration after the action; `config` stays as it is.
+
+    Raises:
+        ActionError: The action names something the mesh does not have, or a value it does not allow.
+    """
+    change = change_for(config, action)
+    return _with(config, change) if change.operations else config
+
+
+def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> DryRun:
+    """What a person would see and type to carry the action out, and to take it back.
 
     Raises:
         ActionError: The action names something the mesh does not have, or a value it does not allow.
     """
     change = change_for(config, action)
     if not change.operations:
-        return config, Preview(change.command(cli), "", None, None)
+        return DryRun(change.command(cli), "", None, None)
     after = _with(config, change)
     document = document_of(after, change.document.kind, change.document.namespace, change.document.name)
     diff = _diff(config, change.document, document)
     back = change_for(after, change.inverse)
-    return after, Preview(change.command(cli), diff, change.inverse, back.command(cli))
+    return DryRun(change.command(cli), diff, change.inverse, back.command(cli))
 
 
 def _with(config: MeshConfig, change: Change) -> MeshConfig:

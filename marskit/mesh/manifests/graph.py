@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from marskit.domain.apportion import apportion
 from marskit.domain.config import Configuration, Destination, OutlierSetting, RouteSetting
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.topology import EdgeId, Service, Topology, Workload
@@ -159,7 +160,7 @@ def route_setting(config: MeshConfig, vs: VirtualService, index: int) -> RouteSe
 
 
 def _destinations(config: MeshConfig, route: HttpRoute) -> tuple[Destination, ...]:
-    shares = percentages(route.destinations)
+    shares = apportion(100, [destination.weight for destination in route.destinations])
     return tuple(
         _destination(config, destination, share)
         for destination, share in zip(route.destinations, shares, strict=True)
@@ -179,19 +180,6 @@ def _destination(config: MeshConfig, destination: RouteDestination, share: int) 
 def _service_name(config: MeshConfig, host: str) -> str:
     service = service_of(config, host)
     return service.name if service else host
-
-
-def percentages(destinations: tuple[RouteDestination, ...]) -> tuple[int, ...]:
-    """The relative weights as whole percentages that add up to 100, the largest remainders rounded up."""
-    if len(destinations) == 1:
-        return (100,)
-    total = sum(destination.weight for destination in destinations)
-    exact = [destination.weight * 100 / total for destination in destinations]
-    shares = [int(share) for share in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
-    for index in by_remainder[: 100 - sum(shares)]:
-        shares[index] += 1
-    return tuple(shares)
 
 
 def goals(config: MeshConfig) -> Goals:

@@ -19,10 +19,10 @@ from marskit.domain.faults import (
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
 from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import configuration, topology
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.mesh.port import SCALE_WAIT_S, ActionError, Applied, MeshEvent, Outcome, Preview, Rejected
+from marskit.mesh.port import SCALE_WAIT_S, ActionError, Applied, DryRun, MeshEvent, Outcome, Rejected
 from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Engine
@@ -114,14 +114,14 @@ class TwinMesh:
         generation = ConfigGeneration(self._accepted, self._effective, self._effective)
         return MeshSample(now_s, duration_s, edges, self._workloads, generation)
 
-    def preview(self, action: Action) -> Preview:
+    def preview(self, action: Action) -> DryRun:
         """What the action would do to the manifests."""
-        return edit(self._config, action)[1]
+        return preview_action(self._config, action)
 
     async def execute(self, action: Action) -> Outcome:
         """Edit the manifests and bring the edit to the engine, in about the time that Envoy takes."""
         try:
-            edited = edit(self._config, action)[0]
+            edited = apply_action(self._config, action)
         except ActionError as error:
             return Rejected(str(error))
         match action:
@@ -194,7 +194,7 @@ class TwinMesh:
     async def _reroute(self, action: Action) -> Outcome:
         generation = await self._pushed()
         # Edited anew: a workload may have been scaled while the proxies were being told.
-        self._become(edit(self._config, action)[0])
+        self._become(apply_action(self._config, action))
         self._advance()
         calls = twin_model(self._config, self._card).calls
         self._engine.change(replace(self._engine.model, calls=calls))

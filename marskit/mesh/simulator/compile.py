@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from marskit.domain.apportion import apportion
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.topology import GATEWAY, Topology
 from marskit.mesh.manifests.addresses import effective_environment
@@ -180,9 +181,7 @@ def _call(config: MeshConfig, graph: Topology, settings: Configuration, source: 
 
 
 def _even(workloads: list[str]) -> tuple[tuple[str, int], ...]:
-    """Equal shares, the remainder to the first."""
-    share, rest = divmod(100, len(workloads))
-    return tuple((name, share + (1 if place < rest else 0)) for place, name in enumerate(workloads))
+    return tuple(zip(workloads, apportion(100, [1] * len(workloads)), strict=True))
 
 
 def _route(config: MeshConfig, settings: Configuration, source: str, service: str) -> RouteSetting | None:

@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.jit import shared
 
@@ -69,10 +67,3 @@ def quantile(q: float, moments: Floats, first: int, last: int, i: int) -> float:
         else:
             high = middle
     return 0.5 * (low + high)
-
-
-def quantile_s(q: float, moments: Floats) -> float:
-    """The q-quantile in seconds of what (P, 4) moments describe, NaN when they hold no success."""
-    if moments[:, 0].sum() <= 0.0:
-        return math.nan
-    return quantile(q, np.ascontiguousarray(moments[:, :, None]), 0, len(moments), 0)

@@ -4,13 +4,11 @@ import pytest
 
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.topology import GATEWAY
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import calls, configuration, goals, local_environment, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
 from tests.paths import ROOT
-
-ROOT = ROOT
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,7 @@ def test_topology(demo: MeshConfig) -> None:
     assert graph.callees(GATEWAY) == ("orders",)
     # In the order in which the service makes them.
     assert graph.callees("orders") == ("recommendations", "payments")
-    assert [edge.workload for edge in graph.edges_into("recommendations")] == [
+    assert [edge.workload for edge in graph.edges if edge.service == "recommendations"] == [
         "recommendations-food",
         "recommendations-music",
     ]
@@ -83,13 +81,14 @@ def test_objectives_are_annotated(demo: MeshConfig) -> None:
 def test_scaling_and_shifting(demo: MeshConfig) -> None:
     before = configuration(demo)
     now = before.replicas_of("orders")
-    scaled, preview = edit(demo, Scale("orders", now + 1))
-    assert preview.command == (
+    more = Scale("orders", now + 1)
+    scaled = apply_action(demo, more)
+    assert preview_action(demo, more).command == (
         f"kubectl scale deployment/orders -n marskit-demo --replicas={now + 1} --current-replicas={now}"
     )
     assert configuration(scaled).replicas_of("orders") == now + 1
     split = next(route for route in before.routes if len(route.destinations) > 1)
     shares = ((split.destinations[0].subset or "", 90), (split.destinations[1].subset or "", 10))
-    shifted, _ = edit(scaled, ShiftTraffic(split.virtual_service, split.index, shares))
+    shifted = apply_action(scaled, ShiftTraffic(split.virtual_service, split.index, shares))
     after = configuration(shifted).route(split.virtual_service, split.index)
     assert [destination.weight_percent for destination in after.destinations] == [90, 10]

@@ -18,10 +18,12 @@ from marskit.domain.actions import (
     ShiftTraffic,
 )
 from marskit.domain.config import RETRY_CONDITIONS, OutlierDetection, Retries
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import configuration
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.port import ActionError
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.patches import Cli
+from marskit.mesh.port import ActionError, DryRun
 from tests.mesh.manifests.shop import FIXTURES, changed, shop
 
 shares = st.integers(0, 100)
@@ -49,16 +51,20 @@ actions: st.SearchStrategy[Action] = st.one_of(
 )
 
 
+def both(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> tuple[MeshConfig, DryRun]:
+    return apply_action(config, action), preview_action(config, action, cli=cli)
+
+
 @given(actions)
 def test_the_inverse_leads_back_to_the_same_documents(action: Action) -> None:
     before = shop()
-    after, preview = edit(before, action)
+    after, preview = both(before, action)
     if preview.inverse is None:
         assert after is before
         assert preview.diff == ""
         return
     assert after.documents != before.documents
-    again, back = edit(after, preview.inverse)
+    again, back = both(after, preview.inverse)
     assert again == before
     assert back.command == preview.inverse_command
     assert back.inverse == action
@@ -70,14 +76,14 @@ def test_no_edit_changes_what_it_was_given(sequence: list[Action]) -> None:
     bodies = copy.deepcopy([document.body for document in config.documents])
     settings = configuration(config)
     for action in sequence:
-        config, _ = edit(config, action)
+        config = apply_action(config, action)
     assert [document.body for document in shop().documents] == bodies
     assert configuration(shop()) == settings
 
 
 @given(actions)
 def test_the_patch_in_the_command_is_the_edit(action: Action) -> None:
-    after, preview = edit(shop(), action)
+    after, preview = both(shop(), action)
     words = shlex.split(preview.command)
     if words[1] == "scale":
         return
@@ -105,7 +111,7 @@ def test_the_patch_in_the_command_is_the_edit(action: Action) -> None:
 
 
 def test_scaling() -> None:
-    after, preview = edit(shop(), Scale("front", 3))
+    after, preview = both(shop(), Scale("front", 3))
     assert preview.command == "kubectl scale deployment/front -n shop --replicas=3 --current-replicas=2"
     assert preview.inverse == Scale("front", 2)
     assert preview.inverse_command == (
@@ -123,13 +129,13 @@ def test_scaling() -> None:
 
 
 def test_scaling_may_leave_the_bounds_that_the_shield_keeps() -> None:
-    after, _ = edit(shop(), Scale("front", 99))
+    after = apply_action(shop(), Scale("front", 99))
     assert configuration(after).replicas_of("front") == 99
-    assert configuration(edit(shop(), Scale("front", 0))[0]).replicas_of("front") == 0
+    assert configuration(apply_action(shop(), Scale("front", 0))).replicas_of("front") == 0
 
 
 def test_shifting() -> None:
-    after, preview = edit(shop(), ShiftTraffic("cart", 1, (("v2", 100), ("v1", 0))), cli="oc")
+    after, preview = both(shop(), ShiftTraffic("cart", 1, (("v2", 100), ("v1", 0))), cli="oc")
     assert preview.command == (
         "oc patch virtualservice cart -n shop --type=json -p "
         """'[{"op":"test","path":"/spec/http/1/route/0/destination/subset","value":"v1"},"""
@@ -143,7 +149,7 @@ def test_shifting() -> None:
 
 def test_a_timeout_is_added_replaced_and_removed() -> None:
     def patch(action: Action) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(shlex.split(edit(shop(), action)[1].command)[-1])
+        found: list[dict[str, object]] = json.loads(shlex.split(preview_action(shop(), action).command)[-1])
         return found
 
     path = "/spec/http/1/timeout"
@@ -167,7 +173,7 @@ def test_what_a_person_wrote_beside_a_setting_stays(tmp_path: Path) -> None:
         "      consecutiveGatewayErrors: 2\n      interval: 1.0s\n",
     )
     file.write_text(file.read_text(encoding="utf-8").replace("      interval: 1s\n", ""), encoding="utf-8")
-    after, _ = edit(load_mesh([file]), SetOutlierDetection("cart", OutlierDetection(5, 1000, 4000, 50)))
+    after = apply_action(load_mesh([file]), SetOutlierDetection("cart", OutlierDetection(5, 1000, 4000, 50)))
     body = next(d.body for d in after.documents if (d.kind, d.name) == ("DestinationRule", "cart"))
     assert body["spec"]["trafficPolicy"]["outlierDetection"] == {
         "consecutiveGatewayErrors": 2,
@@ -176,12 +182,12 @@ def test_what_a_person_wrote_beside_a_setting_stays(tmp_path: Path) -> None:
         "maxEjectionPercent": 50,
     }
     with pytest.raises(ActionError, match="also ejects after 2 gateway errors, which could not be put back"):
-        edit(load_mesh([file]), SetOutlierDetection("cart", None))
+        apply_action(load_mesh([file]), SetOutlierDetection("cart", None))
 
 
 def test_what_a_mapping_says_survives_an_edit() -> None:
     config = load_mesh([FIXTURES / "bookinfo"], mapping=FIXTURES / "bookinfo" / "mapping.toml")
-    after, preview = edit(config, Scale("reviews-v3", 2))
+    after, preview = both(config, Scale("reviews-v3", 2))
     found = next(d for d in after.deployments if d.name == "reviews-v3")
     assert (found.replicas, found.max_replicas, found.local is None) == (2, 3, False)
     assert "--current-replicas=1" in preview.command
@@ -191,8 +197,8 @@ def test_what_a_mapping_says_survives_an_edit() -> None:
 def test_relative_weights_are_written_as_percentages() -> None:
     config = load_mesh([FIXTURES / "bookinfo"], require_local=False)
     same = ShiftTraffic("reviews", 1, (("v1", 33), ("v3", 67)))
-    assert edit(config, same)[1].diff == ""
-    after, preview = edit(config, ShiftTraffic("reviews", 1, (("v1", 50), ("v3", 50))))
+    assert preview_action(config, same).diff == ""
+    after, preview = both(config, ShiftTraffic("reviews", 1, (("v1", 50), ("v3", 50))))
     assert preview.inverse == same
     assert [d.weight for d in after.virtual_services[1].http[1].destinations] == [50, 50]
 
@@ -203,7 +209,7 @@ def test_destinations_without_a_subset_go_by_their_service(tmp_path: Path) -> No
         "            host: front\n      timeout: 2s\n",
         "            host: front\n        - destination:\n            host: cart\n          weight: 1\n",
     )
-    after, preview = edit(load_mesh([file]), ShiftTraffic("front", 0, (("front", 30), ("cart", 70))))
+    after, preview = both(load_mesh([file]), ShiftTraffic("front", 0, (("front", 30), ("cart", 70))))
     assert '"path":"/spec/http/0/route/0/destination/host","value":"front"' in preview.command
     assert '{"op":"add","path":"/spec/http/0/route/0/weight","value":30}' in preview.command
     assert [d.weight for d in after.virtual_services[0].http[0].destinations] == [30, 70]
@@ -254,5 +260,5 @@ def test_destinations_without_a_subset_go_by_their_service(tmp_path: Path) -> No
 )
 def test_actions_that_do_not_fit(action: Action, sentence: str) -> None:
     with pytest.raises(ActionError) as caught:
-        edit(shop(), action)
+        apply_action(shop(), action)
     assert str(caught.value) == sentence

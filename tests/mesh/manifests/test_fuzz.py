@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marskit.domain.actions import SetTimeout
-from marskit.mesh.manifests.edit import edit
+from marskit.mesh.manifests.edit import preview_action
 from marskit.mesh.manifests.graph import calls, configuration, goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError
@@ -68,7 +68,7 @@ def complaint(file: Path) -> str | None:
     goals(config)
     calls(config)
     try:
-        edit(config, SetTimeout("cart", 1, 5000))
+        preview_action(config, SetTimeout("cart", 1, 5000))
     except ActionError as error:
         return f"{file}: {error}"
     return None

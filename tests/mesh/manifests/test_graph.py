@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.goals import Slo
@@ -17,7 +15,6 @@ from marskit.mesh.manifests.graph import (
     configuration,
     goals,
     local_environment,
-    percentages,
     topology,
 )
 from marskit.mesh.manifests.istio import RouteDestination
@@ -199,21 +196,12 @@ def test_a_destination_of_several_workloads_names_none() -> None:
 
 
 def test_relative_weights_become_percentages() -> None:
-    def shares(*weights: int) -> tuple[int, ...]:
-        return percentages(tuple(RouteDestination("h", weight=weight) for weight in weights))
-
-    assert shares(1, 2) == (33, 67)
-    assert shares(1, 1, 1) == (34, 33, 33)
-    assert shares(90, 10) == (90, 10)
-    assert shares(0) == (100,)
-
-
-@given(st.lists(st.integers(0, 10_000), min_size=2, max_size=8).filter(any))
-def test_percentages_add_up_and_are_never_off_by_one(weights: list[int]) -> None:
-    shares = percentages(tuple(RouteDestination("h", weight=weight) for weight in weights))
-    assert sum(shares) == 100
-    for weight, share in zip(weights, shares, strict=True):
-        assert abs(share - weight * 100 / sum(weights)) < 1
+    vs = shop().virtual_services[1]
+    destinations = tuple(RouteDestination(vs.hosts[0], weight=weight) for weight in (1, 2))
+    config = replace(
+        shop(), virtual_services=(replace(vs, http=(replace(vs.http[1], destinations=destinations),)),)
+    )
+    assert [d.weight_percent for d in configuration(config).route("cart", 0).destinations] == [33, 67]
 
 
 def test_goals_are_annotated_or_usual_at_the_entrance() -> None:

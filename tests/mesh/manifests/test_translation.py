@@ -15,7 +15,6 @@ from marskit.mesh.manifests.model import MeshConfig
 from tests.mesh.manifests.shop import FIXTURES, SHOP, changed
 from tests.paths import ROOT
 
-ROOT = ROOT
 BOOKINFO = FIXTURES / "bookinfo"
 
 

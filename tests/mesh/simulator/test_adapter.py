@@ -24,7 +24,6 @@ from marskit.timing.clock import LoopClock
 from marskit.timing.virtual_loop import VirtualLoop
 from tests.paths import ROOT
 
-ROOT = ROOT
 ORDERS = EdgeId(GATEWAY, "orders", "orders")
 FOOD = EdgeId("orders", "recommendations", "recommendations-food")
 MUSIC = EdgeId("orders", "recommendations", "recommendations-music")

@@ -12,8 +12,8 @@ import pytest
 
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
-from marskit.mesh.simulator.latency import quantile_s
 from tests.mesh.simulator.demo import demo_goals, demo_model, edge, station
+from tests.mesh.simulator.moments import quantile_s
 
 PAYMENTS, FOOD, MUSIC = station("payments"), station("recommendations-food"), station("recommendations-music")
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from marskit.mesh.simulator.latency import draw_s, quantile_s, tail
+from marskit.mesh.simulator.latency import draw_s, tail
+from tests.mesh.simulator.moments import quantile_s
 
 
 def exponential(mean: float, count: float = 1.0) -> list[float]:

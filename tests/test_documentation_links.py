@@ -1,15 +1,19 @@
 """The documentation's links lead somewhere, and the commands and contracts that it names exist."""
 
+import argparse
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from marskit.cli.main import COMMANDS, DEFAULT
 from tests.paths import ROOT
 
 PAGES = (
@@ -24,6 +28,7 @@ _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _BENCHMARK = re.compile(r"\bbenchmarks\.(?!md\b)([a-z_]+)")
 _INLINE_TARGET = re.compile(r"`make ([a-z0-9-]+)")
 _FENCED_TARGET = re.compile(r"^(?:\$ )?make ([a-z0-9-]+)", re.MULTILINE)
+_COMMAND = re.compile(r"^(?:\$ )?(?:marskit|python main\.py)(?: (.*))?$")
 _RULE = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -72,6 +77,24 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = {*_INLINE_TARGET.findall(text), *_FENCED_TARGET.findall("\n".join(_FENCE.findall(text)))}
     assert named <= set(targets)
+
+
+def _commands(page: Path) -> Iterator[list[str]]:
+    """The arguments of every marskit command in a page's code blocks."""
+    for block in _FENCE.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := _COMMAND.match(line):
+                arguments = shlex.split(found[1] or "", comments=True)
+                yield [argument for argument in arguments if argument not in ("--help", "--version")]
+
+
+@pages
+def test_every_command_that_is_shown_is_understood(page: Path) -> None:
+    for arguments in _commands(page):
+        name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else DEFAULT
+        parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
+        import_module(COMMANDS[name][0]).add_options(parser)
+        assert parser.parse_known_args(arguments)[1] == [], f"{name} {arguments}"
 
 
 def test_every_benchmark_has_a_row_that_says_what_it_prints() -> None:

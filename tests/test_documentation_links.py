@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from marskit.cli.main import COMMANDS, DEFAULT
+from marskit.cli.main import COMMANDS, DEFAULT, main
+from marskit.knowledge.questions.catalogue import QUESTIONS
 from tests.paths import ROOT
 
 PAGES = (
@@ -95,6 +96,20 @@ def test_every_command_that_is_shown_is_understood(page: Path) -> None:
         parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
         import_module(COMMANDS[name][0]).add_options(parser)
         assert parser.parse_known_args(arguments)[1] == [], f"{name} {arguments}"
+
+
+def test_the_readme_has_every_planner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["planners"]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:1].isalpha()}
+    table = re.findall(
+        r"^\| (`[a-z`, ]+`) \| ", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {name for cell in table for name in re.findall(r"`([a-z]+)`", cell)} == listed
+
+
+def test_the_page_on_knowledge_has_every_question() -> None:
+    page = (ROOT / "docs" / "knowledge.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == list(QUESTIONS)
 
 
 def test_every_benchmark_has_a_row_that_says_what_it_prints() -> None:

@@ -31,7 +31,7 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m codespell_lib
 	$(PY) -m yamllint --strict k8s service-mesh examples
 
-bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.learned` has the planners'
+bench: $(READY)  ## print the figures of docs/benchmarks.md, all but those that take half an hour and more
 	$(PY) -m benchmarks.startup
 	$(PY) -m benchmarks.changes
 	$(PY) -m benchmarks.accuracy
@@ -44,6 +44,9 @@ bench: $(READY)  ## the numbers that the README claims; `python -m benchmarks.le
 	$(PY) -m benchmarks.canary
 	$(PY) -m benchmarks.localisation
 	$(PY) -m benchmarks.alerts
+	$(PY) -m benchmarks.drift
+	$(PY) -m benchmarks.replay
+	$(PY) -m benchmarks.knowledge
 
 # Seed 1 of PPO was chosen on loads drawn with other numbers than the held-out ones; see docs/adr/0009.
 train: $(READY)  ## the shipped policies anew, about a quarter of an hour

@@ -1,1 +1,1 @@
-"""The numbers that the README claims: each module is a command, run by `make bench`."""
+"""Each module is a command that prints figures of `docs/benchmarks.md` or `docs/learning.md`."""

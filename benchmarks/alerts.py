@@ -1,4 +1,4 @@
-"""Alerts over simulated days: false ones on days without a breach, and how soon breaches are found.
+"""Alerts over simulated days: false alerts without an SLO violation, and how soon violations are found.
 
 A day has 86,400 scenario seconds, a quiet night, a busy noon, and a request in a thousand that fails.
 
@@ -68,7 +68,7 @@ def raised(cycles: Iterable[Diagnosis]) -> Counter[str]:
 
 
 def quiet_day(seed: int) -> tuple[list[Diagnosis], float]:
-    """The diagnoses of one day without a breach, and the CPU ms of a cycle in the middle."""
+    """The diagnoses of one day without an SLO violation, and the median CPU ms of a cycle."""
     arrival = (
         f'kind = "diurnal"\nbase_requests_per_s = 15\npeak_requests_per_s = 70\n'
         f"period_s = {DAY_S:g}\npeak_at_s = {DAY_S / 2:g}"
@@ -163,7 +163,7 @@ def measure(days: int, seed: int, processes: int) -> int:
 
 def _told(each: Breach) -> Breach:
     print(
-        f"{describe_fault(each.fault):<40} at {each.requests_per_s:g} req/s: burns {each.burn:.1f}×, "
+        f"{describe_fault(each.fault):<40} at {each.requests_per_s:g} req/s: burn rate {each.burn:.1f}, "
         f"{each.severity or 'no alert'} after {each.found_after} cycles, "
         f"first sign after {each.first_sign_after}",
         flush=True,
@@ -177,16 +177,16 @@ def _figures(
     days = len(passed)
     cycles = [diagnosis for diagnoses, _ in passed for diagnosis in diagnoses]
     missed = sum(diagnosis.slo_met is False for diagnosis in cycles)
-    yield Figure(f"cycles with a violation, of {len(cycles)}", str(missed), "", None)
+    yield Figure(f"cycles with an SLO violation, of {len(cycles)}", str(missed), "", None)
     counts = sum((raised(diagnoses) for diagnoses, _ in passed), Counter[str]())
     for kind in (SymptomKind.BURN_RATE, SymptomKind.ANOMALY, SymptomKind.DRIFT, "suspected fault"):
         bar = kind is SymptomKind.BURN_RATE
         a_day = counts[str(kind)] / days
         told = f"{a_day:.2f} a day ({counts[str(kind)]} in {days})"
-        yield Figure(f"false: {kind}", told, "at most 1" if bar else "", a_day <= 1 if bar else None)
+        yield Figure(f"false alerts: {kind}", told, "at most 1" if bar else "", a_day <= 1 if bar else None)
     real = [each for each in found if each.burn > 1.0]
     seen = [each.found_after for each in real if each.found_after is not None]
-    yield Figure("breaches found", f"{len(seen)} of {len(real)}", "all", len(seen) == len(real))
+    yield Figure("SLO violations found", f"{len(seen)} of {len(real)}", "all", len(seen) == len(real))
     for low, high, name in ((1, 6, "1 to 6"), (6, 14.4, "6 to 14.4"), (14.4, 1e9, "more than 14.4")):
         some = [each for each in real if low < each.burn <= high]
         delays = [each.found_after for each in some if each.found_after is not None]
@@ -194,7 +194,7 @@ def _figures(
         if delays:
             alert = f"alert after {median(delays):.0f} cycles (at most {max(delays)}, n {len(delays)})"
             sign = f", first sign after {median(signs):.0f}" if signs else ""
-            yield Figure(f"budget spent {name} times too fast", f"{alert}{sign}", "", None)
+            yield Figure(f"burn rate {name}", f"{alert}{sign}", "", None)
     yield Figure("CPU of a whole cycle", f"p50 {median(cpu_ms for _, cpu_ms in passed):.1f} ms", "", None)
 
 

@@ -1,4 +1,4 @@
-"""The twin fitted to runs on the real mesh, and how well it repeats each run that it was not fitted to.
+"""The twin, fitted to runs on the real mesh, and its error on each run held out of the fit.
 
 Run: `python -m benchmarks.calibration`
 """
@@ -40,7 +40,7 @@ def measure() -> int:
     figures = [
         Figure(
             f"{error.service}: p95 of a held-out run, {error.n} windows",
-            f"{error.p95_error_percent:.1f} % off (median)",
+            f"{error.p95_error_percent:.1f} % error (median)",
             f"{MOST_PERCENT:g} %",
             error.p95_error_percent <= MOST_PERCENT,
         )

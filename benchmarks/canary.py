@@ -250,7 +250,7 @@ def _figures(trials: list[Trial]) -> list[Figure]:
             ),
         ]
         if early:
-            figures.append(Figure(f"{what}: taken for bad before", f"{early}", "0", False))
+            figures.append(Figure(f"{what}: false alarms before the fault", f"{early}", "0", False))
     return figures
 
 

@@ -1,4 +1,4 @@
-"""A mesh whose payments become slower: after how many cycles that is found, and what the new card is worth.
+"""Payments become slower: the cycles until drift is found, and the error of the new calibration card.
 
 Run: `python -m benchmarks.drift`
 """
@@ -104,13 +104,13 @@ def figures(courses: Sequence[Course]) -> Sequence[Figure]:
         Figure("cycles until there is a new card", counts([c.renewed_after for c in courses]), "", None),
         Figure("runs in which payments is named", f"{sum(right)} of {len(courses)}", "all", all(right)),
         Figure(
-            "p95 off on held-out windows, by the old card and by the new one",
+            "p95 error on held-out windows, with the old card and with the new card",
             f"{median(before):.0f} % and {median(after):.0f} % (medians)" if told else "no new card",
-            "smaller by the new one",
+            "smaller with the new card",
             bool(told) and all(new < old for old, new in zip(before, after, strict=True)),
         ),
         Figure(
-            "alarms in the same runs without a slow-down",
+            "false alarms in the same runs without the slow-down",
             f"{sum(c.alarms for c in courses)} in {len(courses) * CYCLES} cycles",
             "0",
             not any(c.alarms for c in courses),

@@ -181,10 +181,10 @@ def _figures(alone: Sequence[Judged], two: Sequence[Judged]) -> Iterator[Figure]
         yield _share(f"one fault at {load:g} req/s", told)
     every = [*alone, *two]
     calm = [not any(suspect.is_fault for suspect in each.before.suspects) for each in every]
-    yield _share("nobody suspected of a fault in the cycle before it", calm)
+    yield _share("no suspected fault in the cycle before the fault", calm)
     violated = [each.after[JUDGED - 1] for each in every if each.after[JUDGED - 1].bottleneck]
     agree = [bool(d.suspects) and d.suspects[0].subject == d.bottleneck for d in violated]
-    yield _share("the bottleneck of a violation is the likeliest suspect", agree)
+    yield _share("the bottleneck of an SLO violation is the first suspect", agree)
 
 
 def _share(what: str, right: Sequence[bool], *, bar: float | None = None) -> Figure:

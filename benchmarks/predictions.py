@@ -1,4 +1,4 @@
-"""How near predictions come: every plan of recorded runs, predicted from what was seen, against what came.
+"""The error of predictions: every plan of recorded runs, predicted from the observation, against the effect.
 
 Run: `python -m benchmarks.predictions FOLDER`, a folder of runs of the demo on the real mesh, such as
 `python -m benchmarks.learned --mesh envoy --draws 3 --shapes 3` leaves in `held-out/runs`. What the run's own
@@ -74,11 +74,11 @@ def main() -> int:
     assert slo is not None
     kinds = {
         "all": compared,
-        "with the load about the same": [c for c in compared if c.is_same_load],
-        "met, and met afterwards": [c for c in compared if c.missed(slo) == (False, False)],
-        "missed, and met afterwards": [c for c in compared if c.missed(slo) == (True, False)],
-        "missed, and missed afterwards": [c for c in compared if c.missed(slo) == (True, True)],
-        "met, and missed afterwards": [c for c in compared if c.missed(slo) == (False, True)],
+        "load about the same": [c for c in compared if c.is_same_load],
+        "SLO met, then met": [c for c in compared if c.missed(slo) == (False, False)],
+        "SLO violated, then met": [c for c in compared if c.missed(slo) == (True, False)],
+        "SLO violated, then violated": [c for c in compared if c.missed(slo) == (True, True)],
+        "SLO met, then violated": [c for c in compared if c.missed(slo) == (False, True)],
     }
     return show(f"Predictions of {SERVICE}", [_figure(name, of_kind, slo) for name, of_kind in kinds.items()])
 
@@ -136,8 +136,9 @@ def _figure(name: str, compared: Sequence[Compared], slo: Slo) -> Figure:
     told, came = (sum(column) / len(compared) for column in zip(*failing, strict=True))
     return Figure(
         name,
-        f"p95 off by {median(c.times_off for c in compared) - 1:.0%} (median), by less than half {near:.0%}; "
-        f"objective right {right:.0%}; errors {told:.1f} %, came {came:.1f} % (n {len(compared)})",
+        f"p95 error {median(c.times_off for c in compared) - 1:.0%} (median), "
+        f"within a factor of {NEAR:g} {near:.0%}; "
+        f"SLO right {right:.0%}; errors predicted {told:.1f} %, observed {came:.1f} % (n {len(compared)})",
         "",
         None,
     )

@@ -1,4 +1,4 @@
-"""How a benchmark prints: what was measured, the bar, and whether it is met."""
+"""How a benchmark prints: what was measured, the target, and whether it is met."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number and what was promised."""
+    """One measured number and its target."""
 
     what: str
     measured: str
     bar: str
     met: bool | None
-    """None where nothing was promised."""
+    """None where there is no target."""
 
 
 def spread(values: Sequence[float], unit: str) -> str:
-    """Median, ninth decile and the largest, with how many there were."""
+    """Median, 90th percentile, maximum and the number of values."""
     ninth = quantiles(values, n=10)[-1] if len(values) > 1 else values[0]
     return f"p50 {median(values):.1f}  p90 {ninth:.1f}  max {max(values):.1f} {unit}  (n {len(values)})"
 
 
 def show(title: str, figures: Sequence[Figure]) -> int:
-    """Print the figures; the exit code of the benchmark, 1 when a bar is missed."""
-    table = Table("what", "measured", "bar", "", title=title, title_justify="left")
+    """Print the figures; the exit code of the benchmark, 1 when a target is missed."""
+    table = Table("what", "measured", "target", "", title=title, title_justify="left")
     for figure in figures:
         mark = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met]
         table.add_row(figure.what, figure.measured, figure.bar, mark)

@@ -4,15 +4,18 @@ Run: `python -m benchmarks.twin`
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.report import Figure, show
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.goals import Goals
-from marskit.env.vector import MeshVectorEnv
+from marskit.env.mesh_env import MeshEnv
+from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.fluid import Fluid
@@ -24,7 +27,7 @@ UTILISATIONS = (0.2, 0.4, 0.6, 0.75, 0.85, 0.93)
 REPLICAS = (1, 2, 3, 4, 6)
 REQUESTS = 20_000
 """Judged in every point."""
-ROUNDS = 5
+ROUNDS = 10
 
 
 def measure() -> int:
@@ -32,13 +35,16 @@ def measure() -> int:
     model, aims = twin_of_demo(), goals(config)
     p95, p50 = errors(model, aims)
     eleven = chain(11)
+    one_mesh = "one mesh, Gymnasium's API"
     rates = {
-        "one mesh": steps_per_s(model, aims, 1, threads=1),
+        one_mesh: single_steps_per_s(model, aims),
+        "one mesh, vector API": steps_per_s(model, aims, 1, threads=1),
         "1,024 meshes, one core": steps_per_s(model, aims, 1024, threads=1),
         "1,024 meshes, two cores": steps_per_s(model, aims, 1024, threads=2),
         "1,024 meshes of 11 services, one core": steps_per_s(eleven, Goals(()), 1024, threads=1),
     }
-    bars = dict(zip(rates, (100_000, 600_000, 1_000_000, 100_000), strict=True))
+    bars = dict(zip(rates, (100_000, 100_000, 600_000, 1_000_000, 100_000), strict=True))
+    times_real = median(rates[one_mesh]) * EnvSettings().period_s
     figures = [
         Figure(
             f"p95 of users against the request-level engine ({len(p95)} points)",
@@ -49,15 +55,18 @@ def measure() -> int:
         Figure("p50 likewise", f"median error {median(p50):.1f} %, worst {max(p50):.1f} %", "", None),
         *(
             Figure(
-                f"environment steps a second, {name}", f"{rate:,.0f}", f"{bars[name]:,}", rate >= bars[name]
+                f"environment steps a second, {name}",
+                f"{median(rounds):,.0f} (median of {len(rounds)}, {min(rounds):,.0f} to {max(rounds):,.0f})",
+                f"{bars[name]:,}",
+                median(rounds) >= bars[name],
             )
-            for name, rate in rates.items()
+            for name, rounds in rates.items()
         ),
         Figure(
             "mesh time in real time, one mesh",
-            f"{rates['one mesh'] * 2.0:,.0f} times",
+            f"{times_real:,.0f} times",
             "1,000 times",
-            rates["one mesh"] * 2.0 >= 1000,
+            times_real >= 1000,
         ),
     ]
     return show("The twin", figures)
@@ -93,25 +102,49 @@ def errors(model: TwinModel, aims: Goals) -> tuple[list[float], list[float]]:
     return p95, p50
 
 
-def steps_per_s(model: TwinModel, aims: Goals, n: int, *, threads: int) -> float:
-    """Environment steps a second with random actions, new episodes included; the best of some rounds."""
+def steps_per_s(model: TwinModel, aims: Goals, n: int, *, threads: int) -> list[float]:
+    """Environment steps a second of `n` meshes side by side, for each round."""
     env = MeshVectorEnv(model, aims, n, threads=threads)
     env.reset(seed=0)
-    episode = env.settings.periods
-    # Drawn beforehand: NumPy takes as long for one as a step.
-    actions = list(
-        np.random.default_rng(0).uniform(-1, 1, (episode, n, env.encoding.action_size)).astype(np.float32)
-    )
-    episodes = max(1, round(200_000 / (n * episode)))
-    best = 0.0
+    periods = env.settings.periods
+    actions = random_actions((periods, n, env.encoding.action_size))
+    found = rounds_per_s(env.step, actions, episodes=max(1, round(200_000 / (n * periods))), meshes=n)
+    env.close()
+    return found
+
+
+def single_steps_per_s(model: TwinModel, aims: Goals) -> list[float]:
+    """Environment steps a second of one mesh through Gymnasium's own API, for each round."""
+    env = MeshEnv(model, aims)
+    env.reset(seed=0)
+    periods = EnvSettings().periods
+    actions = random_actions((periods, len(env.action_names)))
+    found = rounds_per_s(env.step, actions, episodes=round(200_000 / periods), meshes=1)
+    env.close()
+    return found
+
+
+def random_actions(shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
+    """One episode's actions, drawn beforehand: NumPy takes as long for one as a step does."""
+    return list(np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32))
+
+
+def rounds_per_s(
+    step: Callable[[NDArray[np.float32]], object],
+    actions: list[NDArray[np.float32]],
+    *,
+    episodes: int,
+    meshes: int,
+) -> list[float]:
+    """Steps of all meshes a second, new episodes included, for each of the rounds."""
+    found = []
     for _ in range(ROUNDS):
-        started = time.perf_counter()
+        started_s = time.perf_counter()
         for _ in range(episodes):
             for action in actions:
-                env.step(action)
-        best = max(best, n * episodes * episode / (time.perf_counter() - started))
-    env.close()
-    return best
+                step(action)
+        found.append(meshes * episodes * len(actions) / (time.perf_counter() - started_s))
+    return found
 
 
 def chain(services: int) -> TwinModel:

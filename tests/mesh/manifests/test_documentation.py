@@ -101,10 +101,10 @@ def test_every_object_has_a_row() -> None:
 
 
 def test_kinds() -> None:
-    rows = dict(re.findall(r"^\| ((?:read|passed over)[a-z ]*) \| (.*) \|$", TEXT, re.MULTILINE))
+    rows = dict(re.findall(r"^\| ((?:read|ignored)[a-z ]*) \| (.*) \|$", TEXT, re.MULTILINE))
     assert NAME.findall(rows["read"]) == sorted(SUPPORTED)
-    assert NAME.findall(rows["passed over with a notice"]) == sorted(WITHOUT_MEANING)
-    assert NAME.findall(rows["passed over"]) == sorted(SILENT)
+    assert NAME.findall(rows["ignored with a notice"]) == sorted(WITHOUT_MEANING)
+    assert NAME.findall(rows["ignored"]) == sorted(SILENT)
 
 
 def section(title: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Everything that a key does, for the command palette; choices are offered one by one."""
+"""Every key's action and every choice, for the command palette."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class MarskitCommands(Provider):
-    """Searches the keys' help texts and what they let choose."""
+    """Searches the keys' help texts and their choices."""
 
     async def discover(self) -> Hits:
-        """All of them, before anything is typed."""
+        """All commands, before anything is typed."""
         for name, help_text, callback in self._all():
             yield DiscoveryHit(name, callback, help=help_text)
 
     async def search(self, query: str) -> Hits:
-        """Those that match."""
+        """The commands that match."""
         matcher = self.matcher(query)
         for name, help_text, callback in self._all():
             if (score := matcher.match(name)) > 0:

@@ -96,11 +96,11 @@ def test_a_refused_command_fails_in_its_future(runtime: Runtime) -> None:
 
 
 def test_commands_before_the_start_and_after_the_end_are_refused(runtime: Runtime) -> None:
-    with pytest.raises(CommandError, match="The run has not begun"):
+    with pytest.raises(CommandError, match="The run has not started yet"):
         runtime.submit(Run()).result(WAIT_S)
     runtime.start(Rig().build)
     runtime.stop(WAIT_S)
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         runtime.submit(Run()).result(WAIT_S)
 
 
@@ -122,7 +122,7 @@ def test_a_controller_that_cannot_be_built_ends_the_run(
     runtime.start(rig.build)
     assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
     assert runtime.has_fault == (not isinstance(error, UserError))
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         runtime.submit(Run()).result(WAIT_S)
 
 

@@ -1,4 +1,4 @@
-"""Where the demo is, in a checkout and in an installed package alike; no other module looks for it."""
+"""The location of the demo, in a checkout and in an installed package; no other module looks for it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[1]
 """The folder that `marskit` is imported from, for child processes that must run the same code."""
 
 _FILES = Path(__file__).with_name("demo_files")
-"""In a checkout this folder holds links to the repository's own folders; a wheel holds what they hold."""
+"""In a checkout this folder links to the repository's folders; a wheel contains copies of them."""
 
 DEMO_MANIFESTS = ((_FILES / "k8s").resolve() / "base", (_FILES / "service-mesh").resolve())
 """The shop's Kubernetes and Istio manifests."""

@@ -1,4 +1,4 @@
-"""What a planner is: the contract that students, baselines and learned policies all meet; and what-ifs."""
+"""The contract of planners, whether written by hand or learned; and what they may look up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from marskit.domain.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class HeldCanary:
-    """A canary that is to get no traffic, until a person gives it some."""
+    """A canary that planners may not send traffic to, until a person does."""
 
     workload: str
     sentence: str
-    """What was found against it."""
+    """The finding against it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanningView:
-    """Everything a planner may look at besides the diagnosis; nothing here can be changed by it."""
+    """Everything a planner may read besides the diagnosis; planners cannot change it."""
 
     now_s: float
     """Real seconds on the run's clock."""
@@ -33,26 +33,26 @@ class PlanningView:
     configuration: Configuration
     goals: Goals
     observation: Observation
-    """What Monitor saw in this cycle."""
+    """Monitor's observation in this cycle."""
     recent: tuple[Observation, ...]
     """Earlier observations, oldest first, about one a second."""
     cycles: tuple[Cycle, ...]
     """Earlier cycles, oldest first."""
     held: tuple[HeldCanary, ...] = ()
-    """The canaries that the shield lets no planner give traffic to."""
+    """The canaries that the shield blocks for planners."""
 
 
 class Planner(Protocol):
-    """Decides what to do about a diagnosis."""
+    """Decides on actions, given a diagnosis."""
 
     @property
     def name(self) -> str:
-        """The name it is chosen by."""
+        """The name by which it is chosen."""
         ...
 
     @property
     def summary(self) -> str:
-        """One sentence on how it decides."""
+        """How it decides, in one sentence."""
         ...
 
     def reset(self, seed: int) -> None:
@@ -65,35 +65,35 @@ class Planner(Protocol):
 
 
 class Preview(Protocol):
-    """Tells what would come of actions, whoever thought of them."""
+    """Predicts the outcome of actions."""
 
     @property
     def unavailable(self) -> str | None:
-        """One sentence on why nothing can be predicted for this mesh; None if it can."""
+        """Why this mesh cannot be predicted, in one sentence; None if it can."""
         ...
 
     def reset(self) -> None:
-        """Forget the loads that were seen."""
+        """Forget the observed loads."""
         ...
 
     def load(self) -> None:
-        """Load what predicting needs; takes a second or more, so it is called in a thread."""
+        """Load what predictions need; takes a second or more, so it is called in a thread."""
         ...
 
     def predict(
         self, plans: Sequence[tuple[Action, ...]], service: str, view: PlanningView
     ) -> tuple[Prediction | None, ...]:
-        """What is expected of each plan for `service`, which users call.
+        """The prediction of each plan for `service`, which users call.
 
-        None for a plan with actions that cannot be simulated, and for all while nothing has come in yet or
-        not everything is loaded.
+        None for a plan with actions that cannot be simulated, and for all plans before there is any load or
+        before loading is done.
         """
         ...
 
 
 class Past(Protocol):
-    """Remembers the situations of earlier runs."""
+    """Looks up situations of earlier runs."""
 
     def similar(self, diagnosis: Diagnosis, view: PlanningView) -> tuple[Similar, ...]:
-        """Those that are most like the one of now, the nearest first; takes about a millisecond."""
+        """The situations most similar to the present one, closest first; takes about a millisecond."""
         ...

@@ -1,7 +1,7 @@
-"""What several runs say together, and how sure that is.
+"""Summary statistics over several runs, with their uncertainty.
 
 Interquartile means and stratified bootstrap intervals follow Agarwal et al., "Deep Reinforcement Learning at
-the Edge of the Statistical Precipice" (2021): few seeds, whose worst and best must not decide.
+the Edge of the Statistical Precipice" (2021): with few seeds, the extremes must not decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number and where it lies with 95 % confidence."""
+    """A number and its 95 % confidence interval."""
 
     value: float
     low: float
@@ -58,9 +58,9 @@ def _interquartile_means(rows: Values) -> Values:
 
 @lru_cache(maxsize=64)
 def _resamples(sizes: tuple[int, ...], seed: int) -> NDArray[np.int64]:
-    """(RESAMPLES, n) places in the strata laid end to end, each drawn from its own stratum.
+    """(RESAMPLES, n) indices into the concatenated strata, each drawn from its own stratum.
 
-    Every figure of the same runs is resampled alike, so they are drawn once.
+    Every figure of the same runs uses the same resamples, so they are drawn once.
     """
     rng = np.random.default_rng(seed)
     starts = [sum(sizes[:k]) for k in range(len(sizes))]
@@ -75,7 +75,7 @@ def _resamples(sizes: tuple[int, ...], seed: int) -> NDArray[np.int64]:
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """Those that no other beats in one coordinate without losing in the other; less is better."""
+    """The points that no other beats in one coordinate without losing in the other; less is better."""
     return tuple(
         name
         for name, (x, y) in points.items()

@@ -1,7 +1,7 @@
-"""A number and its unit as text: the one place where that is decided, for every front end."""
+"""Numbers and their units as text: the one place where every front end takes the format from."""
 
 NOTHING = "—"
-"""What stands where there is no number."""
+"""Shown in place of a number that is not known."""
 
 
 def ms(value: float | None) -> str:
@@ -14,7 +14,7 @@ def ms(value: float | None) -> str:
 
 
 def quantile(value_ms: float | None, *, trusted: bool) -> str:
-    """A latency quantile, marked `~` when too few samples stand behind it."""
+    """A latency quantile, marked `~` when too few samples support it."""
     if value_ms is None:
         return NOTHING
     return ms(value_ms) if trusted else f"~{ms(value_ms)}"
@@ -35,7 +35,7 @@ def rate(requests_per_s: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share: `0 %`, `0.4 %`, `97 %`, `99.6 %`; neither 0 nor 100 unless it is so exactly."""
+    """A share: `0 %`, `0.4 %`, `97 %`, `99.6 %`; prints 0 or 100 only for exactly that value."""
     if value is None:
         return NOTHING
     near = 0 < abs(value) < 9.95 or 99 < value < 100
@@ -51,7 +51,7 @@ def share(fraction: float | None) -> str:
 
 
 def measured(metric: str, value: float) -> str:
-    """A number in the unit that its name ends in: `latency_p95_ms`, `error_percent`, `utilisation`."""
+    """A number in the unit that its name ends with: `latency_p95_ms`, `error_percent`, `utilisation`."""
     if metric.endswith("_ms"):
         return ms(value)
     if metric.endswith("_percent"):
@@ -60,7 +60,7 @@ def measured(metric: str, value: float) -> str:
 
 
 def weight(weight_percent: int | None, share_percent: float | None) -> str:
-    """The configured weight of a destination and the share it had: `50→48 %`."""
+    """The configured weight of a destination and its observed share: `50→48 %`."""
     if weight_percent is None:
         return ""
     seen = NOTHING if share_percent is None else f"{share_percent:.0f}"
@@ -68,12 +68,12 @@ def weight(weight_percent: int | None, share_percent: float | None) -> str:
 
 
 def replicas(ready: int, desired: int) -> str:
-    """Replicas ready of those desired: `2/3`."""
+    """Ready and desired replicas: `2/3`."""
     return f"{ready}/{desired}"
 
 
 def factor(value: float) -> str:
-    """How many times the load is asked for: `×1.5`."""
+    """A factor on the load: `×1.5`."""
     return f"×{value:g}"
 
 
@@ -86,7 +86,7 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A stretch of time in few letters: `8 s`, `10 min`, `24 h`."""
+    """A duration in its largest useful unit: `8 s`, `10 min`, `24 h`."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

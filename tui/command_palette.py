@@ -1,4 +1,4 @@
-"""Everything that a key does, every choice it offers, and every form, for the command palette."""
+"""Every key's action, every choice and every form, for the command palette."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class MarskitCommands(Provider):
-    """Searches the keys' help texts, what they let a person choose, and the titles of the forms."""
+    """Searches the keys' help texts, their choices, and the titles of the forms."""
 
     async def discover(self) -> Hits:
-        """All of them, before anything is typed."""
+        """All commands, before anything is typed."""
         for name, help_text, callback in self._all():
             yield DiscoveryHit(name, callback, help=help_text)
 
     async def search(self, query: str) -> Hits:
-        """Those that match."""
+        """The commands that match."""
         matcher = self.matcher(query)
         for name, help_text, callback in self._all():
             if (score := matcher.match(name)) > 0:

@@ -1,4 +1,4 @@
-"""The help as a document: what each phase means, every key, and the marks on the screen."""
+"""The help document: the meaning of each phase, every key, and the marks on the screen."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from marskit.views.tone import SYMBOLS, Tone
 _GROUPS = {
     Group.PLAY: "play the recording",
     Group.JUMP: "jump",
-    Group.BRANCH: "what would have been",
+    Group.BRANCH: "what if",
     Group.LOOP: "the loop",
     Group.LOAD: "the load",
     Group.CHAOS: "break something",
@@ -19,25 +19,25 @@ _GROUPS = {
     Group.SCREEN: "the screen",
 }
 _LIVE = (
-    "A mesh under load. The loop reads it, judges it, plans, and changes it: step through that "
-    "with s, or let it run with the space bar. Break something and watch it mend."
+    "A service mesh under load. The loop monitors it, analyses it, plans and acts: step through a cycle "
+    "with s, or let the loop run with the space bar. Inject a fault and watch the loop recover."
 )
 _RECORDED = (
-    "A run as it was recorded, event by event: what the screen showed then, it shows now. Play it with the "
-    "space bar, step through it both ways, or click on the bar. Branch with b: from here on, in the twin, "
-    "another planner decides."
+    "A recorded run, event by event, with the screen exactly as it was. Play it with the space bar, step "
+    "in either direction, or click on the bar. Branch with b: from the current cycle on, another planner "
+    "decides in the twin."
 )
 _MARKS = (
-    (SYMBOLS[Tone.OK], Tone.OK, "well: objectives kept, replicas ready"),
-    (SYMBOLS[Tone.WARN], Tone.WARN, "watch it: saturated, replicas missing, or near its objective"),
-    (SYMBOLS[Tone.BAD], Tone.BAD, "an objective is violated, or no replica is ready"),
-    (SYMBOLS[Tone.UNKNOWN], Tone.UNKNOWN, "unknown: nothing or too little was seen"),
-    ("◆", Tone.BAD, "the bottleneck that a violation was traced to"),
-    ("?", Tone.BAD, "in the Analyse box: the likeliest fault"),
-    ("↯", Tone.PERSON, "a fault that you put in"),
+    (SYMBOLS[Tone.OK], Tone.OK, "healthy: SLO met, replicas ready"),
+    (SYMBOLS[Tone.WARN], Tone.WARN, "warning: saturated, replicas missing, or close to its SLO"),
+    (SYMBOLS[Tone.BAD], Tone.BAD, "SLO violated, or no replica ready"),
+    (SYMBOLS[Tone.UNKNOWN], Tone.UNKNOWN, "unknown: no traffic, or too few requests"),
+    ("◆", Tone.BAD, "the bottleneck that causes a violation"),
+    ("?", Tone.BAD, "in the Analyse box: the most likely fault"),
+    ("↯", Tone.PERSON, "a fault that you injected"),
     ("⊘", Tone.WARN, "the shield changed what the planner proposed"),
-    ("~", Tone.PLAIN, "a p95 with too few samples (n) behind it to be trusted"),
-    ("50→48 %", Tone.ACCENT, "the configured weight of a destination, and the share it really had"),
+    ("~", Tone.PLAIN, "a p95 from too few samples (n) to be reliable"),
+    ("50→48 %", Tone.ACCENT, "the configured weight of a destination, and its observed share"),
 )
 
 
@@ -55,7 +55,7 @@ def help_document(keys: Sequence[Key]) -> Document:
             if key.group is group
         ]
         blocks += [Heading(title), *lines] if lines else []
-    blocks.append(Sentence("Tab goes to the mesh, the rail or the log; the arrow keys and the mouse select."))
+    blocks.append(Sentence("Tab moves between mesh, rail and log; select with the arrow keys or the mouse."))
     blocks.append(Heading("the marks"))
     blocks += [Sentence(words, Tone.PLAIN, mark, tone) for mark, tone, words in _MARKS]
     return tuple(blocks)

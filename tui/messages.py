@@ -1,4 +1,4 @@
-"""What other threads tell the app."""
+"""Messages from other threads to the app."""
 
 from textual.message import Message
 
@@ -6,39 +6,39 @@ from marskit.domain.state import State
 
 
 class StateChanged(Message, bubble=False):
-    """The run has a newer state; a slow screen sees only the newest one."""
+    """The run has a newer state; a slow screen receives only the newest one."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
 
     def can_replace(self, message: Message) -> bool:
-        """Whether this one makes the pending `message` worthless."""
+        """Whether this message makes the pending `message` obsolete."""
         return isinstance(message, StateChanged)
 
 
 class TrainingChanged(Message, bubble=False):
-    """There is news of the training; the newest is the trainer's state."""
+    """The training has changed; the trainer holds its newest state."""
 
     def can_replace(self, message: Message) -> bool:
-        """Whether this one makes the pending `message` worthless."""
+        """Whether this message makes the pending `message` obsolete."""
         return isinstance(message, TrainingChanged)
 
 
 class CommandFailed(Message, bubble=False):
-    """A command could not be carried out; never dropped, as it is not part of the state."""
+    """A command failed; never dropped, because the state does not contain it."""
 
     def __init__(self, sentence: str, *, expected: bool) -> None:
         super().__init__()
         self.sentence = sentence
         self.expected = expected
-        """False for an error of ours."""
+        """False for an internal fault."""
 
 
 class Stopped(Message, bubble=False):
-    """The run was stopped on a person's wish."""
+    """The run was stopped by a person."""
 
     def __init__(self, *, clean: bool) -> None:
         super().__init__()
         self.clean = clean
-        """False when it did not end in time."""
+        """False if the run did not stop in time."""

@@ -1,4 +1,4 @@
-"""Colours: two themes of our own, told apart by more than red and green, and the roles that use them."""
+"""Two colour themes, readable without telling red from green, and the roles that use them."""
 
 from textual.theme import Theme
 
@@ -30,9 +30,9 @@ ROLES = (
     "alert-bad",
     "alert-accent",
 )
-"""What a piece of text may be; `app.tcss` gives each its colour."""
+"""The roles of a piece of text; `app.tcss` gives each a colour."""
 
-# Blue-green against vermilion, with amber between: the pairs that colour-blind eyes keep apart.
+# Blue-green and vermilion with amber between: pairs that colour-blind readers can distinguish.
 NIGHT = Theme(
     name="marskit-night",
     primary="#58a6ff",

@@ -30,9 +30,9 @@ from marskit.views.intents import Option, Question
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
-"""How often a playing replay moves."""
+"""Interval between moves of a playing replay, in seconds."""
 Tell = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is."""
+"""Reports progress: what is being done, how much is done, and how much there is."""
 Read = Callable[[Tell], Timeline]
 """Reads a recording, on a thread of its own; raises `ReplayError`."""
 
@@ -44,7 +44,7 @@ class Branches(Protocol):
         """Run the branch and its control.
 
         Raises:
-            ReplayError: It cannot be branched there.
+            ReplayError: The run cannot be branched there.
         """
         ...
 
@@ -90,11 +90,11 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         cycle: int | None = None,
         signals: Sequence[int] = (),
     ) -> None:
-        """Show what `read` reads, from that cycle on, and let `branches` branch it."""
+        """Show what `read` reads, from `cycle` on, and let `branches` branch it."""
         self.player = Player(Timeline(()))
         super().__init__(self.player, signals)
         self.complaint: str | None = None
-        """Why there is nothing to see, once that is known."""
+        """Why the recording cannot be shown, once that is known."""
         self.newest: Branched | None = None
         self._read = read
         self._branches = branches
@@ -115,13 +115,13 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         return self.live
 
     def on_mount(self) -> None:
-        """Read while the first frame is shown already."""
+        """Start reading once the first frame is shown."""
         super().on_mount()
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self._load)
 
     async def on_unmount(self) -> None:
-        """Leave no branch behind that is still being run."""
+        """End a branch that is still running."""
         await super().on_unmount()
         if self._branching is not None:
             self._branching.cancel()
@@ -138,16 +138,16 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
             self.post_message(self.Unreadable(str(error)))
 
     def on_replay_app_reading(self, message: Reading) -> None:
-        """Tell how far it is."""
+        """Show the progress of reading."""
         self.replay_screen.show_transport(TransportView(note=message.note))
 
     def on_replay_app_unreadable(self, message: Unreadable) -> None:
-        """There is nothing to see."""
+        """Leave with an error."""
         self.complaint = message.sentence
         self.exit(exit_codes.INPUT)
 
     def on_replay_app_loaded(self, message: Loaded) -> None:
-        """Begin to show it."""
+        """Show the recording."""
         step = message.timeline.begin_of(self._cycle) if self._cycle is not None else None
         self.player.unsubscribe(self._sink)
         self.player = self._runtime = Player(message.timeline, step)
@@ -192,7 +192,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     def action_jump(self, stop: str, back: bool = False) -> None:  # noqa: FBT001 # as keys give it
         """Go to the next stop of a kind, or to the one before."""
         if not self.player.next(Stop(stop), back=back):
-            self.notify(f"There is no {stop} {'before' if back else 'after'} this.", markup=False)
+            self.notify(f"No {stop} {'before' if back else 'after'} this one.", markup=False)
             return
         self._draw_now()
         self.replay_screen.turn_to_phase()
@@ -202,18 +202,18 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         self.player.go(1 if back else len(self.player.timeline))
 
     def action_refuse(self) -> None:
-        """What the key does to a live mesh cannot be done."""
+        """Explain that a recorded mesh cannot be changed."""
         self.notify(UNCHANGEABLE, severity="warning", markup=False)
 
     def action_branch(self) -> None:
-        """Ask who decides, and let the twin go on."""
+        """Ask for a planner, and branch in the twin."""
         timeline, cycle = self.player.timeline, self._branch_cycle()
         started = timeline.started
         if self._branches is None or started is None or cycle is None:
-            self.notify("There is no cycle here to branch from.", severity="warning", markup=False)
+            self.notify("No cycle to branch from here.", severity="warning", markup=False)
             return
         if self._branching is not None:
-            self.notify("One branch is still being run.", severity="warning", markup=False)
+            self.notify("Another branch is still running.", severity="warning", markup=False)
             return
         try:
             check_branchable(timeline, cycle)
@@ -224,10 +224,10 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
         planner = self.player.state.planner
         options = tuple(
-            Option(name, "it decided" if name == planner else "", commands.SetPlanner(name))
+            Option(name, "recorded" if name == planner else "", commands.SetPlanner(name))
             for name in started.planners
         )
-        question = f"Who decides from cycle {cycle} on, in the twin?"
+        question = f"Which planner decides from cycle {cycle} on, in the twin?"
         self.push_screen(
             Picker(Question(question, options)), lambda chosen: self._begin_branch(cycle, chosen)
         )
@@ -235,7 +235,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     def action_beside(self) -> None:
         """Show the newest branch again."""
         if self.newest is None:
-            self.notify("There is no branch yet: b makes one.", markup=False)
+            self.notify("No branch yet; press b to create one.", markup=False)
             return
         from marskit.tui.screens.branch import BranchScreen
 
@@ -250,7 +250,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         return ()
 
     def action_leave(self) -> None:
-        """Nothing runs that would have to end first."""
+        """Leave at once: nothing has to be stopped first."""
         self.exit(0)
 
     def _draw_now(self) -> None:
@@ -258,7 +258,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         self._draw()
 
     def _branch_cycle(self) -> int | None:
-        """The cycle under way, or the next where this one has acted already."""
+        """The cycle under way, or the next if this one has acted already."""
         timeline, cycle = self.player.timeline, self.player.state.cycle
         if cycle is None:
             return timeline.cycles[0] if timeline.cycles else None
@@ -294,7 +294,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 def run_replay(
     read: Read, branches: Branches | None, *, cycle: int | None = None, signals: Sequence[int] = ()
 ) -> int:
-    """Show the recording until a person leaves it; the exit code, with what is wrong with it on stderr."""
+    """Show the recording until a person leaves; returns the exit code and prints an error on stderr."""
     app = ReplayApp(read, branches, cycle=cycle, signals=signals)
     app.run()
     if app.complaint is not None:

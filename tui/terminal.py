@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, but for it a terminal that goes away is the end of the app.
+    """Textual's driver, with one difference: a terminal that goes away ends the app.
 
-    Without this, the thread that writes would die of the first error, and whoever draws would wait for it.
+    Without this, the writing thread would die of the first error, and the drawing thread would wait for it.
     """
 
     def __init__(
@@ -34,37 +34,37 @@ class TerminalDriver(LinuxDriver):
         self._file = cast(TextIOWrapper, _Output(self._file, self._leave))
 
     def _leave(self) -> None:
-        """Runs on the thread that writes."""
+        """Runs on the writing thread."""
         self._app.call_later(self._app.exit, exit_codes.of_signal(signal.SIGHUP))
 
 
 class _Output:
-    """A terminal's output; what is written after its end goes nowhere."""
+    """A terminal's output; writes after its end are discarded."""
 
     def __init__(self, file: TextIO, at_end: Callable[[], None]) -> None:
         self._file = file
         self._at_end = at_end
 
     def fileno(self) -> int:
-        """The descriptor behind it."""
+        """The file descriptor."""
         return self._file.fileno()
 
     def write(self, text: str) -> None:
-        """Write, or find out that nobody reads any more."""
+        """Write, or notice that the terminal is gone."""
         try:
             self._file.write(text)
         except OSError:
             self._end()
 
     def flush(self) -> None:
-        """Write what waits, or find out that nobody reads any more."""
+        """Flush pending output, or notice that the terminal is gone."""
         try:
             self._file.flush()
         except OSError:
             self._end()
 
     def _end(self) -> None:
-        # What still waits to be written, and every traceback to come, must find a place to go.
+        # Pending output and later tracebacks need a destination.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:

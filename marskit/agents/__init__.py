@@ -1,1 +1,1 @@
-"""The planners: honest baselines that decide what to do about a diagnosis."""
+"""The planners: baselines and learned policies that decide on actions, given a diagnosis."""

@@ -1,4 +1,4 @@
-"""Replicas in proportion to the load at the gateway: the plainest rule that knows the mesh."""
+"""Replicas in proportion to the load at the gateway: the simplest rule that knows the mesh."""
 
 from math import ceil
 
@@ -13,33 +13,33 @@ from marskit.planning import PlanningView
 
 DEFAULT_TARGET_PERCENT = 65
 SPARE = 0.04
-"""No workload is scaled for less than this share of a replica: noise is not a reason to."""
+"""Smallest change, in replicas, that justifies scaling; less is noise."""
 
 
 class Demand:
-    """Scales all workloads at once: what the gateway lets in will reach them."""
+    """Scales all workloads at once, because the load at the gateway reaches them all."""
 
     def __init__(self, model: TwinModel, target_percent: int = DEFAULT_TARGET_PERCENT) -> None:
         self.name = "demand" if target_percent == DEFAULT_TARGET_PERCENT else f"demand:{target_percent}"
         self.summary = (
-            f"Gives every workload the replicas that the load at the gateway keeps {target_percent} % busy, "
-            "by the twin's service times and call rates."
+            f"Scales every workload to {target_percent} % utilisation for the load at the gateway, "
+            "using the twin's service times and call rates."
         )
         self._target = target_percent / 100.0
-        # Neither the period nor the limits matter for what is used of it here.
+        # The period and the limits do not affect the parts used here.
         self._encoding: Encoding = encoding(model, ShieldLimits(), period_scenario_s=15.0)
         self._observer = Observer(self._encoding, period_s=2.0)
 
     def reset(self, seed: int) -> None:
-        """Forget earlier loads; the seed is not needed, nothing here is random."""
+        """Forget earlier loads; the seed is unused, because nothing is random."""
         self._observer.reset()
 
     def renew(self, model: TwinModel) -> None:
-        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        """Continue with new parameters of the same mesh; the observed loads stay."""
         self._encoding = renewed(self._encoding, model)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """One `Scale` for every workload that the load wants otherwise."""
+        """One `Scale` for every workload whose replicas should change."""
         situation, stations = self._observer.see(view), self._encoding.model.stations
         busy = np.zeros(len(stations))
         demand(self._encoding.codes, float(situation.raw[RATE, 0]), situation.weights, 0, busy)
@@ -55,7 +55,7 @@ class Demand:
             f"{s.workload} {load:.1f} busy → {int(count)}"
             for s, load, count in zip(stations, busy, wanted, strict=True)
         )
-        reason = f"{rate:.0f} requests a second at {self._target:.0%}: {changes}."
+        reason = f"{rate:.0f} requests per second at a target utilisation of {self._target:.0%}: {changes}."
         return Plan(self.name, (Candidate(actions, reason),), actions, reason)
 
     def _replicas(self, load: float, workload: str, view: PlanningView) -> int:

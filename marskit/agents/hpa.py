@@ -1,8 +1,8 @@
-"""The Kubernetes HorizontalPodAutoscaler, as faithfully as the observation allows.
+"""The Kubernetes HorizontalPodAutoscaler, as closely as observations allow.
 
 Follows "Horizontal Pod Autoscaling" of the Kubernetes documentation (Concepts, Workloads, Autoscaling), its
-sections "Algorithm details" and "Default behavior", with the controller's defaults; all times are on the
-scenario's clock. It knows each workload's utilisation and nothing else: no objective, no call graph.
+sections "Algorithm details" and "Default behavior", with the controller's defaults; all times are
+scenario seconds. It knows each workload's utilisation and nothing else: no SLO, no call graph.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from marskit.domain.topology import Workload
 from marskit.planning import PlanningView
 
 JITTER = 0.1
-"""A cycle this share of the sync period early or late is taken as on time."""
+"""Share of the sync period by which a cycle may be early or late and still count as on time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """How many replicas the metric asks for, and the arithmetic in words."""
+    """The replicas that the metric calls for, and the arithmetic in words."""
 
     replicas: int
     sentence: str
@@ -31,11 +31,11 @@ def propose(
 ) -> Proposal | None:
     """The replicas that bring utilisation to its target: `ceil(ready * utilisation / target)`.
 
-    Utilisation is taken in whole percents, as the controller does. Replicas that are not ready yet have no
-    metric of their own: when scaling up they count as idle, when scaling down they do not count.
+    Utilisation is rounded down to whole percents, as in the controller. Replicas that are not ready yet have
+    no metric of their own: they count as idle when scaling up, and do not count when scaling down.
 
     Returns:
-        None when there is no metric at all, which makes the controller leave the workload alone.
+        None without any metric, which makes the controller leave the workload alone.
     """
     ready = observed.replicas_ready
     if observed.utilisation is None or ready == 0:
@@ -46,7 +46,7 @@ def propose(
     if starting and usage_percent > target_percent:
         counted, usage_percent = ready + starting, _whole_percent(busy, ready + starting)
         if usage_percent < target_percent:
-            return Proposal(current, f"{starting} more are starting, which will be enough")
+            return Proposal(current, f"{starting} more replicas are starting, which will be enough")
     ratio = usage_percent / target_percent
     if 1 - tolerance <= ratio <= 1 + tolerance:
         return Proposal(current, f"{usage_percent} % is within {tolerance:.0%} of {target_percent} %")
@@ -55,12 +55,12 @@ def propose(
 
 
 def _whole_percent(busy: float, replicas: int) -> int:
-    """Rounded down as the controller does, though not because 0.57 * 100 is a little under 57."""
+    """The percentage rounded down like the controller's, but not because 0.57 * 100 is a little under 57."""
     return floor(100 * busy / replicas + 1e-9)
 
 
 class Hpa:
-    """Scales every workload by itself to a target utilisation, at most once per sync period."""
+    """Scales every workload on its own to a target utilisation, at most once per sync period."""
 
     def __init__(self, behaviour: Behaviour | None = None, name: str = "hpa") -> None:
         self._behaviour = behaviour or Behaviour()
@@ -73,7 +73,7 @@ class Hpa:
         self.reset(0)
 
     def reset(self, seed: int) -> None:
-        """Forget all recommendations and scalings; the seed is not needed, nothing here is random."""
+        """Forget all recommendations and scalings; the seed is unused, because nothing is random."""
         self._histories: dict[str, ScalingHistory] = {}
         self._synced_at_s: float | None = None
 
@@ -83,21 +83,24 @@ class Hpa:
         now_s = self._sync_time_s(view.now_s * view.speed)
         if now_s is None:
             wait_s = (self._synced_at_s or 0.0) + period_s - view.now_s * view.speed
-            reason = f"The autoscaler looks again in {wait_s:.0f} s (every {period_s:g} s)."
+            reason = f"The autoscaler's next sync is in {wait_s:.0f} s (every {period_s:g} s)."
             return Plan(self.name, (Candidate((), reason),), (), reason)
         self._synced_at_s = now_s
         candidates = tuple(self._candidate(workload, view, now_s) for workload in view.topology.workloads)
         proposed = tuple(action for candidate in candidates for action in candidate.actions)
         acting = [candidate.reason for candidate in candidates if candidate.actions]
         return Plan(
-            self.name, candidates, proposed, " ".join(acting) or "No workload is far enough from its target."
+            self.name,
+            candidates,
+            proposed,
+            " ".join(acting) or "Every workload is close enough to its target.",
         )
 
     def _sync_time_s(self, now_s: float) -> float | None:
-        """The time that a sync done now counts as, in scenario seconds; None when none is due.
+        """The time that a sync done now counts as, in scenario seconds; None if none is due.
 
-        A loop with a period of its own comes a little early or late. Were it taken at its word, a cycle one
-        millisecond early would miss its sync, and a scaling one period ago would still count as recent.
+        The loop's own period makes it slightly early or late. Without this tolerance, a cycle one millisecond
+        early would miss its sync, and a scaling one period ago would still count as recent.
         """
         if self._synced_at_s is None:
             return now_s
@@ -115,21 +118,23 @@ class Hpa:
             return Candidate((), f"{name}: no replicas, so autoscaling is off.")
         if not workload.min_replicas <= current <= workload.max_replicas:
             replicas = max(workload.min_replicas, min(workload.max_replicas, current))
-            why = f"outside {workload.min_replicas} to {workload.max_replicas}"
+            why = f"outside its bounds {workload.min_replicas} to {workload.max_replicas}"
         else:
             observed = next((w for w in view.observation.workloads if w.workload == name), None)
             proposal = observed and propose(
                 current, observed, self._behaviour.target_percent, self._behaviour.tolerance
             )
             if not proposal:
-                return Candidate((), f"{name}: no metrics, so it keeps its {current}.")
+                return Candidate((), f"{name} keeps its {current} replicas: no metrics.")
             replicas, why = (
                 history.normalise(proposal.replicas, current, workload, now_s, self._behaviour),
                 proposal.sentence,
             )
             if replicas != proposal.replicas:
-                why += f", held to {replicas} by the scaling behaviour"
+                why += f", limited to {replicas} by the scaling behaviour"
         if replicas == current:
-            return Candidate((), f"{name} keeps its {current}: {why}.")
+            return Candidate((), f"{name} keeps its {current} replicas: {why}.")
         history.propose(current, replicas, now_s)
-        return Candidate((Scale(name, replicas),), f"{name} goes from {current} to {replicas}: {why}.")
+        return Candidate(
+            (Scale(name, replicas),), f"{name} goes from {current} to {replicas} replicas: {why}."
+        )

@@ -5,19 +5,19 @@ from math import ceil
 
 from marskit.domain.topology import Workload
 
-# Times come from sums of real seconds times the speed: a scaling exactly one period old must be over.
+# Times are sums of real seconds times the speed: a scaling exactly one period old must count as over.
 _EPSILON_S = 1e-6
-# Where an autoscaler is tuned: targets, and scale-down stabilisation in seconds of the scenario's clock.
+# The grid for tuning an autoscaler: targets, and scale-down stabilisation in scenario seconds.
 TARGETS_PERCENT = (50, 55, 60, 65, 70, 75, 80)
 WINDOWS_S = (0, 60, 300)
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Kubernetes' defaults, in seconds of the scenario's clock.
+    """Kubernetes' default behaviour with a target of 70 %, in scenario seconds.
 
-    "Default behavior" of the documentation: up without stabilisation by the larger of 4 pods and 100 % per
-    15 s, down to the highest recommendation of the last 300 s.
+    Kubernetes' own default target is 80 %. "Default behavior" of the documentation: up without stabilisation
+    by the larger of 4 pods and 100 % per 15 s, down to the highest recommendation of the last 300 s.
     """
 
     target_percent: int = 70
@@ -31,17 +31,17 @@ class Behaviour:
 
 @dataclass(slots=True)
 class ScalingHistory:
-    """What was recommended for one workload, and what was really scaled."""
+    """Recommendations for one workload, and its actual scalings."""
 
     initial: int
     since_s: float
     _recommendations: list[tuple[float, int]] = field(init=False)
     _scalings: list[tuple[float, int]] = field(init=False, default_factory=list)
-    """`(at_s, replicas added)`; negative when some were taken away."""
+    """`(at_s, replicas added)`; negative for removals."""
     _proposed: tuple[float, int, int] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        # The size found at the start counts as recommended, so nothing is scaled down before a full window.
+        # The initial size counts as recommended, so nothing is scaled down before a full window.
         self._recommendations = [(self.since_s, self.initial)]
 
     def propose(self, current: int, replicas: int, now_s: float) -> None:
@@ -49,7 +49,7 @@ class ScalingHistory:
         self._proposed = (now_s, current, replicas)
 
     def settle(self, current: int) -> None:
-        """Count the last proposal as scaled as far as the workload has followed it."""
+        """Count the last proposal as scaled as far as the workload followed it."""
         if self._proposed is not None:
             at_s, before, proposed = self._proposed
             if (current - before) * (proposed - before) > 0:
@@ -66,7 +66,7 @@ class ScalingHistory:
         return max(stable, workload.min_replicas)
 
     def _stabilise(self, desired: int, current: int, now_s: float, window_s: float) -> int:
-        """The highest recommendation of the window bounds a scale-down; a scale-up is not stabilised."""
+        """Limit a scale-down to the highest recommendation of the window; scale-ups are not stabilised."""
         self._recommendations = [
             (at_s, replicas)
             for at_s, replicas in self._recommendations
@@ -77,7 +77,7 @@ class ScalingHistory:
         return min(max(current, desired), highest)
 
     def _scale_up_limit(self, current: int, now_s: float, behaviour: Behaviour) -> int:
-        """How many replicas there may be, counted from those at the beginning of the period."""
+        """The allowed number of replicas, counted from those at the beginning of the period."""
         period_s = behaviour.scale_up_period_s
         self._scalings = [(at_s, n) for at_s, n in self._scalings if now_s - at_s < period_s - _EPSILON_S]
         start = current - sum(added for _, added in self._scalings)

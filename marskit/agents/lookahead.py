@@ -1,8 +1,8 @@
-"""Planning by trying: candidate actions are simulated side by side in the fast twin; the best is taken.
+"""Planning by simulation: the fast twin simulates candidate actions side by side; the best is chosen.
 
 A receding horizon with a coordinate search: first all workloads together at several target utilisations, then
-the best of these with one workload or one split moved. Every candidate is held over the horizon, for the next
-decision comes before its end.
+the best of these with one workload or one split changed. Every candidate is held over the horizon, because
+the next decision comes before its end.
 """
 
 import numpy as np
@@ -22,15 +22,15 @@ TARGETS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 STEPS = (-2, -1, 1, 2)
 SHIFTS = (-0.5, -0.1, 0.1, 0.5)
 SHOWN = 6
-"""So many of the candidates are told, the best first."""
+"""Number of candidates to report, the best first."""
 
 
 class Lookahead:
-    """Simulates what could be done, and does what serves the users best for its price."""
+    """Simulates possible actions, and takes the one with the best utility."""
 
     name = "lookahead"
     summary = (
-        "Tries joint actions in the twin over the next periods, under the load that is there by now, and "
+        "Simulates joint actions in the twin over the next periods, under the forecast load, and "
         "takes the one with the highest utility."
     )
 
@@ -45,19 +45,19 @@ class Lookahead:
         self._trial = Trial(self._encoding, goals, period_s=period_s)
 
     def reset(self, seed: int) -> None:
-        """Forget earlier loads; the seed is not needed, the twin's fast engine has no luck in it."""
+        """Forget earlier loads; the seed is unused, because the twin's fast engine is deterministic."""
         self._observer.reset()
 
     def renew(self, model: TwinModel) -> None:
-        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        """Continue with new parameters of the same mesh; the observed loads stay."""
         self._encoding = renewed(self._encoding, model)
         self._trial = Trial(self._encoding, self._goals, period_s=self._period_s)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """The best joint action that was tried, and what was expected of the others."""
+        """The best joint action found, with predictions for the others."""
         situation = self._observer.see(view)
         if view.observation.window_s <= 0 or situation.raw[RATE, 0] <= 0:
-            reason = "Nothing has come in yet, so there is nothing to look ahead to."
+            reason = "Do nothing: there has been no load yet."
             return Plan(self.name, (Candidate((), reason),), (), reason)
         rates = self.forecast(situation, view)
         now = self._now(situation, view)
@@ -71,13 +71,13 @@ class Lookahead:
             self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*told, now])
         )
         actions = self._actions(best, situation, view)
-        what = "this one is expected to be worth most, missed objectives priced in"
+        what = "this one has the highest predicted utility after penalties for SLO violations"
         if not actions:
-            what = "none is expected to be worth more than doing nothing"
+            what = "none is predicted to be better than doing nothing"
         reason = (
             f"Of {len(tried)} joint actions {what}: {_effect(tried[best])}, "
-            f"where doing nothing gives {_effect(nothing)}. "
-            f"The load is expected to {_course(rates)} requests a second."
+            f"compared with {_effect(nothing)} for doing nothing. "
+            f"Expected load: {_course(rates)} requests per second."
         )
         return Plan(self.name, candidates, actions, reason)
 
@@ -100,7 +100,7 @@ class Lookahead:
         return [Choice(tuple(int(n) for n in each), now.shares) for each in wanted]
 
     def _around(self, best: Choice, situation: Situation, now: Choice) -> list[Choice]:
-        """The best with one workload or one split moved, and with one workload left as it is."""
+        """The best with one workload or one split changed, and with one workload left as it is."""
         codes, found = self._encoding.codes, []
         for w, count in enumerate(best.replicas):
             for other in (*(count + step for step in STEPS), now.replicas[w]):
@@ -132,13 +132,13 @@ class Lookahead:
         self, choice: Choice, outcome: Outcome, situation: Situation, view: PlanningView
     ) -> Candidate:
         actions = self._actions(choice, situation, view)
-        words = "Expected" if actions else "Do nothing; expected"
+        words = "Predicted" if actions else "Do nothing; predicted"
         return Candidate(actions, f"{words}: {_effect(outcome)}.", round(outcome.score, 2))
 
 
 def _course(rates: Floats) -> str:
     first, last = f"{rates[0]:.0f}", f"{rates[-1]:.0f}"
-    return f"be {first}" if first == last else f"go from {first} to {last}"
+    return first if first == last else f"{first} to {last}"
 
 
 def _effect(outcome: Outcome) -> str:

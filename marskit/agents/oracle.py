@@ -1,4 +1,4 @@
-"""The bound: looking ahead with the load that will really come."""
+"""The upper bound: lookahead that knows the coming load."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from marskit.planning import PlanningView
 
 
 class Oracle(Lookahead):
-    """Cheats: it reads the scenario's curve ahead, which nobody else may."""
+    """Reads the scenario's curve in advance, which other planners may not."""
 
     name = "oracle"
     summary = (
-        "Looks ahead like `lookahead` but knows the load that will come; it shows what foresight would be "
-        "worth, and is no fair competitor."
+        "Looks ahead like `lookahead` but knows the coming load: an upper bound on the value of "
+        "forecasts, not a fair competitor."
     )
 
     def __init__(
@@ -35,7 +35,7 @@ class Oracle(Lookahead):
         self._speed = speed
 
     def forecast(self, situation: Situation, view: PlanningView) -> Floats:
-        """(horizon + 1,) requests per second that the scenario will ask for."""
+        """(horizon + 1,) requests per second that the scenario will offer."""
         load = view.observation.load
         if load is None:
             return super().forecast(situation, view)

@@ -1,4 +1,4 @@
-"""Planners that were learned: a policy from a file, run without the library that trained it."""
+"""Learned planners: a policy from a file, run without the library that trained it."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from marskit.mesh.simulator.model import TwinModel
 from marskit.planning import PlanningView
 
 MENTIONED = 3
-"""So many inputs are named as those that mattered most."""
+"""Number of most influential inputs to name."""
 NAMES = {"ppo": "Proximal Policy Optimization", "sac": "Soft Actor-Critic"}
 
 
@@ -35,7 +35,7 @@ def learned(algorithm: str, model: TwinModel, *, period_s: float, speed: float) 
     """The shipped policy of that algorithm.
 
     Raises:
-        PolicyError: It is damaged, or for another mesh.
+        PolicyError: The policy is damaged, or belongs to another mesh.
     """
     return from_file(SHIPPED / f"demo-{algorithm}.npz", algorithm, model, period_s=period_s, speed=speed)
 
@@ -44,7 +44,7 @@ def from_file(path: Path, name: str, model: TwinModel, *, period_s: float, speed
     """The policy in a file, as a planner of that name.
 
     Raises:
-        PolicyError: It cannot be read, is damaged, or for another mesh.
+        PolicyError: The file cannot be read, is damaged, or belongs to another mesh.
     """
     policy = load_policy(path)
     codes = encoding(model, ShieldLimits(), period_scenario_s=period_s * speed)
@@ -53,7 +53,7 @@ def from_file(path: Path, name: str, model: TwinModel, *, period_s: float, speed
 
 
 class Learned:
-    """Asks a trained policy for a target utilisation of every workload and for the weights of every split."""
+    """Runs a trained policy, which sets target utilisations for workloads and weights for splits."""
 
     def __init__(self, policy: Policy, codes: Encoding, *, period_s: float, name: str | None = None) -> None:
         self.name = name or policy.algorithm
@@ -66,15 +66,15 @@ class Learned:
         self._observer = Observer(codes, period_s=period_s)
 
     def reset(self, seed: int) -> None:
-        """Forget earlier loads; the seed is not needed, the policy is deterministic."""
+        """Forget earlier loads; the seed is unused, because the policy is deterministic."""
         self._observer.reset()
 
     def renew(self, model: TwinModel) -> None:
-        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        """Continue with new parameters of the same mesh; the observed loads stay."""
         self._encoding = renewed(self._encoding, model)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What the policy asks for, as scalings and shifts."""
+        """The policy's output, as scalings and shifts."""
         situation = self._observer.see(view)
         seen = self._encode(situation)
         action = self._policy.act(seen)
@@ -115,10 +115,10 @@ class Learned:
             for station, target in zip(self._encoding.model.stations, targets, strict=False)
         )
         rate, ready = situation.raw[RATE, 0], ready_for(situation.raw, 0, float(action[-1]))
-        return f"At {rate:.0f} requests a second the policy gets ready for {ready:.0f}, this busy: {asked}."
+        return f"At {rate:.0f} requests per second, prepares for {ready:.0f}; target utilisation: {asked}."
 
     def _why(self, seen: NDArray[np.float32], action: NDArray[np.float32]) -> str:
-        """The inputs that mattered most: those without which the action would change most (occlusion)."""
+        """The most influential inputs: those without which the action changes most (occlusion)."""
         moved = np.zeros(len(seen))
         for place in np.flatnonzero(seen):
             without = seen.copy()
@@ -126,4 +126,4 @@ class Learned:
             moved[place] = np.abs(self._policy.act(without) - action).sum()
         most = [int(place) for place in np.argsort(-moved)[:MENTIONED] if moved[place] > 0]
         names = [self._encoding.observation_names[place] for place in most]
-        return f" What mattered most: {'; '.join(names)}." if names else ""
+        return f" Most influential inputs: {'; '.join(names)}." if names else ""

@@ -1,4 +1,4 @@
-"""A trained policy as one small file: weights, what it sees and does, and how it was trained. No torch."""
+"""A trained policy as one small file: weights, inputs and outputs, and its training card. No torch."""
 
 import io
 import json
@@ -22,7 +22,7 @@ Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class PolicyError(UserError):
-    """A policy file that cannot be used, with one sentence saying why."""
+    """A policy file that cannot be used, with one sentence why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Policy:
     algorithm: str
     layers: tuple[Layer, ...]
     schema: dict[str, Any]
-    """What the encoding was when it was trained; see `Encoding.schema`."""
+    """The encoding at training time; see `Encoding.schema`."""
     card: dict[str, Any]
-    """How it was trained and how well it did."""
+    """How it was trained, and its results."""
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """The deterministic action, (A,) from -1 to 1, for an (O,) observation."""
@@ -54,7 +54,7 @@ class Policy:
 
 
 def save_policy(path: Path, policy: Policy) -> None:
-    """Write the file whole or not at all."""
+    """Write the whole file or nothing."""
     header = {"format": FORMAT, "algorithm": policy.algorithm, "schema": policy.schema, "card": policy.card}
     arrays = {
         f"{kind}{n}": array
@@ -72,10 +72,10 @@ def load_policy(path: Path) -> Policy:
     """Read a policy file.
 
     Raises:
-        PolicyError: It cannot be read, is damaged, or is of another version.
+        PolicyError: The file cannot be read, is damaged, or has another version.
     """
     try:
-        # Read first: NumPy leaves a file open when it is no archive.
+        # Read into memory first: NumPy leaves a file open if it is not an archive.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
             header = json.loads(data["header"].tobytes())
             count = sum(name.startswith("weight") for name in data.files)
@@ -83,7 +83,7 @@ def load_policy(path: Path) -> Policy:
     except OSError as error:
         raise PolicyError(f"{path}: the policy cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise PolicyError(f"{path}: this is no policy file, or it is damaged.") from error
+        raise PolicyError(f"{path}: this is not a policy file, or it is damaged.") from error
     if header.get("format") != FORMAT:
         raise PolicyError(f"{path}: the file has format {header.get('format')}; this marskit reads {FORMAT}.")
     if header["algorithm"] not in ALGORITHMS:
@@ -98,7 +98,7 @@ def load_policy(path: Path) -> Policy:
     ):
         raise PolicyError(f"{path}: the layers {shapes} do not fit together; the file is damaged.")
     if not all(np.isfinite(array).all() for layer in layers for array in layer):
-        raise PolicyError(f"{path}: a weight is no finite number; its training went wrong, or it is damaged.")
+        raise PolicyError(f"{path}: a weight is NaN or infinite: training diverged, or the file is damaged.")
     return Policy(header["algorithm"], layers, schema, header["card"])
 
 
@@ -106,7 +106,7 @@ def check_fits(policy: Policy, encoding: Encoding, path: Path) -> None:
     """Refuse a policy that was trained for another mesh.
 
     Raises:
-        PolicyError: It was; the sentence names the first difference.
+        PolicyError: The meshes differ; the sentence names the first difference.
     """
     ours, theirs = encoding.schema(), policy.schema
     if theirs == ours:

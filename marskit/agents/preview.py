@@ -1,4 +1,4 @@
-"""The what-if for every planner: any actions from here on, tried in the twin."""
+"""Predictions for every planner: the twin simulates any actions from the present situation on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from marskit.mesh.simulator.model import TwinModel
 
 MOST = 8
-"""Plans tried at once."""
+"""Largest number of plans simulated at once."""
 _PROPORTIONAL = 1.5
-"""Percentage points that rounding may move the lesser destinations of a split."""
+"""Percentage points by which rounding may move the smaller destinations of a split."""
 
 
 class TwinPreview:
-    """Tries plans in the twin of the mesh, under the load that is expected.
+    """Simulates plans in the twin of the mesh, under the expected load.
 
-    Nothing is imported before `load`: a compiler and its code are not what the first request should wait for.
+    Nothing is imported before `load`: the first request should not wait for a compiler.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class TwinPreview:
         period_s: float,
         speed: float,
     ) -> None:
-        """Take what the twin is made of.
+        """Take the parts of the twin.
 
         Args:
-            model: Makes the mesh's model, and says by service how far its p95 is off, in percent; raises
-                ValueError where the twin cannot simulate the mesh.
-            goals: What utility is made of.
+            model: Makes the mesh's model, and its p95 error by service, in percent; raises
+                UserError if the twin cannot simulate the mesh.
+            goals: The SLOs and prices for the utility.
             period_s: Real seconds from one decision to the next.
             speed: Scenario seconds per real second.
         """
@@ -53,26 +53,26 @@ class TwinPreview:
 
     @property
     def unavailable(self) -> str | None:
-        """Why the twin cannot be made of this mesh; None before `load`."""
+        """Why the twin cannot model this mesh; None before `load`."""
         return self._unavailable
 
     def reset(self) -> None:
-        """Forget the loads that were seen."""
+        """Forget the observed loads."""
         if self._twin is not None:
             self._twin.observer.reset()
 
     def load(self) -> None:
-        """Make the twin and compile it; from then on there are predictions."""
+        """Make the twin and compile it; predictions are available from then on."""
         try:
             model, errors = self._model()
         except UserError as error:
             reason = str(error).rstrip(".")
-            self._unavailable = f"Effects are not predicted, for there is no twin of this mesh: {reason}."
+            self._unavailable = f"Predictions are off: the twin cannot model this mesh: {reason}."
             return
         self._twin = _Twin(model, errors, self._goals, self._period_s, self._speed)
 
     def renew(self, model: "TwinModel", errors: Mapping[str, float | None]) -> None:
-        """Go on with the same mesh by other numbers; what was seen of its load stays."""
+        """Continue with new parameters of the same mesh; the observed loads stay."""
         if self._twin is not None:
             former, self._twin = self._twin, _Twin(model, errors, self._goals, self._period_s, self._speed)
             self._twin.observer = former.observer
@@ -80,16 +80,16 @@ class TwinPreview:
     def predict(
         self, plans: Sequence[tuple[Action, ...]], service: str, view: PlanningView
     ) -> tuple[Prediction | None, ...]:
-        """What is expected of each plan; see the port."""
+        """The prediction for each plan; see the port."""
         none = (None,) * len(plans)
-        # Before the question whether it is loaded: on the twin, a run must not depend on how fast that went.
+        # Checked before loading: on the twin, a run must not depend on how long loading took.
         if view.observation.window_s <= 0 or not any(e.requests_per_s > 0 for e in view.observation.edges):
             return none
         return none if self._twin is None else self._twin.predict(plans, service, view)
 
 
 class _Twin:
-    """What is there once everything is loaded."""
+    """The parts that exist once everything is loaded."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class _Twin:
     def _choice(
         self, actions: tuple[Action, ...], situation: "Situation", view: PlanningView
     ) -> "Choice | None":
-        """The actions as the twin takes them; None where it does not know one."""
+        """The actions in the twin's form; None if one of them is unknown to it."""
         from marskit.agents.situation import current_shares
         from marskit.agents.trial import Choice
 
@@ -168,9 +168,9 @@ class _Twin:
         return Choice(tuple(replicas.values()), tuple(shares))
 
     def _share(self, action: ShiftTraffic, situation: "Situation") -> tuple[int, float] | None:
-        """Which split it moves, and to what share of the first destination.
+        """The split that it moves, and the new share of the first destination.
 
-        None where the others would not keep their proportions, which is all that a trial can do with them.
+        None if the others would not keep their proportions, which a trial requires.
         """
         codes, wanted = self._encoding.codes, dict(action.weights_percent)
         for place, k in enumerate(codes.shifted):

@@ -1,4 +1,4 @@
-"""Moving traffic away from a subset that fails or drags, and carefully back again."""
+"""Moves traffic away from a subset that fails or is slow, and carefully back again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,43 +12,43 @@ from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key, 
 from marskit.planning import PlanningView
 
 AWAY_PERCENT = 25
-"""How much weight a bad subset loses per step."""
+"""Weight taken from a bad subset per step, in percentage points."""
 BACK_PERCENT = 10
-"""How much it is given back per step; the first such step is the probe that shows whether it is well."""
+"""Weight given back per step, in percentage points; the first step also probes for recovery."""
 FAILING_PERCENT = 5.0
 HEALTHY_PERCENT = 1.0
 DRAGGING_FACTOR = 3.0
-"""A bottleneck whose p95 is so many times that of its siblings drags; less is chance or a busy machine."""
+"""Ratio of a bottleneck's p95 to its siblings' above which it counts as slow; less may be chance."""
 REST_S = 55.0
-"""On the scenario's clock: how long a bad subset is left alone, doubled by every relapse."""
+"""Scenario seconds for which a bad subset is left alone, doubled by every relapse."""
 STEP_REST_S = 25.0
-"""On the scenario's clock: how long each step back is watched."""
-# Neither is a multiple of 15 s, the usual period: a millisecond must not decide about a cycle.
+"""Scenario seconds for which each step back is observed."""
+# Neither is a multiple of 15 s, the usual period, so that a millisecond cannot decide about a cycle.
 
 
 @dataclass(slots=True)
 class _Detour:
-    """A route whose weights we moved and mean to move back."""
+    """A route whose weights we moved and intend to restore."""
 
     home: Mapping[str, int]
-    """The weights it had before."""
+    """The original weights."""
     known: Sequence[Mapping[str, int]]
-    """What its weights may be now if nobody else moved them: before and after our last step."""
+    """The weights to expect if nobody else moved them: before and after our last step."""
     back_at_s: float
     rest_s: float = REST_S
     is_returning: bool = False
 
 
 class Rerouting:
-    """Remembers which routes it moved, and from where."""
+    """Remembers which routes it moved, and their original weights."""
 
     def __init__(self) -> None:
         self._detours: dict[str, _Detour] = {}
 
     def away(self, diagnosis: Diagnosis, view: PlanningView, *, is_lasting: bool) -> dict[str, Candidate]:
-        """For every route with a bad workload one step away from it, by the name of that workload.
+        """One step away for every route with a bad workload, by the name of that workload.
 
-        Failures are believed at once, slowness only when the violation has lasted.
+        Failures count at once, slowness only if the violation has lasted.
         """
         found: dict[str, Candidate] = {}
         for route in _splits(view):
@@ -61,7 +61,7 @@ class Rerouting:
         return found
 
     def back(self, view: PlanningView) -> list[Candidate]:
-        """For every route that we moved one step back, once it has rested and what it gains is well."""
+        """One step back for every moved route that has rested and whose gaining subsets are healthy."""
         found = []
         for route in _splits(view):
             detour = self._detour(route)
@@ -72,27 +72,25 @@ class Rerouting:
             gaining = [d for d in route.destinations if step[subset_key(d)] > percents(route)[subset_key(d)]]
             unproven = [d.workload for d in gaining if not _is_proven(d, view.observation)]
             if wait_s > 0:
-                reason = (
-                    f"{route.label} gets a step back to its old weights in {wait_s:.0f} s at the earliest."
-                )
+                reason = f"{route.label} returns towards its old weights in {wait_s:.0f} s at the earliest."
                 found.append(Candidate((), reason))
             elif unproven:
-                found.append(Candidate((), f"{unproven[0]} has not shown yet that it is well again."))
+                found.append(Candidate((), f"{unproven[0]} has not yet proved to be healthy again."))
             else:
                 detour.known = (percents(route), step)
                 detour.back_at_s = view.now_s + STEP_REST_S / view.speed
                 detour.is_returning = True
-                reason = f"{route.label} has rested: {BACK_PERCENT} points back to its old weights."
+                reason = f"{route.label} has rested: return {BACK_PERCENT} points towards its old weights."
                 found.append(Candidate((_shift(route, step),), reason))
         return found
 
     def waiting(self, view: PlanningView) -> set[str]:
-        """The workloads behind routes on a detour: idle ones among them will be needed again."""
+        """The workloads behind rerouted routes: they will be needed again even if idle now."""
         detoured = [route for route in _splits(view) if self._detour(route) is not None]
         return {d.workload for route in detoured for d in route.destinations if d.workload is not None}
 
     def _detour(self, route: RouteSetting) -> _Detour | None:
-        """Our detour of that route, unless it is home again or somebody else has moved it since."""
+        """Our detour of that route, unless it is restored or somebody else has moved it since."""
         detour, weights = self._detours.get(route.label), percents(route)
         if detour is not None and (weights == detour.home or weights not in detour.known):
             del self._detours[route.label]
@@ -123,7 +121,7 @@ class Rerouting:
         detour.back_at_s = view.now_s + detour.rest_s / view.speed
         self._detours[route.label] = detour
         return Candidate(
-            (_shift(route, step),), f"{bad.workload} {why}: {moved} points of its traffic go elsewhere."
+            (_shift(route, step),), f"{bad.workload} {why}: {moved} points of its traffic move elsewhere."
         )
 
 
@@ -140,7 +138,7 @@ def _edges_to(destination: Destination, observation: Observation) -> list[EdgeOb
 
 
 def _failures(destination: Destination, observation: Observation) -> tuple[int, int] | None:
-    """`(failures, requests)` over the window, or None while too few requests were seen to judge."""
+    """`(failures, requests)` over the window, or None if there were too few requests to judge."""
     edges = _edges_to(destination, observation)
     requests = sum(seen(edge.requests_per_s, observation.window_s) for edge in edges)
     failures = sum(seen(edge.failures_per_s, observation.window_s) for edge in edges)
@@ -148,7 +146,7 @@ def _failures(destination: Destination, observation: Observation) -> tuple[int, 
 
 
 def _p95_ms(destination: Destination, observation: Observation) -> float | None:
-    """The slowest caller's p95, or None while too few were seen to trust one."""
+    """The slowest caller's p95, or None if too few samples were seen."""
     trusted = [e.latency.p95_ms for e in _edges_to(destination, observation) if e.latency.p95_is_trusted]
     return max((p95 for p95 in trusted if p95 is not None), default=None)
 
@@ -163,7 +161,7 @@ def _is_well(destination: Destination, observation: Observation) -> bool:
 
 
 def _is_proven(destination: Destination, observation: Observation) -> bool:
-    """Whether the traffic it has shows it to be well; without any, only a probe can show it."""
+    """Whether its present traffic proves it healthy; without any, only a probe can."""
     return _is_well(destination, observation) and (
         destination.weight_percent == 0 or _failures(destination, observation) is not None
     )
@@ -172,14 +170,14 @@ def _is_proven(destination: Destination, observation: Observation) -> bool:
 def _trouble(
     destination: Destination, well: Sequence[Destination], bottleneck: str | None, view: PlanningView
 ) -> str | None:
-    """What is wrong with it that fewer requests would spare the users; None when nothing is."""
+    """A problem that less traffic would spare the users; None if there is none."""
     observation = view.observation
     workload = next((w for w in observation.workloads if w.workload == destination.workload), None)
     if workload is None:
         return None
     most = view.topology.workload(workload.workload).max_replicas
     if is_saturated(workload) and view.configuration.replicas_of(workload.workload) < most:
-        return None  # Overload is mended by replicas, not by overloading the next one.
+        return None  # More replicas cure overload; shifting it would overload the next workload.
     failures, requests = _failures(destination, observation) or (0, 1)
     if failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT:
         return f"fails {failures} of {requests} requests"
@@ -188,5 +186,5 @@ def _trouble(
     siblings = [_p95_ms(d, observation) for d in well if d is not destination]
     own, other = _p95_ms(destination, observation), max((p for p in siblings if p is not None), default=None)
     if own is not None and other is not None and own > DRAGGING_FACTOR * other:
-        return f"answers in {own:.0f} ms where its siblings take {other:.0f} ms (p95)"
+        return f"has a p95 of {own:.0f} ms, its siblings {other:.0f} ms"
     return None

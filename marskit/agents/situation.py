@@ -1,4 +1,4 @@
-"""What a planner that knows the twin sees: the observation as the numbers of `marskit.env.encoding`."""
+"""The input of planners that know the twin: the observation as the numbers of `marskit.env.encoding`."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ from marskit.mesh.simulator.arrays import Floats
 from marskit.planning import PlanningView
 
 HORIZON = 4
-"""Control periods that are looked ahead."""
+"""Length of the forecast, in control periods."""
 AHEAD = 0.5
-"""Of the last change of the load, so much is expected to be on top of it already.
+"""Forecast = current rate + AHEAD x the last change.
 
-What is seen is a mean over two periods, so that a ramp is one whole change further by now, and a load that
-has jumped, which is as frequent, is there already. To let the change go on, damped (Gardner 1985), foretold
-the random loads of training worse: 88 % off in the mean after a change, instead of 65.
+An observation is a mean over two periods: a ramp is one whole change further by now, but a load that has
+jumped, which is as frequent, is not. A damped trend (Gardner 1985) predicted the random loads of training
+worse: 88 % mean error after a change, instead of 65 %.
 """
 
 
@@ -47,11 +47,11 @@ class Situation:
     raw: Floats
     """(raw_size, 1)"""
     weights: Floats
-    """(E, 1) the share of its call that every edge gets."""
+    """(E, 1) each edge's share of its call."""
 
 
 class Observer:
-    """Turns what planners are shown into situations; it remembers the load of earlier decisions."""
+    """Turns planning views into situations; it remembers the loads of earlier decisions."""
 
     def __init__(self, encoding: Encoding, *, period_s: float) -> None:
         self._encoding = encoding
@@ -65,7 +65,7 @@ class Observer:
         self._memory = None
 
     def see(self, view: PlanningView) -> Situation:
-        """The situation now."""
+        """The present situation."""
         observation, model = view.observation, self._encoding.model
         entries = {call.service for call in model.calls_of(GATEWAY)}
         services = [service for service in observation.services if service.service in entries]
@@ -97,7 +97,7 @@ class Observer:
         return Situation(raw, self._weights(view))
 
     def _remember(self, raw: Floats, at_s: float) -> None:
-        """Write what is remembered of the load into `raw`; the time before there was any does not count."""
+        """Write the remembered loads into `raw`; the time before the first load does not count."""
         if self._memory is None and raw[RATE, 0] <= 0:
             return
         since_s, memory = self._memory or (at_s, np.full((3, 1), raw[RATE, 0]))
@@ -106,7 +106,7 @@ class Observer:
         self._memory = at_s, raw[[HIGH, HIGHEST, USUAL]]
 
     def _earlier(self, at_s: float, default: float) -> float:
-        """The load that was seen at about that time."""
+        """The load observed at about that time."""
         near = [(abs(seen_s - at_s), rate) for seen_s, rate in self._rates]
         return min(near)[1] if near and min(near)[0] <= 0.6 * self._period_s else default
 
@@ -122,7 +122,7 @@ class Observer:
 
 
 def forecast(situation: Situation, horizon: int) -> Floats:
-    """(horizon + 1,) requests per second from now on: all the same, see `AHEAD`."""
+    """(horizon + 1,) requests per second from now on: constant, see `AHEAD`."""
     level, before = float(situation.raw[RATE, 0]), float(situation.raw[RATE_1, 0])
     expected = np.clip(level + AHEAD * (level - before), 0.3 * level, 2.0 * level)
     return np.full(horizon + 1, expected)
@@ -135,7 +135,7 @@ def current_shares(encoding: Encoding, situation: Situation) -> tuple[float, ...
 
 
 def scalings(encoding: Encoding, view: PlanningView, replicas: Floats) -> tuple[Action, ...]:
-    """A `Scale` for every workload that does not have that many replicas yet; (W,) `replicas`."""
+    """A `Scale` for every workload with another number of replicas; (W,) `replicas`."""
     return tuple(
         Scale(station.workload, int(wanted))
         for station, wanted in zip(encoding.model.stations, replicas, strict=True)
@@ -144,7 +144,7 @@ def scalings(encoding: Encoding, view: PlanningView, replicas: Floats) -> tuple[
 
 
 def shift(encoding: Encoding, k: int, now: Floats, share: float) -> ShiftTraffic:
-    """The shift that gives the first destination of call `k` that share, the others in their proportions."""
+    """The shift that gives the first destination of call `k` that share; the others stay in proportion."""
     call, first = encoding.model.calls[k], int(encoding.codes.edge_from[k])
     percent = round(100 * share)
     others = {name: round(1000 * now[first + n, 0]) for n, name in enumerate(call.subsets) if n}

@@ -1,4 +1,4 @@
-"""The planner that never acts: what every other one must beat."""
+"""The planner that never acts: the baseline that every other planner must beat."""
 
 from marskit.domain.records import Candidate, Diagnosis, Plan
 from marskit.planning import PlanningView
@@ -8,7 +8,7 @@ class Static:
     """Leaves the mesh as it was deployed."""
 
     name = "static"
-    summary = "Never changes anything: the baseline that shows what the load alone does."
+    summary = "Never acts: the baseline that shows the effect of the load alone."
 
     def reset(self, seed: int) -> None:
         """Nothing to forget."""

@@ -1,4 +1,4 @@
-"""An operator's rule of thumb: scale the bottleneck, leave a failing subset, give back what idles."""
+"""A rule of thumb: scale the bottleneck, avoid a failing subset, remove idle replicas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from marskit.planning import PlanningView
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What the rule holds its numbers against."""
+    """The numbers of the rule."""
 
     aim: float = 0.6
-    """The utilisation that scaling up aims for."""
+    """Utilisation that scaling up aims for."""
     idle: float = 0.3
-    """Below this a workload may be given one replica less ..."""
+    """Utilisation below which a workload counts as idle."""
     idle_cycles: int = 8
-    """... after so many cycles in a row."""
+    """Number of idle cycles in a row after which a workload loses a replica."""
 
 
 class Threshold:
-    """Reacts to the diagnosis alone: no model, no prediction, no memory beyond a few counters."""
+    """Reacts to the diagnosis alone: no model, no predictions, only a few counters."""
 
     name = "threshold"
     summary = (
-        "Scales the bottleneck of a violated objective in proportion to its utilisation, moves traffic away "
-        "from a failing subset, and takes replicas away that stay idle."
+        "Scales the bottleneck of an SLO violation in proportion to its utilisation, moves traffic away "
+        "from a failing subset, and removes replicas that stay idle."
     )
 
     def __init__(self, thresholds: Thresholds | None = None) -> None:
@@ -37,14 +37,14 @@ class Threshold:
         self.reset(0)
 
     def reset(self, seed: int) -> None:
-        """Forget all counters; the seed is not needed, nothing here is random."""
+        """Forget all counters; the seed is unused, because nothing is random."""
         self._idle_cycles: dict[str, int] = {}
         self._violations = 0
         self._scaled: dict[str, tuple[float, int]] = {}
         self._rerouting = Rerouting()
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What mends a violation is done at once; only when nothing does, one thing is given back."""
+        """React to violations at once; without a reaction, remove one replica or step back one route."""
         self._violations = self._violations + 1 if diagnosis.slo_met is False else 0
         self._count_idle(diagnosis, view)
         away = self._rerouting.away(diagnosis, view, is_lasting=self._violations >= 2)
@@ -76,44 +76,48 @@ class Threshold:
         workload = view.observation.workload(name)
         now, most = view.configuration.replicas_of(name), view.topology.workload(name).max_replicas
         if now >= most:
-            return [Candidate((), f"{name} is the bottleneck but has all of its {most} replicas.")]
+            return [
+                Candidate((), f"{name} is the bottleneck but already has its maximum of {most} replicas.")
+            ]
         wanted, why = self._wanted(workload, now, view)
         if wanted <= now:
             return [Candidate((), f"{name} is the bottleneck, but {why}.")]
         wanted = min(wanted, most)
         return [
-            Candidate((Scale(name, wanted),), f"{name} is the bottleneck: {why}, so from {now} to {wanted}.")
+            Candidate(
+                (Scale(name, wanted),), f"{name} is the bottleneck: {why}; from {now} to {wanted} replicas."
+            )
         ]
 
     def _wanted(self, workload: WorkloadObservation, now: int, view: PlanningView) -> tuple[int, str]:
-        """How many replicas bring the workload to the utilisation aimed for, at least one more than now."""
+        """The replicas that bring the workload to the target utilisation, at least one more than now."""
         if workload.replicas_ready < now:
             return now, f"{now - workload.replicas_ready} of its {now} replicas are still starting"
         if workload.utilisation is None:
-            return now + 1, "how busy it is is not measured, so one more"
-        # The window's mean still holds the time before the queue; where one stands, all workers are busy.
+            return now + 1, "its utilisation is not measured"
+        # The window's mean includes the time before the queue; with a queue, all workers are busy.
         busy = 1.0 if has_queue(workload) else workload.utilisation
         if busy < self._thresholds.idle:
-            return now, f"it is only {busy:.0%} busy: more replicas would not help"
+            return now, f"at {busy:.0%} utilisation more replicas would not help"
         aimed = ceil(workload.replicas_ready * busy / self._thresholds.aim)
         if aimed <= now and self._is_just_scaled(workload.workload, now, view):
-            # Utilisation shows the new replicas at once, the window's p95 only when the old requests left it.
-            return now, f"{now} replicas were given to it only just"
-        why = f"{busy:.0%} busy, {self._thresholds.aim:.0%} is the aim"
+            # Utilisation shows new replicas at once; the p95 only after old requests have left the window.
+            return now, f"it was scaled to {now} replicas only recently"
+        why = f"utilisation {busy:.0%}, target {self._thresholds.aim:.0%}"
         if aimed <= now and self._violations < 2:
-            return now, f"{why}: the next cycle will show whether it lasts"
+            return now, f"{why}; the next cycle will show whether this lasts"
         if has_queue(workload):
-            why = f"{workload.queued:.0f} requests wait, so {why}"
+            why = f"{workload.queued:.0f} requests are waiting, {why}"
         return max(aimed, now + 1), why
 
     def _is_just_scaled(self, name: str, now: int, view: PlanningView) -> bool:
-        """Whether our last scaling was carried out and the window still holds requests from before it."""
+        """Whether our last scaling was applied and the window still holds requests from before it."""
         at_s, replicas = self._scaled.get(name, (float("-inf"), now))
-        # A second window leaves a new replica time to start.
+        # A second window gives a new replica time to start.
         return replicas == now and view.now_s - at_s <= 2 * view.observation.window_s
 
     def _scale_down(self, view: PlanningView) -> list[Candidate]:
-        """One replica less of the workload that has been idle for longest."""
+        """One replica less for the workload that has been idle for longest."""
         limit, waiting = self._thresholds.idle_cycles, self._rerouting.waiting(view)
         idle = [
             w.name
@@ -125,8 +129,8 @@ class Threshold:
         return [
             Candidate(
                 (Scale(name, view.configuration.replicas_of(name) - 1),),
-                f"{name} was under {self._thresholds.idle:.0%} busy for {self._idle_cycles[name]} cycles: "
-                "one replica less.",
+                f"{name} was below {self._thresholds.idle:.0%} utilisation for {self._idle_cycles[name]} "
+                "cycles: remove one replica.",
             )
             for name in sorted(idle, key=lambda name: -self._idle_cycles[name])
         ]
@@ -137,7 +141,7 @@ def _why_nothing(diagnosis: Diagnosis, urgent: Sequence[Candidate]) -> str:
         return f"Do nothing: {urgent[0].reason}"
     match diagnosis.slo_met:
         case True:
-            return "Do nothing: all objectives hold and nothing has been idle for long."
+            return "Do nothing: all SLOs are met and no workload has been idle for long."
         case False:
             return "Do nothing: no rule helps against this violation."
         case None:

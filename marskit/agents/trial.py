@@ -1,4 +1,4 @@
-"""What would come of joint actions: the situation put into the fast twin, once for every candidate."""
+"""Simulates joint actions: the present situation in the fast twin, once per candidate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from marskit.planning import PlanningView
 
 TICKS = 10
 MOST = 64
-"""Candidates simulated at once."""
+"""Largest number of candidates simulated at once."""
 SEEN = slice(1, 3)
-"""The periods whose latency and errors are told: those in which the effect would be read, which is over two
-periods from when the new replicas have started."""
+"""The periods whose latency and errors are reported: those in which the effect would be measured, two periods
+from when the new replicas have started."""
 BREACH_PRICE = 0.5
-"""What a period in which the objective is missed costs, as a share of the load."""
+"""Penalty for a period with an SLO violation, as a share of the load."""
 _STARTED_TICKS = 2.0
-"""What replicas that start already still take of their own time."""
+"""Remaining start time of replicas that are starting already, in ticks."""
 _SLOWED = 1.25
-"""A service time above so many times the model's is taken as real."""
+"""Ratio to the model's service time above which a slowdown counts as real."""
 _BUSY = 0.9
-"""Above this utilisation its queue may have been full for a while."""
+"""Utilisation above which the queue may have been full for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class Choice:
     """One joint action."""
 
     replicas: tuple[int, ...]
-    """Of every station, in the model's order."""
+    """Replicas of every station, in the model's order."""
     shares: tuple[float, ...]
-    """Of the first destination of every split."""
+    """Share of the first destination of every split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the twin expects of one joint action over the horizon."""
+    """The twin's prediction for one joint action over the horizon."""
 
     score: float
-    """Utility per second, less the price of missing the objective."""
+    """Utility per second, less the penalty for SLO violations."""
     utility_per_s: float
     requests_per_s: float
     latency_p95_ms: float | None
@@ -60,7 +60,7 @@ class Outcome:
 
 
 class Trial:
-    """Simulates joint actions from a situation on; as many at once as there are."""
+    """Simulates joint actions from a situation on, all at the same time."""
 
     def __init__(self, encoding: Encoding, goals: Goals, *, period_s: float, most: int = MOST) -> None:
         self._encoding = encoding
@@ -70,7 +70,7 @@ class Trial:
         self._allowed = min((1.0 - slo.quantile for slo in goals.slos), default=0.05)
 
     def warm_up(self) -> None:
-        """Have everything compiled that `run` calls."""
+        """Compile everything that `run` calls."""
         none = np.zeros(self._fluid.n)
         moments = self._fluid.advance(none, none, 1).moments
         _quantiles_s(0.95, moments.copy(), 0, 1, np.zeros(1))
@@ -84,7 +84,7 @@ class Trial:
         *,
         service: str | None = None,
     ) -> dict[Choice, Outcome]:
-        """The outcome of every choice when the load follows (H + 1,) `rates`.
+        """The outcome of every choice if the load follows (H + 1,) `rates`.
 
         Latency and errors are those of `service`, which users call, or of all users' requests.
         """
@@ -116,9 +116,9 @@ class Trial:
             fluid.state.slowdown[w], fluid.state.errors[w] = self._broken(w, view.observation)
 
     def _broken(self, w: int, observation: Observation) -> tuple[float, float]:
-        """How much slower than the model the station serves, and the share of its answers that are errors.
+        """How much slower than the model the station is, and the share of its responses that are errors.
 
-        Neither is told where overload may be what is seen: that is for the twin to foretell.
+        Neither is reported where overload may be the cause: that is for the twin to predict.
         """
         station = self._encoding.model.stations[w]
         state = observation.workload(station.workload)
@@ -126,7 +126,7 @@ class Trial:
             return 1.0, 0.0
         own = own_measure(state, observation)
         if own.busy_ms is None or own.busy_n < MIN_REQUESTS:
-            # Its replicas have just changed, and the ones before may have been overloaded.
+            # Its replicas have just changed, and the previous ones may have been overloaded.
             return 1.0, 0.0
         slowdown = own.busy_ms * station.workers / station.service_ms
         return (slowdown if slowdown > _SLOWED else 1.0), min(1.0, own.errors / max(1, own.requests))
@@ -190,7 +190,7 @@ class Trial:
         }
 
     def _told(self, service: str | None) -> range:
-        """The gateway's calls to the service, or all of them."""
+        """The gateway's calls to the service, or all of its calls."""
         gates = range(self._fluid.structure.call_from[1])
         ours = [k for k in gates if self._encoding.model.calls[k].service == service]
         return range(ours[0], ours[-1] + 1) if ours else gates
@@ -208,7 +208,7 @@ class Trial:
         return count
 
     def _shifted(self, n: int, situation: Situation) -> Floats:
-        """How many splits each candidate has moved."""
+        """The number of splits that each candidate has moved."""
         codes = self._encoding.codes
         firsts = [codes.edge_from[k] for k in codes.shifted]
         moved = np.abs(self._fluid.weights[firsts, :n] - situation.weights[firsts]) > 0.005
@@ -217,6 +217,6 @@ class Trial:
 
 @jit
 def _quantiles_s(q: float, moments: Floats, first: int, last: int, out: Floats) -> None:
-    """The q-quantile in seconds of what the profiles `first` to `last` describe, for each mesh in `out`."""
+    """The q-quantile in seconds of the profiles `first` to `last`, for each mesh in `out`."""
     for i in range(out.shape[0]):
         out[i] = quantile(q, moments, first, last, i)

@@ -1,1 +1,1 @@
-"""What would another planner have done? A recorded run goes on in the twin from one of its cycles."""
+"""What if another planner had decided? A recorded run continues in the twin from one of its cycles."""

@@ -1,4 +1,4 @@
-"""The controller of a branch, or of its control, at the moment where the recording is left."""
+"""The controller of a branch, or of its control, at the moment where it leaves the recording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,19 +34,19 @@ class Built:
 
 
 async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
-    """The twin at the beginning of the recorded cycle; whoever runs it lets the loop turn from then on.
+    """The twin at the beginning of the recorded cycle; the caller starts the loop.
 
     Args:
-        past: Where the recording is left.
-        planner: Who decides from there on, or `AS_RECORDED`, whose recorded actions others must do.
+        past: Where the branch leaves the recording.
+        planner: The planner that decides from there on, or `AS_RECORDED`, whose actions the caller sends.
         settings: The manifests, the card, the engine and the folder of the runs; all else is the recording's.
 
     Raises:
-        ReplayError: Manifests or scenario are not those of the recorded run.
+        ReplayError: The manifests or the scenario differ from the recorded run's.
         ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
-        UnknownPlanner: There is no planner of that name.
+        UnknownPlanner: No planner has that name.
         UserError: The planner cannot plan for this mesh.
-        KnowledgeError: Nothing can be written to the folder for runs.
+        KnowledgeError: The folder for runs cannot be written to.
     """
     started, is_control = past.started, planner == AS_RECORDED
     settings = replace(
@@ -75,49 +75,49 @@ async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
 
 
 def recorded_scenario(past: Past) -> Scenario:
-    """The scenario that was in force as the recording is left.
+    """The scenario in force where the branch leaves the recording.
 
     Raises:
-        ReplayError: It cannot be found, or is another one by now.
+        ReplayError: It cannot be found, or has changed.
     """
     info = past.state.started.scenario if past.state.started else past.started.scenario
     try:
         scenario = load_scenario(past.scenario)
     except ScenarioError as error:
         raise ReplayError(
-            f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} is none of the "
-            "shipped ones, so its arrivals are not known."
+            f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} is not one of the "
+            "shipped ones, so its arrivals are unknown."
         ) from error
     if scenario.info() != info:
         raise ReplayError(
             f"Run {past.started.run} cannot be branched: its scenario {past.scenario!r} has changed since, "
-            "so its arrivals are not known."
+            "so its arrivals are unknown."
         )
     return scenario
 
 
 class AsRecorded:
-    """Plans nothing: what was recorded is done by whoever runs the control."""
+    """Plans nothing: the caller of the control sends the recorded actions."""
 
     name = AS_RECORDED
-    summary = "Leaves it to the recording what is done."
+    summary = "Repeats the recorded actions."
 
     def reset(self, seed: int) -> None:
         """Nothing to forget."""
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """A plan without an action."""
-        reason = "What was recorded is done at its recorded time."
+        reason = "The recorded actions are repeated at their recorded times."
         return Plan(self.name, (Candidate((), reason),), (), reason)
 
 
 class Unshielded(Shield):
-    """Lets everything through: what was recorded has passed a shield before."""
+    """Lets everything pass: recorded actions have passed a shield before."""
 
     def check(
         self, proposed: Sequence[Action], view: PlanningView, executions: Sequence[Execution]
     ) -> tuple[tuple[Action, ...], tuple[ShieldChange, ...]]:
-        """All of it."""
+        """All proposed actions."""
         return tuple(proposed), ()
 
 
@@ -125,7 +125,7 @@ def _config(past: Past, settings: Settings) -> "MeshConfig":
     config = load_mesh(settings.manifests, mapping=settings.mapping)
     if topology(config) != past.started.topology or goals(config) != past.started.goals:
         raise ReplayError(
-            f"The manifests are not those of run {past.started.run}; --manifests and --mapping name others."
+            f"The manifests differ from those of run {past.started.run}; set --manifests and --mapping."
         )
     wanted = past.state.configuration
     return configured(config, wanted) if wanted is not None else config

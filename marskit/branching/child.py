@@ -1,4 +1,4 @@
-"""A branch in a process of its own, so that no screen waits for it; it ends with this process."""
+"""A branch in a child process, so that no screen waits for it; it ends with this process."""
 
 import asyncio
 import json
@@ -12,21 +12,21 @@ from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.replay.branched import Branched, ReplayError
 from marskit.system.processes import Children, scratch_path
 
-# The same code in the child, from whatever folder it is started.
+# The same code in the child, whatever its working folder.
 _PATHS = (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))
 _MOST = 2**24
-"""The longest line that is read: a branch of a day is a few megabytes."""
+"""Longest line to read, in bytes: a branch of a day takes a few megabytes."""
 
 Tell = Callable[[str, int, int], None]
 
 
 def progress_line(planner: str, done: int, of: int) -> str:
-    """How far it is, as one line of JSON."""
+    """Progress, as one line of JSON."""
     return json.dumps({"planner": planner, "done": done, "of": of})
 
 
 def result_line(branched: Branched) -> str:
-    """What came of it, as one line of JSON."""
+    """The result, as one line of JSON."""
     return f'{{"branched":{dumps(branched, Branched)}}}'
 
 
@@ -34,15 +34,15 @@ class BranchChild:
     """Branches one run, one branch at a time; see `tui.replay.Branches`."""
 
     def __init__(self, run: str, arguments: Sequence[str]) -> None:
-        """Take the run's id, and what `marskit replay` is told besides it, such as its folder."""
+        """Take the run's id and further arguments for `marskit replay`, such as the folder."""
         self._run = run
         self._arguments = tuple(arguments)
 
     async def branch(self, cycle: int, planner: str, tell: Tell) -> Branched:
-        """Run it, telling how far it is.
+        """Run it and report its progress.
 
         Raises:
-            ReplayError: It ended without a result, with its sentence.
+            ReplayError: It ended without a result; the message is the child's own.
         """
         folder = scratch_path("marskit-branch-")
         children = Children(scratch=folder)
@@ -76,7 +76,7 @@ class BranchChild:
 
 
 async def _follow(reader: asyncio.StreamReader, tell: Tell) -> Branched | None:
-    """Everything that it tells; the result, if there is one."""
+    """Read its messages; the result, if there is one."""
     found: Branched | None = None
     async for line in reader:
         try:
@@ -86,7 +86,7 @@ async def _follow(reader: asyncio.StreamReader, tell: Tell) -> Branched | None:
             else:
                 tell(told["planner"], told["done"], told["of"])
         except (ValueError, KeyError, TypeError, CodecError):
-            # Libraries also print.
+            # Libraries print as well.
             continue
     return found
 

@@ -1,4 +1,4 @@
-"""Runs a branch and its control to the end of the recording, and holds all three against each other."""
+"""Runs a branch and its control to the end of the recording, and compares all three."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ from marskit.timing.virtual_loop import VirtualLoop
 _EPSILON = 1e-6
 
 Progress = Callable[[str, int, int], None]
-"""Told which planner decides, how many of its cycles are done, and how many there will be."""
+"""Receives the planner in charge, the number of its cycles done, and their total."""
 
 
 def branch(
@@ -36,21 +36,21 @@ def branch(
     cycles: int | None = None,
     progress: Progress = lambda planner, done, of: None,
 ) -> Branched:
-    """Let the planner decide from there on, and do once more what was recorded; both are stored as runs.
+    """Let the planner decide from there on, and repeat the recorded actions as a control; both are recorded.
 
     Args:
         timeline: The recorded run.
-        past: Where it is left.
-        planner: Who decides instead.
-        settings: As of `build_branch`.
-        cycles: How many, at least 2 so that there is something to compare; None goes as far as the recording
-            does.
-        progress: See there.
+        past: Where the branch leaves the run.
+        planner: The planner that decides instead.
+        settings: As for `build_branch`.
+        cycles: Number of cycles, at least 2 so that there is something to compare; None goes to the end of
+            the recording.
+        progress: Receives progress.
 
     Raises:
-        ReplayError: The branch cannot be run; other errors are those of `build_branch`.
+        ReplayError: The branch cannot be run; `build_branch` raises other errors.
     """
-    # Those of a real mesh begin a little early or late.
+    # Cycles of a real mesh begin slightly early or late.
     there = 1 + round((past.last_s - past.at_s) / past.started.period_s + _EPSILON)
     count = there if cycles is None else min(cycles, there)
 
@@ -114,9 +114,9 @@ async def _run(
 
 
 async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Event, told: "_Side") -> None:
-    """Let the loop turn as the recorded cycle began, and let come from outside what came."""
+    """Start the loop when the recorded cycle began, and send the recorded commands at their times."""
     await ready.wait()
-    # One sample of the past is enough for the first reading to have a beginning.
+    # One sample of the past gives the first reading a beginning.
     await built.clock.sleep(past.at_s - built.clock.now())
     controller = built.controller
     for fault in past.state.faults:
@@ -125,7 +125,7 @@ async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Ev
     async with asyncio.TaskGroup() as group:
         for at_s, command in due:
             await built.clock.sleep(max(0.0, at_s - built.clock.now()))
-            # Not waited for: new replicas take their time, and the next thing is due at its own.
+            # Not awaited: new replicas take time, and the next command is due at its own time.
             group.create_task(_do(controller.handle, command, told))
 
 
@@ -137,12 +137,12 @@ async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, to
 
 
 class _Side(RunRecords):
-    """What is kept of one side."""
+    """The events that are kept of one side."""
 
     def __init__(self, progress: Callable[[int], None] = lambda done: None) -> None:
         super().__init__()
         self.refused: list[str] = []
-        """Recorded actions and faults that the twin did not take."""
+        """Recorded actions and faults that the twin rejected."""
         self._applied: dict[int, float] = {}
         self._progress = progress
 
@@ -162,7 +162,7 @@ class _Side(RunRecords):
         assert self.started is not None
         half_s = past.started.period_s / 2
         mine = [r for r in self.records if past.at_s - _EPSILON <= r.cycle.started_at_s <= end_s + half_s]
-        # The first cycle looks back at what was before the branch: only what it did counts.
+        # The first cycle looks back at the time before the branch: only its actions count.
         counted = figures((replace(mine[0], covers_s=0.0), *mine[1:]))
         entry = _entry(self.started)
         actions_s = sorted(at_s for at_s in self._applied.values() if past.at_s <= at_s < end_s - _EPSILON)
@@ -196,20 +196,20 @@ def _entry(started: RunStarted) -> str | None:
 
 
 def _notes(past: Past, recorded: _Side, control: _Side) -> Iterable[str]:
-    """Why the sides are not quite comparable."""
+    """Why the sides are not fully comparable."""
     if past.by_persons:
-        yield f"Left out of the branch: {plural(past.by_persons, 'action')} by hand after that moment."
+        yield f"The branch leaves out {plural(past.by_persons, 'manual action')} after that moment."
     if any(isinstance(c, Act) and isinstance(c.action, SetOutlierDetection) for _, c in past.actions):
         yield "The twin does not simulate outlier detection."
     now = _ready(past.state)
     for workload, there in _ready_of(control.cycles[0]).items():
         if now.get(workload, there) != there:
-            yield f"At that moment {now[workload]} replicas of {workload} were ready, in the twin {there}."
+            yield f"At that moment, {workload} had {now[workload]} ready replicas, in the twin {there}."
     unknown = sum(e.outcome is Outcome.UNKNOWN for c in recorded.cycles for e in c.executions)
     if unknown:
-        yield f"{plural(unknown, 'action')} whose outcome is not known are left out of the twin."
+        yield f"{plural(unknown, 'action')} with unknown outcome left out of the twin."
     if control.refused:
-        yield f"The twin refused what was recorded: {control.refused[0]}"
+        yield f"The twin rejected a recorded action or fault: {control.refused[0]}"
 
 
 def _ready(state: State) -> dict[str, int]:

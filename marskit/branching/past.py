@@ -1,4 +1,4 @@
-"""What a recording says of one of its cycles: what to begin with, and what is going to come from outside."""
+"""The starting point of a branch: the state at a recorded cycle, and later events from outside."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from marskit.replay.branched import ReplayError
 from marskit.replay.timeline import Timeline
 
 WARM_UP_S = 60.0
-"""How long before the branch the twin begins: by then all replicas are up and all queues have filled."""
+"""Seconds before the branch at which the twin begins, so that replicas are up and queues are filled."""
 _SAME_FACTOR = 1e-6
 
 Due = tuple[float, Command]
-"""A command and when it is due on the run's clock."""
+"""A command and its due time on the run's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +30,42 @@ class Past:
     started: RunStarted
     cycle: int
     at_s: float
-    """When the cycle began."""
+    """Start of the cycle."""
     last_s: float
-    """When the last cycle that the recording completed began."""
+    """Start of the last complete cycle of the recording."""
     state: State
-    """As the cycle began."""
+    """State at the start of the cycle."""
     warm_s: float
     """When the twin begins, to be warm by then."""
     warm_state: State
-    """As it was then."""
+    """State at `warm_s`."""
     changes: tuple[tuple[float, Change], ...]
-    """What was done to the mesh from then until the cycle began."""
+    """Changes of the mesh between `warm_s` and the start of the cycle."""
     scenario: str
     load_begun_s: float
-    """When the curve of that scenario began."""
+    """Start of that scenario's curve."""
     load_factor: float
     outside: tuple[Due, ...]
-    """What came from outside after the cycle began: faults, and changes of the load."""
+    """Events from outside after the start of the cycle: faults, and changes of the load."""
     actions: tuple[Due, ...]
-    """What was done to the mesh after the cycle began, whoever did it."""
+    """Actions after the start of the cycle, from any origin."""
     by_persons: int
-    """How many of those actions a person asked for."""
+    """Number of those actions that a person requested."""
 
 
 def past(timeline: Timeline, cycle: int) -> Past:
-    """The run as it was when that cycle began.
+    """The run at the start of that cycle.
 
     Raises:
-        ReplayError: There is no such cycle, nothing comes after it, or the recording does not say which
-            requests arrived.
+        ReplayError: The cycle does not exist, nothing follows it, or the recording does not determine the
+            requests that arrived.
     """
     check_branchable(timeline, cycle)
     started, step, last_s = timeline.started, timeline.begin_of(cycle), last_began_s(timeline)
     assert started is not None
     assert step is not None
     assert last_s is not None
-    # The step with which the cycle began is its first event: the state before is that of the moment.
+    # The cycle's first step is its first event: the state before it is the one to start from.
     at_s, state = timeline.times_s[step], timeline.state_at(step - 1)
     begun, factors = _load(timeline.events, started)
     calm_s = max(since_s for since_s in (*(b[0] for b in begun), *(f[0] for f in factors)) if since_s <= at_s)
@@ -103,7 +103,7 @@ def past(timeline: Timeline, cycle: int) -> Past:
 def _load(
     events: Iterable[Event], started: RunStarted
 ) -> tuple[list[tuple[float, str, float]], list[tuple[float, float]]]:
-    """Since when which scenario, begun when, and since when which factor."""
+    """The scenario with its start, and the factor with its start."""
     parts: list[tuple[float, str, float, list[LoadSample]]] = [
         (float("-inf"), started.scenario.name, started.scenario.speed, [])
     ]

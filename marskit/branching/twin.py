@@ -1,4 +1,4 @@
-"""The twin in the midst of a recorded run: as it was configured, with what was in it and broken in it."""
+"""The twin in the middle of a recorded run: with its configuration, requests and faults."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,23 +22,23 @@ from marskit.replay.branched import ReplayError
 from marskit.timing.clock import Clock
 
 _READ_S = 0.1
-"""How much later than they come up replicas may be seen."""
+"""Seconds by which replicas may be observed later than they start."""
 MakeEngine = Callable[[TwinModel, Arrivals, int], Engine]
 
 
 def configured(config: MeshConfig, wanted: Configuration) -> MeshConfig:
-    """The manifests with everything that actions had changed by then.
+    """The manifests with all changes that actions had made by then.
 
     Raises:
-        ReplayError: They are not the manifests of that run.
+        ReplayError: The manifests differ from the run's.
     """
     try:
         for action in _edits(configuration(config), wanted):
             config = apply_action(config, action)
     except (ActionError, KeyError) as error:
-        raise ReplayError(f"The manifests are not those of the recorded run: {error}.") from error
+        raise ReplayError(f"The manifests differ from the recorded run's: {error}.") from error
     if configuration(config) != wanted:
-        raise ReplayError("The manifests are not those of the recorded run, or have changed since.")
+        raise ReplayError("The manifests differ from the recorded run's, or have changed since.")
     return config
 
 
@@ -50,7 +50,7 @@ def warm_twin(
     engine: MakeEngine,
     clock: Clock,
 ) -> TwinMesh:
-    """The mesh of `config` as the recorded run had made it by the clock's time; `load` was resumed."""
+    """The mesh of `config` in its state at the clock's time in the recorded run; `load` was resumed."""
     model = started_as(twin_model(config, card), past.warm_state.configuration or configuration(config))
     offset_s = past.warm_s
     twin = engine(model, _Shifted(load, offset_s), past.started.seed)
@@ -63,7 +63,7 @@ def warm_twin(
 
 
 def _as_slow(past: Past, model: TwinModel, at_s: float, change: Change) -> tuple[float, Change]:
-    """When to recall the change: replicas that took longer than the twin's only start at the branch."""
+    """When to apply the change: replicas that took longer than the twin's are started at the branch."""
     seen = past.state.observation
     if not isinstance(change, Scale) or seen is None:
         return at_s, change
@@ -74,7 +74,7 @@ def _as_slow(past: Past, model: TwinModel, at_s: float, change: Change) -> tuple
 
 
 class _Shifted:
-    """The arrivals for an engine that begins at second 0 when the clock says `offset_s`."""
+    """The arrivals for an engine whose second 0 is `offset_s` on the clock."""
 
     def __init__(self, arrivals: Arrivals, offset_s: float) -> None:
         self._arrivals = arrivals
@@ -90,7 +90,7 @@ class _Shifted:
 
 
 class _Recalled:
-    """An engine to which happens what had happened, as its time comes; see `Engine`."""
+    """An engine that repeats recorded changes at their times; see `Engine`."""
 
     def __init__(
         self, twin: Engine, offset_s: float, changes: Sequence[tuple[float, Change]], broken: set[str]
@@ -102,11 +102,11 @@ class _Recalled:
 
     @property
     def model(self) -> TwinModel:
-        """What is simulated."""
+        """The simulated model."""
         return self._twin.model
 
     def advance(self, until_s: float) -> None:
-        """Let everything happen that happens before then, what is recalled included."""
+        """Simulate until then, with the recorded changes."""
         while self._changes and self._changes[0][0] <= until_s:
             at_s, change = self._changes.pop(0)
             self._twin.advance(max(0.0, at_s - self._offset_s))
@@ -114,19 +114,19 @@ class _Recalled:
         self._twin.advance(until_s - self._offset_s)
 
     def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
-        """As the engine does it, and so are the others."""
+        """Delegates to the engine, like the other methods."""
         return self._twin.read()
 
     def scale(self, workload: str, replicas: int) -> None:
-        """Set how many replicas there are to be."""
+        """Set the desired replicas."""
         self._twin.scale(workload, replicas)
 
     def unready_for_s(self, workload: str) -> float:
-        """0 when all its replicas are ready, else after how many seconds to look again."""
+        """0 if all its replicas are ready, else the seconds until the next check."""
         return self._twin.unready_for_s(workload)
 
     def change(self, model: TwinModel) -> None:
-        """Go on with other weights, timeouts or retries."""
+        """Continue with other weights, timeouts or retries."""
         self._twin.change(model)
 
     def kill(self, workload: str) -> None:
@@ -138,16 +138,16 @@ class _Recalled:
         self._twin.slow_down(workload, factor)
 
     def delay(self, workload: str, delay_s: float) -> None:
-        """Hold every call up for so long before its first try."""
+        """Delay the first try of every call."""
         self._twin.delay(workload, delay_s)
 
     def fail(self, workload: str, percent: float) -> None:
-        """Let that share of the answers be errors."""
+        """Make that share of the responses errors."""
         self._twin.fail(workload, percent)
 
 
 def _edits(now: Configuration, wanted: Configuration) -> list[Action]:
-    """The actions that lead from one configuration to the other."""
+    """The actions that turn one configuration into the other."""
     actions: list[Action] = [
         Scale(workload, replicas)
         for workload, replicas in wanted.replicas

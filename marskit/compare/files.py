@@ -1,6 +1,6 @@
 """A comparison as Parquet: `outcomes.parquet`, a row per run, `series.parquet`, a row per cycle.
 
-A search for the tuned autoscaler adds `tuning.parquet`, a row per point of its grid.
+A search for the tuned autoscaler adds `tuning.parquet`, a row per point of the grid.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One planner on one scenario with one seed: what is run, and what is measured of it."""
+"""One planner on one scenario with one seed: the run, and its measures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from marskit.mapek.analyse.utility import entry_services
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of the grid; the seed is that of the arrivals and of the mesh, the same for every planner."""
+    """One run of the grid; its seed, for arrivals and mesh, is the same for every planner."""
 
     planner: str
     scenario: str
@@ -26,19 +26,19 @@ class Job:
 
     @property
     def name(self) -> str:
-        """How it is told about."""
+        """The job's name for progress and errors."""
         return f"{self.planner} on {self.scenario}, seed {self.seed}"
 
     @property
     def cycles(self) -> int:
-        """The control periods of the whole scenario."""
+        """Number of control periods in the whole scenario."""
         scenario = load_scenario(self.scenario)
         period_s = self.settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
         return max(1, round(scenario.duration_s / scenario.speed / period_s))
 
     @property
     def duration_s(self) -> float:
-        """Real seconds of mesh time."""
+        """Length in real seconds of mesh time."""
         scenario = load_scenario(self.scenario)
         return scenario.duration_s / scenario.speed
 
@@ -58,13 +58,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run in numbers; minutes are the scenario's."""
+    """The figures of one run, in scenario minutes."""
 
     planner: str
     scenario: str
     seed: int
     violation_minutes: float
-    """An entry service missed its objective for so long, by the windows of the cycles."""
+    """Minutes in which a service that users call violated its SLO, by the cycles' windows."""
     replica_minutes: float
     failed_requests: int
     actions: int
@@ -75,9 +75,9 @@ class Measured:
     replica_cost_per_s: float
     action_churn_per_s: float
     clamped: int
-    """Actions that the shield made smaller or dropped."""
+    """Number of actions that the shield limited or dropped."""
     breaches: int
-    """Executed actions outside the workload's bounds or a weight's; the shield is there to keep this at 0."""
+    """Executed actions beyond the bounds of replicas or weights; the shield keeps this at 0."""
     points: tuple[Point, ...]
 
 
@@ -96,7 +96,7 @@ def grid(
     usual: Settings,
     meant: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Job]:
-    """Every planner on every scenario with every seed; `meant` has those that are run by another name."""
+    """Every planner on every scenario with every seed; `meant` maps names to those that are run instead."""
     for scenario in scenarios:
         for seed in seeds:
             for planner in planners:
@@ -105,7 +105,7 @@ def grid(
 
 
 class _Collector(RunRecords):
-    """Takes the cycles of one run, and what went wrong in it."""
+    """Collects the cycles of one run, and what went wrong in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,12 +126,12 @@ def run(job: Job) -> Measured | Failed:
     factory, loop = partial(build, job.settings), job.settings.loop_factory()
     ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=loop)
     if ending.exit_code or collector.started is None or len(collector.records) < job.cycles:
-        return Failed(job, ending.complaint or "; ".join(collector.trouble) or "it ended early")
+        return Failed(job, ending.complaint or "; ".join(collector.trouble) or "the run ended early")
     return measure(job, collector.started, collector.cycles, collector.records)
 
 
 def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Sequence[Record]) -> Measured:
-    """The run's numbers."""
+    """The figures of one run."""
     entries = set(entry_services(started.topology, started.goals))
     points = tuple(_point(cycle, entries) for cycle in cycles)
     totals = figures(records)

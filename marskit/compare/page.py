@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file with everything in it, and nothing fetched from anywhere."""
+"""The report of a comparison: one self-contained HTML file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -11,7 +11,7 @@ from marskit.compare.tuning import Search, Tuning, is_default
 from marskit.statistics import Estimate
 
 COLOURS = ("#4c78a8", "#d9730d", "#3f8f3a", "#d9483b", "#2a918b", "#a0609a", "#8c6d5a", "#a3820a", "#d6588a")
-"""Each stands out on white and on near-black alike: a contrast of at least 3 (WCAG 2.1, 1.4.11)."""
+"""Each is visible on white and on near-black: a contrast of at least 3 (WCAG 2.1, 1.4.11)."""
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --dim: #667; }
 @media (prefers-color-scheme: dark) {
@@ -42,17 +42,17 @@ def page(
     """The whole document.
 
     Args:
-        summary: What it comes to.
+        summary: The summary.
         measured: Every run.
-        stamp: What a reader needs to repeat it, by name.
+        stamp: What a reader needs to reproduce it, by name.
         search: How the autoscaler was tuned, if it was.
     """
     planners = [each.planner for each in summary.planners]
     colours = {planner: COLOURS[n % len(COLOURS)] for n, planner in enumerate(planners)}
     runs = len(summary.scenarios) * len(summary.seeds)
     bound = " ".join(
-        f" The diamond, {escape(each.planner)}, knows the load that will come: a bound to be held against, "
-        "no competitor, and left out of the front."
+        f" The diamond, {escape(each.planner)}, knows the coming load: it is an upper bound, "
+        "not a competitor, and excluded from the front."
         for each in summary.planners
         if each.is_bound
     )
@@ -61,17 +61,17 @@ def page(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>marskit: planners compared</title>"
         f"<style>{_STYLE}</style><h1>Planners compared</h1>",
         f"<p>{len(planners)} planners, {len(summary.scenarios)} scenarios, {len(summary.seeds)} seeds: "
-        f"{runs} runs each. In every run all planners meet the same arrivals, request by request.</p>",
+        f"{runs} runs each. In every run, all planners face identical arrivals, request by request.</p>",
         _table(summary, colours),
-        "<h2>What it costs to keep the objective</h2><p>Mean over all runs; down and to the left is better. "
-        f"Filled, and joined by the dotted line: no other planner has fewer violations for no more "
+        "<h2>The cost of meeting the SLO</h2><p>Mean over all runs; down and to the left is better. "
+        f"Filled and joined by the dotted line: no other planner has fewer violations without more "
         f"replicas.{bound}</p>",
         pareto(summary, measured, colours),
         _grid(search) if search is not None else "",
-        "<h2>Scenario by scenario</h2><p>The first seed of each: the users' p95, and the replicas that were "
-        "asked for.</p><div class=grid>",
+        "<h2>Scenario by scenario</h2><p>The first seed of each: the users' p95, and the desired "
+        "replicas.</p><div class=grid>",
         *(_scenario(name, measured, summary.seeds[0], colours) for name in summary.scenarios),
-        f"</div><h2>How it was done</h2><pre>{escape(stamps)}</pre></html>",
+        f"</div><h2>How to reproduce it</h2><pre>{escape(stamps)}</pre></html>",
     ]
     return "\n".join(parts)
 
@@ -90,7 +90,7 @@ def _table(summary: Summary, colours: Mapping[str, str]) -> str:
         "failed requests",
         "actions",
         "utility/s",
-        "clamped / breaches",
+        "limited / breaches",
     )
     rows = [
         "<tr>"
@@ -114,14 +114,14 @@ def _table(summary: Summary, colours: Mapping[str, str]) -> str:
     header = "".join(f"<th>{escape(name)}</th>" for name in head)
     note = (
         "Interquartile means per run with 95 % intervals from a bootstrap stratified by scenario; "
-        "differences are means of paired differences. Minutes are the scenario's; violated are those in "
-        f"which a service that users call missed its objective. {summary.caveat}"
+        "differences are means of paired differences. Minutes are scenario minutes; a violation minute is "
+        f"one in which a service that users call violated its SLO. {summary.caveat}"
     )
     return f"<table><tr>{header}</tr>{''.join(rows)}</table><p><small>{note}</small></p>"
 
 
 def _grid(search: Search) -> str:
-    """Every tuning that was tried: the window down, the target across, the better the greener."""
+    """The grid of tunings: the window down, the target across, greener is better."""
     utilities = [tuning.utility_per_s for tuning in search.tunings]
     shade_of = linear(min(utilities), max(utilities), 0.0, 0.45)
     targets = sorted({tuning.target_percent for tuning in search.tunings})
@@ -136,10 +136,10 @@ def _grid(search: Search) -> str:
     )
     return (
         f"<h2>How the autoscaler was tuned</h2><p>{escape(search.sentence)} Down: the scale-down "
-        "stabilisation; across: the target utilisation. In every field the utility per second, and below it "
-        f"SLO-violation minutes and replica-minutes, all means of {search.tunings[0].runs} runs. Framed: the "
-        "one that was chosen; of equals, the one with fewer violations is. Underlined: Kubernetes' "
-        f"default.</p><table class=tried><tr><th></th>{head}</tr>{rows}</table>"
+        "stabilisation; across: the target utilisation. Each cell has the utility per second, and below it "
+        f"SLO-violation minutes and replica-minutes, as means over {search.tunings[0].runs} runs. Framed: "
+        "the chosen one; ties are decided by fewer violations. Underlined: the planner "
+        f"<code>hpa</code>, not tuned.</p><table class=tried><tr><th></th>{head}</tr>{rows}</table>"
     )
 
 
@@ -185,7 +185,7 @@ def _curves(
     if not every:
         return ""
     ordered = sorted(y for _, y in every)
-    # One planner's disaster must not flatten all others.
+    # One planner's outlier must not flatten all other curves.
     top = max(ordered[int(0.98 * (len(ordered) - 1))] * 1.15, 1.0)
     x_of = linear(0.0, max(x for x, _ in every), 40, width)
     y_of = linear(0.0, top, height - 14, 8)

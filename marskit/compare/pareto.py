@@ -1,4 +1,4 @@
-"""The drawing of what it costs to keep the objective: violations over replicas, the front, and the bound."""
+"""The plot of the cost of meeting the SLO: violations over replicas, the front, and the bound."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,7 +11,7 @@ from marskit.compare.summary import Summary
 WIDTH, HEIGHT, PAD = 700, 340, 52
 LABEL_HEIGHT = 13
 LABEL_WIDTH = 7
-"""Of one character, about."""
+"""Approximate width of one character."""
 
 
 def pareto(summary: Summary, measured: Sequence[Measured], colours: Mapping[str, str]) -> str:
@@ -57,7 +57,7 @@ def pareto(summary: Summary, measured: Sequence[Measured], colours: Mapping[str,
 
 
 def _steps(front: Sequence[tuple[float, float]]) -> str:
-    """The front's edge: what lies above or to the right of it is beaten."""
+    """The front's edge: points above or to the right of it are dominated."""
     corners = [front[0]] if front else []
     for (_, before), (x, y) in pairwise(front):
         corners += [(x, before), (x, y)]
@@ -66,7 +66,7 @@ def _steps(front: Sequence[tuple[float, float]]) -> str:
 
 
 def _labels(places: Mapping[str, tuple[float, float]]) -> dict[str, float]:
-    """Where every name stands, in y: beside its mark, or above it where another one is in the way."""
+    """The y of every label: beside its mark, or above if another label is in the way."""
     placed: dict[str, tuple[float, float]] = {}
     for name, (x, y) in sorted(places.items(), key=lambda item: -item[1][1]):
         at = y + 4

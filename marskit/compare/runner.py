@@ -1,4 +1,4 @@
-"""Runs the jobs of a comparison: twins side by side in processes of their own, real meshes one by one."""
+"""Runs the jobs of a comparison: twins side by side in child processes, real meshes one by one."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ Tell = Callable[[Job, Measured | Failed], None]
 
 
 def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
-    """Run every job and tell as each ends; the results are in the order of the jobs.
+    """Run every job and call `tell` as each ends; the results are in the order of the jobs.
 
-    A job that fails is a result like the others. An interrupt ends all processes and is raised.
+    A failed job is a result like the others. An interrupt ends all processes and is raised.
     """
     if not jobs or jobs[0].settings.mesh != "twin":
         return tuple(_told(job, _run(job), tell) for job in jobs)
     workers = min(len(jobs), cpu_count() or 1)
     results: dict[int, Measured | Failed] = {}
-    # Spawned, for a forked process would share the locks of threads that it does not have.
+    # Spawned: a forked process would share the locks of threads that it does not have.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_serve)
     try:
         pending = {pool.submit(_run, job): n for n, job in enumerate(jobs)}
@@ -35,7 +35,7 @@ def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
 
 
 def _serve() -> None:
-    """Let the parent decide what an interrupt means, and end with it: else its death would go unnoticed."""
+    """Leave interrupts to the parent, and end with it, because a pool process would not notice its death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     assert parent is not None
@@ -44,7 +44,7 @@ def _serve() -> None:
 
 def _end_with(parent: BaseProcess) -> None:
     parent.join()
-    # Not `sys.exit`, which would end this thread alone.
+    # Not `sys.exit`, which would end only this thread.
     _exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`marskit compare`: runs the grid, shows how far it is, and prints and writes what it came to."""
+"""`marskit compare`: runs the grid, shows progress, and prints and writes the results."""
 
 import asyncio
 import platform
@@ -25,13 +25,13 @@ from marskit.load.scenario import find_scenario
 from marskit.statistics import Estimate
 
 OVERHEAD_S = 5.0
-"""What a real mesh takes to come up and go down."""
+"""Seconds that a real mesh takes to start and stop."""
 
 
 def compare(
     planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings, out: Path
 ) -> int:
-    """Run, print, write; 1 when any run failed.
+    """Run, print, write; returns 1 if any run failed.
 
     Raises:
         SettingsError: A name is given twice, or `out` is a file.
@@ -40,7 +40,7 @@ def compare(
     for kind, names in (("planner", planners), ("scenario", scenarios), ("seed", list(map(str, seeds)))):
         if len(set(names)) < len(names) or not names:
             raise SettingsError(
-                f"Give every {kind} once, and at least one; found {', '.join(names) or 'none'}"
+                f"Name every {kind} once, and at least one; found {', '.join(names) or 'none'}"
             )
     for planner in planners:
         parse_name(planner, also=(TUNED,))
@@ -48,7 +48,7 @@ def compare(
         find_scenario(scenario)
     usual = replace(usual, runs=out / "runs")
     if out.exists() and not out.is_dir():
-        raise SettingsError(f"{out}: this is a file; --out takes a folder")
+        raise SettingsError(f"{out}: this is a file; --out needs a folder")
     _check(tuple(grid([p for p in planners if p != TUNED], scenarios[:1], seeds[:1], usual)))
     console = Console(width=None if Console().is_terminal else 130)
     search = None
@@ -60,29 +60,29 @@ def compare(
     jobs = tuple(grid(planners, scenarios, seeds, usual, meant))
     if usual.mesh != "twin":
         minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
-        console.print(f"{len(jobs)} runs on the real mesh, one after the other: about {minutes:.0f} minutes.")
+        console.print(f"{len(jobs)} runs on the real mesh, one after another: about {minutes:.0f} minutes.")
     measured, failed = _run(jobs, console, "comparing")
     if not measured:
         return 1
     summary = summarise(measured)
     console.print(_table(summary))
-    said = "Violation minutes are those in which a service that users call missed its objective."
-    console.print(f"{said} {summary.caveat}".rstrip(), highlight=False)
+    note = "A violation minute is one in which a service that users call violated its SLO."
+    console.print(f"{note} {summary.caveat}".rstrip(), highlight=False)
     if search is not None:
         console.print(search.sentence, highlight=False)
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out, measured, search)
     report = out / "report.html"
     report.write_text(page(summary, measured, _stamp(usual, summary), search), encoding="utf-8")
-    console.print(f"The report is {report}; the numbers are beside it as Parquet.", highlight=False)
+    console.print(f"Report: {report}; the figures are in Parquet files beside it.", highlight=False)
     return 1 if failed else 0
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    """Make what each job needs, so that a damaged policy is not found out after all the others have run.
+    """Build each job's parts, so that a damaged policy is found before anything has run.
 
     Raises:
-        UserError: It cannot be made.
+        UserError: A part cannot be built.
     """
     from marskit.assembly.bootstrap import build
 
@@ -92,13 +92,13 @@ def _check(jobs: Sequence[Job]) -> None:
 
 
 def _tune(jobs: Sequence[Job], console: Console) -> Search | None:
-    """Search for the best autoscaler; None when nothing could be measured."""
+    """Search for the best autoscaler; None if nothing could be measured."""
     measured, _ = _run(jobs, console, "tuning the HPA")
     return choose(measured) if measured else None
 
 
 def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measured], bool]:
-    """Run the jobs and say which failed; what was measured of whole scenarios, and whether any job failed."""
+    """Run the jobs and report failures; the measures of complete scenarios, and whether any job failed."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(doing, total=len(jobs))
@@ -108,14 +108,14 @@ def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measur
     failed = [result for result in results if isinstance(result, Failed)]
     for each in failed:
         console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
-    # A run that one planner has not finished says nothing about the others beside it, nor about its scenario.
+    # A scenario that one planner did not finish cannot be compared.
     broken = {each.job.scenario for each in failed}
     return [r for r in results if isinstance(r, Measured) and r.scenario not in broken], bool(failed)
 
 
 def _table(summary: Summary) -> Table:
     against = f"± {summary.baseline}"
-    bound = "; ◇ bound, no competitor" if any(p.is_bound for p in summary.planners) else ""
+    bound = "; ◇ bound, not a competitor" if any(p.is_bound for p in summary.planners) else ""
     table = Table(
         "planner",
         "violation min",

@@ -1,4 +1,4 @@
-"""What a comparison comes to: for every planner the headline figures with intervals, and the Pareto front."""
+"""The summary of a comparison: each planner's headline figures with intervals, and the Pareto front."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from marskit.compare.jobs import Measured
 from marskit.statistics import Estimate, Values, estimate, mean_difference, pareto_front
 
 BASELINE = "hpa"
-"""What differences are told against, if it is among the planners; else the first one."""
+"""The planner that differences refer to, if it takes part; else the first one."""
 
 BOUND = "oracle"
 
 FEW = 5
-"""A bootstrap of fewer runs has hardly anything to draw from."""
+"""Number of runs below which bootstrap intervals are too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class PlannerSummary:
     actions: Estimate
     utility_per_s: Estimate
     violations_against: Estimate
-    """Mean paired difference of the violation minutes to the baseline's."""
+    """Mean paired difference of the violation minutes from the baseline's."""
     replicas_against: Estimate
     clamped: int
     breaches: int
     is_on_front: bool
-    """No other has fewer violation minutes with no more replica-minutes; the bound does not count."""
+    """Whether no other planner, bounds aside, has fewer violation minutes without more replica-minutes."""
     is_bound: bool
-    """It knows the load that will come: no competitor, so it neither is on the front nor takes others off."""
+    """Whether it knows the coming load: it is then not a competitor, and ignored for the front."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Summary:
 
     @property
     def caveat(self) -> str:
-        """What the intervals do not say; empty with enough seeds."""
+        """A warning about the intervals; empty with enough seeds."""
         n = len(self.seeds)
         if n >= FEW:
             return ""
@@ -58,7 +58,7 @@ class Summary:
 
 
 def summarise(measured: Sequence[Measured]) -> Summary:
-    """Put the runs together; every planner must have been run on every scenario with every seed."""
+    """Combine the runs; every planner must have run on every scenario with every seed."""
     planners = tuple(dict.fromkeys(run.planner for run in measured))
     scenarios = tuple(dict.fromkeys(run.scenario for run in measured))
     seeds = tuple(dict.fromkeys(run.seed for run in measured))

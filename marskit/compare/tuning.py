@@ -1,4 +1,4 @@
-"""The autoscaler at its best: a grid search over target and window, on loads that nobody is compared on."""
+"""The autoscaler at its best: a grid search over target and window, on loads kept out of the comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +11,9 @@ from marskit.assembly.settings import Settings
 from marskit.compare.jobs import Job, Measured, grid
 
 TUNED = "hpa-tuned"
-"""The planner that the search finds."""
+"""Name of the planner that the search finds."""
 FIRST_SEED = 9000
-"""Tuning seeds are counted from here, past those that are compared."""
+"""First tuning seed, above the compared ones."""
 SEEDS = 2
 
 
@@ -22,7 +22,7 @@ class Tuning:
     """One point of the grid: means over all its runs."""
 
     planner: str
-    """The name that makes it: `hpa:TARGET:WINDOW`."""
+    """Name of the planner: `hpa:TARGET:WINDOW`."""
     target_percent: int
     window_s: int
     utility_per_s: float
@@ -36,7 +36,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The whole grid, and on what it was searched."""
+    """The whole grid, and the runs it was searched on."""
 
     tunings: tuple[Tuning, ...]
     scenarios: tuple[str, ...]
@@ -49,10 +49,10 @@ class Search:
 
     @property
     def sentence(self) -> str:
-        """What was done, for whoever reads the comparison."""
+        """How the tuning was done, for readers of the comparison."""
         return (
-            f"{TUNED} is {self.chosen.planner}: of {len(self.tunings)} autoscalers the one with the highest "
-            f"mean utility on the twin, in the same scenarios with other arrivals "
+            f"{TUNED} is {self.chosen.planner}: of {len(self.tunings)} autoscalers, the one with the highest "
+            f"mean utility on the twin, on the same scenarios with different arrivals "
             f"(seeds {', '.join(map(str, self.seeds))})."
         )
 
@@ -73,9 +73,9 @@ def tuning_jobs(
 
 
 def choose(measured: Sequence[Measured]) -> Search:
-    """The tuning of the highest mean utility; of equals that with fewer violations, then with fewer replicas.
+    """The tuning with the highest mean utility; ties are decided by fewer violations, then fewer replicas.
 
-    Every tuning must have been run on every scenario with every seed.
+    Every tuning must have run on every scenario with every seed.
     """
     planners = tuple(dict.fromkeys(run.planner for run in measured))
     tunings = [_tuning(name, [run for run in measured if run.planner == name]) for name in planners]
@@ -88,7 +88,7 @@ def choose(measured: Sequence[Measured]) -> Search:
 
 
 def is_default(tuning: Tuning) -> bool:
-    """Whether it is how Kubernetes comes."""
+    """Whether it equals the planner `hpa`, which is not tuned."""
     usual = Behaviour()
     return (tuning.target_percent, tuning.window_s) == (
         usual.target_percent,
@@ -102,7 +102,7 @@ def _tuning(planner: str, runs: Sequence[Measured]) -> Tuning:
         planner,
         int(target),
         int(window_s),
-        # Rounded: what differs by less than the sum's own error is equal.
+        # Rounded: differences below the sum's own error count as equal.
         utility_per_s=round(fmean(run.utility_per_s for run in runs), 9),
         violation_minutes=round(fmean(run.violation_minutes for run in runs), 9),
         replica_minutes=round(fmean(run.replica_minutes for run in runs), 9),

@@ -1,1 +1,1 @@
-"""Rich output of what runs recorded and of what goes on without a screen."""
+"""Rich output of recorded runs and of runs without a screen."""

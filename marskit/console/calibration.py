@@ -1,4 +1,4 @@
-"""The command that fits the twin to recorded runs and shows what came out."""
+"""Fits the twin to recorded runs and prints the calibration card."""
 
 import sys
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def print_calibration(
     """Fit the twin of these manifests to runs under `root`, show the card, and write it to `out`.
 
     Raises:
-        KnowledgeError: There is no such run, or nothing is known of it.
+        KnowledgeError: A run does not exist, or recorded nothing.
         ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
-        CalibrationError: The runs are of no use for this mesh.
+        CalibrationError: The runs cannot calibrate this mesh.
     """
     model = twin_model(load_mesh(tuple(paths), mapping=mapping))
     runs = _load(root, names)
@@ -45,15 +45,15 @@ def print_if_drifted(
     card_file: Path | None,
     out: Path | None,
 ) -> None:
-    """Look for drift in runs under `root`, one after the other, and fit the card anew where there is.
+    """Look for drift in runs under `root`, one after another, and recalibrate the card where there is any.
 
-    Nothing is written unless a new card foretells what it was not fitted to better than the one in force.
+    A card is written only if it predicts windows it was not fitted to better than the card in force.
 
     Raises:
-        KnowledgeError: There is no such run, or nothing is known of it.
+        KnowledgeError: A run does not exist, or recorded nothing.
         ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
         CardError: The card cannot be used.
-        CalibrationError: A run is of another mesh.
+        CalibrationError: A run belongs to another mesh.
     """
     plain = twin_model(load_mesh(tuple(paths), mapping=mapping))
     first = card = read_card(card_file, plain) if card_file else shipped_card(plain)
@@ -81,15 +81,15 @@ def _show(console: Console, card: Card, model: TwinModel, untold: Sequence[str],
         console.print(part, highlight=False)
     console.print()
     if out is None:
-        console.print("--out FILE keeps it as a card.", style="dim", highlight=False)
+        console.print("Use --out FILE to save this card.", style="dim", highlight=False)
     else:
         write_card(out, card, model)
-        console.print(f"written to {out}", highlight=False, soft_wrap=True)
+        console.print(f"saved to {out}", highlight=False, soft_wrap=True)
 
 
 def _calibrate(model: TwinModel, runs: Sequence[StoredRun]) -> Calibration:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # To the other stream: whoever keeps the card's text wants no bar in it.
+    # On stderr, so that a redirected card contains no progress bar.
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
         return calibrate(

@@ -1,4 +1,4 @@
-"""A calibration card for a terminal: what was fitted beside the manifests, and how far to trust it."""
+"""A calibration card for a terminal: fitted values beside the manifests', and their accuracy."""
 
 from collections.abc import Iterator, Sequence
 from math import floor, log10
@@ -12,20 +12,20 @@ from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, StationF
 from marskit.mesh.simulator.model import TwinModel
 
 TRUSTED_PERCENT = 20.0
-"""A twin whose p95 is further off than that is not to be planned with."""
+"""Largest p95 error, in percent, at which a twin may be used for planning."""
 GOOD_PERCENT = 10.0
 _BLOCKS = 20
 _NEAR = 2.0
-"""A value within so many standard errors of the manifests' is no news."""
+"""Distance from the manifests' value, in standard errors, from which a fitted value is highlighted."""
 
 
 def card_view(card: Card, model: TwinModel, untold: Sequence[str]) -> Iterator[RenderableType]:
     """The whole card.
 
     Args:
-        card: What was fitted.
-        model: The twin by the manifests alone.
-        untold: What the runs do not tell, one sentence each.
+        card: The fitted values.
+        model: The twin built from the manifests alone.
+        untold: What the runs do not determine, one sentence each.
     """
     yield Text.assemble(
         ("Calibration", "bold"), f" of the twin to {text.plural(len(card.runs), 'recorded run')}"
@@ -37,22 +37,24 @@ def card_view(card: Card, model: TwinModel, untold: Sequence[str]) -> Iterator[R
     if card.crowding is not None:
         yield Text("")
         yield Text.assemble(
-            "Each further replica that starts at the same time makes a start longer by ",
+            "Each further replica that starts at the same time prolongs a start by ",
             (with_error(card.crowding), "bold cyan"),
-            " of itself.",
+            " of its length.",
         )
     if card.held_out:
         yield Text("")
         yield _held_out(card.held_out)
     if untold:
         yield Text("")
-        yield Text("What the runs do not tell; the manifests' value stays unless another is named:", "dim")
+        yield Text(
+            "Not determined by these runs (the manifests' values apply unless stated otherwise):", "dim"
+        )
         for sentence in untold:
             yield Text(f"  {sentence}", "dim")
 
 
 def _stations(card: Card, model: TwinModel) -> Table:
-    table = _table("workload", "service time ms", "spread (cv)", "start s")
+    table = _table("workload", "service time ms", "coeff. of variation", "start s")
     for station in model.stations:
         fit = card.stations.get(station.workload, StationFit())
         table.add_row(
@@ -80,9 +82,9 @@ def _held_out(errors: Sequence[HeldOut]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("held out")
     table.add_column("windows", justify="right")
-    table.add_column("p50 off by", justify="right")
-    table.add_column("p95 off by", justify="right")
-    table.add_column(f"{TRUSTED_PERCENT:g} % would be too much", style="dim")
+    table.add_column("p50 error", justify="right")
+    table.add_column("p95 error", justify="right")
+    table.add_column(f"{TRUSTED_PERCENT:g} % is the limit", style="dim")
     for error in errors:
         table.add_row(
             error.service,
@@ -95,9 +97,9 @@ def _held_out(errors: Sequence[HeldOut]) -> Table:
 
 
 def _table(subject: str, *numbers: str) -> Table:
-    """A table of fitted numbers, each with the manifests' own beside it."""
+    """A table of fitted numbers, each beside the manifests' value."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(subject, overflow="fold")  # two subsets differ in their ends
+    table.add_column(subject, overflow="fold")  # names of subsets differ at their ends
     for number in numbers:
         table.add_column(number, justify="right")
         table.add_column("manifests", justify="right", style="dim")
@@ -112,7 +114,7 @@ def _beside(fitted: Fitted | None, own: float) -> tuple[Text, str]:
 
 
 def with_error(fitted: Fitted) -> str:
-    """A value and its standard error, to the digit at which the error begins: `39.8 ± 0.3`."""
+    """A value and its standard error, rounded to the error's first digit: `39.8 ± 0.3`."""
     if fitted.stderr <= 0:
         return f"{fitted.value:g}"
     digits = min(4, max(0, -floor(log10(fitted.stderr))))

@@ -8,13 +8,13 @@ from rich.text import Text
 
 
 def print_lines(lines: Iterable[Text]) -> None:
-    """Print the lines; a terminal wraps them, a file gets them whole."""
+    """Print the lines; a terminal wraps them, a file receives them unwrapped."""
     console = Console()
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)
 
 
 def warn(sentences: Iterable[str]) -> None:
-    """Print what could not be read."""
+    """Print warnings on standard error."""
     for sentence in sentences:
         print(f"marskit: {sentence}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What runs left behind, for a terminal: their list, and the story of one of them."""
+"""Recorded runs for a terminal: their list, and the story of one of them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -22,11 +22,11 @@ def runs_lines(runs: Sequence[RunSummary]) -> Iterator[Text]:
         "bold",
     )
     for run in runs:
-        told = run.figures
+        totals = run.figures
         yield Text(
-            f"{run.run:<21}  {run.scenario:<12} {run.planner:<10} {run.seed:>5} {told.cycles:>6}  "
-            f"{told.violation_minutes:>12.2f} {told.replica_minutes:>11.1f} {told.failed_requests:>6} "
-            f"{told.actions:>7}"
+            f"{run.run:<21}  {run.scenario:<12} {run.planner:<10} {run.seed:>5} {totals.cycles:>6}  "
+            f"{totals.violation_minutes:>12.2f} {totals.replica_minutes:>11.1f} {totals.failed_requests:>6} "
+            f"{totals.actions:>7}"
         )
 
 
@@ -34,9 +34,9 @@ def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
     """The story of one run: its curves, each stretch of violation with what was done, its figures."""
     records = stored.records
     yield run_line(stored.started)
-    yield Text(f"begun {stored.started_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
+    yield Text(f"started {stored.started_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
     if not records:
-        yield Text("No cycle of it was recorded.")
+        yield Text("No cycles were recorded.")
         return
     yield Text("")
     yield from _curves(records, width - 40)
@@ -46,32 +46,32 @@ def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
 
 
 def _curves(records: Sequence[Record], width: int) -> Iterator[Text]:
-    """Load, p95, failures and replicas over the whole run, each in one line of blocks."""
+    """Load, p95, failures and replicas over the whole run, each as one line of blocks."""
     loads = [record.cycle.observation.load for record in records]
     rates = [load.sent_requests_per_s if load else None for load in loads]
     slowest = [_slowest_p95_ms(record) for record in records]
     failed = [record.failed_requests / record.covers_s if record.covers_s else None for record in records]
     ready = [float(record.replicas_ready) for record in records]
-    yield _curve("load", rates, width, f"{text.rate(_most(rates))} at most")
-    yield _curve("p95", slowest, width, f"{text.ms(_most(slowest))} at most")
-    yield _curve("failures", failed, width, f"{text.rate(_most(failed))} at most")
+    yield _curve("load", rates, width, f"{text.rate(_most(rates))} max")
+    yield _curve("p95", slowest, width, f"{text.ms(_most(slowest))} max")
+    yield _curve("failures", failed, width, f"{text.rate(_most(failed))} max")
     yield _curve("replicas", ready, width, f"{min(ready):.0f} to {max(ready):.0f}")
     missed = [1.0 if record.slo_met is False else 0.0 for record in records]
     marks = "".join("×" if value else "·" for value in _thinned(missed, width))
-    yield Text.assemble(f"{'SLO':<10}", (marks, "red"), "  × missed")
+    yield Text.assemble(f"{'SLO':<10}", (marks, "red"), "  × violated")
 
 
-def _curve(name: str, values: Sequence[float | None], width: int, told: str) -> Text:
+def _curve(name: str, values: Sequence[float | None], width: int, legend: str) -> Text:
     most = _most(values) or 1.0
     last = len(_BLOCKS) - 1
     blocks = "".join(
         " " if value is None else _BLOCKS[round(last * value / most)] for value in _thinned(values, width)
     )
-    return Text.assemble(f"{name:<10}", (blocks, "cyan"), f"  {told}")
+    return Text.assemble(f"{name:<10}", (blocks, "cyan"), f"  {legend}")
 
 
 def _thinned(values: Sequence[float | None], width: int) -> list[float | None]:
-    """At most `width` values, each the highest of those it stands for."""
+    """At most `width` values, each the maximum of those it stands for."""
     size = ceil(len(values) / max(1, width))
     return [_most(values[start : start + size]) for start in range(0, len(values), size)]
 
@@ -81,32 +81,34 @@ def _most(values: Sequence[float | None]) -> float | None:
 
 
 def _slowest_p95_ms(record: Record) -> float | None:
-    """The p95 of the service with an objective that is slowest."""
+    """The highest p95 of all services with an SLO."""
     return _most([slo.latency_p95_ms for slo in record.cycle.diagnosis.slos])
 
 
 def _chapters(records: Sequence[Record]) -> Iterator[Text]:
-    """The run in stretches of violation and of calm; of each, the cycles in which something happened."""
+    """The run as stretches with and without violation; of each, the cycles with events."""
     for missed, stretch in groupby(records, key=lambda record: record.slo_met is False):
         chapter = tuple(stretch)
-        told = figures(chapter)
+        totals = figures(chapter)
         since, until = (text.clock(r.cycle.started_at_s) for r in (chapter[0], chapter[-1]))
         yield Text("")
         if missed:
             slowest = text.ms(_most([_slowest_p95_ms(record) for record in chapter]))
             yield Text(
-                f"{since} to {until}: SLO missed for {told.violation_real_s:.0f} s "
-                f"({told.violation_minutes:.2f} of the scenario's minutes), p95 up to {slowest}, "
-                f"{text.plural(told.failed_requests, 'request')} failed",
+                f"{since} to {until}: SLO violated for {totals.violation_real_s:.0f} s "
+                f"({totals.violation_minutes:.2f} of the scenario's minutes), p95 up to {slowest}, "
+                f"{text.plural(totals.failed_requests, 'request')} failed",
                 "bold red",
             )
         else:
-            yield Text(f"{since} to {until}: {text.plural(told.cycles, 'cycle')} without a violation", "bold")
+            yield Text(
+                f"{since} to {until}: {text.plural(totals.cycles, 'cycle')} without a violation", "bold"
+            )
         yield from _eventful(chapter, edges=missed)
 
 
 def _eventful(chapter: Sequence[Record], *, edges: bool) -> Iterator[Text]:
-    """The cycles of a stretch in which something happened, and with `edges` its first and last one."""
+    """The cycles of a stretch with events, and with `edges` its first and last one."""
     kept = {
         index
         for index, record in enumerate(chapter)

@@ -1,4 +1,4 @@
-"""A run told in lines of text, cycle by cycle: the same words live and from the record."""
+"""A run in lines of text, cycle by cycle: the same words live and from the record."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ from marskit.knowledge.record import Figures
 from marskit.views.similar import similar_sentence
 
 _INDENT = " " * 15
-_VERDICT = {True: ("met", "green"), False: ("MISSED", "bold red"), None: (text.NOTHING, "dim")}
+_VERDICT = {True: ("met", "green"), False: ("VIOLATED", "bold red"), None: (text.NOTHING, "dim")}
 _OUTCOME_STYLE = {
     Outcome.APPLIED: "green",
     Outcome.REJECTED: "red",
@@ -35,20 +35,20 @@ _WHO = {
     Origin.PLANNER: "",
     Origin.PERSON: " by a person",
     Origin.UNDO: " as an undo",
-    Origin.GUARD: " by the guard",
+    Origin.GUARD: " as a rollback",
 }
 _SEVERITY_STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 
 COLUMNS = Text(
-    f"{'cycle':>5}  {'time':>6}  {'sent/asked req/s':>16}  {'p95':>8} {'(n)':<7} {'errors':>7}  "
-    f"{'SLO':<6}  {'ready':>6}",
+    f"{'cycle':>5}  {'time':>6}  {'actual/offered req/s':>20}  {'p95':>8} {'(n)':<7} {'errors':>7}  "
+    f"{'SLO':<8}  {'ready':>6}",
     style="bold",
 )
 """The heads of the columns of `cycle_line`."""
 
 
 def run_line(run: RunStarted) -> Text:
-    """What the run is."""
+    """The run's name, scenario, planner and settings."""
     return Text.assemble(
         ("run ", "dim"),
         (run.run, "bold"),
@@ -59,7 +59,7 @@ def run_line(run: RunStarted) -> Text:
 
 
 def cycle_lines(cycle: Cycle) -> Iterator[Text]:
-    """One cycle: what was seen in one line, and below it what was planned, done and found out."""
+    """One cycle: the observation in one line, then the plan, its executions and measured effects."""
     yield cycle_line(cycle)
     if cycle.plan.proposed:
         yield _detail("plan", cycle.plan.reason)
@@ -72,24 +72,24 @@ def cycle_lines(cycle: Cycle) -> Iterator[Text]:
 
 
 def cycle_line(cycle: Cycle) -> Text:
-    """What one cycle saw, and what Analyse said of it."""
+    """The observation of one cycle, and Analyse's sentence."""
     observation, load = cycle.observation, cycle.observation.load
-    status = _told_status(cycle)
+    status = _worst_status(cycle)
     sent = f"{load.sent_requests_per_s:.0f}/{load.offered_requests_per_s:.0f}" if load else text.NOTHING
     p95_ms, n = (status.latency_p95_ms, status.latency_n) if status else (None, 0)
     ready = sum(workload.replicas_ready for workload in observation.workloads)
     desired = sum(workload.replicas_desired for workload in observation.workloads)
     verdict, style = _VERDICT[cycle.diagnosis.slo_met]
     return Text.assemble(
-        f"{cycle.id:>5}  {text.clock(cycle.started_at_s):>6}  {sent:>16}  {text.ms(p95_ms):>8} "
+        f"{cycle.id:>5}  {text.clock(cycle.started_at_s):>6}  {sent:>20}  {text.ms(p95_ms):>8} "
         f"{f'({n})':<7} {text.percent(_error_percent(cycle)):>7}  ",
-        (f"{verdict:<6}", style),
+        (f"{verdict:<8}", style),
         f"  {text.replicas(ready, desired):>6}  {cycle.diagnosis.sentence}",
     )
 
 
 def execution_lines(execution: Execution) -> Iterator[Text]:
-    """What was done, by whom, how it ended, and the command that would do the same."""
+    """The action, its origin and outcome, and the command that does the same."""
     who = _WHO[execution.origin]
     yield Text.assemble(
         f"{_INDENT}{'action':<7}",
@@ -103,15 +103,15 @@ def execution_lines(execution: Execution) -> Iterator[Text]:
 
 
 def effect_line(effect: Effect) -> Text:
-    """What an earlier execution turned out to have done."""
+    """The measured effect of an earlier execution."""
     return _detail("effect", f"of action {effect.execution}: {effect.sentence}")
 
 
 def incident_line(incident: Incident) -> Text:
-    """What happened between two cycles."""
+    """An event between two cycles."""
     match incident:
         case FaultInjected(at_s, fault):
-            sentence, style = f"a person broke something: {describe_fault(fault)}", "magenta"
+            sentence, style = f"fault injected by a person: {describe_fault(fault)}", "magenta"
         case ScenarioChanged(at_s, scenario):
             sentence, style = f"the scenario is now {scenario.name}", "magenta"
         case ModeChanged(at_s, mode):
@@ -120,31 +120,31 @@ def incident_line(incident: Incident) -> Text:
             sentence, style = f"the planner is now {planner}", "magenta"
         case BaselinesLoaded(at_s, found):
             numbers, runs = text.plural(len(found.rows), "baseline"), text.plural(found.runs, "earlier run")
-            sentence, style = f"{runs} said what is usual: {numbers}", "dim"
-        case Recalibrated(at_s, sentence=told):
-            sentence, style = f"twin: {told}", "cyan"
-        case Noticed(at_s, severity, subject, told):
-            sentence, style = f"{subject}: {told}", _SEVERITY_STYLE[severity]
+            sentence, style = f"{numbers} from {runs}", "dim"
+        case Recalibrated(at_s, sentence=sentence):
+            sentence, style = f"twin: {sentence}", "cyan"
+        case Noticed(at_s, severity, subject, sentence):
+            sentence, style = f"{subject}: {sentence}", _SEVERITY_STYLE[severity]
     return Text(f"{'':>5}  {text.clock(at_s):>6}  {sentence}", style)
 
 
 def figures_lines(figures: Figures, *, slo_met_at_end: bool | None) -> Iterator[Text]:
-    """The headline figures, all of them together, and how it ended."""
-    scenario = f"{figures.violation_minutes:.2f} of the scenario's"
+    """The headline figures together, and the final SLO verdict."""
+    scenario = f"{figures.violation_minutes:.2f} scenario minutes"
     yield Text.assemble(
         (text.plural(figures.cycles, "cycle"), "bold"), f" over {text.duration(figures.duration_s)}"
     )
     for name, value in (
         (
             "SLO-violation minutes",
-            f"{scenario}, by any service ({figures.violation_real_s:.0f} s of the mesh's time)",
+            f"{scenario}, any service ({figures.violation_real_s:.0f} s of mesh time)",
         ),
         ("replica-minutes", f"{figures.replica_minutes:.1f}"),
         ("failed requests", str(figures.failed_requests)),
         ("actions", str(figures.actions)),
     ):
         yield Text.assemble(f"  {name:<22} ", (value, "bold"))
-    ending = {True: "met", False: "missed", None: "not to be judged"}[slo_met_at_end]
+    ending = {True: "met", False: "violated", None: "too few requests to judge"}[slo_met_at_end]
     yield Text.assemble(f"  {'SLO at the end':<22} ", (ending, _VERDICT[slo_met_at_end][1]))
 
 
@@ -152,14 +152,14 @@ def _detail(head: str, sentence: str, style: str = "") -> Text:
     return Text.assemble(f"{_INDENT}{head:<7}", (sentence, style))
 
 
-def _told_status(cycle: Cycle) -> SloStatus | None:
-    """The objective that is missed, or else the first one."""
+def _worst_status(cycle: Cycle) -> SloStatus | None:
+    """The violated SLO, or else the first one."""
     slos = cycle.diagnosis.slos
     return next((slo for slo in slos if slo.met is False), slos[0] if slos else None)
 
 
 def _error_percent(cycle: Cycle) -> float | None:
-    """The share of the users' requests that failed."""
+    """The share of the users' requests that failed, in percent."""
     entrances = [edge for edge in cycle.observation.edges if edge.edge.source == GATEWAY]
     requests_per_s = sum(edge.requests_per_s for edge in entrances)
     failures_per_s = sum(edge.failures_per_s for edge in entrances)

@@ -1,4 +1,4 @@
-"""How a run without a screen is reported: as a story in lines, or as NDJSON."""
+"""Reports a run without a screen: as a story in lines, or as NDJSON."""
 
 from pathlib import Path
 from typing import TextIO
@@ -14,7 +14,7 @@ from marskit.knowledge.storage.store import open_store
 
 
 class JsonTeller:
-    """Every event as one line of JSON, its `kind` first."""
+    """Writes every event as one line of JSON, its `kind` first."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -26,7 +26,7 @@ class JsonTeller:
 
 
 class StoryTeller:
-    """A line per cycle, and below it what was planned, done and found out; the figures at the end."""
+    """Writes a line per cycle with its plan, executions and effects below, and the figures at the end."""
 
     def __init__(self, console: Console, runs: Path | str) -> None:
         self._console = console
@@ -36,7 +36,7 @@ class StoryTeller:
         self._records: list[Record] = []
 
     def tell(self, event: Event) -> None:
-        """Write what the event has to say; most are part of a cycle and told with it."""
+        """Write what the event reports; most events are part of a cycle and reported with it."""
         if (record := self._recorder.note(event)) is not None:
             self._records.append(record)
         if isinstance(event, Incident):

@@ -1,4 +1,4 @@
-"""`marskit train`: shows how the training in its child process comes along, with a bar and a row per look."""
+"""Shows the training in a child process, with a bar and a row per evaluation."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,9 +21,9 @@ _STYLES = {Tone.OK: "green"}
 
 
 def train(arguments: Sequence[str], *, as_json: bool) -> tuple[int, str | None]:
-    """Run a training with the arguments of `marskit.training`; exit code, and a complaint if it failed.
+    """Run a training with the arguments of `marskit.training`; the exit code, and the error if it failed.
 
-    Ctrl-C ends it early; the best policy so far is kept. A second one ends it at once.
+    Ctrl-C ends it early and keeps the best policy so far; a second Ctrl-C ends it at once.
     """
     screen = None if as_json else _Screen()
     tell = screen.tell if screen is not None else lambda update: print(encode(update), flush=True)
@@ -53,12 +53,12 @@ async def _follow(child: TrainingChild, tell: Callable[[Update], None]) -> tuple
         return code, str(failure)
     except asyncio.CancelledError:
         return exit_codes.of_signal(received[-1]), None
-    # Ctrl-C is how a person says that it is enough; any other signal asks for the end of the program.
+    # Ctrl-C means "enough"; any other signal asks the program to end.
     return (exit_codes.of_signal(received[0]) if received and received[0] != SIGINT else 0), None
 
 
 class _Screen:
-    """A bar with the time left, above it a row per evaluation."""
+    """A bar with the remaining time, and above it a row per evaluation."""
 
     def __init__(self) -> None:
         self._console = Console()
@@ -74,9 +74,9 @@ class _Screen:
         self._task = self.bar.add_task("loading", total=None, left="")
 
     def tell(self, update: Update) -> None:
-        """Show what is new."""
+        """Show an update."""
         if isinstance(update, Evaluated) and not self._state.evaluations:
-            # Not before: what the child refuses, it refuses first.
+            # Not earlier: the child may still refuse its arguments.
             self._console.print(f"{EXPLANATION}\n")
             self._console.print(_line(COLUMNS[1:]), style="bold")
         self._state = advance(self._state, update)
@@ -92,8 +92,8 @@ class _Screen:
             self.bar.stop()
             title = f"\nThe best policy, saved as {update.saved}"
             table = Table(title=title, show_header=False, title_justify="left")
-            for name, said in card_rows(update.card):
-                table.add_row(name, said)
+            for name, value in card_rows(update.card):
+                table.add_row(name, value)
             self._console.print(table)
 
 

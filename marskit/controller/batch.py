@@ -1,4 +1,4 @@
-"""A run without a screen: the same controller for N cycles, with a teller instead of a user interface."""
+"""A run without a screen: the same controller for N cycles, reported by a teller."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,34 +14,31 @@ from marskit.system.signals import first_signal
 
 
 class Teller(Protocol):
-    """Tells events as they come."""
+    """Reports events as they arrive."""
 
     def tell(self, event: Event) -> None:
-        """Write what one event has to say, and flush it."""
+        """Write one event's report, and flush it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run without a screen ended."""
+    """The result of a run without a screen."""
 
     exit_code: int
     complaint: str | None = None
-    """One sentence when not everything went as asked."""
+    """What went wrong, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Signalled:
-    """A signal asked for the end."""
+    """A signal asked the run to end."""
 
     number: int
 
 
 class StopAfterCycles:
-    """Takes a run's events and ends it with its Nth cycle, on its own thread.
-
-    In virtual time, any other moment came too late.
-    """
+    """Ends a run with its Nth cycle, on the run's own thread: in virtual time, another would be too late."""
 
     def __init__(self, end: Callable[[], object], cycles: int) -> None:
         self._end = end
@@ -62,7 +59,7 @@ def run_headless(
     cycles: int,
     loop_factory: LoopFactory = asyncio.new_event_loop,
 ) -> Ending:
-    """Run until `cycles` cycles are done, and end everything whatever happens."""
+    """Run until `cycles` cycles are done, and stop everything in any case."""
     events: SimpleQueue[Event | _Signalled] = SimpleQueue()
     runtime = Runtime()
     runtime.subscribe(events.put)
@@ -77,7 +74,7 @@ def run_headless(
             if not isinstance(event := events.get(), _Signalled):
                 teller.tell(event)
     if not stopped:
-        return Ending(exit_codes.FAILED, "The run could not be ended in time")
+        return Ending(exit_codes.FAILED, "The run did not stop in time")
     match last:
         case _Signalled(number):
             return Ending(exit_codes.of_signal(number))
@@ -91,9 +88,9 @@ def run_headless(
 def _tell_cycles(
     events: "SimpleQueue[Event | _Signalled]", teller: Teller, cycles: int
 ) -> RunEnded | _Signalled | None:
-    """Tell everything up to the end of that many cycles; what came before that, if anything did.
+    """Report everything up to the end of that many cycles; returns an earlier end, if any.
 
-    The end of a run that never began is not told: its reason is all there is to say.
+    The end of a run that never began is not reported here: its reason is the complaint.
     """
     begun = False
     while cycles > 0:

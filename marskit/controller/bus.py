@@ -1,4 +1,4 @@
-"""Where events go out, and the one place where they become state."""
+"""Distributes events, and is the one place where they become state."""
 
 from collections import deque
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from marskit.domain.records import Severity
 from marskit.domain.state import State, apply
 
 Sink = Callable[[Event], None]
-"""Takes an event and hands it off at once; it is called on the controller's thread."""
+"""Takes an event and returns at once; called on the controller's thread."""
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class _Subscription:
 class Bus:
     """Folds every event into the state, then hands it to the sinks in the order they came.
 
-    A sink that fails never stops the loop or the other sinks: its first failure in a row is told as a notice.
+    A failing sink never stops the loop or the other sinks: its first failure in a row becomes a notice.
     """
 
     def __init__(self) -> None:
@@ -34,19 +34,19 @@ class Bus:
         return self._state
 
     def subscribe(self, sink: Sink) -> None:
-        """Hand the events from now on to `sink`, too."""
+        """Send later events to `sink`, too."""
         self._subscriptions = (*self._subscriptions, _Subscription(sink))
 
     def unsubscribe(self, sink: Sink) -> None:
-        """Leave `sink` alone from now on; nothing happens if it was not subscribed."""
+        """Send no more events to `sink`; does nothing if it was not subscribed."""
         self._subscriptions = tuple(s for s in self._subscriptions if s.sink != sink)
 
     def take_over(self, other: "Bus") -> None:
-        """Hand the events from now on to the sinks of `other`, too."""
+        """Send later events to the sinks of `other`, too."""
         self._subscriptions = (*self._subscriptions, *other._subscriptions)
 
     def publish(self, event: Event) -> None:
-        """Take one event into the state and hand it out."""
+        """Fold one event into the state and send it out."""
         waiting = deque([event])
         while waiting:
             event = waiting.popleft()

@@ -39,13 +39,13 @@ from marskit.timing.clock import Clock
 _log = logging.getLogger(__name__)
 
 HEAD_START_S = 0.9
-"""The load starts beside the mesh, but on few cores what answers requests comes before what sends them."""
+"""Delay before the load starts, in seconds: on few cores, the services must start before their load."""
 
 
 class Controller:
-    """Runs one mesh under one load with one loop, from start to end, on one event loop and in no thread.
+    """Runs one mesh under one load with one loop, from start to end, on one event loop without threads.
 
-    `run` may be called once. Commands may come at any time; what happens comes out of the bus.
+    `run` may be called once. Commands may arrive at any time; events leave through the bus.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Controller:
         earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
     ) -> None:
-        """Put a run together; without a `preview`, nothing is predicted and the guard has no measure.
+        """Put a run together; without a `preview` there are no predictions, and so no rollbacks.
 
-        Without `earlier` runs, all that is known is of this one. Without a `recalibration`, predictions are
-        those of the card that the run begins with.
+        Without `earlier` runs, only this run is known. Without a `recalibration`, predictions use the card
+        that the run begins with.
         """
         self.bus = Bus()
-        # Before all others: what they publish in turn comes after what they were told.
+        # Before all others: their own events follow the ones they react to.
         self.bus.subscribe(knowledge.note)
         self._mesh = mesh
         self._load = load
@@ -156,7 +156,7 @@ class Controller:
     async def run(self) -> None:
         """Start everything, turn the loop until cancelled or until the mesh fails, and stop everything.
 
-        It always ends with `RunEnded`, after which nothing that was started is left.
+        It always ends with `RunEnded`, after which everything that was started has stopped.
         """
         reason: str | None = None
         try:
@@ -167,10 +167,10 @@ class Controller:
             await to_the_end(self._shut_down(reason))
 
     async def handle(self, command: Command) -> None:
-        """Carry out a command; returns when it took effect, or for a step when it may begin.
+        """Carry out a command; returns when it took effect, or for a step when the step may begin.
 
         Raises:
-            CommandError: It cannot be carried out; one sentence says why.
+            CommandError: The command cannot be carried out; one sentence says why.
         """
         self._require_running()
         await self._commands.handle(command)
@@ -186,9 +186,9 @@ class Controller:
 
     def _require_running(self) -> None:
         if self.state.started is None:
-            raise CommandError("The run has not begun.")
+            raise CommandError("The run has not started yet.")
         if self._ending:
-            raise CommandError("The run is over.")
+            raise CommandError("The run has ended.")
 
     async def _live(self) -> None:
         self._loop.planner.reset(self._parameters.seed)
@@ -200,7 +200,7 @@ class Controller:
         gateway_url = starting.result()
         if self.state.gateway_url is None:
             self.bus.publish(MeshReady(self._clock.now(), gateway_url))
-        # Not waited for, and not begun before: what it loads would hold up the start of the mesh.
+        # Neither awaited nor started earlier: loading it would delay the start of the mesh.
         self._opening = asyncio.create_task(self._open_knowledge(started))
         await self._load.start(gateway_url)
         self._recalling = asyncio.create_task(self._earlier.run())
@@ -239,7 +239,7 @@ class Controller:
         try:
             await self._knowledge.open(started)
         except Exception as error:
-            self._notices.failed("knowledge", "The run's record could not be opened", error)
+            self._notices.failed("knowledge", "The recording could not be opened", error)
 
     async def _foresee(self, started: RunStarted) -> None:
         await self._load_preview()
@@ -247,23 +247,23 @@ class Controller:
             await self._recalibrating.run(started, self._loop)
 
     async def _load_preview(self) -> None:
-        """Not before the load runs: until then the machine has better to do than to compile."""
+        """Load once the load runs: compiling earlier would slow the start of the mesh."""
         if self._preview is None:
             return
         try:
             await asyncio.get_running_loop().run_in_executor(DaemonExecutor(), self._preview.load)
         except Exception as error:
-            self._notices.failed("preview", "Effects cannot be predicted", error)
+            self._notices.failed("preview", "Predictions are off", error)
         else:
             if self._preview.unavailable:
                 self._notices.tell("preview", self._preview.unavailable, Severity.INFO)
 
     async def _shut_down(self, reason: str | None) -> None:
-        """The loop is gone already; end what it used, in the reverse order of its start."""
+        """The loop has ended already; stop what it used, in reverse order of the start."""
         self._ending = True
         for reading in (self._foreseeing, self._recalling):
             if reading is not None:
-                # First of all: virtual time stands still for as long as it is waited for.
+                # First of all: virtual time stands still while this is awaited.
                 reading.cancel()
                 await asyncio.wait({reading})
         await self._ended("load", self._load.stop())
@@ -271,7 +271,7 @@ class Controller:
         if self._opening is not None:
             await self._opening
         ended = RunEnded(self._clock.now(), reason)
-        # Before it is published, for nothing is stored after that.
+        # Before publishing, because nothing is recorded afterwards.
         await self._ended("knowledge", self._knowledge.close(ended))
         self.bus.publish(ended)
 
@@ -283,7 +283,7 @@ class Controller:
 
 
 def _reason(error: Exception) -> str:
-    """Why the run ended, in one sentence; a fault of our own is logged with its traceback as well."""
+    """Why the run ended, in one sentence; an internal fault is also logged with its traceback."""
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]

@@ -1,4 +1,4 @@
-"""What a run takes from earlier ones, and which of them it lets go: once, at its start, beside the loop."""
+"""What a run takes from earlier ones, and which of them it removes: once, at its start, beside the loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,18 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EarlierRuns:
-    """How to ask the runs before this one; each is called in a thread, and None is not to ask."""
+    """Access to the runs before this one; each function runs in a thread, and None skips it."""
 
     baselines: Callable[[], Baselines | None] | None = None
-    """Reads what they say is usual; None if they say nothing."""
+    """Reads their usual values; None if there are none."""
     past: Callable[[], Past | None] | None = None
-    """Reads what situations they were in; None if they were in none."""
+    """Reads their situations; None if there are none."""
     let_go: Callable[[], str | None] | None = None
-    """Removes those that are not to be kept, and says in a sentence which; None if all were kept."""
+    """Removes runs beyond the retention limit and names them in a sentence; None if all were kept."""
 
 
 class Recalling:
-    """Hands what earlier runs tell to those who use it."""
+    """Passes data of earlier runs to the parts that use it."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class Recalling:
         self._notices = notices
 
     async def run(self) -> None:
-        """Ask them one after the other, so that there is never more than one more thread at work."""
+        """Read one after another, so that at most one more thread works at a time."""
         usual = await self._ask(
-            "baselines", self._earlier.baselines, "What earlier runs say is usual cannot be read"
+            "baselines", self._earlier.baselines, "The baselines of earlier runs cannot be read"
         )
         if usual is not None:
             self._memory.use(usual)
@@ -62,7 +62,7 @@ class Recalling:
         past = await self._ask("past", self._earlier.past, "The situations of earlier runs cannot be read")
         if past is not None:
             self._decider.use(past)
-        # Last, when none of them is read any more.
+        # Last, when no run is being read any more.
         gone = await self._ask("runs", self._earlier.let_go, "Not all old runs could be removed")
         if gone is not None:
             self._notices.tell("runs", gone, Severity.INFO)

@@ -1,4 +1,4 @@
-"""Failures that must not stop the loop, told once each."""
+"""Failures that must not stop the loop, reported once each."""
 
 from marskit.controller.bus import Bus
 from marskit.domain.events import Noticed
@@ -7,7 +7,7 @@ from marskit.timing.clock import Clock
 
 
 class Notices:
-    """Turns failures into notices; one that repeats itself is told again only after it worked in between."""
+    """Turns failures into notices; a repeated failure is reported again only after a success."""
 
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
@@ -19,14 +19,14 @@ class Notices:
         self._bus.publish(Noticed(self._clock.now(), severity, subject, sentence))
 
     def failed(self, subject: str, what: str, error: BaseException) -> None:
-        """Tell that something failed, unless that is what was told of the subject last."""
+        """Report a failure, unless it was the last one reported for the subject."""
         sentence = f"{what}: {describe(error)}"
         if self._told.get(subject) != sentence:
             self._told[subject] = sentence
             self.tell(subject, sentence)
 
     def worked(self, subject: str) -> None:
-        """Note that it works, so that its next failure is news."""
+        """Note a success, so that the next failure is reported."""
         self._told.pop(subject, None)
 
 

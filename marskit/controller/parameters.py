@@ -1,4 +1,4 @@
-"""What a run is started with, besides its mesh, its load and its knowledge."""
+"""The settings of a run, besides its mesh, its load and its knowledge."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Parameters:
     seed: int
     goals: Goals
     make_planner: Callable[[str], Planner]
-    """The planner of that name, fresh."""
+    """Makes a new planner of that name."""
     planners: tuple[str, ...]
-    """All planners that may be chosen."""
+    """All planners to choose from."""
     planner: str
     mode: Mode = Mode.AUTO
     period_s: float = 2.0
@@ -28,12 +28,12 @@ class Parameters:
     sample_period_s: float = 0.5
     """Real seconds from one reading of mesh and load to the next."""
     window_s: float = 5.0
-    """How many real seconds one observation covers."""
+    """Length of the window of one observation, in real seconds."""
     least_seen_s: float = 0.0
-    """Real seconds of load that must have been seen before a planner is asked."""
+    """Real seconds of load that must have been observed before the first plan."""
     parent: Parent | None = None
     """The run that this one branches from."""
     guard: bool = True
-    """Whether what turns out worse than predicted is taken back."""
+    """Whether plans that turn out worse than predicted are rolled back."""
     busy_ms: tuple[tuple[str, float], ...] = ()
-    """For how long a request keeps all workers of one replica busy, by workload, where that is known."""
+    """Time for which a request keeps all workers of one replica busy, by workload, where known."""

@@ -1,4 +1,4 @@
-"""The one thread that the controller lives in, so that no user interface's loop has to carry it."""
+"""The one thread in which the controller lives, so that no user interface's loop has to run it."""
 
 import asyncio
 import logging
@@ -20,22 +20,22 @@ from marskit.errors import UserError
 _log = logging.getLogger(__name__)
 
 Factory = Callable[[], Awaitable[Controller]]
-"""Builds the controller on the loop that it will run on."""
+"""Builds the controller, on the loop that will run it."""
 T = TypeVar("T")
 Ask = Callable[[Controller], Awaitable[T]]
 """What is asked of the controller, on its own loop."""
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-"""Makes that loop, which decides what time is."""
+"""Makes that loop, which defines the time."""
 
 _EXPECTED = (UserError, OSError)
-"""What a factory raises about its input, with a sentence that says it all."""
+"""Exceptions about a factory's input, whose message is a full explanation."""
 
 
 class Runtime:
     """Runs one controller on an event loop of its own, in one daemon thread.
 
-    Every method may be called from any thread but the runtime's own, and none but `stop` waits. Sinks are
-    called on the runtime's thread: they hand off and return, and of all methods may call `end`.
+    Every method may be called from any thread but the runtime's own, and only `stop` blocks. Sinks are
+    called on the runtime's thread: they hand off and return, and may call no method but `end`.
     """
 
     def __init__(self) -> None:
@@ -56,16 +56,16 @@ class Runtime:
 
     @property
     def has_fault(self) -> bool:
-        """Whether the run could not be built for a fault of the program rather than of its input."""
+        """Whether the run could not be built because of a fault of the program rather than of its input."""
         return self._has_fault
 
     def subscribe(self, sink: Sink) -> None:
-        """Hand the events from now on to `sink`."""
+        """Send later events to `sink`."""
         with self._lock:
             self._bus.subscribe(sink)
 
     def unsubscribe(self, sink: Sink) -> None:
-        """Leave `sink` alone from now on."""
+        """Send no more events to `sink`."""
         with self._lock:
             self._bus.unsubscribe(sink)
 
@@ -76,11 +76,11 @@ class Runtime:
         first: Sequence[Command] = (),
         loop_factory: LoopFactory = asyncio.new_event_loop,
     ) -> None:
-        """Build a controller and run it; may be called once. A failure is told by `RunEnded`.
+        """Build a controller and run it; may be called once. `RunEnded` reports a failure.
 
         Args:
             factory: Builds the controller.
-            first: Commands to carry out as soon as the run has begun, before any of its time has passed.
+            first: Commands to carry out as soon as the run has begun, before any time passes.
             loop_factory: Makes the event loop.
         """
         with self._lock:
@@ -95,7 +95,7 @@ class Runtime:
         self._thread.start()
 
     def submit(self, command: Command) -> Future[None]:
-        """Hand a command to the controller; the future ends when it took effect, or with a `CommandError`."""
+        """Send a command to the controller; the future ends when it took effect, or with a `CommandError`."""
         return self._hand_over(lambda controller: controller.handle(command))
 
     def preview(self, action: Action) -> Future[DryRun]:
@@ -107,14 +107,14 @@ class Runtime:
         return self._hand_over(ask)
 
     def end(self) -> None:
-        """Let the run end, at the time that it is now; `stop` waits for it as well. Idempotent."""
+        """End the run at its present time; `stop` also waits. Idempotent."""
         with self._lock:
             self._stopping = True
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._cancel)
 
     def stop(self, timeout_s: float = 20.0) -> bool:
-        """End the run and wait until everything is gone; False if that takes too long. Idempotent."""
+        """End the run and wait until everything has stopped; False if that takes too long. Idempotent."""
         self.end()
         if self._thread is None:
             return True
@@ -122,7 +122,7 @@ class Runtime:
         return not self._thread.is_alive()
 
     def _live(self, loop: asyncio.AbstractEventLoop, factory: Factory) -> None:
-        """The thread, from its beginning to its end."""
+        """The thread, from beginning to end."""
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 try:
@@ -138,7 +138,7 @@ class Runtime:
             waiting, self._waiting = self._waiting, set()
             for result in waiting:
                 if result.set_running_or_notify_cancel():
-                    result.set_exception(CommandError("The run is over."))
+                    result.set_exception(CommandError("The run has ended."))
 
     async def _run(self, factory: Factory) -> None:
         self._main = asyncio.current_task()
@@ -170,7 +170,9 @@ class Runtime:
                 return self._take(self._loop, ask)
             result: Future[T] = Future()
             begun = self._thread is not None
-            result.set_exception(CommandError("The run is over." if begun else "The run has not begun."))
+            result.set_exception(
+                CommandError("The run has ended." if begun else "The run has not started yet.")
+            )
             return result
 
     def _take(self, loop: asyncio.AbstractEventLoop, ask: Ask[T]) -> Future[T]:
@@ -193,7 +195,7 @@ class Runtime:
         if not result.set_running_or_notify_cancel():
             return
         if done.cancelled():
-            result.set_exception(CommandError("The run is over."))
+            result.set_exception(CommandError("The run has ended."))
         elif (error := done.exception()) is not None:
             result.set_exception(error)
         else:

@@ -1,4 +1,4 @@
-"""The closed set of things marskit may do to a mesh; every adapter executes the same ones."""
+"""The closed set of actions that marskit can apply to a mesh; every adapter executes the same ones."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -51,7 +51,7 @@ class SetOutlierDetection:
 
 
 Action = Scale | ShiftTraffic | SetTimeout | SetRetries | SetOutlierDetection
-"""Doing nothing is not an action but a plan without one."""
+"""Doing nothing is not an action but a plan without actions."""
 
 
 def describe(action: Action) -> str:
@@ -79,7 +79,7 @@ def describe(action: Action) -> str:
 
 
 def target(action: Action) -> str:
-    """The object that the action changes; cool-downs are kept per target."""
+    """The object that the action changes; each has its own cool-down."""
     match action:
         case Scale():
             return f"deployment/{action.workload}"

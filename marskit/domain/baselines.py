@@ -1,15 +1,15 @@
-"""What earlier runs say is usual, number by number."""
+"""Usual values from earlier runs, number by number."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 MAD_TO_SIGMA = 1.4826
-"""A normal distribution's standard deviation is that many median absolute deviations
+"""Factor from a median absolute deviation to a normal distribution's standard deviation
 (Rousseeuw and Croux 1993)."""
 
 
 class BucketKind(StrEnum):
-    """What baselines are told apart by."""
+    """The dimension that baselines are split by."""
 
     LOAD = "load"
     """The level of requests per second that enter the mesh, in steps of a quarter."""
@@ -22,16 +22,16 @@ class Baseline:
     """One number in one bucket."""
 
     metric: str
-    """Its name, with its unit."""
+    """Name of the number, with its unit."""
     subject: str
     """The service or workload it is measured on."""
     bucket: int
     median: float
-    """In the metric's unit."""
+    """Median, in the metric's unit."""
     mad: float
     """The median absolute deviation from the median, unscaled, in the metric's unit; see `MAD_TO_SIGMA`."""
     n: int
-    """Windows behind both."""
+    """Number of windows that both rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,4 @@ class Baselines:
     rows: tuple[Baseline, ...]
     by: BucketKind = BucketKind.LOAD
     runs: int = 1
-    """How many runs they were read from."""
+    """Number of runs that they were read from."""

@@ -1,4 +1,4 @@
-"""What a person or a script may ask of the controller; a command may fail loudly."""
+"""The commands that a person or a script can send to the controller; a command may fail with an error."""
 
 from dataclasses import dataclass
 
@@ -10,27 +10,27 @@ from marskit.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class StepPhase:
-    """Do the next phase of the loop, then pause."""
+    """Run the next phase of the loop, then pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepCycle:
-    """Finish the cycle under way, or do a whole one, then pause."""
+    """Finish the cycle under way, or run a whole one, then pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Let the loop turn once every period."""
+    """Run one cycle every period."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Stop turning; the phase under way is finished."""
+    """Pause after the phase under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetMode:
-    """Change how far the loop may go by itself."""
+    """Change what the loop may do without a person."""
 
     mode: Mode
 
@@ -44,40 +44,40 @@ class SetPlanner:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Execute the plan that waits for approval."""
+    """Execute the plan that awaits approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Drop the plan that waits for approval."""
+    """Drop the plan that awaits approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Execute the recorded inverse of an execution; of the newest one not yet undone by default."""
+    """Execute the recorded inverse of an execution; by default, of the newest one not yet undone."""
 
     execution: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Execute an action that a person chose; the shield applies."""
+    """Execute a person's action; the shield applies."""
 
     action: Action
     origin: Origin = Origin.PERSON
-    """Who chose it at first, where it is only repeated."""
+    """The original origin, when a branch repeats the action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Break something."""
+    """Inject a fault."""
 
     fault: Fault
 
 
 @dataclass(frozen=True, slots=True)
 class SetLoadFactor:
-    """Ask for so many times the scenario's own rate; 1 is normal."""
+    """Multiply the scenario's rate by a factor; 1 is normal."""
 
     factor: float
 
@@ -123,4 +123,4 @@ class DryRun:
 
 
 class CommandError(UserError):
-    """A command that cannot be carried out, with one sentence saying why."""
+    """A command that cannot be carried out, with one sentence why."""

@@ -1,4 +1,4 @@
-"""The part of the mesh's configuration that actions change, as it stands in the manifests."""
+"""The part of the mesh's configuration that actions change, as in the manifests."""
 
 from dataclasses import dataclass
 
@@ -29,15 +29,15 @@ RETRY_CONDITIONS = (
 )
 """What a retry policy may name beside status codes; Istio's."""
 DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
-"""Istio's, where a VirtualService says nothing else."""
+"""Istio's default for a VirtualService that sets none."""
 DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)
 HOST_SELECTION_ATTEMPTS = 5
-"""How often a retry that drew a replica tried before draws again; Istio's."""
+"""How often a retry that picked a replica already tried picks again; Istio's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutlierDetection:
-    """When a replica is held out of load balancing, and for how long."""
+    """When a replica is ejected from load balancing, and for how long."""
 
     consecutive_5xx: int
     interval_ms: int
@@ -52,7 +52,7 @@ class Destination:
     service: str
     subset: str | None
     workload: str | None
-    """The Deployment that the subset selects; None when it selects several or none."""
+    """The Deployment that the subset selects; None if it selects several or none."""
     weight_percent: int
 
 
@@ -69,7 +69,7 @@ class RouteSetting:
 
     @property
     def label(self) -> str:
-        """How a person names the route: `recommendations[0]`."""
+        """The route's name for people: `recommendations[0]`."""
         return f"{self.virtual_service}[{self.index}]"
 
 
@@ -84,7 +84,7 @@ class OutlierSetting:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything actions can change, and nothing else."""
+    """Everything that actions can change, and nothing else."""
 
     replicas: tuple[tuple[str, int], ...]
     """`(workload, spec.replicas)`."""
@@ -96,7 +96,7 @@ class Configuration:
         return dict(self.replicas)[workload]
 
     def route(self, virtual_service: str, index: int) -> RouteSetting:
-        """The route at that place; raises `KeyError` when there is none."""
+        """The route at that position; raises `KeyError` if there is none."""
         for route in self.routes:
             if route.virtual_service == virtual_service and route.index == index:
                 return route

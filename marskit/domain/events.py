@@ -1,4 +1,4 @@
-"""What happened, in the past tense. State is a fold of these and of nothing else."""
+"""Events, in the past tense. State is a fold of these and of nothing else."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from marskit.domain.topology import Topology
 
 @dataclass(frozen=True, slots=True)
 class ScenarioInfo:
-    """What the screens need to know of the load scenario."""
+    """The facts about the load scenario that screens need."""
 
     name: str
     title: str
     duration_s: float
-    """Scenario seconds."""
+    """Length in scenario seconds."""
     speed: float
     """Scenario seconds per real second."""
     curve: tuple[tuple[float, float], ...]
-    """The rate asked for, as `(scenario_s, requests_per_s)`, evenly sampled over the duration."""
+    """Offered rate as `(scenario_s, requests_per_s)`, evenly sampled over the duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Parent:
 
     run: str
     cycle: int
-    """The first of its cycles that the branch decided anew."""
+    """The first cycle that the branch decided itself."""
     at_s: float
-    """When that began, on the clock that both share."""
+    """Start of that cycle, on the clock that both share."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run began; the mesh is not up yet."""
+    """A run began; the mesh has not started yet."""
 
     run: str
     mesh: str
@@ -45,7 +45,7 @@ class RunStarted:
     seed: int
     planner: str
     planners: tuple[str, ...]
-    """All planners that may be chosen."""
+    """All planners to choose from."""
     mode: Mode
     period_s: float
     """Real seconds from one cycle's start to the next while running."""
@@ -54,16 +54,16 @@ class RunStarted:
     goals: Goals
     scenario: ScenarioInfo
     scenarios: tuple[str, ...]
-    """All scenarios that may be chosen."""
+    """All scenarios to choose from."""
     busy_ms: tuple[tuple[str, float], ...] = ()
-    """For how long a request keeps all workers of one replica busy, by workload, where that is known."""
+    """Time for which a request keeps all workers of one replica busy, by workload, where known."""
     parent: Parent | None = None
     """None unless the run is a branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """A step of bringing the mesh up or down."""
+    """A step of starting or stopping the mesh."""
 
     at_s: float
     step: str
@@ -80,7 +80,7 @@ class MeshReady:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Telemetry came in, whether or not the loop turns."""
+    """Telemetry arrived, whether or not the loop is running."""
 
     observation: Observation
 
@@ -96,7 +96,7 @@ class PhaseStarted:
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
-    """Monitor ended."""
+    """Monitor finished."""
 
     at_s: float
     cycle: int
@@ -105,7 +105,7 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """Analyse ended."""
+    """Analyse finished."""
 
     at_s: float
     cycle: int
@@ -114,7 +114,7 @@ class Analysed:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Plan ended, the shield included."""
+    """Plan finished, including the shield."""
 
     at_s: float
     cycle: int
@@ -123,7 +123,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAwaited:
-    """The plan waits for a person."""
+    """The plan awaits a person's approval."""
 
     at_s: float
     cycle: int
@@ -131,7 +131,7 @@ class ApprovalAwaited:
 
 @dataclass(frozen=True, slots=True)
 class ExecuteEnded:
-    """Execute ended: every action of the plan was carried out, refused or withheld."""
+    """Execute finished: every action of the plan was carried out, rejected or withheld."""
 
     at_s: float
     cycle: int
@@ -139,23 +139,23 @@ class ExecuteEnded:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """One action was carried out or refused; a later one with the same id replaces it."""
+    """One action was carried out or rejected; a later event with the same id replaces it."""
 
     execution: Execution
     configuration: Configuration
-    """As it stands afterwards."""
+    """The configuration afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class CycleCompleted:
-    """A cycle ended and Knowledge has it."""
+    """A cycle ended and Knowledge has recorded it."""
 
     cycle: Cycle
 
 
 @dataclass(frozen=True, slots=True)
 class RunningChanged:
-    """The loop started or stopped turning by itself."""
+    """The loop started or stopped running by itself."""
 
     at_s: float
     running: bool
@@ -187,7 +187,7 @@ class ScenarioChanged:
 
 @dataclass(frozen=True, slots=True)
 class FaultInjected:
-    """A person broke something, or took the breakage back."""
+    """A person injected a fault, or cleared the faults."""
 
     at_s: float
     fault: Fault
@@ -195,7 +195,7 @@ class FaultInjected:
 
 @dataclass(frozen=True, slots=True)
 class BaselinesLoaded:
-    """What earlier runs say is usual is known; Analyse holds what it sees against it from now on."""
+    """Baselines of earlier runs are available; Analyse uses them from now on."""
 
     at_s: float
     baselines: Baselines
@@ -203,18 +203,18 @@ class BaselinesLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Recalibrated:
-    """The twin had become another mesh than the real one, and predicts with a new card from now on."""
+    """The twin was recalibrated because the mesh had drifted; it predicts with a new card from now on."""
 
     at_s: float
     version: int
-    """Of the card, counting its recalibrations."""
+    """Number of the card, counting recalibrations."""
     service: str
-    """The one that showed it."""
+    """The service that showed the drift."""
     error_before_percent: float
-    """How far the p95 was off by the former card, on windows that the new one was not fitted to."""
+    """p95 error of the former card, on windows that the new one was not fitted to."""
     error_after_percent: float
     card: str
-    """The whole new card, as its file has it: what is planned from now on can be repeated with it."""
+    """The whole new card, in its file format, so that later plans can be reproduced."""
     sentence: str
 
 
@@ -230,11 +230,11 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """The run is over; everything it started is gone."""
+    """The run is over; everything it started has stopped."""
 
     at_s: float
     reason: str | None
-    """One sentence when it ended by a failure, else None."""
+    """Why the run failed, in one sentence; None if it ended normally."""
 
 
 Event = (

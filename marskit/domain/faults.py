@@ -1,4 +1,4 @@
-"""What a person may break, to see the loop mend it."""
+"""The faults that a person can inject to watch the loop recover."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ LONGEST_DELAY_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class KillReplica:
-    """End one replica of a workload at once, as `kill -9` or a lost node would."""
+    """Kill one replica of a workload at once, as `kill -9` or a lost node would."""
 
     workload: str
 
 
 @dataclass(frozen=True, slots=True)
 class SlowDown:
-    """Multiply the service time of every replica of a workload, those to come included."""
+    """Multiply the service time of every replica of a workload, including later ones."""
 
     workload: str
     factor: float
@@ -24,7 +24,7 @@ class SlowDown:
 
 @dataclass(frozen=True, slots=True)
 class InjectErrors:
-    """Let a share of a workload's answers fail, from replicas to come as well."""
+    """Make a share of a workload's responses fail, including those of later replicas."""
 
     workload: str
     percent: float
@@ -32,7 +32,7 @@ class InjectErrors:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Add a fixed time to every request to a workload; its workers are not held meanwhile."""
+    """Add a fixed time to every request to a workload, without occupying its workers."""
 
     workload: str
     delay_ms: int
@@ -40,7 +40,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class ClearFaults:
-    """Take back every slow-down, delay and injected error."""
+    """Remove every slow-down, delay and injected error."""
 
 
 Fault = KillReplica | SlowDown | InjectErrors | Delay | ClearFaults
@@ -71,7 +71,7 @@ def describe_fault(fault: Fault) -> str:
         case SlowDown(workload, factor):
             return f"slow {workload} down {factor:g}×"
         case InjectErrors(workload, percent):
-            return f"fail {percent:g}% of {workload}"
+            return f"inject {percent:g}% errors into {workload}"
         case Delay(workload, delay_ms):
             return f"delay {workload} by {delay_ms} ms"
         case ClearFaults():

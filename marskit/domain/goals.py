@@ -1,4 +1,4 @@
-"""What the mesh is for: service level objectives, and utility as named terms."""
+"""The goals of the mesh: service level objectives, and utility as named terms."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,29 @@ class Slo:
 
     service: str
     latency_ms: float
-    """The latency that `quantile` of the successful requests must stay under."""
+    """Upper limit for the latency of the `quantile` of successful requests."""
     quantile: float = 0.95
     availability_percent: float = 99.0
-    """The share of requests that must not fail."""
+    """Share of requests that must succeed, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """All objectives, and what a replica and a change cost in the same currency as a served request."""
+    """All SLOs, and the cost of a replica and of a change, in the value of one served request."""
 
     slos: tuple[Slo, ...]
     replica_cost_per_s: float = 2.0
-    """One replica kept for one second costs as much as this many requests bring in."""
+    """Cost of one replica for one second, in served requests."""
     action_cost: float = 5.0
 
     def slo(self, service: str) -> Slo | None:
-        """The objective of that service, or None."""
+        """The SLO of that service, or None."""
         return next((slo for slo in self.slos if slo.service == service), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Utility:
-    """Utility of one cycle, per second, term by term so that a total can always be questioned."""
+    """Utility of one cycle, per second, term by term so that the total can be explained."""
 
     served_within_slo: float
     violated: float
@@ -41,5 +41,5 @@ class Utility:
 
     @property
     def total(self) -> float:
-        """What was gained less what was lost and paid."""
+        """Gains less losses and costs."""
         return self.served_within_slo - self.violated - self.failed - self.replica_cost - self.action_churn

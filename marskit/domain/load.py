@@ -1,11 +1,11 @@
-"""The load as its generator reports it."""
+"""The load as reported by its generator."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class LoadStatus(StrEnum):
-    """What the load generator is doing."""
+    """The load generator's status."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -22,12 +22,12 @@ class LoadSample:
     status: LoadStatus
     users: int
     factor: float
-    """How many times the scenario's own rate is asked for; a flash crowd is a factor above 1."""
+    """Factor on the scenario's own rate; a flash crowd is a factor above 1."""
     scenario_s: float
-    """How far the scenario's curve has come, in scenario seconds."""
+    """Position in the scenario's curve, in scenario seconds."""
     offered_requests_per_s: float
-    """The rate that the curve asks for now, factor included."""
+    """Offered rate: the curve's rate now, factor included."""
     sent_requests_per_s: float
     failures_per_s: float
     reason: str | None = None
-    """Why the generator failed, in one sentence; None when it did not."""
+    """Why the generator failed, in one sentence; None if it did not."""

@@ -1,4 +1,4 @@
-"""Numbers read off a mesh over one stretch of time, with the sample count beside every quantile."""
+"""Measurements of a mesh over one stretch of time, with the sample count beside every quantile."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ from marskit.domain.topology import EdgeId
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Latencies in bins, as Envoy keeps them; bins subtract and add exactly."""
+    """Latencies in bins, like Envoy's; bins subtract and add exactly."""
 
     bins: tuple[tuple[float, float, int], ...] = ()
     """`(lower_ms, width_ms, count)`, by rising `lower_ms`, without empty bins."""
 
     @property
     def n(self) -> int:
-        """How many latencies it holds."""
+        """Number of latencies."""
         return sum(count for _, _, count in self.bins)
 
     def quantile_ms(self, q: float) -> float | None:
@@ -38,10 +38,10 @@ class Histogram:
         return sum((lower + width / 2) * count for lower, width, count in self.bins) / n if n else None
 
     def minus(self, earlier: "Histogram") -> "Histogram":
-        """What came since `earlier`, a previous reading of the same growing histogram.
+        """The latencies since `earlier`, a previous reading of the same growing histogram.
 
-        A reading that is smaller than the earlier one anywhere means the counter restarted: then all of
-        this reading is new.
+        If any count is smaller than the earlier one, the counter restarted, and the whole of this reading is
+        new.
         """
         old = {(lower, width): count for lower, width, count in earlier.bins}
         new = {(lower, width): count for lower, width, count in self.bins}
@@ -57,7 +57,7 @@ class Histogram:
 
 
 def merge(histograms: Iterable[Histogram]) -> Histogram:
-    """One histogram holding the samples of all of them."""
+    """One histogram with the samples of all of them."""
     counts: dict[tuple[float, float], int] = {}
     for histogram in histograms:
         for lower, width, count in histogram.bins:
@@ -67,21 +67,21 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
 
 @dataclass(frozen=True, slots=True)
 class EdgeSample:
-    """What passed one edge during a sample; counts are of that stretch alone."""
+    """Traffic on one edge during a sample; counts cover the sample only."""
 
     edge: EdgeId
     requests: int = 0
     failures: int = 0
-    """Answers of 500 and above, and requests that got none."""
+    """Responses of 500 and above, and requests without a response."""
     successes_ms: Histogram = field(default_factory=Histogram)
-    """Latency of the requests that did not fail, as the caller saw it, retries and delay included."""
+    """Latency of the successful requests at the caller, including retries and delay."""
     in_flight: int = 0
     retries: int = 0
     timeouts: int = 0
     ejected: int = 0
-    """Replicas that outlier detection holds out at the end of the sample."""
+    """Replicas ejected by outlier detection at the end of the sample."""
     response_flags: tuple[tuple[str, int], ...] = ()
-    """Envoy's reasons for failures (UH, UO, UT, FI ...) and how often each was given."""
+    """Envoy's reasons for failures (UH, UO, UT, FI ...) with their counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ class WorkloadSample:
     queued: float | None = None
     """Requests waiting in the replicas' queues at the end of the sample; None if unmeasured."""
     ended: int = 0
-    """Ready replicas that ended unasked during the sample, even if others have taken their place by now."""
+    """Ready replicas that ended unexpectedly during the sample, even if already replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigGeneration:
-    """How far the newest configuration has come; three numbers because three things can lag.
+    """The progress of the newest configuration, in three numbers because three steps can lag.
 
     Accepted: validated and written. Pushed: acknowledged by the proxy. Effective: seen to serve requests.
     """
@@ -110,7 +110,7 @@ class ConfigGeneration:
     pushed: int = 0
     effective: int = 0
     rejected_reason: str | None = None
-    """Why the proxy refused the newest configuration, in its own words; None when it did not."""
+    """Why the proxy rejected the newest configuration, in its own words; None if it did not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What each phase of one MAPE-K cycle hands to the next, and the cycle that ties them together."""
+"""The records that the phases of one MAPE-K cycle pass on, and the cycle that contains them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ from marskit.domain.topology import EdgeId
 
 
 class Phase(StrEnum):
-    """The phases of the loop; Knowledge is what they all read and write, so it comes last."""
+    """The phases of the loop; all of them use Knowledge, so it comes last."""
 
     MONITOR = "monitor"
     ANALYSE = "analyse"
@@ -22,7 +22,7 @@ class Phase(StrEnum):
 
 
 class Mode(StrEnum):
-    """How far the loop may go by itself."""
+    """What the loop may do without a person."""
 
     AUTO = "auto"
     RECOMMEND = "recommend"
@@ -31,7 +31,7 @@ class Mode(StrEnum):
 
 
 TRUSTED_N = 40
-"""Successes below which fewer than two samples lie above a p95, which is then one request's luck."""
+"""Number of successes below which fewer than two samples lie above a p95, which is then mere chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class EdgeObservation:
     timeouts_per_s: float
     ejected: int
     weight_percent: int | None
-    """The share configured for it; None where the route has one destination."""
+    """Configured share, in percent; None if the route has one destination."""
     share_percent: float | None
-    """The share it really had of its source's requests to the service; None without requests."""
+    """Observed share of its source's requests to the service, in percent; None without requests."""
     response_flags: tuple[tuple[str, int], ...] = ()
 
     @property
@@ -87,21 +87,21 @@ class WorkloadObservation:
     utilisation: float | None
     queued: float | None
     utilisation_s: float | None = None
-    """How many seconds of the window the utilisation speaks for: those since replicas last came or went."""
+    """Seconds of the window that the utilisation covers: those since the number of replicas last changed."""
     replicas_lost: int = 0
-    """Ready replicas that went away within the window although nobody had scaled them down."""
+    """Ready replicas that ended within the window without being scaled down."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceObservation:
-    """One service over the window, as all its callers together saw it."""
+    """One service over the window, from the view of all its callers together."""
 
     service: str
     requests_per_s: float
     failures_per_s: float
     latency: Latency
     slow_percent: float | None = None
-    """The share of successes slower than the objective; None without one or without requests."""
+    """Share of successes slower than the SLO's limit, in percent; None without an SLO or requests."""
 
     @property
     def error_percent(self) -> float | None:
@@ -111,7 +111,7 @@ class ServiceObservation:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What Monitor saw over one window."""
+    """Monitor's result for one window."""
 
     at_s: float
     window_s: float
@@ -137,7 +137,7 @@ class Observation:
 
 
 class SymptomKind(StrEnum):
-    """What Analyse can find wrong."""
+    """The kinds of problem that Analyse can find."""
 
     LATENCY_SLO = "latency SLO"
     AVAILABILITY_SLO = "availability SLO"
@@ -148,11 +148,11 @@ class SymptomKind(StrEnum):
     OVERPROVISIONED = "overprovisioned"
     CANARY_REGRESSION = "canary regression"
     BURN_RATE = "burn rate"
-    """An error budget is being spent too fast, over a long window and over a short one."""
+    """An error budget is being spent too fast, over both a long and a short window."""
     ANOMALY = "anomaly"
-    """A number is far from what is usual."""
+    """A number is far from its usual value."""
     DRIFT = "drift"
-    """A number has been a little off for long."""
+    """A number has been slightly off for a long time."""
 
 
 class Severity(StrEnum):
@@ -165,192 +165,192 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One number behind a symptom and what it was held against."""
+    """One number behind a symptom, with the threshold it was compared with."""
 
     metric: str
     """The name of the number with its unit, such as `latency_p95_ms`."""
     value: float
     threshold: float
     n: int
-    """How many requests or replicas the number rests on."""
+    """Number of requests or replicas that the value rests on."""
     window_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One thing found wrong, with its evidence and one plain sentence."""
+    """One problem, with its evidence and one plain sentence."""
 
     kind: SymptomKind
     severity: Severity
     subject: str
-    """The service, workload or edge it is about."""
+    """The affected service, workload or edge."""
     evidence: tuple[Evidence, ...]
     sentence: str
 
 
 class Ailment(StrEnum):
-    """What may be the matter with a workload or an edge."""
+    """The possible conditions of a workload or an edge."""
 
     DOWN = "down"
     SLOW = "slow"
     ERRORS = "errors"
     OVERLOADED = "overloaded"
-    """It has more to do than it can, and is not broken."""
+    """More work than capacity; not broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """One workload or edge that may be at fault."""
+    """One workload or edge that may be faulty."""
 
     subject: str
-    """The workload, or the edge as `EdgeId` writes it."""
+    """The workload, or the edge as `EdgeId` prints it."""
     ailment: Ailment
     score: float
-    """From 0 to 1, to rank by; faults lie above one half, mere overload below."""
+    """From 0 to 1, for ranking; faults are above one half, mere overload below."""
     evidence: tuple[Evidence, ...]
     sentence: str
 
     @property
     def is_fault(self) -> bool:
-        """Whether something is broken there."""
+        """Whether something is broken."""
         return self.ailment is not Ailment.OVERLOADED
 
 
 @dataclass(frozen=True, slots=True)
 class SloStatus:
-    """How one service stands against its objective; None where too few requests were seen to say."""
+    """A service's status against its SLO; None where too few requests were observed to judge."""
 
     service: str
     latency_ms: float
-    """The objective's limit."""
+    """The SLO's latency limit."""
     latency_p95_ms: float | None
     latency_met: bool | None
     availability_percent: float | None
     availability_met: bool | None
     n: int
-    """Requests that the availability rests on."""
+    """Number of requests that the availability rests on."""
     latency_n: int = 0
-    """Successes that the p95 rests on."""
+    """Number of successes that the p95 rests on."""
 
     @property
     def met(self) -> bool | None:
-        """Whether both halves hold; None while neither can be judged."""
+        """Whether both halves are met; None while neither can be judged."""
         known = [half for half in (self.latency_met, self.availability_met) if half is not None]
         return all(known) if known else None
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What Analyse concluded from one observation."""
+    """Analyse's conclusions from one observation."""
 
     slos: tuple[SloStatus, ...]
     symptoms: tuple[Symptom, ...]
     bottleneck: str | None
-    """The workload that a violated objective was traced to, or None."""
+    """The workload that causes an SLO violation, or None."""
     utility: Utility
     sentence: str
     suspects: tuple[Suspect, ...] = ()
-    """What may be at fault, the likeliest first; also while every objective holds."""
+    """Possible faults, the most likely first; also while every SLO is met."""
 
     @property
     def slo_met(self) -> bool | None:
-        """Whether every objective that can be judged holds; None while none can be."""
+        """Whether every SLO that can be judged is met; None while none can be."""
         known = [slo.met for slo in self.slos if slo.met is not None]
         return all(known) if known else None
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the twin expects of one set of actions; latency and shares are those of an effect's window."""
+    """The twin's prediction for one set of actions; latency and shares are those of an effect's window."""
 
     horizon_s: float
-    """Real seconds that were looked ahead."""
+    """Prediction horizon, in real seconds."""
     service: str
-    """The service users call whose latency and errors are predicted."""
+    """The users' service whose latency and errors are predicted."""
     requests_per_s: float
-    """The load at that service that was expected."""
+    """The expected load at that service."""
     latency_p95_ms: float | None
-    """None when no request was expected to succeed."""
+    """None if no request was expected to succeed."""
     slow_percent: float
-    """The share of successes slower than the objective."""
+    """Share of successes slower than the SLO's limit, in percent."""
     error_percent: float
     replicas: int
-    """Of all workloads together."""
+    """Total over all workloads."""
     utility_per_s: float
-    """Over the whole horizon, by the prices of the goals."""
+    """Mean over the whole horizon, by the prices of the goals."""
     p95_tolerance_percent: float | None = None
-    """The median error of the twin's p95 on runs it was not fitted to; None when it was never held against
+    """The median error of the twin's p95 on runs it was not fitted to; None if it was never validated on
     this mesh."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing a planner considered."""
+    """One option that a planner considered."""
 
     actions: tuple[Action, ...]
     reason: str
     score: float | None = None
-    """The planner's own measure, higher is better; None for planners that do not score."""
+    """The planner's own score, higher is better; None if the planner does not score."""
     prediction: Prediction | None = None
-    """None where the twin cannot tell, or nothing has come in yet."""
+    """None if the twin cannot predict it, or if there has been no load yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShieldChange:
-    """What the shield did to one proposed action, and by which rule."""
+    """The shield's change to one proposed action, and the rule behind it."""
 
     rule: str
     proposed: Action
     allowed: Action | None
-    """What is left of it; None when it was dropped."""
+    """The action that remains; None if it was dropped."""
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a planner chose, why, and what the shield left of it."""
+    """A planner's choice and its reason, and the actions that passed the shield."""
 
     planner: str
     candidates: tuple[Candidate, ...]
     proposed: tuple[Action, ...]
     reason: str
     actions: tuple[Action, ...] = ()
-    """What may be executed: `proposed` after the shield."""
+    """The actions that may be executed: `proposed` after the shield."""
     shield: tuple[ShieldChange, ...] = ()
     prediction: Prediction | None = None
-    """What is expected of `actions` together."""
+    """The prediction for `actions` together."""
     nothing: Prediction | None = None
-    """What is expected of doing nothing instead."""
+    """The prediction for doing nothing instead."""
     similar: tuple[Similar, ...] = ()
-    """Situations of earlier runs most like the one that was planned for; it is planned without them."""
+    """The most similar situations of earlier runs, for information; planners do not use them."""
 
 
 class Outcome(StrEnum):
-    """How an execution ended."""
+    """The result of an execution."""
 
     APPLIED = "applied"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     WITHHELD = "withheld"
-    """The mode or a person kept it from being written."""
+    """Not written, because of the mode or a person's decision."""
 
 
 class Origin(StrEnum):
-    """Who asked for an execution."""
+    """Who requested an execution."""
 
     PLANNER = "planner"
     PERSON = "person"
     UNDO = "undo"
     GUARD = "guard"
-    """The loop itself took back what made things worse than was predicted."""
+    """The loop rolled back a plan that turned out worse than predicted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One action as it was carried out, with everything a person needs to repeat or undo it."""
+    """One executed action, with everything a person needs to repeat or undo it."""
 
     id: int
-    """Counts the executions of a run from 1."""
+    """Number of the execution in its run, from 1."""
     origin: Origin
     action: Action
     command: str
@@ -358,21 +358,21 @@ class Execution:
     diff: str
     """The unified diff of the manifest."""
     inverse: Action | None
-    """What takes it back, recorded before the write; None when the action changed nothing."""
+    """The action that undoes it, recorded before the write; None if the action changed nothing."""
     inverse_command: str | None
     outcome: Outcome
     reason: str
     at_s: float
     generation: int | None = None
     pushed_after_ms: float | None = None
-    """From the write to the proxy's acknowledgement."""
+    """Time from the write to the proxy's acknowledgement."""
     effective_after_ms: float | None = None
-    """From the write to the first request seen served by it; None when that takes longer than the cycle."""
+    """Time from the write to the first request observed to be served by it; None if it outlasts the cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an execution did, read one window after it became effective."""
+    """The measured effect of an execution, over one window after it became effective."""
 
     execution: int
     service: str
@@ -382,16 +382,16 @@ class Effect:
     error_percent_after: float | None
     sentence: str
     latency_p95_predicted_ms: float | None = None
-    """What was predicted of the whole plan that the execution was part of; None without a prediction."""
+    """The prediction for the whole plan that the execution was part of; None without a prediction."""
     error_percent_predicted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One whole turn of the loop."""
+    """One complete cycle of the loop."""
 
     id: int
-    """Counts the cycles of a run from 1."""
+    """Number of the cycle in its run, from 1."""
     started_at_s: float
     ended_at_s: float
     mode: Mode
@@ -401,6 +401,6 @@ class Cycle:
     plan: Plan
     executions: tuple[Execution, ...]
     effects: tuple[Effect, ...]
-    """What earlier executions turned out to have done."""
+    """Measured effects of earlier executions."""
     cpu_ms: float
-    """Processor time of the controller's thread from Monitor to Execute, and of the telemetry meanwhile."""
+    """Processor time of the controller's thread from Monitor to Execute, including telemetry."""

@@ -1,11 +1,11 @@
-"""A situation of an earlier run that is like another one, what was done in it and how it ended."""
+"""A similar situation of an earlier run, the actions taken in it, and the outcome."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """One past situation, what was done in it and how it went on."""
+    """One past situation, the actions taken and the outcome."""
 
     run: str
     cycle: int
@@ -14,10 +14,10 @@ class Similar:
     done: tuple[str, ...]
     """The actions that were applied in that cycle."""
     utility_per_s: float | None
-    """Then."""
+    """Utility in that situation."""
     utility_after_per_s: float | None
-    """Its mean over the cycles after; None where there is none."""
+    """Mean over the following cycles; None if there are none."""
     violation_minutes_after: float
-    """Scenario minutes of the cycles after in which an objective was missed."""
+    """Scenario minutes of the following cycles in which an SLO was violated."""
     cycles_after: int
-    """How many cycles `after` rests on: fewer where the run ended."""
+    """Number of cycles that the `after` values rest on: fewer if the run ended."""

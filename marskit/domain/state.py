@@ -1,4 +1,4 @@
-"""The whole state of a run as a fold of its events: live, in replay and in tests alike."""
+"""The whole state of a run as a fold of its events: live, in replay and in tests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -33,9 +33,9 @@ from marskit.domain.faults import ClearFaults, Fault, KillReplica
 from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan, Severity
 
 HISTORY = 600
-"""How many observations are kept: five minutes at two a second."""
+"""Number of observations kept: five minutes at two per second."""
 RECENT = 50
-"""How many cycles, notices and progress steps are kept."""
+"""Number of cycles, notices and progress steps kept."""
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class State:
     planner: str = ""
     running: bool = False
     now_s: float = 0.0
-    """The latest time that any event told."""
+    """The latest time in any event."""
     gateway_url: str | None = None
     progress: tuple[Progressed, ...] = ()
     observation: Observation | None = None
@@ -74,7 +74,7 @@ class State:
     cycles_done: int = 0
     executions: tuple[Execution, ...] = ()
     faults: tuple[Fault, ...] = ()
-    """The faults in force; killed replicas are not, they come back."""
+    """The active faults; killed replicas are not among them, as they restart."""
     fault_log: tuple[FaultInjected, ...] = ()
     notices: tuple[Noticed, ...] = ()
     ended: RunEnded | None = None
@@ -93,7 +93,7 @@ def _keep(items: tuple[T, ...], item: T, limit: int) -> tuple[T, ...]:
 
 
 def apply(state: State, event: Event) -> State:
-    """The state after one more event. Total: every event has its place, in any order."""
+    """The state after one more event. Total: accepts every event, in any order."""
     match event:
         case RunStarted():
             return State(

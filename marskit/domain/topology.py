@@ -1,4 +1,4 @@
-"""What the mesh consists of: workloads behind services, and the edges traffic takes."""
+"""The structure of the mesh: workloads, services, and the edges that traffic takes."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ GATEWAY = "ingress"
 
 @dataclass(frozen=True, slots=True, order=True)
 class EdgeId:
-    """One way traffic takes: from a caller to one workload behind a service.
+    """One path of traffic: from a caller to one workload of a service.
 
     This is the granularity of Istio's telemetry: source workload, destination service, destination workload.
     """
@@ -17,7 +17,7 @@ class EdgeId:
     """`GATEWAY`, or the name of the calling Deployment."""
     service: str
     workload: str
-    """The Deployment that answers; `unknown` for requests that failed before one was chosen."""
+    """The Deployment that responds; `unknown` for requests that failed before one was chosen."""
 
     def __str__(self) -> str:
         return f"{self.source} → {self.workload}"
@@ -34,7 +34,7 @@ class Workload:
     min_replicas: int = 1
     max_replicas: int = 10
     canary_of: str | None = None
-    """The workload that it is to replace and is held against meanwhile; None if it is no canary."""
+    """The control workload that it may replace; None if it is not a canary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The static graph read from the manifests; what flows over it is in the observations."""
+    """The static graph from the manifests; observations contain the traffic on it."""
 
     namespace: str
     services: tuple[Service, ...]

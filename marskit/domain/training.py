@@ -1,4 +1,4 @@
-"""A training as it is told: what the child process says, and the state that it adds up to."""
+"""The progress of a training: the child process's messages, and the state that they add up to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,17 +8,17 @@ from typing import Any, assert_never
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """Time has passed; told about once a second, the first time when everything is loaded."""
+    """Progress, about once a second; the first message means that loading is done."""
 
     seconds: float
     steps: int
     share: float
-    """How much of the budget is spent, from 0 to 1."""
+    """Share of the budget spent, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """How well the policy does on loads that it is never trained on."""
+    """The policy's results on loads that it is never trained on."""
 
     seconds: float
     steps: int
@@ -28,31 +28,31 @@ class Evaluated:
     reward: float
     best_reward: float
     hpa_violated_percent: float
-    """What the tuned HPA reaches with as many replicas."""
+    """The tuned HPA's result at equal replicas."""
     demand_violated_percent: float
-    """What the tuned demand rule reaches with as many replicas."""
+    """The tuned demand rule's result at equal replicas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The best policy of all evaluations was written; the training is over."""
+    """The best evaluated policy was saved; the training is over."""
 
     saved: str
-    """The file."""
+    """Path of the policy file."""
     card: Mapping[str, Any]
-    """The training card that is in it."""
+    """The training card in that file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A fine-tuned policy was held against the one that it came of, on recorded loads."""
+    """A fine-tuned policy was compared with its predecessor on recorded loads."""
 
     promoted: bool
-    """Whether it takes the other's place."""
+    """Whether it replaces its predecessor."""
     utility_difference_per_s: float
     low: float
     high: float
-    """Of a 95 % interval."""
+    """Bounds of a 95 % interval."""
     sentence: str
 
 
@@ -63,24 +63,24 @@ KINDS: Mapping[str, type[Update]] = {
     "judged": Judged,
     "saved": Saved,
 }
-"""What an update is called where it is written down."""
+"""The names of the updates in their serialised form."""
 
 
 class Stage(StrEnum):
-    """How far a training is."""
+    """The stage of a training."""
 
     IDLE = "idle"
     LOADING = "loading"
     LEARNING = "learning"
     STOPPING = "stopping"
-    """A person has had enough; the best so far is being saved."""
+    """A person stopped it; the best policy so far is being saved."""
     DONE = "done"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Everything that is known of one training."""
+    """Everything known about one training."""
 
     stage: Stage = Stage.IDLE
     algorithm: str = ""
@@ -93,7 +93,7 @@ class TrainingState:
 
     @property
     def is_busy(self) -> bool:
-        """Whether its process lives."""
+        """Whether its process is running."""
         return self.stage in (Stage.LOADING, Stage.LEARNING, Stage.STOPPING)
 
     @property

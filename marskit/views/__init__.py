@@ -1,1 +1,1 @@
-"""Pure functions from the state of a run to what a screen shows; no front end is known here."""
+"""Pure functions from the state of a run to what a screen shows; they know no front end."""

@@ -1,4 +1,4 @@
-"""What was done and what happened, newest first: executions, effects, faults and notices in one log."""
+"""The action log, newest first: executions, effects, faults and notices."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ _OUTCOMES = {
     Outcome.UNKNOWN: ("?", Tone.WARN),
     Outcome.WITHHELD: ("◌", Tone.DIM),
 }
-_ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo", Origin.GUARD: "guard"}
+_ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo", Origin.GUARD: "rollback"}
 WHO = 8
-"""The most letters that say who did it."""
+"""Width of the log's origin column, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ def log_rows(state: State, limit: int = 200) -> tuple[LogRow, ...]:
 
 
 def log_document(state: State) -> Document:
-    """The whole log to read at leisure."""
+    """The whole log as a document."""
     rows = tuple(
         Sentence(f"{row.time}  {row.who}  {row.text}", Tone.PLAIN, row.symbol, row.tone)
         for row in log_rows(state)
     )
-    return rows or (Sentence("Nothing was done yet.", Tone.DIM),)
+    return rows or (Sentence("No action yet.", Tone.DIM),)
 
 
 def effect_tone(effect: Effect, goals: Goals) -> Tone:
-    """Well when it helped or the objective holds all the same, as after giving up a replica too many."""
+    """OK if the effect helped or the objective still holds, as it does after dropping a spare replica."""
     before_ms, after_ms = effect.latency_p95_before_ms, effect.latency_p95_after_ms
     slo = goals.slo(effect.service)
     slower = before_ms is not None and after_ms is not None and after_ms > before_ms
@@ -68,12 +68,12 @@ def effect_tone(effect: Effect, goals: Goals) -> Tone:
 
 
 def outcome_mark(outcome: Outcome) -> tuple[str, Tone]:
-    """The symbol and the tone of how an execution ended."""
+    """The symbol and tone for an execution's outcome."""
     return _OUTCOMES[outcome]
 
 
 def origin_name(origin: Origin) -> str:
-    """Who asked for an execution, in one word."""
+    """The origin of an execution in one word."""
     return _ORIGINS[origin]
 
 
@@ -97,6 +97,6 @@ def _fault(event: FaultInjected) -> LogRow:
 
 
 def _notice(notice: Noticed) -> LogRow:
-    """Its sentence names a long subject anyway, such as a replica."""
+    """A subject too long for the column, such as a replica's name, is in the sentence anyway."""
     who = notice.subject if len(notice.subject) <= WHO else "notice"
     return _row(notice.at_s, "!", who, notice.sentence, of_severity(notice.severity))

@@ -1,4 +1,4 @@
-"""The one sentence that must not be overlooked now, if there is any."""
+"""The one sentence that a person must see now, if there is one."""
 
 from dataclasses import dataclass
 
@@ -10,26 +10,26 @@ from marskit.views.tone import SYMBOLS, Tone
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """A sentence and how grave it is; without text there is none."""
+    """A sentence and its tone; an empty text means that nothing needs attention."""
 
     text: str = ""
     tone: Tone = Tone.PLAIN
 
 
 def alert_view(state: State) -> AlertView:
-    """The gravest: the run failed, a plan waits, the proxy refused, or the load failed."""
+    """The most urgent of: the run failed, a plan awaits approval, the proxy rejected, the load failed."""
     if state.ended is not None:
         if state.ended.reason:
             return AlertView(f"{SYMBOLS[Tone.BAD]} The run ended: {state.ended.reason}", Tone.BAD)
-        return AlertView("■ The run is over and everything it started is gone.", Tone.ACCENT)
+        return AlertView("■ The run has ended; every process it started has stopped.", Tone.ACCENT)
     cycle = state.cycle
     if cycle is not None and cycle.awaiting_approval:
         plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
-        return AlertView(f"{SYMBOLS[Tone.WARN]} Waits for you: {plan}   a approve · r reject", Tone.WARN)
+        return AlertView(f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}   a approve · r reject", Tone.WARN)
     seen = state.observation
     if seen is not None and seen.generation.rejected_reason:
         reason = seen.generation.rejected_reason
-        return AlertView(f"{SYMBOLS[Tone.BAD]} The proxy refused the configuration: {reason}", Tone.BAD)
+        return AlertView(f"{SYMBOLS[Tone.BAD]} The proxy rejected the configuration: {reason}", Tone.BAD)
     if seen is not None and seen.load is not None and seen.load.status is LoadStatus.FAILED:
         return AlertView(
             f"{SYMBOLS[Tone.BAD]} The load failed: {seen.load.reason or 'no reason given'}", Tone.BAD

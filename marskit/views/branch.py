@@ -1,4 +1,4 @@
-"""A branch beside its run: the figures of all sides, what they mean, and the curves to hold side by side."""
+"""A branch beside its run: the figures of all sides, how to read them, and the curves to compare."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from marskit.views.document import Cell, Table
 from marskit.views.tone import Tone
 
 SAME = "same (twin)"
-"""The recorded actions once more."""
+"""Title of the control: the recorded actions, repeated in the twin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class CurvesView:
 
 @dataclass(frozen=True, slots=True)
 class BranchView:
-    """Everything that is shown of a branch; all curves are over the same time."""
+    """Everything that a screen shows of a branch; all curves cover the same time."""
 
     title: str
     figures: Table
@@ -41,7 +41,7 @@ class BranchView:
 
 
 def branch_view(branched: Branched) -> BranchView:
-    """The branch beside the recording and beside its control."""
+    """The branch beside the recording and its control."""
     sides = (branched.recorded, branched.control, branched.branch)
     names = (_where(branched.recorded), SAME, f"{branched.branch.planner} (twin)")
     rows = (
@@ -55,7 +55,7 @@ def branch_view(branched: Branched) -> BranchView:
         title=f"{branched.branch.planner} instead of {branched.recorded.planner} from cycle {branched.cycle} "
         f"({text.clock(branched.at_s)}) to {text.clock(branched.end_s)}",
         figures=Table(
-            ("from there on", *names),
+            ("from that cycle on", *names),
             tuple(
                 (Cell(name), *(Cell(value, tone) for value, tone in zip(values, tones, strict=True)))
                 for name, values in rows
@@ -77,15 +77,15 @@ def _where(side: Side) -> str:
 
 
 def _honest(branched: Branched) -> str:
-    """What may be read off the columns."""
+    """How the columns may be compared."""
     planner = branched.branch.planner
     if branched.recorded.mesh == "twin":
-        recorded = "The recording is of the twin itself"
+        recorded = "The recording comes from the twin itself"
     else:
-        recorded = "The recording is of the real mesh, the other two are the twin"
+        recorded = "The recording comes from the real mesh, the other two columns from the twin"
     return (
-        f"{recorded}: hold {planner} against “{SAME}”, where the recorded actions were done once more. "
-        "By what that differs from the recording, the twin is wrong here."
+        f"{recorded}: compare {planner} with “{SAME}”, which repeats the recorded actions. "
+        f"The difference between “{SAME}” and the recording is the twin's error."
     )
 
 

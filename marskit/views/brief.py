@@ -1,4 +1,4 @@
-"""An action in as few letters as a small box has."""
+"""An action as a few characters, for small boxes."""
 
 from typing import assert_never
 
@@ -7,7 +7,7 @@ from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetrie
 
 
 def brief(action: Action) -> str:
-    """The change alone: `payments→4`, `food 70 music 30`."""
+    """The change only: `payments→4`, `food 70 music 30`."""
     match action:
         case Scale(workload, replicas):
             return f"{workload}→{replicas}"

@@ -1,10 +1,10 @@
-"""What the loop knows now: the cycle under way where it has come that far, else the one before."""
+"""The newest findings: of the cycle under way if it has got that far, else of the previous one."""
 
 from marskit.domain.records import Diagnosis, Effect, Execution, Origin, Phase
 from marskit.domain.state import State
 
 OURS = (Origin.PLANNER, Origin.GUARD)
-"""Who the loop is, where it acts by itself."""
+"""Origins that belong to the loop itself rather than to a person."""
 
 
 def diagnosis_of(state: State) -> Diagnosis | None:
@@ -15,7 +15,7 @@ def diagnosis_of(state: State) -> Diagnosis | None:
 
 
 def executions_of(state: State) -> tuple[Execution, ...]:
-    """What the cycle under way has executed by itself so far."""
+    """The loop's own executions in the cycle under way, so far."""
     cycle = state.cycle
     if cycle is None or cycle.observation is None or cycle.phase not in (Phase.EXECUTE, Phase.KNOWLEDGE):
         return ()
@@ -26,13 +26,13 @@ def executions_of(state: State) -> tuple[Execution, ...]:
 
 
 def effect_of(state: State, execution: int) -> Effect | None:
-    """What that execution turned out to do, once it was read."""
+    """The effect of that execution, once it has been measured."""
     effects = (effect for cycle in state.cycles for effect in cycle.effects)
     return next((effect for effect in effects if effect.execution == execution), None)
 
 
 def entry_service(state: State) -> str | None:
-    """The service that users meet first: what the plots show unless another is chosen."""
+    """The service that users reach first: the plots show it unless another is selected."""
     if state.started is None:
         return None
     topology = state.started.topology

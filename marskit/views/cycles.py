@@ -1,4 +1,4 @@
-"""What Knowledge keeps, as far as the state remembers it."""
+"""What Knowledge recorded, as far as the state keeps it."""
 
 from marskit import text
 from marskit.domain.state import State
@@ -7,18 +7,16 @@ from marskit.views.tone import SYMBOLS, Tone, of_verdict
 
 
 def knowledge_document(state: State) -> Document:
-    """How many cycles are kept, what earlier actions turned out to do, and the latest cycles."""
+    """The number of cycles recorded, the measured effects of earlier actions, and the latest cycles."""
     if not state.cycles:
         return ()
     last = state.cycles[-1]
     blocks: list[Block] = [
-        Sentence(
-            f"{text.plural(state.cycles_done, 'cycle')} kept; the last took {text.ms(last.cpu_ms)} of CPU."
-        )
+        Sentence(f"{text.plural(state.cycles_done, 'cycle')} recorded; last: {text.ms(last.cpu_ms)} CPU.")
     ]
     effects = [effect for cycle in reversed(state.cycles) for effect in cycle.effects][:8]
     if effects:
-        blocks.append(Heading("what actions turned out to do"))
+        blocks.append(Heading("measured effects of actions"))
     blocks += [Sentence(effect.sentence, Tone.PLAIN, "↳") for effect in effects]
     blocks.append(Heading("latest cycles"))
     blocks.append(

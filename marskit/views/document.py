@@ -8,21 +8,21 @@ from marskit.views.tone import Tone
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The title of what follows."""
+    """The title of the blocks that follow."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A line of prose, wrapped where the space ends."""
+    """A line of prose, wrapped to the width."""
 
     text: str
     tone: Tone = Tone.PLAIN
     symbol: str = ""
-    """Stands before the first line; the others are indented by it."""
+    """Precedes the first line; the other lines are indented by its width."""
     symbol_tone: Tone | None = None
-    """The tone of the symbol where it is not that of the text."""
+    """The tone of the symbol if it differs from the text's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Table:
 
 
 class Language(StrEnum):
-    """What a piece of code is."""
+    """The kind of a code block."""
 
     COMMAND = "command"
     DIFF = "diff"
@@ -50,7 +50,7 @@ class Language(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A command to type or a difference to read, kept as it is."""
+    """A command to type, or a diff, shown verbatim."""
 
     text: str
     language: Language

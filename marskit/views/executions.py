@@ -1,4 +1,4 @@
-"""One execution in full: the command, the change, the way back and how it went."""
+"""One execution in full: the command, the diff, the command that reverses it, and the outcome."""
 
 from marskit import text
 from marskit.domain.actions import describe
@@ -9,7 +9,7 @@ from marskit.views.tone import Tone
 
 
 def execution_document(execution: Execution, effect: Effect | None = None) -> Document:
-    """All that a person needs to repeat the execution or take it back, and its effect once that is read."""
+    """Everything a person needs to repeat or reverse the execution, and its effect once measured."""
     symbol, tone = outcome_mark(execution.outcome)
     who = origin_name(execution.origin)
     went = f"{describe(execution.action)}: {execution.outcome} at {text.clock(execution.at_s)} ({who})"
@@ -31,5 +31,5 @@ def execution_document(execution: Execution, effect: Effect | None = None) -> Do
     if execution.diff:
         blocks.append(Code(execution.diff, Language.DIFF))
     if execution.inverse_command:
-        blocks += [Sentence("taken back by", Tone.DIM), Code(execution.inverse_command, Language.COMMAND)]
+        blocks += [Sentence("undo with", Tone.DIM), Code(execution.inverse_command, Language.COMMAND)]
     return tuple(blocks)

@@ -23,7 +23,7 @@ SHIFT_PERCENT = 10
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The steps that more and less load take."""
 
-_NOT_BEGUN = "The run has not begun."
+_NOT_BEGUN = "The run has not started yet."
 _SELECT_FIRST = "Select a workload in the mesh first: tab, then the arrow keys."
 _MODES = {
     Mode.AUTO: "the loop executes its plans by itself",

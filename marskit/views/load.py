@@ -1,4 +1,4 @@
-"""The load: what the scenario asks for over its whole length, and what was really sent."""
+"""The load: the scenario's offered rate over time, and the actual rate."""
 
 from dataclasses import dataclass
 
@@ -7,24 +7,24 @@ from marskit.domain.state import State
 from marskit.views.tone import Tone
 
 NOT_SENT_SHARE = 0.9
-"""A generator that sends less than this share of what is asked cannot keep up."""
+"""Share of the offered rate below which the generator counts as unable to keep up."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadView:
-    """Curve, position in it, and the newest reading."""
+    """The curve, the position in it, and the newest reading."""
 
     scenario: str = ""
     title: str = ""
     duration_s: float = 0.0
-    """Scenario seconds."""
+    """Length of the scenario, in scenario seconds."""
     speed: float = 1.0
     position_s: float | None = None
-    """Where in the scenario the load is, in scenario seconds; None before it began."""
+    """Position in the scenario, in scenario seconds; None before the load begins."""
     curve: tuple[tuple[float, float], ...] = ()
-    """What the scenario itself asks for, without the factor: `(scenario_s, requests_per_s)`."""
+    """Offered rate without the load factor: `(scenario_s, requests_per_s)`."""
     sent: tuple[tuple[float, float], ...] = ()
-    """What was sent so far in this scenario: `(scenario_s, requests_per_s)`."""
+    """Actual rate so far in this scenario: `(scenario_s, requests_per_s)`."""
     asked_requests_per_s: float | None = None
     sent_requests_per_s: float | None = None
     failures_per_s: float | None = None
@@ -66,7 +66,7 @@ def load_view(state: State) -> LoadView:
 
 
 def _sent(state: State) -> tuple[tuple[float, float], ...]:
-    """The readings since the scenario began: back from the newest until its clock jumps."""
+    """The readings since the scenario began: from the newest back to where its clock jumps."""
     points: list[tuple[float, float]] = []
     for observation in reversed(state.history):
         sample = observation.load
@@ -76,11 +76,11 @@ def _sent(state: State) -> tuple[tuple[float, float], ...]:
     return tuple(reversed(points))
 
 
-def _health(status: LoadStatus, asked: float, sent: float) -> Tone:
+def _health(status: LoadStatus, offered: float, actual: float) -> Tone:
     match status:
         case LoadStatus.FAILED:
             return Tone.BAD
         case LoadStatus.RUNNING:
-            return Tone.OK if sent >= NOT_SENT_SHARE * asked else Tone.WARN
+            return Tone.OK if actual >= NOT_SENT_SHARE * offered else Tone.WARN
         case LoadStatus.STARTING | LoadStatus.STOPPED:
             return Tone.UNKNOWN

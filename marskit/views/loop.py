@@ -1,4 +1,4 @@
-"""The M-A-P-E-K rail: where each phase stands and the two or three things worth knowing of it."""
+"""The M-A-P-E-K rail: the status of each phase and its two or three most important facts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,7 @@ PHASES = tuple(Phase)
 
 
 class PhaseStatus(StrEnum):
-    """Where one phase of the cycle under way stands."""
+    """The status of one phase in the cycle under way."""
 
     IDLE = "idle"
     ACTIVE = "active"
@@ -29,9 +29,9 @@ class PhaseView:
     phase: Phase
     status: PhaseStatus
     headline: str
-    """What came of it, in few words."""
+    """The result in a few words."""
     facts: tuple[str, ...] = ()
-    """Short lines that say more, the most important first."""
+    """Short supporting lines, the most important first."""
     tone: Tone = Tone.PLAIN
 
 
@@ -42,7 +42,7 @@ class LoopView:
     phases: tuple[PhaseView, ...]
     cycle: int | None = None
     current: Phase | None = None
-    """The phase under way or done last."""
+    """The phase under way, or the last one done."""
     awaiting_approval: bool = False
 
 
@@ -50,7 +50,7 @@ def loop_view(state: State) -> LoopView:
     """The rail of the cycle under way."""
     cycle = state.cycle
     if cycle is None:
-        idle = "not up yet" if state.gateway_url is None else "s steps"
+        idle = "starting" if state.gateway_url is None else "s steps"
         return LoopView(
             tuple(
                 PhaseView(phase, PhaseStatus.IDLE, idle if phase is Phase.MONITOR else "", tone=Tone.DIM)
@@ -72,7 +72,7 @@ def loop_view(state: State) -> LoopView:
 
 
 def phase_status(cycle: CycleInProgress, phase: Phase) -> PhaseStatus:
-    """Where `phase` stands in the cycle under way."""
+    """The status of `phase` in the cycle under way."""
     if cycle.awaiting_approval and phase is Phase.EXECUTE:
         return PhaseStatus.WAITING
     here = PHASES.index(cycle.phase)
@@ -121,7 +121,7 @@ def _verdict(diagnosis: Diagnosis) -> str:
     violated = [slo.service for slo in diagnosis.slos if slo.met is False]
     if violated:
         return f"{symbol} {violated[0]}" + (f" +{len(violated) - 1}" if len(violated) > 1 else "")
-    return f"{symbol} SLO met" if diagnosis.slo_met else f"{symbol} too few seen"
+    return f"{symbol} SLO met" if diagnosis.slo_met else f"{symbol} too few requests"
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
             f"{len(applied)} applied" if applied else str(executions[-1].outcome),
             f"after {text.ms(slowest)}" if slowest is not None else "",
             f"{others} not applied" if applied and others else "",
-            "u undoes it" if applied else "",
+            "u to undo" if applied else "",
             tone=Tone.BAD if failed else Tone.OK if applied else Tone.DIM,
         )
     if phase_status(cycle, Phase.EXECUTE) is PhaseStatus.DONE:

@@ -1,4 +1,4 @@
-"""One workload in full: its replicas, its traffic, its bounds and what was done to it."""
+"""One workload in full: its replicas, traffic, bounds, and the actions on it."""
 
 from marskit import text
 from marskit.domain.actions import describe, target
@@ -12,11 +12,11 @@ from marskit.views.topology import EdgeView, topology_view
 
 
 def node_document(state: State, name: str) -> Document:
-    """All that is known of the node of that name."""
+    """Everything known about the node of that name."""
     view = topology_view(state)
     node = view.node(name)
     if node is None or state.started is None:
-        return (Sentence("There is no such node.", Tone.DIM),)
+        return (Sentence("This node is not in the mesh.", Tone.DIM),)
     blocks: list[Block] = []
     if node.is_gateway:
         blocks.append(Sentence(state.gateway_url or "The gateway does not answer yet.", Tone.STRONG))
@@ -24,10 +24,10 @@ def node_document(state: State, name: str) -> Document:
         workload = state.started.topology.workload(name)
         ready = text.replicas(node.replicas_ready or 0, node.replicas_desired or 0)
         blocks += [
-            Sentence(f"{name} answers for service {node.service}.", node.health, SYMBOLS[node.health]),
+            Sentence(f"{name} serves {node.service}.", node.health, SYMBOLS[node.health]),
             Sentence(
                 f"{ready} replicas ready (bounds {workload.min_replicas} to {workload.max_replicas}), "
-                f"{text.share(node.utilisation)} busy, {text.number(node.queued)} queued, "
+                f"utilisation {text.share(node.utilisation)}, {text.number(node.queued)} queued, "
                 f"{text.rate(node.requests_per_s)}."
             ),
         ]
@@ -45,7 +45,7 @@ def node_document(state: State, name: str) -> Document:
     blocks += _edges("calls", [(e.target, e) for e in view.edges if e.source == name])
     done = [e for e in state.executions if name != GATEWAY and name in target(e.action).split("/")]
     if done:
-        blocks.append(Heading("what was done to it"))
+        blocks.append(Heading("actions on it"))
         for execution in reversed(done[-10:]):
             symbol, tone = outcome_mark(execution.outcome)
             why = "" if execution.outcome is Outcome.APPLIED else f": {execution.reason}"

@@ -1,4 +1,4 @@
-"""What Monitor saw, as tables."""
+"""Monitor's observation, as tables."""
 
 from marskit import text
 from marskit.domain.records import Observation, ServiceObservation
@@ -7,14 +7,14 @@ from marskit.views.tone import SYMBOLS, Tone
 
 
 def observation_document(seen: Observation) -> Document:
-    """Services, workloads and edges with their numbers, and how far the configuration has come."""
+    """Services, workloads and edges with their numbers, and the state of the configuration."""
     blocks: list[Block] = [
-        Sentence(f"Seen over {text.duration(seen.window_s)} until {text.clock(seen.at_s)}.", Tone.DIM),
+        Sentence(f"Window: {text.duration(seen.window_s)}, up to {text.clock(seen.at_s)}.", Tone.DIM),
         Table(
             ("service", "req/s", "p50", "p95", "n", "errors"), tuple(_service(row) for row in seen.services)
         ),
         Table(
-            ("workload", "ready", "busy", "queue"),
+            ("workload", "ready", "utilisation", "queue"),
             tuple(
                 (
                     Cell(row.workload),
@@ -53,7 +53,7 @@ def observation_document(seen: Observation) -> Document:
     )
     if generation.rejected_reason:
         blocks.append(
-            Sentence(f"The proxy refused it: {generation.rejected_reason}", Tone.BAD, SYMBOLS[Tone.BAD])
+            Sentence(f"The proxy rejected it: {generation.rejected_reason}", Tone.BAD, SYMBOLS[Tone.BAD])
         )
     return tuple(blocks)
 

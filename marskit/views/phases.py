@@ -1,4 +1,4 @@
-"""What each phase saw and said, in full: the document behind one box of the rail."""
+"""The result of each phase in full: the document behind one box of the rail."""
 
 from typing import assert_never
 
@@ -17,16 +17,16 @@ from marskit.views.tone import SYMBOLS, Tone, of_severity, of_verdict
 
 MEANINGS = {
     Phase.MONITOR: "Monitor reads the mesh over one window: requests, latencies, errors, replicas and load.",
-    Phase.ANALYSE: "Analyse holds what was seen against the objectives and finds what is wrong, and where.",
-    Phase.PLAN: "Plan weighs what could be done; the shield then keeps what is safe.",
-    Phase.EXECUTE: "Execute writes the actions to the mesh and records how to take each one back.",
-    Phase.KNOWLEDGE: "Knowledge keeps the whole cycle and says what earlier actions turned out to do.",
+    Phase.ANALYSE: "Analyse checks the observation against the SLOs and locates the cause of violations.",
+    Phase.PLAN: "Plan compares possible actions; the shield then removes or limits unsafe ones.",
+    Phase.EXECUTE: "Execute applies the actions to the mesh and records how to undo each one.",
+    Phase.KNOWLEDGE: "Knowledge records the whole cycle and the measured effects of earlier actions.",
 }
-"""Each phase in one sentence, for the help screen and for phases that have not come yet."""
+"""Each phase in one sentence, for the help screen and for phases that have not run yet."""
 
 
 def phase_document(state: State, phase: Phase) -> Document:
-    """All that the cycle under way has to say about one phase."""
+    """Everything that one phase of the cycle under way reports."""
     match phase:
         case Phase.MONITOR:
             seen = state.cycle.observation if state.cycle else None
@@ -43,12 +43,12 @@ def phase_document(state: State, phase: Phase) -> Document:
             assert_never(phase)
     return tuple(blocks) or (
         Sentence(MEANINGS[phase], Tone.DIM),
-        Sentence("It has not come to that yet.", Tone.DIM),
+        Sentence("This phase has not run yet.", Tone.DIM),
     )
 
 
 def progress_document(state: State) -> Document:
-    """How the mesh comes up, or why it did not."""
+    """The progress of the mesh's start, or why it failed."""
     steps: list[Block] = [
         Sentence(
             f"{step.step}  {step.detail}".rstrip(),
@@ -60,7 +60,7 @@ def progress_document(state: State) -> Document:
     ]
     if state.ended is not None and state.ended.reason:
         return (Sentence(state.ended.reason, Tone.BAD, SYMBOLS[Tone.BAD]), *steps)
-    return tuple(steps) or (Sentence("The first sign of the mesh is awaited.", Tone.DIM),)
+    return tuple(steps) or (Sentence("Waiting for the mesh to report.", Tone.DIM),)
 
 
 def _analyse(state: State) -> list[Block]:
@@ -72,7 +72,7 @@ def _analyse(state: State) -> list[Block]:
     if diagnosis.slos:
         blocks.append(
             Table(
-                ("objective", "p95", "limit", "available", "n"),
+                ("objective", "p95", "limit", "availability", "n"),
                 tuple(
                     (
                         Cell(f"{SYMBOLS[of_verdict(slo.met)]} {slo.service}", of_verdict(slo.met)),
@@ -99,7 +99,7 @@ def _analyse(state: State) -> list[Block]:
     )
     sums = ", ".join(f"{text.signed(value)} {name}" for name, value in terms if text.signed(value) != "0")
     blocks.append(
-        Sentence(f"Utility {text.signed(utility.total)} a second: {sums or 'nothing at all'}.", Tone.DIM)
+        Sentence(f"Utility {text.signed(utility.total)} per second: {sums or 'no terms'}.", Tone.DIM)
     )
     return blocks
 
@@ -115,15 +115,15 @@ def _suspect(rank: int, suspect: Suspect) -> list[Block]:
 
 def _symptom(symptom: Symptom) -> list[Block]:
     tone = of_severity(symptom.severity)
-    said = Sentence(symptom.sentence, Tone.PLAIN, SYMBOLS.get(tone, "·"), tone)
+    sentence = Sentence(symptom.sentence, Tone.PLAIN, SYMBOLS.get(tone, "·"), tone)
     numbers = " · ".join(_evidence(evidence) for evidence in symptom.evidence)
-    return [said, Sentence(f"{symptom.kind}: {numbers}", Tone.DIM, " ")] if numbers else [said]
+    return [sentence, Sentence(f"{symptom.kind}: {numbers}", Tone.DIM, " ")] if numbers else [sentence]
 
 
 def _evidence(evidence: Evidence) -> str:
     value, threshold = (text.measured(evidence.metric, v) for v in (evidence.value, evidence.threshold))
-    held = f"{evidence.metric} {value} against {threshold}"
-    return f"{held} (n {evidence.n}, {text.duration(evidence.window_s)})"
+    compared = f"{evidence.metric} {value}, threshold {threshold}"
+    return f"{compared} (n {evidence.n}, {text.duration(evidence.window_s)})"
 
 
 def _execute(state: State) -> list[Block]:
@@ -132,8 +132,8 @@ def _execute(state: State) -> list[Block]:
         return []
     blocks: list[Block] = []
     if cycle.awaiting_approval and cycle.plan is not None:
-        blocks.append(Sentence("The plan waits for you: a approves it, r rejects it.", Tone.WARN, "▲"))
+        blocks.append(Sentence("The plan needs your approval: a approves it, r rejects it.", Tone.WARN, "▲"))
         blocks += [Sentence(describe(action), Tone.STRONG, "►", Tone.ACCENT) for action in cycle.plan.actions]
     for execution in executions_of(state):
         blocks += execution_document(execution, effect_of(state, execution.id))
-    return blocks or [Sentence("Nothing to execute in this cycle.", Tone.DIM)]
+    return blocks or [Sentence("No action in this cycle.", Tone.DIM)]

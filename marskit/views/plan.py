@@ -1,4 +1,4 @@
-"""One plan in full: why, what was seen, what is expected of each alternative, what the shield changed."""
+"""One plan in full: its reason, the observation, predictions for each alternative, the shield's changes."""
 
 from marskit import text
 from marskit.domain.actions import Action, describe
@@ -11,11 +11,11 @@ from marskit.views.similar import similar_sentence
 from marskit.views.tone import Tone
 
 _WIDEST = 26
-"""Letters of a row's name; the numbers beside it are what is compared."""
+"""Maximum width of a row's name, in characters; it leaves room for the numbers to compare."""
 
 
 def plan_blocks(state: State) -> list[Block]:
-    """The plan of the cycle under way; nothing before there is one."""
+    """The plan of the cycle under way; empty before there is one."""
     cycle = state.cycle
     if cycle is None or cycle.plan is None:
         return []
@@ -45,17 +45,17 @@ def _shielded(plan: Plan) -> list[Block]:
 
 
 def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Block]:
-    """What was seen, and what is expected of the plan, of doing nothing and of what else was weighed."""
-    told = plan.prediction or plan.nothing
-    if told is None:
+    """The observation, and predictions for the plan, for doing nothing and for the alternatives."""
+    reference = plan.prediction or plan.nothing
+    if reference is None:
         return []
     expected: dict[tuple[Action, ...], Prediction | None] = {plan.actions: plan.prediction, (): plan.nothing}
     for candidate in plan.candidates:
         expected.setdefault(candidate.actions, candidate.prediction)
     scores = {c.actions: c.score for c in plan.candidates if c.score is not None}
-    slo = goals.slo(told.service)
+    slo = goals.slo(reference.service)
     limit_ms = slo.latency_ms if slo else None
-    rows = [_seen(cycle, told.service, limit_ms)]
+    rows = [_seen(cycle, reference.service, limit_ms)]
     for actions, prediction in expected.items():
         taken = actions == plan.actions
         tone = Tone.STRONG if taken else Tone.PLAIN
@@ -68,7 +68,7 @@ def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Bloc
             )
         )
     columns: tuple[str, ...] = (
-        f"expected of {told.service}",
+        f"predicted for {reference.service}",
         "p95",
         "slow",
         "failed",
@@ -78,22 +78,22 @@ def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Bloc
     )
     if not scores:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    seconds = text.duration(told.horizon_s)
+    seconds = text.duration(reference.horizon_s)
     return [
-        Heading(f"what the twin expects over {seconds}, at {text.rate(told.requests_per_s)}"),
+        Heading(f"the twin's prediction for {seconds}, at {text.rate(reference.requests_per_s)}"),
         Table(columns, tuple(rows)),
     ]
 
 
 def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Cell, ...]:
-    """The row of what it is compared with: the mesh as the planner saw it."""
+    """The row to compare with: the mesh as the planner saw it."""
     seen, diagnosis = cycle.observation, cycle.diagnosis
     service = next((row for row in seen.services if row.service == name), None) if seen else None
     latency = service.latency if service else None
     p95_ms = latency.p95_ms if latency else None
     replicas = sum(row.replicas_ready for row in seen.workloads) if seen else None
     return (
-        Cell("· as seen now", Tone.DIM),
+        Cell("· observed now", Tone.DIM),
         Cell(
             text.quantile(p95_ms, trusted=latency is not None and latency.p95_is_trusted),
             _over(p95_ms, limit_ms, Tone.DIM),
@@ -123,7 +123,7 @@ def _over(p95_ms: float | None, limit_ms: float | None, tone: Tone) -> Tone:
 
 
 def _name(actions: tuple[Action, ...]) -> str:
-    """The actions in few letters, and how many more there are."""
+    """As many of the actions as fit, and the number of the others."""
     if not actions:
         return "do nothing"
     words = [brief(action) for action in actions]
@@ -150,7 +150,7 @@ def _considered(plan: Plan) -> list[Block]:
 def _similar(plan: Plan) -> list[Block]:
     if not plan.similar:
         return []
-    blocks: list[Block] = [Heading("when earlier runs were like this, the likest first")]
+    blocks: list[Block] = [Heading("similar situations in earlier runs, closest first")]
     for similar in plan.similar:
         tone = Tone.WARN if similar.violation_minutes_after else Tone.OK
         blocks.append(Sentence(similar_sentence(similar), Tone.PLAIN, "≈", tone))

@@ -1,4 +1,4 @@
-"""Where a replay is: the line and the bar with which a person goes about in it."""
+"""The position of a replay: the line and the bar with which a person moves through it."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from marskit.replay.timeline import Position, Stop, Timeline
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is worth seeing on the bar; all numbers are shares of the run's time, 0 to 1."""
+    """What the bar marks; all numbers are shares of the run's time, 0 to 1."""
 
     violated: tuple[tuple[float, float], ...] = ()
-    """Stretches in which an objective was violated."""
+    """Stretches in which an SLO was violated."""
     actions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TransportView:
-    """Position, speed and marks; while the recording is read, how far that is."""
+    """Position, speed and marks; while the recording loads, the progress of loading."""
 
     playing: bool = False
     speed: float = 1.0
@@ -34,11 +34,11 @@ class TransportView:
     fingerprint: str = ""
     marks: Marks = Marks()
     note: str = ""
-    """What is under way beside the replay."""
+    """Background work, such as a branch being run."""
 
 
 def transport_view(player: Player, marks: Marks, note: str = "") -> TransportView:
-    """The line of the moment."""
+    """The line for the player's current position."""
     position = player.position
     return TransportView(
         playing=player.playing,
@@ -54,7 +54,7 @@ def transport_view(player: Player, marks: Marks, note: str = "") -> TransportVie
 
 
 def marks_of(timeline: Timeline) -> Marks:
-    """What the bar marks, which stays the same for the whole replay."""
+    """The marks on the bar, which stay the same for the whole replay."""
     end_s = timeline.end_s
     return Marks(
         tuple((_share(since_s, end_s), _share(until_s, end_s)) for since_s, until_s in timeline.violated),

@@ -1,4 +1,4 @@
-"""One service over time: latency, traffic and replicas, with marks where something was done to it."""
+"""One service over time: latency, traffic and replicas, with marks at actions and faults."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,11 +10,11 @@ from marskit.domain.state import State
 from marskit.views.current import OURS, entry_service
 
 YOUNG_S = 30.0
-"""The least that is shown, so that the first readings do not fill the plot."""
+"""Shortest span shown, in seconds, so that the first readings do not fill the plot."""
 
 
 class MarkKind(StrEnum):
-    """Who or what did it."""
+    """The origin of the mark."""
 
     ACTION = "action"
     PERSON = "person"
@@ -23,7 +23,7 @@ class MarkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment worth seeing beside the curves."""
+    """A moment to mark on the curves."""
 
     at_s: float
     kind: MarkKind
@@ -32,7 +32,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One observation of the service; None where nothing was seen."""
+    """One observation of the service; None where there was no traffic."""
 
     at_s: float
     p50_ms: float | None
@@ -45,19 +45,19 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class SeriesView:
-    """Everything the plots of one service need."""
+    """Everything that the plots of one service need."""
 
     service: str = ""
     now_s: float = 0.0
     span_s: float = 0.0
-    """How far back it goes: less while the run is young."""
+    """Length of the plots, in seconds: shorter while the run is young."""
     slo_ms: float | None = None
     points: tuple[Point, ...] = ()
     marks: tuple[Mark, ...] = ()
 
 
 def series_view(state: State, service: str | None = None, *, span_s: float = 120.0) -> SeriesView:
-    """At most the last `span_s` seconds of `service`, by default the one that users meet first."""
+    """At most the last `span_s` seconds of `service`, by default of the entry service."""
     name = service or entry_service(state)
     if state.started is None or name is None:
         return SeriesView()
@@ -91,7 +91,7 @@ def _point(observation: Observation, name: str, workloads: tuple[str, ...]) -> P
 
 
 def _marks(state: State) -> list[Mark]:
-    """Everything that changed the mesh, on whatever service: causes lie elsewhere than effects."""
+    """Every change of the mesh, on any service: causes and effects often lie in different places."""
     done = [
         Mark(e.at_s, MarkKind.ACTION if e.origin in OURS else MarkKind.PERSON, describe(e.action))
         for e in state.executions

@@ -1,4 +1,4 @@
-"""The run in one line, and how far it has come up."""
+"""The run in one line, and the progress of its start."""
 
 from dataclasses import dataclass
 
@@ -23,16 +23,16 @@ class SummaryView:
     cycle: int | None = None
     now_s: float = 0.0
     slo: str = ""
-    """The verdict on all objectives in a few words."""
+    """The verdict on all SLOs in a few words."""
     slo_tone: Tone = Tone.UNKNOWN
     gateway_url: str | None = None
     rejected_reason: str | None = None
-    """Why the proxy refused the newest configuration."""
+    """Why the proxy rejected the newest configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of bringing the mesh up or down."""
+    """One step of starting or stopping the mesh."""
 
     step: str
     detail: str
@@ -57,7 +57,7 @@ def summary_view(state: State) -> SummaryView:
         activity_tone=tone,
         cycle=state.cycle.id if state.cycle else None,
         now_s=state.now_s,
-        slo={None: "SLO not judged yet", True: "SLO met", False: f"SLO violated ({violated})"}[met],
+        slo={None: "SLO not evaluated yet", True: "SLO met", False: f"SLO violated ({violated})"}[met],
         slo_tone=of_verdict(met),
         gateway_url=state.gateway_url,
         rejected_reason=state.observation.generation.rejected_reason if state.observation else None,
@@ -65,7 +65,7 @@ def summary_view(state: State) -> SummaryView:
 
 
 def progress_view(state: State) -> tuple[StepView, ...]:
-    """The steps so far; every one but the newest is done, and all are once the mesh answers."""
+    """The steps so far; all but the newest are done, and all are once the mesh answers."""
     up = state.gateway_url is not None or state.ended is not None
     last = len(state.progress) - 1
     return tuple(

@@ -1,4 +1,4 @@
-"""The few meanings that a front end may colour; each is also told by a symbol or a word."""
+"""The few meanings that a front end may colour; a symbol or a word always carries the same meaning."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from marskit.domain.records import Severity
 
 
 class Tone(StrEnum):
-    """What a piece of text means; the first four are also the levels of health."""
+    """The meaning of a piece of text; the first four are also the levels of health."""
 
     OK = "ok"
     WARN = "warn"
@@ -16,9 +16,9 @@ class Tone(StrEnum):
     STRONG = "strong"
     DIM = "dim"
     ACCENT = "accent"
-    """What is under way now, or what a person should look at first."""
+    """What is under way, or what a person should look at first."""
     PERSON = "person"
-    """What a person did, as opposed to the loop."""
+    """A person's doing, as opposed to the loop's."""
 
 
 SYMBOLS = {
@@ -27,18 +27,18 @@ SYMBOLS = {
     Tone.BAD: "✖",
     Tone.UNKNOWN: "○",
 }
-"""The levels of health without colour."""
+"""Symbols for the levels of health, for readers without colour."""
 
 _WORST_FIRST = (Tone.BAD, Tone.WARN, Tone.OK, Tone.UNKNOWN)
 
 
 def worst(*levels: Tone) -> Tone:
-    """The gravest of some levels of health; unknown only when all are."""
+    """The worst of some levels of health; unknown only if all are."""
     return min(levels, key=_WORST_FIRST.index, default=Tone.UNKNOWN)
 
 
 def of_verdict(met: bool | None) -> Tone:  # noqa: FBT001
-    """The level of an objective that holds, does not, or cannot be judged."""
+    """The level for an SLO that is met, violated, or cannot be judged."""
     if met is None:
         return Tone.UNKNOWN
     return Tone.OK if met else Tone.BAD

@@ -1,4 +1,4 @@
-"""The mesh as a layered graph: the gateway left, then services by how deep they are called."""
+"""The mesh as a layered graph: the gateway on the left, then services by call depth."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from marskit.views.current import diagnosis_of
 from marskit.views.tone import Tone, of_verdict, worst
 
 NEAR_PERCENT = 80.0
-"""A latency beyond this share of its objective is worth a look."""
+"""Share of its objective, in percent, above which a latency counts as near the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class NodeView:
     queued: float | None = None
     requests_per_s: float | None = None
     error_percent: float | None = None
-    """What users were denied; of the gateway only."""
+    """Share of the users' requests that failed; for the gateway only."""
     faults: tuple[str, ...] = ()
-    """Faults in force, in a word or two each."""
+    """The active faults, in a word or two each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EdgeView:
     p95_ms: float | None = None
     n: int = 0
     trusted: bool = False
-    """Whether enough samples stand behind the p95."""
+    """Whether the p95 rests on enough samples."""
     error_percent: float | None = None
     retries_per_s: float = 0.0
     ejected: int = 0
@@ -58,12 +58,12 @@ class EdgeView:
 
 @dataclass(frozen=True, slots=True)
 class TopologyView:
-    """The whole graph, ready to be drawn from left to right."""
+    """The whole graph, ready to draw from left to right."""
 
     layers: tuple[tuple[NodeView, ...], ...] = ()
     edges: tuple[EdgeView, ...] = ()
     lost: tuple[str, ...] = ()
-    """Services that answered requests which reached no workload, each with its rate in words."""
+    """Services that answered requests which reached no workload, each with its rate as text."""
 
     @property
     def nodes(self) -> tuple[NodeView, ...]:
@@ -71,12 +71,12 @@ class TopologyView:
         return tuple(node for layer in self.layers for node in layer)
 
     def node(self, name: str) -> NodeView | None:
-        """The node of that name, or None."""
+        """The node of that name, or None if it does not exist."""
         return next((node for node in self.nodes if node.name == name), None)
 
 
 def topology_view(state: State) -> TopologyView:
-    """The graph of the run with its newest numbers; without layers before the run has begun."""
+    """The run's graph with its newest numbers; empty before the run begins."""
     if state.started is None:
         return TopologyView()
     topology, goals, seen = state.started.topology, state.started.goals, state.observation
@@ -124,9 +124,9 @@ def topology_view(state: State) -> TopologyView:
 
 
 def call_depths(topology: Topology) -> dict[str, int]:
-    """How many calls lie at most between the gateway and each workload, from 1; cycles are cut.
+    """The longest call path from the gateway to each workload, counted from 1; cycles are cut.
 
-    The longest way is what puts every callee to the right of all its callers.
+    Taking the longest path puts every callee to the right of all its callers.
     """
     depths = {workload.name: 1 for workload in topology.workloads}
     calls = [(edge.source, edge.workload) for edge in topology.edges if edge.source in depths]
@@ -139,7 +139,7 @@ def call_depths(topology: Topology) -> dict[str, int]:
 
 
 def _back_calls(topology: Topology) -> set[tuple[str, str]]:
-    """The calls that close a cycle, met while walking from the gateway and then from what is left."""
+    """The calls that close a cycle, found by walking from the gateway, then from unvisited workloads."""
     names = [workload.name for workload in topology.workloads]
     callees: dict[str, list[str]] = {name: [] for name in (GATEWAY, *names)}
     for edge in topology.edges:
@@ -167,7 +167,7 @@ def _back_calls(topology: Topology) -> set[tuple[str, str]]:
 
 
 def _entering(observation: Observation | None) -> tuple[float | None, float]:
-    """What comes in and how much of it fails, per second."""
+    """The rate of incoming requests and of those that fail, per second."""
     if observation is None:
         return None, 0.0
     edges = [edge for edge in observation.edges if edge.edge.source == GATEWAY]
@@ -202,7 +202,7 @@ def _node(
 
 
 def _condition(workload: WorkloadObservation) -> Tone:
-    """The state of the replicas themselves."""
+    """The health of the replicas themselves."""
     if workload.replicas_ready == 0 and workload.replicas_desired > 0:
         return Tone.BAD
     if workload.replicas_ready < workload.replicas_desired or is_saturated(workload):
@@ -211,7 +211,7 @@ def _condition(workload: WorkloadObservation) -> Tone:
 
 
 def _promise(service: str, observation: Observation | None, goals: Goals) -> Tone:
-    """Whether the service behind which the replicas stand keeps its objective."""
+    """Whether the workload's service meets its SLO."""
     slo = goals.slo(service)
     if slo is None or observation is None or all(row.service != service for row in observation.services):
         return Tone.UNKNOWN
@@ -250,7 +250,7 @@ def _edge(edge: EdgeId, seen: EdgeObservation | None, goals: Goals) -> EdgeView:
 
 
 def _traffic(edge: EdgeObservation, goals: Goals) -> Tone:
-    """The level of one edge, held against the objective of the service it leads to."""
+    """The health of one edge, judged by the SLO of the service it calls."""
     if edge.error_percent is None:
         return Tone.UNKNOWN
     slo = goals.slo(edge.edge.service)

@@ -1,4 +1,4 @@
-"""A training: how far it is, how well the policy does beside the tuned rules, and what came of it."""
+"""A training: its progress, the policy's results beside the tuned rules, and the outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,44 +10,44 @@ from marskit.views.document import Cell
 from marskit.views.tone import Tone
 
 COLUMNS = ("", "time", "steps", "violated", "HPA*", "demand*", "replicas", "utility/s", "reward")
-"""Of the rows that `row` makes; the first names the row."""
+"""Column heads for `row`; the first column names the row."""
 EXPLANATION = (
-    "Periods that violate the objective, on loads it is never trained on, and those of the tuned "
-    "rules with as many replicas (*)."
+    "Share of periods that violate the SLO, on loads kept out of training; * marks the tuned rules, "
+    "held to as many replicas as the policy."
 )
 _TONES = {Stage.IDLE: Tone.DIM, Stage.DONE: Tone.OK, Stage.FAILED: Tone.BAD, Stage.STOPPING: Tone.WARN}
-_TOLD_AT_SHARE = 0.01
-"""Before that, the time left would be a guess."""
+_ESTIMATE_FROM_SHARE = 0.01
+"""Share of the budget, from 0 to 1, before which the remaining time would be a guess."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingView:
-    """Everything that a pane shows of one training."""
+    """Everything that a pane shows about one training."""
 
     stage: Stage = Stage.IDLE
     sentence: str = ""
     tone: Tone = Tone.DIM
     share: float = 0.0
-    """How much of the budget is spent, from 0 to 1."""
+    """Share of the budget spent, from 0 to 1."""
     elapsed_s: float = 0.0
     left_s: float | None = None
-    """Seconds until it ends by itself; None when that is not known, or it is over."""
+    """Seconds until the training ends by itself; None if unknown or over."""
     steps: int = 0
     curve: tuple[Evaluated, ...] = ()
     """Every evaluation, oldest first."""
     span_s: float = 1.0
-    """How many seconds the curve is to have room for."""
+    """Length of the curve's time axis, in seconds."""
     rows: tuple[tuple[Cell, ...], ...] = ()
     """The newest evaluation and the best one, under `COLUMNS`."""
     saved: str = ""
-    """The policy file, once there is one."""
+    """Path of the policy file, once it exists."""
 
 
 def training_view(state: TrainingState) -> TrainingView:
-    """The numbers of a training, ready to be drawn."""
+    """The numbers of a training, ready to draw."""
     tick, done = state.tick, state.stage is Stage.DONE
     share = 1.0 if done else tick.share
-    total_s = tick.seconds / tick.share if tick.share > _TOLD_AT_SHARE else None
+    total_s = tick.seconds / tick.share if tick.share > _ESTIMATE_FROM_SHARE else None
     left_s = total_s - tick.seconds if total_s is not None and state.stage is Stage.LEARNING else None
     latest, best = (state.evaluations[-1] if state.evaluations else None), state.best
     rows = [row("now", latest)] if latest else []
@@ -67,40 +67,40 @@ def training_view(state: TrainingState) -> TrainingView:
     )
 
 
-def row(name: str, told: Evaluated) -> tuple[Cell, ...]:
-    """One evaluation under `COLUMNS`, its violations in the tone of how they compare."""
+def row(name: str, evaluated: Evaluated) -> tuple[Cell, ...]:
+    """One evaluation under `COLUMNS`; the tone of its violations compares them with the rules'."""
     return (
         Cell(name, Tone.DIM),
-        Cell(text.duration(told.seconds)),
-        Cell(f"{told.steps:,}"),
-        Cell(f"{told.violated_percent:.2f} %", tone_of(told)),
-        Cell(f"{told.hpa_violated_percent:.2f} %"),
-        Cell(f"{told.demand_violated_percent:.2f} %"),
-        Cell(f"{told.replicas:.2f}"),
-        Cell(f"{told.utility_per_s:.2f}"),
-        Cell(f"{told.reward:.4f}"),
+        Cell(text.duration(evaluated.seconds)),
+        Cell(f"{evaluated.steps:,}"),
+        Cell(f"{evaluated.violated_percent:.2f} %", tone_of(evaluated)),
+        Cell(f"{evaluated.hpa_violated_percent:.2f} %"),
+        Cell(f"{evaluated.demand_violated_percent:.2f} %"),
+        Cell(f"{evaluated.replicas:.2f}"),
+        Cell(f"{evaluated.utility_per_s:.2f}"),
+        Cell(f"{evaluated.reward:.4f}"),
     )
 
 
-def tone_of(told: Evaluated) -> Tone:
-    """Well when both tuned rules are beaten, watchful when one is."""
-    beaten = _beaten(told)
+def tone_of(evaluated: Evaluated) -> Tone:
+    """OK if the policy beats both tuned rules, a warning if it beats one."""
+    beaten = _beaten(evaluated)
     return Tone.OK if len(beaten) == 2 else Tone.WARN if beaten else Tone.BAD
 
 
 def left(view: TrainingView) -> str:
-    """The time left, or nothing where it is not known."""
+    """The remaining time, or an empty string if unknown."""
     return "" if view.left_s is None else f"{text.duration(view.left_s)} left"
 
 
 def card_rows(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """What the training card says of the saved policy."""
+    """The training card of the saved policy, as named rows."""
     scores = card["evaluation"]
     low, high = scores["violated_percent_95"]
     return (
         ("violated periods", f"{scores['violated_percent']} % (95 %: {low} to {high})"),
         (
-            "with as many replicas",
+            "at equal replicas",
             f"tuned HPA {scores['tuned_hpa_violated_percent_at_equal_replicas']} %, tuned demand rule "
             f"{scores['tuned_demand_violated_percent_at_equal_replicas']} %",
         ),
@@ -112,15 +112,15 @@ def card_rows(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def _sentence(state: TrainingState) -> str:
     match state.stage:
         case Stage.IDLE:
-            return "Nothing is being trained."
+            return "No training is running."
         case Stage.LOADING:
-            return "Loading learner and twin; the first time, compiling takes a minute."
+            return "Loading the learner and the twin; the first time, compilation takes about a minute."
         case Stage.STOPPING:
-            return "Stopping: the best policy so far is being saved."
+            return "Stopping and saving the best policy so far."
         case Stage.FAILED:
             return state.reason
         case Stage.LEARNING:
-            return f"The best so far {_verdict(state.best)}." if state.best else "Learning begins."
+            return f"The best so far {_verdict(state.best)}." if state.best else "Learning has begun."
         case Stage.DONE:
             where = state.saved.saved if state.saved else ""
             return f"Saved as {where}: the best policy {_verdict(state.best)}." if state.best else where
@@ -129,12 +129,12 @@ def _sentence(state: TrainingState) -> str:
 def _verdict(best: Evaluated | None) -> str:
     beaten = _beaten(best) if best else ()
     if len(beaten) == 2:
-        return "violates less than both tuned rules with as many replicas"
+        return "violates less than both tuned rules at equal replicas"
     if beaten:
-        return f"violates less than the tuned {beaten[0]}, but no less than the other rule"
-    return "does not violate less than the tuned rules with as many replicas"
+        return f"violates less than the tuned {beaten[0]}, but not less than the other rule"
+    return "does not violate less than the tuned rules at equal replicas"
 
 
-def _beaten(told: Evaluated) -> tuple[str, ...]:
-    rules = (("HPA", told.hpa_violated_percent), ("demand rule", told.demand_violated_percent))
-    return tuple(name for name, percent in rules if told.violated_percent < percent)
+def _beaten(evaluated: Evaluated) -> tuple[str, ...]:
+    rules = (("HPA", evaluated.hpa_violated_percent), ("demand rule", evaluated.demand_violated_percent))
+    return tuple(name for name, percent in rules if evaluated.violated_percent < percent)

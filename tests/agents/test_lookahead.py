@@ -46,7 +46,7 @@ def test_demand_does_not_scale_for_noise() -> None:
 def test_lookahead_scales_up_what_the_load_will_overload() -> None:
     plan = lookahead().plan(NO_DIAGNOSIS, view_at(110.0))
     assert replicas(plan, "payments") >= 3
-    assert re.match(r"Of \d+ joint actions this one is expected to be worth most, missed", plan.reason)
+    assert re.match(r"Of \d+ joint actions this one has the highest predicted utility", plan.reason)
     assert plan.reason.count("joint actions") == plan.reason.count("doing nothing gives") == 1
 
 
@@ -60,8 +60,8 @@ def test_lookahead_knows_that_a_load_that_rises_is_higher_by_now() -> None:
     rising.plan(NO_DIAGNOSIS, view_at(30.0, now_s=10.0))
     plans = [planner.plan(NO_DIAGNOSIS, view_at(80.0, now_s=12.0)) for planner in (flat, rising)]
     assert [plan.reason.rsplit("expected to ", 1)[1] for plan in plans] == [
-        "be 80 requests a second.",
-        "be 105 requests a second.",
+        "Expected load: 80 requests per second.",
+        "Expected load: 105 requests per second.",
     ]
     assert replicas(plans[1], "payments") > replicas(plans[0], "payments")
 
@@ -83,7 +83,7 @@ def test_lookahead_plans_the_same_for_the_same_view() -> None:
 def test_lookahead_does_nothing_while_nothing_is_known() -> None:
     plan = lookahead().plan(NO_DIAGNOSIS, quiet_view())
     assert plan.proposed == ()
-    assert plan.reason == "Nothing has come in yet, so there is nothing to look ahead to."
+    assert plan.reason == "Do nothing: there has been no load yet."
 
 
 def test_the_oracle_is_ready_before_the_rush() -> None:

@@ -149,7 +149,7 @@ def test_the_shipped_policies_are_for_the_demo_and_scale_with_its_load(algorithm
         Shield(ShieldLimits()).check(plan.proposed, view, ())
         scales = {a.workload: a.replicas for a in plan.proposed if isinstance(a, Scale)}
         wanted.append(scales.get("payments", view.configuration.replicas_of("payments")))
-        assert "What mattered most:" in plan.reason
+        assert "Most influential inputs:" in plan.reason
     # 120 requests a second keep more than four workers, two replicas, of payments busy.
     assert wanted[0] < wanted[1]
     assert wanted[1] >= 3

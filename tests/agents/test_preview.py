@@ -131,7 +131,7 @@ def test_a_mesh_that_has_no_twin_is_said_to_have_none() -> None:
     made = TwinPreview(none, demo_goals(), period_s=PERIOD_S, speed=SPEED)  # type: ignore[arg-type] # it raises
     made.load()
     assert made.unavailable == (
-        "Effects are not predicted, for there is no twin of this mesh: the calls a → b → a go in a circle, "
+        "Predictions are off: the twin cannot model this mesh: the calls a → b → a go in a circle, "
         "which the twin does not simulate."
     )
     assert made.predict(((),), "orders", view_at(40.0)) == (None,)

@@ -42,7 +42,7 @@ def shift(food: int) -> ShiftTraffic:
 def test_it_does_nothing_about_a_healthy_mesh_and_says_why() -> None:
     result = plan(Threshold(), World())
     assert result.proposed == ()
-    assert result.reason == "Do nothing: all objectives hold and nothing has been idle for long."
+    assert result.reason == "Do nothing: all SLOs are met and no workload has been idle for long."
     assert result.candidates[-1].actions == ()
 
 
@@ -141,7 +141,7 @@ def test_traffic_leaves_a_failing_subset_in_steps() -> None:
         world = World(configuration(food_weight=food)).edge(TO_MUSIC, failures_per_s=10.0)
         result = plan(planner, world)
         assert result.proposed == (shift(expected),)
-    assert result.reason == "music fails 100 of 400 requests: 25 points of its traffic go elsewhere."
+    assert result.reason == "music fails 100 of 400 requests: 25 points of its traffic move elsewhere."
 
 
 def test_traffic_leaves_a_subset_that_drags_while_an_objective_is_violated() -> None:

@@ -142,7 +142,7 @@ def test_a_run_whose_load_was_changed_by_hand_is_fitted_to_but_not_repeated() ->
     found = calibrate(demo_model(), [first, louder], engine)
     assert found.card.runs == (first.started.run, second.started.run)
     assert {each.run for each in found.compared} == {first.started.run}
-    complaint = "its load was changed by hand, so its arrivals are not known."
+    complaint = "its load was changed by hand, so its arrivals are unknown."
     assert f"How well the twin repeats run {second.started.run}: {complaint}" in found.untold
 
 

@@ -51,7 +51,7 @@ def test_without_a_file_nothing_is_written(tmp_path: Path, capsys: pytest.Captur
     store(tmp_path / "runs", record(demo_model(), scenario="steady", seed=3, cycles=5))
     before = sorted(tmp_path.rglob("*"))
     assert main(["calibrate", "last", "--runs", str(tmp_path / "runs")]) == 0
-    assert "--out FILE keeps it as a card." in capsys.readouterr().out
+    assert "Use --out FILE to save this card." in capsys.readouterr().out
     assert sorted(tmp_path.rglob("*")) == before
 
 

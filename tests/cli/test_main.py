@@ -273,7 +273,7 @@ def test_json_goes_out_line_by_line(tmp_path: Path) -> None:
 def test_a_signal_ends_the_run_cleanly(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = headless("--cycles", "1000000", "--runs", str(tmp_path))
     assert process.stdout is not None
-    while "MISSED" not in (line := process.stdout.readline()) and " met " not in line and "—" not in line:
+    while "VIOLATED" not in (line := process.stdout.readline()) and " met " not in line and "—" not in line:
         assert line
     process.send_signal(number)
     try:

@@ -223,7 +223,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
     Path("cut.npz").write_bytes(b"PK")
     assert main(["compare", "--planners", planners, "--scenarios", "spike", "--seeds", "1"]) == 2
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "marskit: cut.npz: this is no policy file, or it is damaged.\n")
+    assert (said.out, said.err) == ("", "marskit: cut.npz: this is not a policy file, or it is damaged.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["cut.npz"]
 
 
@@ -234,7 +234,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
         (["--planners", "hpa,hpa"], "Give every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
-        (["--out", __file__], "this is a file; --out takes a folder."),
+        (["--out", __file__], "this is a file; --out needs a folder."),
         (["--seeds", "one"], "--seeds is 'one'; it must be whole numbers separated by commas."),
     ],
 )

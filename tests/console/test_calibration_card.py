@@ -34,7 +34,10 @@ def squeezed(line: str) -> str:
 def test_a_card_shows_every_number_beside_the_manifests_own() -> None:
     lines = written(CARD, ("The spread of orders: too little.",))
     assert lines[0] == "Calibration of the twin to 2 recorded runs"
-    assert squeezed(lines[2]) == "workload service time ms manifests spread (cv) manifests start s manifests"
+    assert (
+        squeezed(lines[2])
+        == "workload service time ms manifests coeff. of variation manifests start s manifests"
+    )
     assert squeezed(lines[3]) == "orders — 10 — 0.5 — 0.6"
     assert squeezed(lines[4]) == "payments 39.8 ± 0.2 40 0.501 ± 0.010 0.5 — 0.6"
     assert squeezed(lines[11]) == "orders → payments 0.901 ± 0.002 1 2.8 ± 0.4 2"
@@ -46,7 +49,7 @@ def test_a_card_shows_every_number_beside_the_manifests_own() -> None:
 
 def test_a_card_tells_how_starts_slow_each_other() -> None:
     sentence = (
-        "Each further replica that starts at the same time makes a start longer by 0.88 ± 0.04 of itself."
+        "Each further replica that starts at the same time prolongs a start by 0.88 ± 0.04 of its length."
     )
     assert sentence in written(replace(CARD, crowding=Fitted(0.8812, 0.0401, 60)))
     assert not any("starts at the same time" in line for line in written(CARD))

@@ -39,19 +39,19 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
         "mode auto, seed 7, a cycle every 2 s"
     )
     assert lines[3:8] == [
-        "load      ███████  20 req/s at most",
+        "load      ███████  20 req/s max",
         "p95       ▂▂███▂▂  412 ms at most",
         "failures  ▁▁█▁▁▁▁  2.0 req/s at most",
         "replicas  ▇▇▇████  8 to 9",
-        "SLO       ··×××··  × missed",
+        "SLO       ··×××··  × violated",
     ]
     assert lines[9] == "00:02 to 00:04: 2 cycles without a violation"
     assert lines[11] == (
-        "00:06 to 00:10: SLO missed for 6 s (0.10 of the scenario's minutes), p95 up to 412 ms, "
+        "00:06 to 00:10: SLO violated for 6 s (0.10 scenario minutes minutes), p95 up to 412 ms, "
         "4 requests failed"
     )
     assert lines[13:19] == [
-        "        00:05  a person broke something: kill a replica of payments",
+        "        00:05  fault injected by a person: kill a replica of payments",
         "    3   00:06             20/20    412 ms (100)      10 %  MISSED     8/8  objective violated.",
         "               plan   payments is the bottleneck",
         "               action 3: scale payments to 3, applied (effective after 40 ms)",
@@ -62,7 +62,7 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
     assert "               effect of action 3: p95 of orders fell from 412 to 60 ms." in lines
     assert lines[-6:] == [
         "7 cycles over 17 s",
-        "  SLO-violation minutes  0.10 of the scenario's, by any service (6 s of the mesh's time)",
+        "  SLO-violation minutes  0.10 scenario minutes, by any service (6 s of the mesh's time)",
         "  replica-minutes        2.4",
         "  failed requests        4",
         "  actions                1",
@@ -80,8 +80,8 @@ async def test_plans_that_changed_something_are_told_with_what_was_like_it(tmp_p
     lines = written(report_lines(load_run(tmp_path, run), width=100))
     (at,) = [at for at, line in enumerate(lines) if line.lstrip().startswith("like ")]
     assert lines[at] == (
-        "               like   0.31 spreads away, cycle 22 of run 20260313-164010: nothing was done; "
-        "no violation in the 10 cycles after, utility +16 → +20 a second."
+        "               like   distance 0.31 (robust sigma), run 20260313-164010 cycle 22: no action; "
+        "no violation in the next 10 cycles, utility +16 → +20 per second."
     )
     assert lines[at - 1] == "               plan   payments is the bottleneck"
 
@@ -96,7 +96,7 @@ async def test_a_long_run_fits_the_width(tmp_path: Path) -> None:
 
 async def test_a_run_without_cycles_says_so(tmp_path: Path) -> None:
     run = await store(tmp_path, [])
-    assert written(report_lines(load_run(tmp_path, run), width=80))[-1] == "No cycle of it was recorded."
+    assert written(report_lines(load_run(tmp_path, run), width=80))[-1] == "No cycles were recorded."
 
 
 async def test_the_list_of_runs(tmp_path: Path) -> None:

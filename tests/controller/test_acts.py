@@ -116,7 +116,7 @@ async def test_a_refusal_is_the_same_sentence_in_both(
 
 async def test_nothing_is_previewed_that_may_not_be_written(make_rig: MakeRig) -> None:
     rig = make_rig()
-    with pytest.raises(CommandError, match="The run has not begun"):
+    with pytest.raises(CommandError, match="The run has not started yet"):
         rig.build().preview(ACTIONS[0])
     await rig.start()
     await rig.do(StepPhase(), SetMode(Mode.FREEZE))

@@ -66,7 +66,7 @@ async def test_the_story_of_a_spike(make_rig: Callable[..., Rig]) -> None:
         "    1   00:05             40/40    540 ms (155)       0 %  MISSED     8/8  "
         + rig.knowledge.cycles[0].diagnosis.sentence,
     ]
-    assert "        00:09  a person broke something: kill a replica of orders" in lines
+    assert "        00:09  fault injected by a person: kill a replica of orders" in lines
     at = lines.index("               plan   the test says so")
     assert lines[at + 1 : at + 3] == [
         "               action 1: scale payments to 4, applied (effective after 10 ms)",
@@ -76,7 +76,7 @@ async def test_the_story_of_a_spike(make_rig: Callable[..., Rig]) -> None:
     assert any(line.startswith("               effect of action 1: p95 of orders") for line in lines)
     assert lines[-7:] == [
         "4 cycles over 20 s",
-        "  SLO-violation minutes  0.33 of the scenario's, by any service (20 s of the mesh's time)",
+        "  SLO-violation minutes  0.33 scenario minutes, any service (20 s of mesh time)",
         "  replica-minutes        3.0",
         "  failed requests        77",
         "  actions                1",

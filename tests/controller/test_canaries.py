@@ -139,14 +139,14 @@ def test_a_bad_canary_is_found_told_and_has_no_traffic_soon(
     assert chance.value < chance.threshold
     assert min(ours.n, theirs.n) >= 20
     assert cycle.plan.planner == "guard"
-    assert cycle.plan.reason == f"{symptom.sentence} Its traffic goes to recommendations-food."
+    assert cycle.plan.reason == f"{symptom.sentence} Its traffic moves to recommendations-food."
     (notice,) = told.guard_notices()
     assert notice.startswith(symptom.sentence)
     # An observation covers two periods.
     assert told.share(8) == 0
     (held,) = told.symptoms(8)
     assert held.severity is Severity.WARNING
-    assert held.sentence.startswith(f"{V2} is held at 0 % since it was worse than its control: ")
+    assert held.sentence.startswith(f"{V2} is blocked because it was worse than its control: ")
 
 
 def test_a_good_canary_keeps_its_traffic(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_no_planner_gives_it_traffic_again(tmp_path: Path) -> None:
     assert told.executions == [back]
     changes = told.cycles[-1].plan.shield
     assert [change.rule for change in changes] == ["canary"]
-    assert changes[0].sentence.startswith(f"Canary held at 0: {V2} fails ")
+    assert changes[0].sentence.startswith(f"Canary blocked: {V2} fails ")
 
 
 @pytest.mark.parametrize("how", ["act", "undo", "undo 1"])

@@ -60,7 +60,7 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
             "there is no workload 'nowhere', only orders, payments, recommendations-food, "
             "recommendations-music.",
         ),
-        (Reject(), "No plan waits for approval."),
+        (Reject(), "No plan is awaiting approval."),
     ],
 )
 async def test_what_cannot_be_done_is_refused_in_one_sentence(
@@ -78,13 +78,13 @@ async def test_commands_before_the_mesh_is_up_and_after_the_end_are_refused(make
     rig = make_rig()
     rig.mesh.start_s = 5.0
     controller = rig.build()
-    with pytest.raises(CommandError, match="The run has not begun"):
+    with pytest.raises(CommandError, match="The run has not started yet"):
         await controller.handle(StepCycle())
     await rig.start()
     with pytest.raises(CommandError, match="The mesh is not up yet"):
         await rig.do(SetLoadFactor(2.0))
     await rig.stop()
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         await rig.do(StepCycle())
 
 

@@ -104,7 +104,7 @@ async def test_failing_knowledge_is_told_once_and_stops_nothing(make_rig: MakeRi
     await rig.do(StepCycle(), StepCycle())
     assert rig.state.cycles_done == 2
     assert rig.notices == [
-        "The run's record could not be opened: read-only file system.",
+        "The recording could not be opened: read-only file system.",
         "A cycle could not be stored: no space left on device.",
     ]
 

@@ -96,7 +96,7 @@ def test_a_refused_command_fails_in_its_future(runtime: Runtime) -> None:
 
 
 def test_a_dry_run_is_answered_from_another_thread(runtime: Runtime) -> None:
-    with pytest.raises(CommandError, match="The run has not begun"):
+    with pytest.raises(CommandError, match="The run has not started yet"):
         runtime.preview(Scale("orders", 3)).result(WAIT_S)
     runtime.start(Rig().build)
     runtime.submit(StepCycle()).result(WAIT_S)
@@ -106,16 +106,16 @@ def test_a_dry_run_is_answered_from_another_thread(runtime: Runtime) -> None:
     with pytest.raises(CommandError, match="There is no workload nowhere"):
         runtime.preview(Scale("nowhere", 2)).result(WAIT_S)
     runtime.stop(WAIT_S)
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         runtime.preview(Scale("orders", 3)).result(WAIT_S)
 
 
 def test_commands_before_the_start_and_after_the_end_are_refused(runtime: Runtime) -> None:
-    with pytest.raises(CommandError, match="The run has not begun"):
+    with pytest.raises(CommandError, match="The run has not started yet"):
         runtime.submit(Run()).result(WAIT_S)
     runtime.start(Rig().build)
     runtime.stop(WAIT_S)
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         runtime.submit(Run()).result(WAIT_S)
 
 
@@ -137,7 +137,7 @@ def test_a_controller_that_cannot_be_built_ends_the_run(
     runtime.start(rig.build)
     assert wait_for(events, RunEnded) == RunEnded(0.0, reason)
     assert runtime.has_fault == (not isinstance(error, UserError))
-    with pytest.raises(CommandError, match="The run is over"):
+    with pytest.raises(CommandError, match="The run has ended"):
         runtime.submit(Run()).result(WAIT_S)
 
 

@@ -71,7 +71,7 @@ def test_any_action_can_be_described(action: Action) -> None:
 FAULTS: tuple[tuple[Fault, str], ...] = (
     (KillReplica("food"), "kill a replica of food"),
     (SlowDown("food", 2.5), "slow food down 2.5×"),
-    (InjectErrors("food", 30.0), "fail 30% of food"),
+    (InjectErrors("food", 30.0), "inject 30% errors into food"),
     (Delay("food", 100), "delay food by 100 ms"),
     (ClearFaults(), "clear all faults"),
 )

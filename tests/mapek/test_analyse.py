@@ -38,7 +38,7 @@ def test_nothing_is_wrong_with_a_healthy_mesh() -> None:
     assert diagnosis.slo_met is True
     assert diagnosis.symptoms == ()
     assert diagnosis.bottleneck is None
-    assert diagnosis.sentence == "All objectives hold."
+    assert diagnosis.sentence == "All SLOs are met."
 
 
 def test_a_violation_is_traced_to_the_callee_that_explains_it() -> None:
@@ -51,7 +51,7 @@ def test_a_violation_is_traced_to_the_callee_that_explains_it() -> None:
     assert "98% busy" in diagnosis.sentence
     assert kinds(diagnosis)[0] is SymptomKind.LATENCY_SLO
     assert diagnosis.symptoms[0].sentence == (
-        "p95 of orders is 812 ms, its objective 300 ms (400 successes in 10 s)."
+        "p95 of orders is 812 ms; its objective is 300 ms (400 successes in 10 s)."
     )
 
 
@@ -99,7 +99,7 @@ def test_a_service_without_workloads_is_violated_by_nobody_we_know() -> None:
         period_s=5.0,
     )
     assert diagnosis.bottleneck is None
-    assert diagnosis.sentence == "orders misses its objective: no workload of the mesh is behind it."
+    assert diagnosis.sentence == "orders violates its SLO: no workload of this mesh serves it."
 
 
 def test_the_walk_ends_at_the_edge_of_the_mesh() -> None:

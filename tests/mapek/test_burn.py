@@ -95,5 +95,5 @@ def test_both_halves_are_told_once_each() -> None:
     (*_, up) = after(40, Budgets(), failed=0.5, slow=1.0)
     assert [symptom.evidence[0].metric for symptom in up] == ["availability_burn_rate", "latency_burn_rate"]
     assert up[0].sentence.startswith(
-        "Page: orders spends its availability budget 50.0 times too fast over 40 s"
+        "Page: orders burns its availability error budget 50.0 times too fast over 40 s"
     )

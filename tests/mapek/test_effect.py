@@ -52,7 +52,7 @@ def test_no_change_is_called_none_and_worse_is_called_worse(after_ms: float, wor
 
 def test_few_requests_are_said_to_be_few() -> None:
     few = World().edge(INTO_ORDERS, p95_ms=190.0, n=12)
-    assert "on 12 requests only" in read(Scale("payments", 3), World(), few).sentence
+    assert "on only 12 requests" in read(Scale("payments", 3), World(), few).sentence
     none = World().edge(INTO_ORDERS, p95_ms=None, requests_per_s=0.0)
     assert read(Scale("payments", 3), World(), none).sentence.startswith("Too few requests to orders")
 

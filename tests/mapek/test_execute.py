@@ -84,7 +84,7 @@ async def test_the_inverse_is_worked_out_before_the_write() -> None:
 async def test_what_becomes_effective_later_says_so() -> None:
     mesh = ScriptedMesh(Applied(7, 9.0, None))
     done = await execute(mesh, Scale("payments", 3), id=1, origin=Origin.PLANNER, clock=StoppedClock())
-    assert (done.outcome, done.reason) == (Outcome.APPLIED, "pushed, effective later")
+    assert (done.outcome, done.reason) == (Outcome.APPLIED, "pushed, not effective yet")
 
 
 async def test_what_is_already_so_is_not_written() -> None:

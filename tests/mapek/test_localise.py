@@ -49,14 +49,14 @@ def test_nobody_is_suspected_in_a_healthy_mesh() -> None:
 def test_a_replica_that_went_away_is_told_even_when_it_is_back() -> None:
     suspect = first(lose(World(configuration(payments=2)), "payments", 1, ready=2))
     assert (suspect.subject, suspect.ailment) == ("payments", Ailment.DOWN)
-    assert suspect.sentence == ("payments lost replicas: 1 went away unasked in 10 s, 2 of 2 are ready now.")
+    assert suspect.sentence == ("payments lost replicas: 1 ended unexpectedly within 10 s, 2 of 2 ready now.")
 
 
 def test_requests_that_found_no_replica_point_to_the_workload() -> None:
     world = World().edge(TO_FOOD, failures_per_s=3.0, flags=(("UH", 20), ("UC", 10)))
     suspect = first(world.edge(INTO_ORDERS, failures_per_s=3.0))
     assert (suspect.subject, suspect.ailment) == ("food", Ailment.DOWN)
-    assert "30 of 400 requests found none" in suspect.sentence
+    assert "30 of 400 requests reached no replica" in suspect.sentence
 
 
 def test_replicas_that_were_just_asked_for_may_start_in_peace_but_not_for_ever() -> None:
@@ -101,7 +101,7 @@ def test_errors_are_held_against_those_who_made_them_alone() -> None:
     world = World().edge(TO_MUSIC, failures_per_s=4.0).edge(INTO_ORDERS, failures_per_s=4.1)
     (suspect,) = diagnose(world).suspects
     assert (suspect.subject, suspect.ailment) == ("music", Ailment.ERRORS)
-    assert "40 of 400 requests (10.0 %)" in suspect.sentence
+    assert "40 of 400 requests have errors (10.0 %)" in suspect.sentence
     both = diagnose(world.edge(INTO_ORDERS, failures_per_s=12.0)).suspects
     assert [suspect.subject for suspect in both] == ["orders", "music"]
 
@@ -149,14 +149,14 @@ def test_a_fault_elsewhere_than_the_bottleneck_is_told_with_the_reason() -> None
     diagnosis = diagnose(world.edge(TO_FOOD, failures_per_s=10.0))
     assert diagnosis.bottleneck == "payments"
     assert diagnosis.suspects[0].subject == "food"
-    assert "But the likeliest fault is elsewhere: food fails by itself" in diagnosis.sentence
-    assert "payments is overloaded, which is no fault" in diagnosis.sentence
+    assert "But the most likely fault is elsewhere: food fails itself" in diagnosis.sentence
+    assert "payments is overloaded (not faulty)" in diagnosis.sentence
 
 
 def test_a_clear_fault_is_told_while_every_objective_holds() -> None:
     diagnosis = diagnose(World().workload("food", utilisation=0.75).edge(TO_FOOD, requests_per_s=20.0))
     assert diagnosis.slo_met is True
-    assert diagnosis.sentence.startswith("All objectives hold; food is slow by itself")
+    assert diagnosis.sentence.startswith("All SLOs are met; food is slow itself")
 
 
 def test_edges_to_outside_the_mesh_are_nobodys_own() -> None:

@@ -31,7 +31,9 @@ def test_the_tolerance_is_two_deviations_of_the_twin_and_of_the_sample() -> None
 def test_a_good_prediction_that_did_not_come_true_is_complained_of() -> None:
     said = judged(GOOD, GOOD, 140.0, 700.0)
     assert said is not None
-    assert said.startswith("After “scale payments to 1” p95 of orders rose from 140 ms to 700 ms; 150 ms was")
+    assert said.startswith(
+        "After “scale payments to 1” p95 of orders rose from 140 ms to 700 ms; the prediction was 150 ms"
+    )
 
 
 def test_a_plan_that_was_to_miss_what_nothing_would_have_met_may_not_miss_it() -> None:

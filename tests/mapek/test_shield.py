@@ -120,7 +120,7 @@ def test_no_traffic_is_shifted_to_a_workload_without_a_ready_replica() -> None:
     world = World().workload("music", ready=0)
     allowed, changes = check(world, shift(40, 60))
     assert allowed == ()
-    assert only(changes).sentence == "music has no replica known to be ready for more traffic."
+    assert only(changes).sentence == "music may not get more traffic: no replica is known to be ready."
     assert check(world, shift(60, 40))[0] == (shift(60, 40),)
 
 
@@ -152,7 +152,7 @@ def test_no_scaling_down_on_an_unknown_load() -> None:
     world = World(configuration(payments=3)).workload("payments", utilisation=None)
     allowed, changes = check(world, Scale("payments", 2))
     assert allowed == ()
-    assert only(changes).sentence == "The load of payments is not known, so it keeps its 3 replicas."
+    assert only(changes).sentence == "The load of payments is unknown, so it keeps its 3 replicas."
     assert check(world, Scale("payments", 4))[0] == (Scale("payments", 4),)
 
 
@@ -172,14 +172,14 @@ def test_one_action_per_target() -> None:
 @pytest.mark.parametrize(
     ("action", "sentence"),
     [
-        (Scale("carts", 2), "There is no workload carts."),
-        (SetTimeout("carts", 0, 100), "There is no route carts[0]."),
-        (SetRetries("payments", 1, Retries(2)), "There is no route payments[1]."),
-        (SetOutlierDetection("carts", None), "There is no DestinationRule carts."),
-        (ShiftTraffic("carts", 0, (("a", 100),)), "There is no route carts[0]."),
+        (Scale("carts", 2), "carts is not a workload of this mesh."),
+        (SetTimeout("carts", 0, 100), "Route carts[0] does not exist."),
+        (SetRetries("payments", 1, Retries(2)), "Route payments[1] does not exist."),
+        (SetOutlierDetection("carts", None), "DestinationRule carts does not exist."),
+        (ShiftTraffic("carts", 0, (("a", 100),)), "Route carts[0] does not exist."),
         (
             ShiftTraffic("recommendations", 0, (("food", 100),)),
-            "recommendations[0] splits between food, music, all of which must be named.",
+            "recommendations[0] splits between food, music; name all of them.",
         ),
     ],
 )
@@ -214,6 +214,6 @@ def test_a_held_canary_gets_no_traffic_but_may_lose_some() -> None:
     allowed, changes = SHIELD.check((more,), view, ())
     assert allowed == ()
     assert only(changes).rule == "canary"
-    assert only(changes).sentence == "Canary held at 0: music fails 9 of 80 requests."
+    assert only(changes).sentence == "Canary blocked: music fails 9 of 80 requests."
     assert SHIELD.check((less,), view, ()) == ((less,), ())
     assert SHIELD.check((more,), World().view(), ()) == ((more,), ())

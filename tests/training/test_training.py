@@ -130,7 +130,7 @@ def test_the_command_shows_how_it_comes_along(
     out = tmp_path / "p.npz"
     assert main(["train", "--steps", "300", "--settings", str(small), "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    assert "with as many replicas" in shown
+    assert "at equal replicas" in shown
     assert "The best policy, saved as" in shown
     assert out.exists()
     assert list(scratch.iterdir()) == [], "nothing is left behind"

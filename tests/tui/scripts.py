@@ -290,9 +290,7 @@ class Story:
 
     def plan(self, *actions: Action) -> "Story":
         if not actions:
-            nothing = Plan(
-                "threshold", (Candidate((), "no objective is violated"),), (), "All objectives hold."
-            )
+            nothing = Plan("threshold", (Candidate((), "no objective is violated"),), (), "All SLOs are met.")
             return self.enter(Phase.PLAN).tell(Planned(self.now_s, self.cycle, nothing))
         plan = Plan(
             planner="threshold",

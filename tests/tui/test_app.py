@@ -115,7 +115,7 @@ async def test_a_plan_that_waits_turns_to_it_and_offers_the_verdict() -> None:
     app = MarskitApp(FakeRuntime(scripts.awaiting()))
     async with app.run_test(size=(120, 40)):
         assert app.live.rail.selected == "plan"
-        assert "Waits for you: scale payments to 4" in text_of(app)
+        assert "Approval needed: scale payments to 4" in text_of(app)
         assert "a approve r reject" in text_of(app)
 
 

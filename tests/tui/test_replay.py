@@ -84,7 +84,7 @@ async def test_back_is_where_one_came_from_and_a_missing_stop_is_told() -> None:
         await pilot.press("home")
         assert app.player.step == 1
         await pilot.press("N")
-        assert said(app) == ["There is no violation before this."]
+        assert said(app) == ["No violation before this one."]
 
 
 async def test_a_step_turns_to_the_phase_that_it_reached() -> None:
@@ -254,10 +254,10 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "#" in text_of(app))
         await pilot.press("w")
-        assert said(app) == ["There is no branch yet: b makes one."]
+        assert said(app) == ["No branch yet; press b to create one."]
         await pilot.press("b")
         assert isinstance(app.screen, Picker)
-        assert app.screen.question.title == "Who decides from cycle 5 on, in the twin?"
+        assert app.screen.question.title == "Which planner decides from cycle 5 on, in the twin?"
         await pilot.press("3")
         await until(pilot, lambda: f"{branches.asked[0][1]} 1/20" in text_of(app))
         started = TIMELINE.started
@@ -265,7 +265,7 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
         assert branches.asked == [(5, started.planners[2])]
         # The replay goes on meanwhile, and there is one branch at a time.
         await pilot.press("s", "b")
-        assert said(app)[-1] == "One branch is still being run."
+        assert said(app)[-1] == "Another branch is still running."
         branches.go_on.set()
         await until(pilot, lambda: isinstance(app.screen, BranchScreen))
         await pilot.press("escape")
@@ -327,7 +327,7 @@ async def test_both_sides_fit_every_size(size: tuple[int, int]) -> None:
             "hpa instead of threshold from cycle 5 (00:20) to 00:58",
             "recorded (real)  same (twin)  hpa (twin)",
             "SLO-violation minutes",
-            "The recording is of the real mesh, the other two are the twin",
+            "The recording comes from the real mesh, the other two columns from the twin",
             "ready replicas",
             "▲",
             "▄",

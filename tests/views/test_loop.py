@@ -62,7 +62,7 @@ def test_a_cycle_without_actions_says_so() -> None:
 def test_analyse_tells_the_evidence() -> None:
     words = said(phase_document(scripts.violated().state, Phase.ANALYSE))
     assert "payments" in words
-    assert "latency_p95_ms 432 ms against 300 ms (n 1118, 10 s)" in words
+    assert "latency_p95_ms 432 ms, threshold 300 ms (n 1118, 10 s)" in words
 
 
 def test_plan_tells_what_was_weighed_and_what_the_shield_changed() -> None:
@@ -77,10 +77,10 @@ def test_plan_shows_what_is_expected_beside_what_was_seen() -> None:
     document = phase_document(scripts.planned().state, Phase.PLAN)
     (table,) = [block for block in document if isinstance(block, Table)]
     assert table.columns == (
-        "expected of orders", "p95", "slow", "failed", "replicas", "utility/s", "score"
+        "predicted for orders", "p95", "slow", "failed", "replicas", "utility/s", "score"
     )  # fmt: skip
     rows = [tuple(cell.text for cell in row) for row in table.rows]
-    assert rows[0][:3] == ("· as seen now", "432 ms", "—")
+    assert rows[0][:3] == ("· observed now", "432 ms", "—")
     assert rows[1:] == [
         ("◉ payments→4", "152 ms", "0.1 %", "0 %", "10", "+88", "—"),
         ("○ do nothing", "852 ms", "61 %", "2.4 %", "8", "−42", "0"),
@@ -100,10 +100,10 @@ def test_plan_tells_how_it_ended_when_earlier_runs_were_like_this() -> None:
     document = phase_document(scripts.planned().state, Phase.PLAN)
     told = [b.text for b in document if isinstance(b, Sentence) and b.symbol == "≈"]
     assert told == [
-        "0.31 spreads away, cycle 22 of run 20260313-164010: scale payments to 4; no violation in the "
-        "10 cycles after, utility −38 → +84 a second.",
-        "0.84 spreads away, cycle 9 of run 20260312-090845: nothing was done; 1.25 min of violation in the "
-        "10 cycles after, utility −41 → −13 a second.",
+        "distance 0.31 (robust sigma), run 20260313-164010 cycle 22: scale payments to 4; no violation in the "
+        "10 cycles after, utility −38 → +84 per second.",
+        "0.84 spreads away, cycle 9 of run 20260312-090845: no action; 1.25 violation minutes in the "
+        "10 cycles after, utility −41 → −13 per second.",
     ]
     without = phase_document(scripts.violated().plan().state, Phase.PLAN)
     assert not [b for b in without if isinstance(b, Sentence) and b.symbol == "≈"]
@@ -111,9 +111,9 @@ def test_plan_tells_how_it_ended_when_earlier_runs_were_like_this() -> None:
 
 def test_a_past_situation_at_the_end_of_its_run_has_no_ending() -> None:
     similar = replace(scripts.SIMILAR[0], utility_after_per_s=None, cycles_after=0)
-    assert similar_sentence(similar).endswith(": scale payments to 4; the run ended there.")
+    assert similar_sentence(similar).endswith(": scale payments to 4; the run ended with that cycle.")
     similar = replace(scripts.SIMILAR[0], utility_per_s=None, cycles_after=1)
-    assert similar_sentence(similar).endswith("; no violation in the cycle after.")
+    assert similar_sentence(similar).endswith("; no violation in the next cycle.")
 
 
 def test_an_execution_tells_what_it_turned_out_to_do() -> None:
@@ -140,7 +140,7 @@ def test_knowledge_tells_effects() -> None:
 
 def test_a_phase_that_has_not_come_explains_itself() -> None:
     words = said(phase_document(scripts.violated().state, Phase.PLAN))
-    assert words.startswith("Plan weighs what could be done")
+    assert words.startswith("Plan compares possible actions")
 
 
 def test_actions_in_few_letters() -> None:
@@ -174,9 +174,9 @@ def test_analyse_tells_the_likeliest_fault_and_what_speaks_for_it() -> None:
     assert state.cycle is not None
     assert state.cycle.diagnosis is not None
     evidence = Evidence("own_error_percent", 20.0, 0.1, 120, 10.0)
-    suspect = Suspect("music", Ailment.ERRORS, 0.72, (evidence,), "music fails by itself.")
+    suspect = Suspect("music", Ailment.ERRORS, 0.72, (evidence,), "music fails itself.")
     diagnosis = replace(state.cycle.diagnosis, suspects=(suspect,))
     told = replace(state, cycle=replace(state.cycle, diagnosis=diagnosis))
     assert loop_view(told).phases[1].facts[:2] == ("◆ payments", "? music errors")
     words = said(phase_document(told, Phase.ANALYSE))
-    assert "music fails by itself. suspect, errors, score 0.72: own_error_percent 20 % against 0.1 %" in words
+    assert "music fails itself. suspect, errors, score 0.72: own_error_percent 20 %, threshold 0.1 %" in words

@@ -23,11 +23,11 @@ from tests.views.test_loop import said
     ("story", "activity", "slo"),
     [
         (Story(), "starting", ""),
-        (scripts.starting(), "starting", "SLO not judged yet"),
+        (scripts.starting(), "starting", "SLO not evaluated yet"),
         (scripts.healthy(), "running", "SLO met"),
         (scripts.violated(), "paused", "SLO violated (2)"),
         (scripts.awaiting(), "awaiting approval", "SLO violated (2)"),
-        (scripts.failed(), "failed", "SLO not judged yet"),
+        (scripts.failed(), "failed", "SLO not evaluated yet"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -47,11 +47,11 @@ def test_what_must_not_be_overlooked() -> None:
     assert "scale payments to 4   a approve · r reject" in alert_view(scripts.awaiting().state).text
     failed = alert_view(scripts.failed().state)
     assert (failed.tone, "Port 10000 is in use" in failed.text) == (Tone.BAD, True)
-    assert "is over" in alert_view(apply(healthy, RunEnded(60.0, None))).text
+    assert "has ended" in alert_view(apply(healthy, RunEnded(60.0, None))).text
     assert healthy.observation is not None
     refused = replace(healthy.observation.generation, rejected_reason="unknown cluster x")
     state = replace(healthy, observation=replace(healthy.observation, generation=refused))
-    assert "refused the configuration: unknown cluster x" in alert_view(state).text
+    assert "rejected the configuration: unknown cluster x" in alert_view(state).text
     assert healthy.observation.load is not None
     load = replace(healthy.observation.load, status=LoadStatus.FAILED, reason="locust ended")
     state = replace(healthy, observation=replace(healthy.observation, load=load))
@@ -114,4 +114,4 @@ def test_a_node_tells_its_bounds_its_traffic_and_what_was_done_to_it() -> None:
     assert "slow 1.6×" in words
     assert "scale payments to 4" in words
     assert said(node_document(scripts.healthy().state, "ingress")) == "http://127.0.0.1:10000"
-    assert "no such node" in said(node_document(State(), "payments"))
+    assert "not in the mesh" in said(node_document(State(), "payments"))

@@ -20,14 +20,14 @@ class Braille:
         self._roles = [["plain"] * width for _ in range(height)]
 
     def dot(self, x: int, y: int, role: str) -> None:
-        """One dot, `x` from the left and `y` from the bottom; outside nothing happens."""
+        """Set one dot, `x` from the left and `y` from the bottom; dots outside are ignored."""
         row = self.dots - 1 - y
         if 0 <= x < self.columns and 0 <= row < self.dots:
             self._masks[row // 4][x // 2] |= _DOTS[row % 4][x % 2]
             self._roles[row // 4][x // 2] = role
 
     def line(self, points: Iterable[tuple[int, int] | None], role: str) -> None:
-        """Dots joined from point to point; None leaves a gap."""
+        """Join the dots from point to point; None leaves a gap."""
         before: tuple[int, int] | None = None
         for point in points:
             if point is not None:
@@ -35,14 +35,14 @@ class Braille:
             before = point
 
     def across(self, y: int, role: str, *, every: int = 4) -> None:
-        """A dotted line over the whole width, under everything that has dots already."""
+        """Draw a dotted line over the whole width, leaving cells with dots untouched."""
         for x in range(0, self.columns, every):
             row = self.dots - 1 - y
             if 0 <= row < self.dots and not self._masks[row // 4][x // 2]:
                 self.dot(x, y, role)
 
     def rows(self) -> list[Row]:
-        """The cells, those without dots as spaces."""
+        """The cells, with spaces for those without dots."""
         return [
             tuple(
                 _merged((chr(_BLANK | mask) if mask else " ", role) for mask, role in zip(*row, strict=True))

@@ -1,4 +1,4 @@
-"""A document of the views as rows of a given width."""
+"""Lays out a document of the views in rows of a given width."""
 
 import textwrap
 from typing import assert_never

@@ -1,4 +1,4 @@
-"""What is written along an edge, in variants from long to short."""
+"""The labels of an edge, in variants from long to short."""
 
 from marskit import text
 from marskit.tui.drawing.rows import Row
@@ -6,7 +6,7 @@ from marskit.views.topology import EdgeView
 
 
 def edge_text(edge: EdgeView) -> tuple[list[Row], list[Row]]:
-    """What goes above the line (how much flows) and below it (how well), each from long to short."""
+    """The labels above the line (rate) and below it (latency and errors), each from long to short."""
     return _flow(edge), _quality(edge)
 
 

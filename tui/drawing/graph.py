@@ -11,17 +11,17 @@ from marskit.views.topology import NodeView, TopologyView
 
 GUTTERS = (11, 8)
 DENSE_GUTTERS = (13, 8)
-"""Cells between layers: the least that labels need, and the least that lines need."""
+"""Cells between layers: the minimum for labels, and the minimum for lines."""
 GUTTER_MAX = 36
 NAMES = (14, 10)
-"""The least that a node is narrowed to before the gutters are, and after."""
+"""Smallest node width, in cells: before the gutters are narrowed, and after."""
 _SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))
-"""Rows of a node and between nodes, from roomy to dense."""
+"""Rows of a node and rows between nodes, from roomy to dense."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where a node is on the screen, for the mouse."""
+    """A node's place on the screen, for the mouse."""
 
     name: str
     x: int
@@ -32,7 +32,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The rows and where the nodes are in them."""
+    """The rows and the places of the nodes in them."""
 
     rows: tuple[Row, ...]
     hits: tuple[Hit, ...]
@@ -40,7 +40,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """A node's or a passing line's place on the grid."""
+    """The place of a node or a passing line on the grid."""
 
     x: int
     y: int
@@ -54,12 +54,12 @@ class _Frame:
 
     @property
     def out(self) -> int:
-        """The row on which lines leave."""
+        """The row on which lines leave the frame."""
         return self.y + (1 if self.height > 2 else 0)
 
 
 def draw_topology(view: TopologyView, width: int, height: int, selected: str | None) -> Drawing:
-    """Draw as much as fits; a graph too large is shown around the selected node."""
+    """Draw as much as fits; show a graph that is too large around the selected node."""
     if not view.layers:
         return Drawing(((("The mesh appears here when the run begins.", "dim"),),), ())
     layout = lay_out(view)
@@ -97,7 +97,7 @@ def draw_topology(view: TopologyView, width: int, height: int, selected: str | N
 
 
 def neighbour(view: TopologyView, selected: str | None, dx: int, dy: int) -> str | None:
-    """The node that an arrow key leads to from the selected one."""
+    """The node that an arrow key reaches from the selected one."""
     if not view.layers or not any(view.layers):
         return None
     layout = lay_out(view)
@@ -120,7 +120,7 @@ def _shape(layout: Layout, height: int) -> tuple[int, int]:
 
 
 def _tall(slot: Slot, tall: int) -> int:
-    """A node is as tall as the lines into it need."""
+    """The height of a node, large enough for the lines that enter it."""
     if slot.node is None:
         return 1
     ports = len(slot.edges)
@@ -132,7 +132,7 @@ def _needed(layer: tuple[Slot, ...], tall: int, gap: int) -> int:
 
 
 def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], list[int]]:
-    """The left edge and the width of every layer; what is left over goes to the gutters, then around."""
+    """The left edge and width of every layer; spare cells go to the gutters, then around the graph."""
     widths = [
         max(
             (node_width(slot.node, dense=dense and len(slot.edges) < 2) for slot in layer if slot.node),
@@ -171,7 +171,7 @@ def _line(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> N
     role = _role(hop)
     bus = _bus(hop, layout, frames)
     y = _port_row(hop, end)
-    # Lines that leave one after the other keep apart: each source has its own upright.
+    # Lines that leave one after another stay apart: each source has its own upright.
     grid.horizontal(start.x + start.width + start.dense, bus, start.out, role)
     grid.vertical(bus, start.out, y, role)
     grid.horizontal(bus, end.x - 1 - end.dense, y, role)
@@ -222,14 +222,14 @@ def _role(hop: Hop) -> str:
 
 
 def _foot(view: TopologyView, layout: Layout) -> tuple[Row, ...]:
-    """What cannot be drawn as a line, in words."""
+    """The edges that cannot be drawn as a line, in words."""
     words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
     words += [f"✖ {lost} reached no replica" for lost in view.lost]
     return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()
 
 
 def _hint(grid: Grid, left: int, top: int, width: int, height: int) -> None:
-    """Mark the sides on which the graph goes on; the arrow keys lead there."""
+    """Mark the sides on which the graph continues; the arrow keys lead there."""
     middle_x, middle_y = left + width // 2, top + height // 2
     sides = (
         (left > 0, left, middle_y, "‹"),
@@ -245,7 +245,7 @@ def _hint(grid: Grid, left: int, top: int, width: int, height: int) -> None:
 def _window(
     hits: list[Hit], selected: str | None, full_width: int, full_height: int, width: int, height: int
 ) -> tuple[int, int]:
-    """The upper left corner of what is shown, so that the selected node is."""
+    """The upper left corner of a window that contains the selected node."""
     hit = next((h for h in hits if h.name == selected), None)
     if hit is None:
         return 0, 0

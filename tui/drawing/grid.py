@@ -1,4 +1,4 @@
-"""A grid of characters on which text and lines are drawn; lines that meet are joined."""
+"""A grid of characters for text and lines; lines that meet are joined."""
 
 from marskit.tui.drawing.rows import Row
 
@@ -25,7 +25,7 @@ _HEAVY = ("┏", "┓", "┗", "┛", "━", "┃")
 
 
 class Grid:
-    """Characters with roles; what lies outside is dropped."""
+    """Characters with roles; writes outside the grid are dropped."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
@@ -35,7 +35,7 @@ class Grid:
         self._links: dict[tuple[int, int], tuple[int, str]] = {}
 
     def write(self, x: int, y: int, text: str, role: str = "plain") -> None:
-        """Put text on one row, over whatever is there."""
+        """Write text on one row, over its present content."""
         if not 0 <= y < self.height:
             return
         for offset, char in enumerate(text):
@@ -45,25 +45,25 @@ class Grid:
                 self._links.pop((x + offset, y), None)
 
     def write_row(self, x: int, y: int, row: Row) -> None:
-        """Put a row of styled text there."""
+        """Write a row of styled text."""
         for text, role in row:
             self.write(x, y, text, role)
             x += len(text)
 
     def horizontal(self, x0: int, x1: int, y: int, role: str) -> None:
-        """A line from the middle of cell `x0` to the middle of cell `x1`."""
+        """Draw a line from the middle of cell `x0` to the middle of cell `x1`."""
         x0, x1 = min(x0, x1), max(x0, x1)
         for x in range(x0, x1 + 1):
             self._link(x, y, (WEST if x > x0 else 0) | (EAST if x < x1 else 0), role)
 
     def vertical(self, x: int, y0: int, y1: int, role: str) -> None:
-        """A line from the middle of cell `y0` to the middle of cell `y1`."""
+        """Draw a line from the middle of cell `y0` to the middle of cell `y1`."""
         y0, y1 = min(y0, y1), max(y0, y1)
         for y in range(y0, y1 + 1):
             self._link(x, y, (NORTH if y > y0 else 0) | (SOUTH if y < y1 else 0), role)
 
     def box(self, x: int, y: int, width: int, height: int, role: str, *, heavy: bool = False) -> None:
-        """A frame with round corners, or a heavy one."""
+        """Draw a frame with round corners, or a heavy one."""
         top_left, top_right, bottom_left, bottom_right, flat, upright = _HEAVY if heavy else _LIGHT
         self.write(x, y, top_left + flat * (width - 2) + top_right, role)
         self.write(x, y + height - 1, bottom_left + flat * (width - 2) + bottom_right, role)
@@ -72,7 +72,7 @@ class Grid:
             self.write(x + width - 1, row, upright, role)
 
     def rows(self, x: int = 0, y: int = 0, width: int | None = None, height: int | None = None) -> list[Row]:
-        """What is seen through a window on the grid."""
+        """The part of the grid inside a window."""
         for (column, row), (joints, role) in self._links.items():
             self._chars[row][column] = _JOINTS.get(joints, " ")
             self._roles[row][column] = role
@@ -100,5 +100,5 @@ _LOUDNESS = {"wire": 0, "warn": 1, "bad": 2}
 
 
 def louder(one: str, other: str) -> str:
-    """Of two roles that meet in one cell, the one that must not be overlooked."""
+    """The more urgent of two roles that meet in one cell."""
     return max(one, other, key=lambda role: _LOUDNESS.get(role, 0))

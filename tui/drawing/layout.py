@@ -1,4 +1,4 @@
-"""Where the nodes of a layered graph go: rows within layers, and lines that pass layers."""
+"""Places the nodes of a layered graph: rows within layers, and lines that pass through layers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from marskit.views.topology import EdgeView, NodeView, TopologyView
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A node, or the place where a long edge passes a layer."""
+    """A node, or the place where a long edge passes through a layer."""
 
     node: NodeView | None
     edges: tuple[EdgeView, ...]
-    """The edges that end here, or the one that passes."""
+    """The edges that end here, or the one that passes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Hop:
     start: int
     end: int
     port: int
-    """Which of the lines into the end it is."""
+    """The index of this line among those that enter the end."""
     last: bool
-    """Whether it ends at the node, where its label stands."""
+    """Whether this hop ends at the node, where the edge's label stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Layout:
 
 
 def lay_out(view: TopologyView) -> Layout:
-    """Give every node and every passing edge a slot, near the slots it is called from."""
+    """Give every node and every passing edge a slot, close to the slots that call it."""
     layer_of = {node.name: node.layer for node in view.nodes}
     forward = [e for e in view.edges if layer_of[e.source] < layer_of[e.target]]
     backward = tuple(e for e in view.edges if layer_of[e.source] >= layer_of[e.target])
@@ -66,12 +66,12 @@ def lay_out(view: TopologyView) -> Layout:
 
 
 def _middle(slot: Slot, start: Callable[[EdgeView], int]) -> float:
-    """The slot in the layer before that this one would best stand beside."""
+    """The best position beside the callers in the previous layer."""
     starts = [start(edge) for edge in slot.edges]
     return sum(starts) / len(starts) if starts else 0.0
 
 
 def _start(edge: EdgeView, place: dict[tuple[str, str] | str, int]) -> int:
-    """The slot in the layer before that the edge comes from: where it passed, or its source."""
+    """The slot in the previous layer where the edge starts: its source, or where it passed through."""
     passed = place.get((edge.source, edge.target))
     return place.get(edge.source, 0) if passed is None else passed

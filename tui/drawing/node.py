@@ -1,4 +1,4 @@
-"""One node of the topology as characters, in as many rows as there is room for."""
+"""One node of the topology as characters, in the rows available."""
 
 from math import ceil
 
@@ -10,14 +10,14 @@ from marskit.views.topology import NodeView
 
 
 def node_width(node: NodeView, *, dense: bool) -> int:
-    """How wide the node would like to be."""
+    """The node's preferred width, in cells."""
     if node.is_gateway:
         return 13 if dense else 17
     return max(16, len(node.name) + 7) if dense else max(20, len(node.name) + 12)
 
 
 def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: int, *, selected: bool) -> None:
-    """Draw it with a frame from three rows on, else as bare text."""
+    """Draw the node with a frame from three rows on, else as bare text."""
     if height < 3:
         rows = (_title(node, width, selected=selected, marked=True), _busy(node, width))
         for offset, row in enumerate(rows[:height]):
@@ -52,7 +52,7 @@ def _title(
 
 
 def _count(node: NodeView) -> Row:
-    """Replicas ready of those desired."""
+    """Ready and desired replicas."""
     if node.is_gateway or node.replicas_desired is None:
         return ()
     if node.replicas_ready is None:
@@ -62,7 +62,7 @@ def _count(node: NodeView) -> Row:
 
 
 def _busy(node: NodeView, width: int) -> Row:
-    """How busy the replicas are, as a bar and in numbers; for the gateway, what comes in."""
+    """Utilisation as a bar and a number; for the gateway, the incoming rate."""
     if node.is_gateway:
         return clip(_rate(node), width)
     if node.utilisation is None:

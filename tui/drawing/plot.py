@@ -1,4 +1,4 @@
-"""Curves over a stretch of time: an axis to the left, braille in the middle."""
+"""Curves over a stretch of time: an axis on the left, braille in the middle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from marskit.tui.drawing.braille import Braille
 from marskit.tui.drawing.rows import Row
 
 AXIS = 8
-"""Cells that the numbers to the left take."""
+"""Width of the axis with its numbers, in cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points of one curve as `(x, y)`; y is None where nothing is known."""
+    """The points of one curve as `(x, y)`; y is None where the value is unknown."""
 
     points: Sequence[tuple[float, float | None]]
     role: str
@@ -20,22 +20,22 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What one plot shows."""
+    """The content of one plot."""
 
     curves: tuple[Curve, ...]
     x_min: float
     x_max: float
     y_max: float
     top: str
-    """What stands at the upper end of the axis."""
+    """The label at the upper end of the axis."""
     level: float | None = None
-    """A dotted line across, such as an objective."""
+    """The height of a dotted line across, such as an SLO."""
     uprights: tuple[tuple[float, str], ...] = ()
-    """Dotted lines up: `(x, role)`."""
+    """Dotted vertical lines: `(x, role)`."""
 
 
 def nice_max(values: Sequence[float], least: float) -> float:
-    """An upper end that is easy to read: the next of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten."""
+    """An axis end that is easy to read: the next of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten."""
     highest = max((*values, least))
     power = 1.0
     while power * 10 <= highest:

@@ -1,19 +1,19 @@
-"""Rows of styled text: what every widget draws and what the canvas paints."""
+"""Rows of styled text: widgets draw them and the canvas paints them."""
 
 from collections.abc import Iterable, Sequence
 
 Span = tuple[str, str]
-"""Text and the role it plays; the palette gives each role its colour."""
+"""Text and its role; the palette gives each role a colour."""
 Row = tuple[Span, ...]
 
 
 def length(row: Iterable[Span]) -> int:
-    """How many cells the row takes; all text is of single-width characters."""
+    """The width of the row in cells; all characters are single-width."""
     return sum(len(text) for text, _ in row)
 
 
 def clip(row: Row, width: int) -> Row:
-    """The row cut to `width` cells, with `…` in the last one when something was lost."""
+    """The row cut to `width` cells, with `…` in the last one if anything was cut."""
     if length(row) <= width:
         return row
     kept: list[Span] = []
@@ -27,7 +27,7 @@ def clip(row: Row, width: int) -> Row:
 
 
 def spread(left: Row, right: Row, width: int, fill: Span = (" ", "plain")) -> Row:
-    """Both rows on one line, the right one at the right edge, `fill` between; the left one gives way."""
+    """Both rows on one line, the right one at the right edge, `fill` between; the left one is cut."""
     right = clip(right, width)
     room = width - length(right)
     left = clip(left, max(0, room - 1) if right else room)
@@ -36,7 +36,7 @@ def spread(left: Row, right: Row, width: int, fill: Span = (" ", "plain")) -> Ro
 
 
 def squeeze(name: str, width: int) -> str:
-    """A name cut in its middle: what tells two workloads apart is mostly at the end."""
+    """A name cut in its middle: names of workloads mostly differ at the end."""
     if len(name) <= width:
         return name
     if width < 3:
@@ -47,5 +47,5 @@ def squeeze(name: str, width: int) -> str:
 
 
 def first_fitting(variants: Sequence[Row], width: int) -> Row:
-    """The first of the variants, longest first, that fits; nothing when none does."""
+    """The first variant that fits, longest first; empty if none does."""
     return next((row for row in variants if length(row) <= width), ())

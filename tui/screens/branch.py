@@ -21,7 +21,7 @@ class BranchScreen(ModalScreen[None]):
     def __init__(self, branched: Branched) -> None:
         super().__init__()
         self.beside = Beside(branch_view(branched), id="beside")
-        kept = f"kept as runs {branched.branch.run} and {branched.control.run}"
+        kept = f"recorded as runs {branched.branch.run} and {branched.control.run}"
         self.hints = Hints((("esc", f"back   {kept}", "dismiss(None)"),), id="hints")
 
     def compose(self) -> ComposeResult:

@@ -1,4 +1,4 @@
-"""A whole document over the screen, scrolled, and renewed while it is open."""
+"""A whole document over the screen, scrollable, and updated while it is open."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -18,18 +18,18 @@ from marskit.views.document import Document
 
 
 class Page(Canvas[Document]):
-    """A document in full height."""
+    """A document at full height."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """All rows."""
         return document_rows(self.view, width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many rows as the document takes at that width."""
+        """The number of rows that the document takes at that width."""
         return len(document_rows(self.view, width))
 
     def show(self, view: Document) -> None:
-        """Draw it anew and ask for the height that it takes now."""
+        """Redraw the document and request the height that it now needs."""
         if view != self.view:
             super().show(view)
             self.refresh(layout=True)
@@ -47,7 +47,7 @@ class DocumentScreen(ModalScreen[None]):
         self._page = Page(make(state))
 
     def compose(self) -> ComposeResult:
-        """Title, the document, and how to leave."""
+        """The title, the document, and the hint how to close it."""
         with Vertical(classes="sheet wide"):
             yield Static(self.heading, classes="title", markup=False)
             with VerticalScroll():
@@ -55,5 +55,5 @@ class DocumentScreen(ModalScreen[None]):
             yield Static("↑↓ scroll   esc close", classes="hint", markup=False)
 
     def show(self, state: State) -> None:
-        """Renew the document."""
+        """Update the document."""
         self._page.show(self._make(state))

@@ -35,7 +35,7 @@ _SWITCHED = ("series", "load", "log")
 
 
 class LiveScreen(Screen[None]):
-    """The mesh above, the rail in the middle, below it what was said and the curves."""
+    """The mesh above, the rail in the middle, the reports and the curves below."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-normal"), (46, "-tall")]  # noqa: RUF012
 
@@ -61,7 +61,7 @@ class LiveScreen(Screen[None]):
         yield self.topology
         yield self.rail
         with Horizontal(id="lower"):
-            with Vertical(id="said"):
+            with Vertical(id="reports"):
                 yield self.detail
                 yield self.log_panel
             with Vertical(id="curves"):
@@ -70,7 +70,7 @@ class LiveScreen(Screen[None]):
         yield self.key_bar
 
     def on_mount(self) -> None:
-        """Show the state that there is already."""
+        """Show the current state."""
         self.add_class("show-series")
         self.show(self._first)
         self.rail.focus()
@@ -94,39 +94,39 @@ class LiveScreen(Screen[None]):
         self._titles()
 
     def alert(self, state: State) -> AlertView:
-        """What the banner says."""
+        """The banner's content."""
         return alert_view(state)
 
     def key_view(self, state: State) -> KeyBarView:
-        """What the footer depends on."""
+        """The state that the footer depends on."""
         waits = state.cycle is not None and state.cycle.awaiting_approval
         return KeyBarView(state.running, waits, self.has_class("-short"))
 
     def say_stopping(self, sentence: str) -> None:
-        """Tell that the mesh is being stopped."""
+        """Show that the mesh is being stopped."""
         self._stopping = sentence
         self.show(self.state)
 
     @property
     def workload(self) -> str | None:
-        """The workload that is selected, unless it is the gateway."""
+        """The selected workload, unless the gateway is selected."""
         name = self.topology.selected
         return None if name == GATEWAY else name
 
     def document(self, state: State) -> Document:
-        """What the detail panel shows: how the mesh comes up or goes down, else the selected phase."""
+        """The detail panel's content: the mesh's start or stop, else the selected phase."""
         if self._stopping or state.gateway_url is None or (state.ended is not None and state.ended.reason):
             return progress_document(state)
         return phase_document(state, self.rail.selected)
 
     def next_view(self) -> None:
-        """Another panel takes the one place that a short screen has."""
+        """Show the next panel in the place that a short screen has for them."""
         shown = next(name for name in _SWITCHED if self.has_class(f"show-{name}"))
         following = _SWITCHED[(_SWITCHED.index(shown) + 1) % len(_SWITCHED)]
         self.remove_class(f"show-{shown}").add_class(f"show-{following}")
 
     def on_resize(self) -> None:
-        """A short screen shows one key more."""
+        """Show one key more on a short screen."""
         self.call_after_refresh(lambda: self.show(self.state))
 
     @on(Rail.Selected)
@@ -140,7 +140,7 @@ class LiveScreen(Screen[None]):
         self._titles()
 
     def _follow(self, before: State, after: State) -> None:
-        """Turn to the phase that a step reached; while the loop runs, stay where the person looks."""
+        """Select the phase that a step reached; while the loop runs, keep the person's selection."""
         old, new = before.cycle, after.cycle
         if new is None:
             return
@@ -161,8 +161,8 @@ class LiveScreen(Screen[None]):
 
     def _titles(self) -> None:
         cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
-        coming_up = "coming up" if self.state.gateway_url is None else ""
-        self.detail.entitle("going down" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
+        coming_up = "starting" if self.state.gateway_url is None else ""
+        self.detail.entitle("stopping" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
         self.topology.entitle("mesh", self.header.view.gateway_url or "")

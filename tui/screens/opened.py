@@ -1,4 +1,4 @@
-"""What Enter and the help key open, each as a document over the screen."""
+"""The documents that Enter and the help key open over the screen."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from marskit.views.phases import phase_document
 
 
 def opened(live: LiveScreen) -> DocumentScreen:
-    """All of what is selected where the focus is."""
+    """Everything about the selection in the focused panel."""
     focused, node, phase = live.focused, live.topology.selected, live.rail.selected
     if focused is live.log_panel:
         return DocumentScreen("log", log_document, live.state)

@@ -1,4 +1,4 @@
-"""A small list to choose from: arrows and Enter, or the number in front."""
+"""A small list to choose from, with the arrow keys and Enter or with a number."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from marskit.views.intents import Question
 
 
 class Picker(ModalScreen[Command | None]):
-    """Ends with the command of the chosen option, or with None."""
+    """Returns the command of the chosen option, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel")]
 
@@ -40,11 +40,11 @@ class Picker(ModalScreen[Command | None]):
             yield Static("↵ choose   esc cancel", classes="hint", markup=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter or a click chose one."""
+        """Choose with Enter or a click."""
         self.dismiss(self.question.options[event.option_index].command)
 
     def on_key(self, event: events.Key) -> None:
-        """The number in front of an option chooses it."""
+        """Choose with the number of an option."""
         if (
             event.character
             and event.character.isdigit()

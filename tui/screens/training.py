@@ -1,4 +1,4 @@
-"""The training pane: choose, start, watch the learning curve, stop, and let the policy decide at once."""
+"""The training pane: choose, start, watch the learning curve, stop, and use the policy at once."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,11 +24,11 @@ from marskit.views.summary import summary_view
 from marskit.views.training import TrainingView, training_view
 
 Hint = tuple[str, str, str]
-"""The key as it is shown, what it does, and the screen's action."""
+"""The key as shown, its label, and the screen's action."""
 
 
 class Hints(Canvas[tuple[Hint, ...]]):
-    """The pane's own keys; a click does what the key does."""
+    """The pane's own keys; a click works like the key."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """One row."""
@@ -38,7 +38,7 @@ class Hints(Canvas[tuple[Hint, ...]]):
         return [tuple(row)]
 
     async def on_click(self, event: events.Click) -> None:
-        """Find the key under the mouse."""
+        """Run the action of the key under the mouse."""
         x = 0
         for shown, label, action in self.view:
             wide = len(shown) + len(label) + 3
@@ -48,12 +48,12 @@ class Hints(Canvas[tuple[Hint, ...]]):
 
 
 class TrainingScreen(ModalScreen[None]):
-    """Covers the live screen while it is open; the training goes on behind it when it is closed."""
+    """Covers the live screen while it is open; the training continues when it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin", "start"),
         Binding("s", "stop", "stop"),
-        Binding("p", "use", "let it decide"),
+        Binding("p", "use", "use this policy"),
         Binding("escape,q,t", "dismiss(None)", "back"),
     ]
 
@@ -78,13 +78,13 @@ class TrainingScreen(ModalScreen[None]):
             yield self.hints
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show the current state."""
         self.form.focus()
         self.curve.entitle("learning curve")
         self.renew()
 
     def show(self, state: State) -> None:
-        """The run's newer state: who decides may have changed."""
+        """Show the run's newer state: the active planner may have changed."""
         self._state = state
         self.header.show(summary_view(state))
         self.renew()
@@ -101,19 +101,19 @@ class TrainingScreen(ModalScreen[None]):
         self.hints.show(self._hints(view, busy=busy))
 
     def on_training_form_changed(self) -> None:
-        """The file follows from what is chosen, and the choice outlives the pane."""
+        """Take over the new choice; it outlives the pane, and the file name depends on it."""
         self._trainer.choice = self.form.view.choice
         self._entitle_form()
 
     def action_begin(self) -> None:
-        """Start what is chosen."""
+        """Start the chosen training."""
         if self.form.view.choice.seconds < 1:
-            self.app.notify("A training takes at least 1 second.", severity="warning")
+            self.app.notify("Choose at least 1 second of training.", severity="warning")
             return
         self._trainer.begin(self.form.view.choice)
 
     def action_stop(self) -> None:
-        """Keep the best so far."""
+        """Stop and keep the best policy so far."""
         self._trainer.stop()
 
     def action_use(self) -> None:
@@ -123,17 +123,17 @@ class TrainingScreen(ModalScreen[None]):
 
     def _entitle_form(self) -> None:
         out = self.form.view.choice.out
-        there = " in place of the one there" if Path(out).is_file() else ""
-        self.form.entitle("train a policy in the twin", f"to be saved as {out}{there}")
+        there = " , replacing the present file" if Path(out).is_file() else ""
+        self.form.entitle("train a policy in the twin", f"saved as {out}{there}")
 
     def _note(self, view: TrainingView) -> str:
         if not view.saved:
             return ""
-        return "it decides now" if self._state.planner == view.saved else "p lets it decide at once"
+        return "it decides now" if self._state.planner == view.saved else "p uses it now"
 
     def _hints(self, view: TrainingView, *, busy: bool) -> tuple[Hint, ...]:
         change: tuple[Hint, ...] = (("↵", "start", "begin"), ("←→", "select", ""), ("↑↓", "change", ""))
         keys: tuple[Hint, ...] = (("s", "stop and keep the best", "stop"),) if busy else change
         if view.saved and view.stage is Stage.DONE:
-            keys = (*keys, ("p", "let it decide", "use"))
-        return (*keys, ("esc", "back, it goes on" if busy else "back", "dismiss(None)"))
+            keys = (*keys, ("p", "use this policy", "use"))
+        return (*keys, ("esc", "back, training continues" if busy else "back", "dismiss(None)"))

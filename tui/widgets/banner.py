@@ -1,4 +1,4 @@
-"""What must not be overlooked, across the screen; gone when there is nothing to say."""
+"""The most urgent sentence, across the screen; hidden when there is none."""
 
 import textwrap
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _ROLES = {Tone.BAD: "alert-bad", Tone.WARN: "alert-warn"}
 
 
 class Banner(Canvas[AlertView]):
-    """Takes a row or two only while it has a sentence."""
+    """Takes a row or two while it has a sentence."""
 
     def show(self, view: AlertView) -> None:
-        """Show or hide it, as high as the sentence is long."""
+        """Show the banner as high as its sentence, or hide it."""
         if view != self.view:
             self.display = bool(view.text)
             super().show(view)

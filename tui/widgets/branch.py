@@ -13,7 +13,7 @@ from marskit.views.branch import BranchView, CurvesView
 
 
 class Beside(Canvas[BranchView]):
-    """The figures, what they mean, and below them the recording to the left and the branch to the right."""
+    """The figures, how to read them, and below the recording on the left and the branch on the right."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """As much as fits; the words give way to the curves."""
@@ -66,7 +66,7 @@ class Beside(Canvas[BranchView]):
         return draw_plot(Plot(curves, self.view.since_s, self.view.until_s, top, label, level), width, height)
 
     def _violations(self, side: CurvesView, width: int) -> Row:
-        """A strip in which violated cycles are blocks, each until the next cycle, and actions are arrows."""
+        """A strip in which violated cycles are blocks and actions are arrows."""
         cells = max(1, width - AXIS - 1)
         strip: list[Span] = [("·", "axis")] * cells
         span_s = (self.view.until_s - self.view.since_s) or 1.0
@@ -78,7 +78,7 @@ class Beside(Canvas[BranchView]):
         for at_s in side.actions_s:
             x = min(int((at_s - self.view.since_s) / span_s * cells), cells - 1)
             strip[x] = ("▲", "accent")
-        return ((f"{'missed':>{AXIS - 1}}  ", "dim"), *strip[:cells])
+        return ((f"{'SLO':>{AXIS - 1}}  ", "dim"), *strip[:cells])
 
     def _times(self, width: int) -> Row:
         since, until = text.clock(self.view.since_s), text.clock(self.view.until_s)

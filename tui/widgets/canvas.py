@@ -1,4 +1,4 @@
-"""The base of all our widgets: rows of styled text, drawn once per change; only what differs is painted."""
+"""The base of all our widgets: rows of styled text, drawn once per change; only differences are painted."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ View = TypeVar("View")
 
 
 class Canvas(Widget, Generic[View]):
-    """Draws one view-model; nothing happens while it stays equal.
+    """Draws one view-model; does nothing while it stays equal.
 
     Subclasses implement `draw`, a pure function of the view, the width and the height.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{role}" for role in ROLES}
-    """One per role of the palette."""
+    """One class per role of the palette."""
 
     def __init__(self, view: View, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -34,20 +34,20 @@ class Canvas(Widget, Generic[View]):
         self._drawn_for: Size | None = None
         self._titles = ("", "")
         self.draws = 0
-        """How often it was drawn."""
+        """Number of draws so far."""
 
     @abstractmethod
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The rows that fit `width` and `height`."""
 
     def show(self, view: View) -> None:
-        """Draw a newer view, unless it is the same."""
+        """Draw a newer view, unless it equals the present one."""
         if view != self.view:
             self.view = view
             self.redraw()
 
     def redraw(self) -> None:
-        """Draw again, and send to the terminal the lines that differ."""
+        """Draw again, and send the changed lines to the terminal."""
         before, size = self._rows, self.size
         if before is None or self._drawn_for != size:
             self._rows = None
@@ -59,13 +59,13 @@ class Canvas(Widget, Generic[View]):
                 self.refresh(Region(0, y, size.width, 1))
 
     def entitle(self, title: str, subtitle: str = "") -> None:
-        """Put these on the border; Textual paints everything anew when they change, so only then."""
+        """Set the border titles if they differ: Textual repaints the whole widget when they change."""
         if (title, subtitle) != self._titles:
             self._titles = title, subtitle
             self.border_title, self.border_subtitle = escape(title), escape(subtitle)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the widget; Textual keeps it until it is refreshed."""
+        """One line of the widget; Textual caches it until a refresh."""
         size = self.size
         if self._rows is None or self._drawn_for != size:
             self._rows = self._draw(size)
@@ -79,7 +79,7 @@ class Canvas(Widget, Generic[View]):
         return self.draw(size.width, size.height)
 
     def _strip(self, row: Row, width: int) -> Strip:
-        # One segment per run of one role: terminals over a network pay for every change of colour.
+        # One segment per run of one role: each colour change costs bytes on a remote terminal.
         segments = [
             Segment("".join(text for text, _ in spans), self.get_component_rich_style(f"canvas--{role}"))
             for role, spans in groupby(clip(row, width), key=itemgetter(1))

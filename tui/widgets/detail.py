@@ -1,4 +1,4 @@
-"""What the selected phase has to say, as far as it fits; Enter opens all of it."""
+"""The selected phase's report, as far as it fits; Enter opens all of it."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from marskit.views.document import Document
 
 
 class Detail(Canvas[Document]):
-    """A document, cut where the space ends."""
+    """A document, cut at the available height."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The first rows, the last of which tells how much is missing."""
+        """The first rows; the last one shows how many are missing."""
         rows = document_rows(self.view, width)
         if len(rows) <= height:
             return rows

@@ -1,4 +1,4 @@
-"""The header: which run this is, what it does and whether it keeps its promises."""
+"""The header: the run, its activity and its SLO verdict."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ class Header(Canvas[SummaryView]):
     """One row over the whole width."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The run to the left, its state and clock to the right."""
+        """The run on the left, its state and clock on the right."""
         view = self.view
         symbol = _ACTIVITY.get(view.activity, "‖")
         right: Row = (

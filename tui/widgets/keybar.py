@@ -1,4 +1,4 @@
-"""The footer: the keys in groups, on two rows where one is too short; a click does what the key does."""
+"""The footer: the keys in groups, on two rows if one is too short; a click works like the key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _VERDICTS = ("approve", "reject")
 
 @dataclass(frozen=True, slots=True)
 class KeyBarView:
-    """What changes which keys are worth showing."""
+    """The state that decides which keys are worth showing."""
 
     running: bool = False
     awaiting_approval: bool = False
@@ -24,7 +24,7 @@ class KeyBarView:
 
 
 class KeyBar(Canvas[KeyBarView]):
-    """Groups of keys, never broken across rows."""
+    """Groups of keys, each kept on one row."""
 
     def __init__(self, view: KeyBarView, keys: Sequence[Key], *, id: str | None = None) -> None:
         super().__init__(view, id=id)
@@ -36,13 +36,13 @@ class KeyBar(Canvas[KeyBarView]):
         return len(self._lay(width)[0])
 
     def show(self, view: KeyBarView) -> None:
-        """Other keys may need another number of rows."""
+        """Show the keys; their number of rows may change."""
         if view != self.view:
             super().show(view)
             self.refresh(layout=True)
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The rows, remembering where the keys are in them."""
+        """The rows; also records where the keys are in them."""
         rows, self._spots = self._lay(width)
         return rows
 
@@ -76,7 +76,7 @@ class KeyBar(Canvas[KeyBarView]):
         return [tuple(row) for row in rows], spots
 
     def _worth(self, key: Key) -> bool:
-        """While a plan waits, its verdict takes the place of the steps, which are refused then."""
+        """While a plan awaits approval, approve and reject replace the step keys, which would be refused."""
         if key.label in _VERDICTS:
             return self.view.awaiting_approval
         if any(step in key.action for step in _STEPS):
@@ -87,7 +87,7 @@ class KeyBar(Canvas[KeyBarView]):
         return "pause" if key.label in ("run", "play") and self.view.running else key.label
 
     async def on_click(self, event: events.Click) -> None:
-        """Do what the key under the mouse does."""
+        """Run the action of the key under the mouse."""
         for row, start, end, key in self._spots:
             if row == event.y and start <= event.x < end:
                 await self.app.run_action(key.action)

@@ -1,4 +1,4 @@
-"""The load: the scenario's curve, how far it has come and what was sent."""
+"""The load: the scenario's curve, the position in it and the actual rate."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,21 @@ from marskit.views.load import LoadView
 
 
 class Load(Canvas[LoadView]):
-    """A curve with a marker, and the newest reading above it."""
+    """A curve with a marker, below the newest reading."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The reading, then the curve, then where in the scenario it is."""
+        """The reading, the curve, and the position in the scenario."""
         view = self.view
         if not view.curve:
-            return [(("The scenario's curve appears here.", "dim"),)]
+            return [(("The scenario's curve will appear here.", "dim"),)]
         if height < 4:
             return [self._reading(width)]
         sent = [rate for _, rate in view.sent]
         top = nice_max([rate * view.factor for _, rate in view.curve] + sent, 1.0)
         marker = () if view.position_s is None else ((view.position_s, "accent"),)
-        asked = [(at, rate * view.factor) for at, rate in view.curve]
+        offered = [(at, rate * view.factor) for at, rate in view.curve]
         plot = Plot(
-            (Curve(asked, "p50"), Curve(view.sent, "ok")),
+            (Curve(offered, "p50"), Curve(view.sent, "ok")),
             0.0,
             view.duration_s,
             top,
@@ -36,13 +36,13 @@ class Load(Canvas[LoadView]):
     def _reading(self, width: int) -> Row:
         view = self.view
         if view.status is None:
-            return (("The load begins when the mesh answers.", "dim"),)
+            return (("The load starts once the mesh answers.", "dim"),)
         if view.reason is not None:
             return ((view.reason, "bad"),)
         left: Row = (
-            ("asked ", "dim"),
+            ("offered ", "dim"),
             (text.rate(view.asked_requests_per_s), "plain"),
-            ("  sent ", "dim"),
+            ("  actual ", "dim"),
             (text.rate(view.sent_requests_per_s), view.health),
         )
         right: Row = (
@@ -54,7 +54,7 @@ class Load(Canvas[LoadView]):
     def _position(self, width: int) -> Row:
         view = self.view
         at = text.clock(view.position_s or 0.0)
-        speed = f", {view.speed:g}× as fast" if view.speed != 1 else ""
+        speed = f", {view.speed:g}× speed" if view.speed != 1 else ""
         return spread(
             ((view.title, "dim"),), ((f"{at} of {text.clock(view.duration_s)}{speed}", "dim"),), width
         )

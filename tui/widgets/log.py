@@ -1,4 +1,4 @@
-"""The action log: what was done and what happened, newest first."""
+"""The action log: actions and events, newest first."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
     """As many rows as fit; Enter opens them all."""
 
     hint: Row = ((": ", "dim"), ("k", "key"), (" kills a replica.", "dim"))
-    """What stands behind `Nothing was done yet`."""
+    """Follows `No action yet`."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """Each row wrapped under itself."""
+        """The rows, each wrapped with a hanging indent."""
         if not self.view:
-            return [(("Nothing was done yet", "dim"), *self.hint)]
+            return [(("No action yet", "dim"), *self.hint)]
         lines: list[Row] = []
         for row in self.view:
             if len(lines) >= height:
@@ -27,7 +27,7 @@ class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
 
 
 def log_lines(row: LogRow, width: int) -> list[Row]:
-    """One row of the log, as many lines as its text takes."""
+    """One entry of the log, on as many lines as its text takes."""
     role = row.tone if row.tone in ("bad", "warn") else "plain"
     head: Row = ((row.time, "dim"), (f" {row.symbol} ", row.tone), (f"{row.who:<{WHO}} ", "dim"))
     indent = " " * (len(row.time) + 3 + WHO + 1)

@@ -1,4 +1,4 @@
-"""The M-A-P-E-K rail: five boxes, the one under way lit."""
+"""The M-A-P-E-K rail: five boxes, with the current phase highlighted."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -23,7 +23,7 @@ _MARKS = {
 
 
 class Rail(Canvas[LoopView], can_focus=True):
-    """Left, right and the mouse select a phase, whose detail is shown; Enter opens it."""
+    """The arrow keys and the mouse select a phase for the detail panel; Enter opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", show=False),
@@ -34,10 +34,10 @@ class Rail(Canvas[LoopView], can_focus=True):
     """The phase whose detail is shown."""
 
     chosen = False
-    """Whether a person chose it, rather than the loop by reaching it."""
+    """Whether a person selected the phase, rather than the loop by reaching it."""
 
     class Selected(Message):
-        """A person chose a phase."""
+        """A person selected a phase."""
 
         def __init__(self, phase: Phase) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""Latency, traffic and replicas of one service over time, with marks where something was done."""
+"""Latency, traffic and replicas of one service over time, with marks at actions and faults."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,13 @@ _MARKS = {
 
 
 class Series(Canvas[SeriesView]):
-    """One to three plots over the same time, as many as fit."""
+    """One to three plots over the same time, depending on the height."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """Latency first, then traffic, then replicas, and the marks below."""
+        """Latency first, then traffic, then replicas, with the marks below."""
         view = self.view
         if not view.points:
-            return [(("The curves begin with the first observation.", "dim"),)]
+            return [(("The curves start with the first observation.", "dim"),)]
         plots = [self._latency, self._traffic, self._replicas][
             : 1 if height < 11 else 2 if height < 18 else 3
         ]
@@ -93,12 +93,12 @@ class Series(Canvas[SeriesView]):
         return Curve([(p.at_s, _value(p, name)) for p in self.view.points], role)
 
     def _marks(self, width: int) -> Row:
-        """The axis of time with a symbol under every upright."""
+        """The time axis with a symbol under every upright."""
         cells = width - AXIS - 1
         start_s = self.view.now_s - self.view.span_s
         symbols = [(" ", "dim")] * cells
         for mark in self.view.marks:
-            # Where the upright is: two dots make a cell.
+            # The cell of the upright: two dots make a cell.
             x = round((mark.at_s - start_s) / self.view.span_s * (2 * cells - 1)) // 2
             if 0 <= x < cells:
                 symbols[x] = _MARKS[mark.kind]
@@ -114,6 +114,6 @@ def _value(point: Point, name: str) -> float | None:
 
 
 def _title(name: str, legend: Row, width: int) -> Row:
-    """The legend matters more than the name where there is no room for both."""
+    """The legend takes precedence over the name if only one fits."""
     left: Row = ((f"{'':>{AXIS}} ", "plain"), (name, "heading"))
     return spread(left if length(left) + length(legend) < width else (), legend, width)

@@ -1,4 +1,4 @@
-"""The mesh: workloads, what flows between them, and which one is selected."""
+"""The mesh: workloads, the traffic between them, and the selection."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -39,13 +39,13 @@ class Topology(Canvas[TopologyView], can_focus=True):
         self.hits: tuple[Hit, ...] = ()
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The graph, remembering where its nodes are."""
+        """The graph; also records where its nodes are."""
         drawing = draw_topology(self.view, width, height, self.selected)
         self.hits = drawing.hits
         return drawing.rows
 
     def watch_selected(self) -> None:
-        """Draw the selection and tell of it."""
+        """Redraw and announce the selection."""
         self.redraw()
         if self.selected is not None:
             self.post_message(self.Selected(self.selected))

@@ -1,4 +1,4 @@
-"""The training pane's parts: what is trained, the learning curve, and how far it is."""
+"""The training pane's parts: the learning curve and the progress."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ _CURVES = (
     ("HPA*", "hpa_violated_percent", "slo"),
     ("policy", "violated_percent", "p95"),
 )
-"""The last one is drawn over the others."""
+"""The last curve is drawn over the others."""
 _SYMBOLS = {Stage.DONE: "✔", Stage.FAILED: "✖", Stage.STOPPING: "◌", Stage.LOADING: "◌", Stage.LEARNING: "►"}
 
 
 class LearningCurve(Canvas[TrainingView]):
-    """Violated periods of the policy over time, beside the tuned rules with as many replicas."""
+    """Violated periods of the policy over time, beside the tuned rules at equal replicas."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The newest numbers, the curves, and the time below."""
+        """The newest numbers, the curves, and the time axis."""
         points = self.view.curve
         if not points:
             return document_rows((Sentence(EXPLANATION, Tone.DIM),), width)
@@ -51,7 +51,7 @@ class LearningCurve(Canvas[TrainingView]):
         return spread(first_fitting(titles, width - sum(len(word) for word, _ in legend) - 1), legend, width)
 
     def _times(self, width: int) -> Row:
-        """The axis of time, with a mark under the best."""
+        """The time axis, with a mark at the best evaluation."""
         cells = max(1, width - AXIS - 1)
         at = round(self._best().seconds / self.view.span_s * (2 * cells - 1)) // 2
         symbols = [(" ", "dim")] * cells
@@ -64,25 +64,25 @@ class LearningCurve(Canvas[TrainingView]):
 
 
 class TrainingProgress(Canvas[TrainingView]):
-    """The bar, one sentence, and the newest and the best look at the policy."""
+    """The bar, one sentence, and the newest and the best evaluation."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
-        """The bar first, then words, then numbers."""
+        """The bar, the sentence, then the table."""
         view = self.view
-        said = Sentence(view.sentence, view.tone, _SYMBOLS.get(view.stage, "○"))
-        rows = [self._bar(width), *document_rows((said,), width)]
+        sentence = Sentence(view.sentence, view.tone, _SYMBOLS.get(view.stage, "○"))
+        rows = [self._bar(width), *document_rows((sentence,), width)]
         return [*rows, (), *document_rows((Table(COLUMNS, view.rows),), width)] if view.rows else rows
 
     def _bar(self, width: int) -> Row:
         view = self.view
         share = f"{100 * view.share:.0f} %"
         facts = (share, f"{view.steps:,} steps", text.clock(view.elapsed_s), left(view))
-        told = "  ".join(fact for fact in facts if fact)
-        cells = max(4, width - len(told) - 2)
+        words = "  ".join(fact for fact in facts if fact)
+        cells = max(4, width - len(words) - 2)
         full = round(view.share * cells)
         role = "ok" if view.stage is Stage.DONE else "bad" if view.stage is Stage.FAILED else "accent"
-        return (("━" * full, role), ("━" * (cells - full), "track"), (f"  {told}", "dim"))
+        return (("━" * full, role), ("━" * (cells - full), "track"), (f"  {words}", "dim"))
 
 
-def _value(told: Evaluated, name: str) -> float:
-    return float(getattr(told, name))
+def _value(evaluated: Evaluated, name: str) -> float:
+    return float(getattr(evaluated, name))

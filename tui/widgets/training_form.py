@@ -1,4 +1,4 @@
-"""What is to be trained: four values side by side, chosen with the arrows or typed."""
+"""The form of the training pane: four values side by side, set with the arrow keys or typed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
 
 ALGORITHMS = ("ppo", "sac")
-FIELDS = ("algorithm", "seed", "seconds", "begins with")
+FIELDS = ("algorithm", "seed", "seconds", "start from")
 SECONDS = (10, 30, 60, 120, 180, 240, 300, 600, 900, 1800, 3600)
 MOST = {"seed": 99_999, "seconds": 86_400}
 """The largest number that may be typed."""
@@ -23,16 +23,16 @@ MOST = {"seed": 99_999, "seconds": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The values, and which one is selected."""
+    """The values, and the selected one."""
 
     choice: Choice = field(default_factory=Choice)
     selected: str = FIELDS[0]
     is_open: bool = True
-    """Whether anything can be chosen now."""
+    """Whether values can be changed now."""
 
 
 class TrainingForm(Canvas[FormView], can_focus=True):
-    """Left and right go from value to value, up and down change it, and digits are typed."""
+    """Left and right select a value, up and down change it, digits are typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", show=False),
@@ -43,7 +43,7 @@ class TrainingForm(Canvas[FormView], can_focus=True):
     ]
 
     class Changed(Message):
-        """A value was chosen."""
+        """A value has changed."""
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The names above their values."""
@@ -60,7 +60,7 @@ class TrainingForm(Canvas[FormView], can_focus=True):
         return [tuple(names), tuple(values)]
 
     def set_open(self, *, is_open: bool) -> None:
-        """Let values be chosen, or not."""
+        """Allow or forbid changes."""
         self.show(replace(self.view, is_open=is_open))
 
     def action_move(self, dx: int) -> None:
@@ -85,17 +85,17 @@ class TrainingForm(Canvas[FormView], can_focus=True):
                 self._choose(replace(choice, goes_on=not choice.goes_on))
 
     def action_erase(self) -> None:
-        """Take the last digit back."""
+        """Delete the last digit."""
         self._type(lambda number: number // 10)
 
     def on_key(self, event: events.Key) -> None:
-        """A digit is typed at the end of the selected number."""
+        """Append a typed digit to the selected number."""
         if event.character and event.character.isdecimal():
             digit = int(event.character)
             self._type(lambda number: 10 * number + digit)
 
     def on_click(self, event: events.Click) -> None:
-        """Select the value under the mouse, and change it if it was selected."""
+        """Select the value under the mouse; change it if it was selected already."""
         place = min(event.x * len(FIELDS) // max(1, self.size.width), len(FIELDS) - 1)
         if FIELDS[place] == self.view.selected:
             self.action_change(1)
@@ -125,11 +125,11 @@ class TrainingForm(Canvas[FormView], can_focus=True):
             "algorithm": choice.algorithm,
             "seed": str(choice.seed),
             "seconds": str(choice.seconds),
-            "begins with": choice.out if choice.goes_on else "fresh weights",
+            "start from": choice.out if choice.goes_on else "fresh weights",
         }[name]
 
 
 def usual_seconds(algorithm: str) -> int:
-    """How long a training takes unless told otherwise."""
+    """The default length of a training, in seconds."""
     settings = load_settings()
     return round(settings.ppo.seconds if algorithm == "ppo" else settings.sac.seconds)

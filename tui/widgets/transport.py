@@ -1,4 +1,4 @@
-"""The transport of a replay: what the player does, where it is, and a bar to go anywhere by a click."""
+"""The transport of a replay: its status, its position, and a bar that jumps anywhere on a click."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,11 +13,11 @@ from marskit.tui.widgets.canvas import Canvas
 from marskit.views.replay import TransportView
 
 HOP = 0.01
-"""The share of the run that an arrow key goes."""
+"""Share of the run that an arrow key moves by."""
 
 
 class Transport(Canvas[TransportView], can_focus=True):
-    """Two rows. Left and right go a hundredth of the run; the mouse goes where it is pressed or dragged."""
+    """Two rows. Left and right move by a hundredth of the run; the mouse jumps or drags."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", f"hop({-HOP})", show=False),
@@ -25,14 +25,14 @@ class Transport(Canvas[TransportView], can_focus=True):
     ]
 
     class Scrubbed(Message):
-        """A person wants to be at that share of the run's time, 0 to 1."""
+        """A person wants to move to that share of the run's time, 0 to 1."""
 
         def __init__(self, at: float) -> None:
             super().__init__()
             self.at = at
 
         def can_replace(self, message: Message) -> bool:
-            """Only the newest place of a dragged mouse matters."""
+            """Only the newest position of a dragged mouse matters."""
             return isinstance(message, Transport.Scrubbed)
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
@@ -40,22 +40,22 @@ class Transport(Canvas[TransportView], can_focus=True):
         return [self._line(width), self._bar(width)]
 
     def action_hop(self, share: float) -> None:
-        """Go on or back."""
+        """Move forward or back."""
         self._scrub(self.view.at + share)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go there, and follow the mouse."""
+        """Jump to the mouse, and follow it."""
         if event.y == 1:
             self.capture_mouse()
             self._scrub_to(event.x)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Follow it while it is pressed."""
+        """Follow the mouse while it is pressed."""
         if self.app.mouse_captured is self:
             self._scrub_to(event.x)
 
     def on_mouse_up(self) -> None:
-        """Stay."""
+        """Stop following the mouse."""
         self.release_mouse()
 
     def _scrub_to(self, x: int) -> None:
@@ -83,7 +83,7 @@ class Transport(Canvas[TransportView], can_focus=True):
         return spread(left, right, width)
 
     def _bar(self, width: int) -> Row:
-        """Passed time is heavy; violations are blocks and actions are arrows, whatever the colours."""
+        """Passed time is heavy; violations are blocks and actions are arrows, visible without colour."""
         view = self.view
         last = max(1, width - 1)
         head = round(view.at * last)

@@ -1,1 +1,1 @@
-"""What stands around the phases of the loop: gate, sampler, approval, executor, effects."""
+"""The parts around the loop's phases: gate, sampler, approval, executor, effects."""

@@ -1,4 +1,4 @@
-"""A plan that waits for a person, and the verdict on it."""
+"""A plan that awaits approval, and the verdict on it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ REJECTED = "a person rejected it"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a plan that waited."""
+    """The decision on a plan that awaited approval."""
 
     approved: bool
     reason: str
-    """Why it was dropped; empty when it was approved."""
+    """Why the plan was dropped; empty if it was approved."""
 
 
 class Approval:
-    """At most one plan waits at a time, because no cycle begins before the one before it ended."""
+    """At most one plan awaits approval at a time, because cycles do not overlap."""
 
     def __init__(self) -> None:
         self._verdict: asyncio.Future[Verdict] | None = None
@@ -26,7 +26,7 @@ class Approval:
 
     @property
     def awaited(self) -> int | None:
-        """The cycle whose plan waits, or None."""
+        """The cycle whose plan awaits approval, or None."""
         return self._cycle if self._verdict is not None and not self._verdict.done() else None
 
     async def wait(self, cycle: int) -> Verdict:
@@ -42,13 +42,13 @@ class Approval:
         """Give a person's verdict.
 
         Raises:
-            CommandError: No plan waits.
+            CommandError: No plan awaits approval.
         """
         if not self.drop(verdict):
-            raise CommandError("No plan waits for approval.")
+            raise CommandError("No plan is awaiting approval.")
 
     def drop(self, verdict: Verdict) -> bool:
-        """Give a verdict if a plan waits, and tell whether one did."""
+        """Give a verdict if a plan awaits approval; returns whether one did."""
         if self._verdict is None or self._verdict.done():
             return False
         self._verdict.set_result(verdict)

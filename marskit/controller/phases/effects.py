@@ -1,4 +1,4 @@
-"""Reads what executions did, one window after they became effective."""
+"""Measures the effects of executions, one window after they became effective."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
 
 @dataclass(frozen=True, slots=True)
 class ReadEffect:
-    """An effect, and all that was seen while it was read."""
+    """An effect, and the observation it was read from."""
 
     effect: Effect
     after: Observation
 
 
 class Effects:
-    """The executions whose effect is still to be read."""
+    """The executions whose effects are still to be measured."""
 
     def __init__(self, topology: Topology, goals: Goals, window_s: float) -> None:
         self._topology = topology
@@ -28,7 +28,7 @@ class Effects:
         self._pending: list[PendingEffect] = []
 
     def watch(self, execution: Execution, before: Observation, prediction: Prediction | None) -> None:
-        """Read the effect of `execution` later; `before` is what was seen when it was decided."""
+        """Measure the effect of `execution` later; `before` is the observation it was decided on."""
         pending = pending_effect(execution, before, prediction)
         if pending is not None:
             self._pending.append(pending)
@@ -36,7 +36,7 @@ class Effects:
     def due(
         self, now_s: float, configuration: Configuration, observe_since: Callable[[float], Observation]
     ) -> tuple[ReadEffect, ...]:
-        """The effects that a whole window has shown by now; each is told once."""
+        """The effects that now have a full window; each is returned once."""
         ripe = [p for p in self._pending if p.effective_at_s + self._window_s <= now_s]
         self._pending = [p for p in self._pending if p not in ripe]
         return tuple(

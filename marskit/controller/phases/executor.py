@@ -1,4 +1,4 @@
-"""Everything that is written to the mesh, each action with its number."""
+"""Every write to the mesh, with numbered actions."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from marskit.timing.clock import Clock
 
 
 class Writer:
-    """Carries out actions in the order they came, and knows which of them can be undone."""
+    """Carries out actions in the order they arrive, and knows which can be undone."""
 
     def __init__(self, mesh: Mesh, bus: Bus, clock: Clock, on_written: Callable[[Execution], None]) -> None:
         self._mesh = mesh
@@ -27,12 +27,12 @@ class Writer:
         self._undone: set[int] = set()
 
     async def write(self, action: Action, origin: Origin, *, undoes: int | None = None) -> Execution:
-        """Execute the action and publish how it ended.
+        """Execute the action and publish its outcome.
 
         Args:
-            action: What to write.
-            origin: Who wants it.
-            undoes: The execution that this takes back, where it does.
+            action: The action to write.
+            origin: Who requested it.
+            undoes: The execution that this one undoes, if any.
         """
         (done,) = await self.write_together((action,), origin, undoes=(undoes,))
         return done
@@ -40,10 +40,10 @@ class Writer:
     async def write_together(
         self, actions: Sequence[Action], origin: Origin, *, undoes: Sequence[int | None]
     ) -> tuple[Execution, ...]:
-        """Execute actions that do not touch each other at once; see `write`.
+        """Execute independent actions at the same time; see `write`.
 
-        New replicas take most of a control period: waiting for one workload's before asking for another's
-        would make every rush longer.
+        New replicas take most of a control period to start: scaling one workload after another would
+        prolong every overload.
         """
         async with self._writing:
             done = await self._write(actions, origin)
@@ -53,21 +53,21 @@ class Writer:
             return done
 
     async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
-        """Publish what executing the action would have been."""
+        """Publish the execution that the action would have been."""
         async with self._writing:
             return self._withhold(action, origin, reason)
 
     async def undo(self, execution: int | None) -> Execution:
         """Execute the inverse of that execution, or of the newest one that is still in force.
 
-        Without a number, undoing walks back through what planner, persons and the guard did; with one, an
-        undo itself can be undone, and what it took back is in force again.
+        Without a number, undo walks back through the actions of planners, persons and rollbacks; with one, an
+        undo itself can be undone, which puts its action in force again.
 
         Raises:
             CommandError: There is nothing to undo.
         """
         async with self._writing:
-            # Looked up in its turn: what is being written now may be what has to be undone.
+            # Looked up when its turn comes: the action being written now may be the one to undo.
             undone = self._in_force(execution)
             assert undone.inverse is not None
             (done,) = await self._write((undone.inverse,), Origin.UNDO)
@@ -75,7 +75,7 @@ class Writer:
             return done
 
     def is_undone(self, execution: int) -> bool:
-        """Whether that execution was taken back."""
+        """Whether that execution was undone."""
         return execution in self._undone
 
     def _note_undone(self, done: Execution, undone: int) -> None:
@@ -86,7 +86,7 @@ class Writer:
 
     async def _write(self, actions: Sequence[Action], origin: Origin) -> tuple[Execution, ...]:
         if self._bus.state.mode is Mode.FREEZE:
-            # It changed while these actions waited for their turn.
+            # The mode changed while these actions waited for their turn.
             return tuple(self._withhold(action, origin, "the mode changed to freeze") for action in actions)
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -104,7 +104,7 @@ class Writer:
         )
 
     def _take_back(self, number: int) -> None:
-        """Mark it as undone; if it was an undo itself, what it undid changes sides as well, and so on."""
+        """Mark it as undone; if it was an undo itself, mark what it undid as in force, and so on."""
         undone = True
         while True:
             (self._undone.add if undone else self._undone.discard)(number)
@@ -116,23 +116,23 @@ class Writer:
         in_force = {
             execution.id: execution
             for execution in self._bus.state.executions
-            # An unknown outcome may have landed.
+            # An action with an unknown outcome may have been applied.
             if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN)
             and execution.inverse is not None
             and execution.id not in self._undone
         }
         if number is None:
-            # Where the guard took something back, that is undone already.
+            # A rolled-back action counts as undone.
             theirs = [
                 e for e in in_force.values() if e.origin is not Origin.UNDO and e.id not in self._undoes
             ]
             if not theirs:
-                raise CommandError("There is nothing to undo: no action is in force.")
+                raise CommandError("Nothing to undo: no action is in force.")
             return theirs[-1]
         if number in self._undone:
             raise CommandError(f"Execution {number} is already undone.")
         if number not in in_force:
-            raise CommandError(f"There is nothing to undo: no execution {number} is in force.")
+            raise CommandError(f"Nothing to undo: execution {number} is not in force.")
         return in_force[number]
 
     def _next_id(self) -> int:

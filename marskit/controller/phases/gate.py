@@ -18,10 +18,10 @@ class Permit(Enum):
 
 
 class Gate:
-    """Lets the loop pass, phase by phase, as far as the last permit says.
+    """Lets the loop pass, phase by phase, as far as the last permit allows.
 
-    Permits do not add up: asking twice for a phase while one is under way gives one more phase. Ticks do not
-    either: one that falls into a cycle that still runs is skipped, and the rhythm is kept.
+    Permits do not add up: requesting a phase twice while one is under way gives one more phase. Neither do
+    ticks: one that falls into an unfinished cycle is skipped, and the rhythm is kept.
     """
 
     def __init__(self, clock: Clock, period_s: float) -> None:
@@ -33,7 +33,7 @@ class Gate:
 
     @property
     def running(self) -> bool:
-        """Whether the loop turns by itself."""
+        """Whether the loop runs by itself."""
         return self._permit is Permit.RUN
 
     def allow(self, permit: Permit) -> None:

@@ -1,4 +1,4 @@
-"""Telemetry: reads mesh and load all the time, whether or not the loop turns."""
+"""Telemetry: samples mesh and load all the time, whether or not the loop is running."""
 
 import asyncio
 from collections import deque
@@ -19,15 +19,15 @@ from marskit.mesh.port import Mesh
 from marskit.timing.clock import Clock
 
 UNSERVED_S = 5.0
-"""For so long most of the load has to fail, and little of it in the mesh, before that is told."""
+"""Seconds for which most of the load must fail outside the mesh before a notice is given."""
 RECENT = 600
-"""How many observations planners may look back on, one a second: ten minutes."""
+"""Number of observations planners can look back on, one per second: ten minutes."""
 
 
 class Telemetry:
-    """Samples mesh and load every `period_s` and publishes what the window shows.
+    """Samples mesh and load every `period_s` and publishes the window's observation.
 
-    A reading that fails is told once, and the next one is tried in its turn.
+    A failed reading is reported once, and the next one is attempted as usual.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Telemetry:
         period_s: float,
         also: Callable[[MeshSample], None] = lambda sample: None,
     ) -> None:
-        """Read mesh and load; `also` is told every sample of the mesh beside the monitor."""
+        """Read mesh and load; `also` receives every sample of the mesh besides the monitor."""
         self._mesh = mesh
         self._load = load
         self._monitor = monitor
@@ -63,15 +63,15 @@ class Telemetry:
         return tuple(self._recent)
 
     def observe(self, *, since_s: float | None = None) -> Observation:
-        """What the newest samples say together; see `Monitor.observe`."""
+        """The observation made by the newest samples; see `Monitor.observe`."""
         return self._monitor.observe(self._mesh.configuration, self._load_sample, since_s=since_s)
 
     async def begun(self) -> None:
-        """Return once the first reading was tried."""
+        """Return after the first attempt to read."""
         await self._begun.wait()
 
     async def run(self) -> None:
-        """Read until cancelled; a reading that comes late does not make the next ones late."""
+        """Read until cancelled; a late reading does not delay the next ones."""
         due_s = self._clock.now()
         while True:
             await self._read()
@@ -104,14 +104,14 @@ class Telemetry:
             self._tell_unserved(self._load_sample, observation)
 
     def _since_the_load_began(self, first: MeshSample) -> MeshSample:
-        """The first sample without the time before there was any load, over which no rate is a mean."""
+        """The first sample without the time before the load began, which would dilute its rates."""
         if self._load_sample is None:
             return first
         loaded_s = self._load_sample.scenario_s / self._load.scenario.speed
         return replace(first, duration_s=min(first.duration_s, loaded_s))
 
     def _tell_unserved(self, load: LoadSample, observation: Observation) -> None:
-        """Tell, once, that most requests fail though the mesh fails few: it may not know what is asked."""
+        """Report, once, that most requests fail outside the mesh: the gateway may not route their paths."""
         entered = entry_rate(observation)
         failed = sum(edge.failures_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
         if load.failures_per_s <= 0.5 * max(load.sent_requests_per_s, 1.0) or failed > 0.1 * entered:
@@ -123,9 +123,9 @@ class Telemetry:
         self._told_unserved = True
         self._notices.tell(
             "load",
-            f"{load.failures_per_s:.0f} of {load.sent_requests_per_s:.0f} requests a second are not answered "
-            f"as {self._load.scenario.name} expects, and the mesh fails {failed:.0f} of the {entered:.0f} "
-            "that entered it: does the gateway route these paths?",
+            f"{load.failures_per_s:.0f} of {load.sent_requests_per_s:.0f} requests per second do not get the "
+            f"answer that {self._load.scenario.name} expects, but only {failed:.0f} of {entered:.0f} fail in "
+            "the mesh. Check that the gateway routes these paths.",
         )
 
     def _tell_failure(self, load: LoadSample) -> None:

@@ -1,1 +1,1 @@
-"""What watches a run beside the loop: predictions that fail, canaries, drift."""
+"""Watchers beside the loop: failed predictions, canaries, drift."""

@@ -1,4 +1,4 @@
-"""Watches canaries, and plans their traffic back to their controls when they are worse."""
+"""Watches canaries, and plans to move their traffic to their controls when they are worse."""
 
 from dataclasses import dataclass
 
@@ -24,42 +24,42 @@ class Retreat:
     sentence: str
 
     def plan(self, instead_of: Plan) -> Plan:
-        """The plan that does it, with what the planner would have done beside it."""
+        """The rollback's plan, with the planner's own plan as a candidate."""
         return guards_plan(self.actions, self.sentence, instead_of)
 
     def execution(self, action: Action) -> int | None:
-        """None: it takes back no execution, whoever gave the canary its traffic."""
+        """None: it undoes no single execution, whoever gave the canary its traffic."""
         return None
 
 
 class Canaries:
-    """Tests every canary at every look; one that is worse is held at 0 until a person decides otherwise."""
+    """Tests every canary at every look; one that is worse is blocked until a person decides otherwise."""
 
     def __init__(self, topology: Topology, notices: Notices, *, enabled: bool) -> None:
-        """Watch the canaries of the mesh; not `enabled`, their regressions are told, but nothing is done."""
+        """Watch the canaries of the mesh; if not `enabled`, only report their regressions."""
         self._who = {canary.workload: canary for canary in canaries(topology)}
         self._trials = {name: CanaryTrial(canary) for name, canary in self._who.items()}
         self._notices = notices
         self._enabled = enabled
         self._found: dict[str, Finding] = {}
-        """What stands against each, as of its first finding while it is held, else of the newest look."""
+        """The finding against each: the first one while it is blocked, else the newest look's."""
         self._held: set[str] = set()
         self._left: set[str] = set()
-        """Those that a person would not have taken from traffic: told, and left alone."""
+        """Canaries that a person refused to block: reported, but left alone."""
         self._looked_at_s = 0.0
 
     @property
     def held(self) -> tuple[HeldCanary, ...]:
-        """What no planner may give traffic to."""
+        """The canaries to which no planner may send traffic."""
         return tuple(HeldCanary(name, self._found[name].sentence) for name in sorted(self._held))
 
     def add(self, sample: MeshSample) -> None:
-        """Take in what passed since the sample before."""
+        """Add a sample."""
         for trial in self._trials.values():
             trial.add(sample)
 
     def look(self, now_s: float) -> bool:
-        """Test all of them; True when one is found worse that was not before, and is to be taken away."""
+        """Test all of them; True if a canary newly turns out worse and must lose its traffic."""
         self._looked_at_s = now_s
         news = False
         for name, trial in self._trials.items():
@@ -77,15 +77,15 @@ class Canaries:
         return news
 
     def look_meanwhile(self, now_s: float, period_s: float) -> bool:
-        """Look in the loop's own pace while it waits for a person; True as for `look`."""
+        """Look at the loop's pace while it waits for a person; True as for `look`."""
         return now_s - self._looked_at_s >= period_s and self.look(now_s)
 
     def symptoms(self, configuration: Configuration) -> tuple[Symptom, ...]:
-        """What stands against each; a warning only where it has no traffic any more."""
+        """The finding against each; only a warning for canaries without traffic."""
         return tuple(self._symptom(name, finding, configuration) for name, finding in self._found.items())
 
     def retreat(self, configuration: Configuration) -> Retreat | None:
-        """What takes the held ones from traffic; None when they have none that their controls could take."""
+        """Shifts away from the blocked canaries; None if no traffic of theirs can move to their controls."""
         actions: dict[str, list[ShiftTraffic]] = {}
         for name in sorted(self._held):
             shifts = (_away(route, self._who[name]) for route in configuration.routes)
@@ -94,17 +94,17 @@ class Canaries:
         if not bad:
             return None
         sentences = [
-            f"{self._found[name].sentence} Its traffic goes to {self._who[name].control}." for name in bad
+            f"{self._found[name].sentence} Its traffic moves to {self._who[name].control}." for name in bad
         ]
         return Retreat(bad, tuple(shift for name in bad for shift in actions[name]), " ".join(sentences))
 
     def leave(self, names: tuple[str, ...]) -> None:
-        """A person would not have their traffic taken: leave them alone until a person changes it."""
+        """Stop blocking canaries whose retreat a person refused, until a person shifts their traffic."""
         self._held -= set(names)
         self._left |= set(names)
 
     def note(self, event: Event) -> None:
-        """Begin anew with a canary that a person, or what a person took back, gave traffic."""
+        """Restart the trial of a canary to which a person, directly or by an undo, gave traffic."""
         match event:
             case Executed(execution, configuration):
                 by_person = execution.origin in (Origin.PERSON, Origin.UNDO)
@@ -126,27 +126,27 @@ class Canaries:
     def _symptom(self, name: str, finding: Finding, configuration: Configuration) -> Symptom:
         who = self._who[name]
         if name in self._held and not any(name in _served(route) for route in configuration.routes):
-            said = f"{name} is held at 0 % since it was worse than its control: {finding.sentence}"
-            return finding.symptom(who, Severity.WARNING, said)
+            sentence = f"{name} is blocked because it was worse than its control: {finding.sentence}"
+            return finding.symptom(who, Severity.WARNING, sentence)
         return finding.symptom(who, Severity.CRITICAL)
 
 
 def _announcement(who: Canary, finding: Finding) -> str:
     return (
-        f"{finding.sentence} The guard's plan sends its traffic to {who.control}; no planner gives any back "
-        "until a person does."
+        f"{finding.sentence} The rollback sends its traffic to {who.control} and blocks {who.workload} until "
+        "a person gives it traffic again."
     )
 
 
 def _served(route: RouteSetting) -> set[str]:
-    """The workloads that get a share of the route, of those that share it."""
+    """The workloads with a share of a route that splits traffic."""
     if len(route.destinations) < 2:
         return set()
     return {d.workload for d in route.destinations if d.workload is not None and d.weight_percent > 0}
 
 
 def _away(route: RouteSetting, who: Canary) -> ShiftTraffic | None:
-    """What gives all that the canary has on the route to its control, if both are there."""
+    """The shift that gives all of the canary's share to its control, if the route has both."""
     weights = percents(route)
     keys = {d.workload: subset_key(d) for d in route.destinations}
     ours, theirs = keys.get(who.workload), keys.get(who.control)

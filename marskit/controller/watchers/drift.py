@@ -1,4 +1,4 @@
-"""Keeps the twin true to the mesh beside the loop: every cycle is held against it in a thread of its own."""
+"""Keeps the twin calibrated beside the loop: a thread compares every cycle with it."""
 
 import asyncio
 from dataclasses import replace
@@ -16,27 +16,27 @@ from marskit.timing.clock import Clock
 
 
 class Recalibration(Protocol):
-    """Watches for drift, and fits the twin anew."""
+    """Watches for drift, and recalibrates the twin."""
 
     def begin(self, run: RunStarted) -> None:
-        """Load what watching this run needs; takes a second or more, so it is called in a thread.
+        """Load what is needed for this run; takes a second or more, so it is called in a thread.
 
         Raises:
-            UserError: There is no twin of this mesh.
+            UserError: The twin cannot model this mesh.
         """
         ...
 
     def see(self, record: Record) -> Recalibrated | str | None:
-        """Take one more cycle, in a thread: a better card as of its end, or what was found out instead."""
+        """Take one more cycle, in a thread: a better card as of its end, or a finding, or None."""
         ...
 
     def adopt(self, planner: Planner) -> None:
-        """Let the card that was found last be what is predicted and planned with, by this planner too."""
+        """Use the newest card for predictions and planning, also in this planner."""
         ...
 
 
 class Recalibrating:
-    """Hands records to a recalibration, and tells what it found."""
+    """Passes records to a recalibration, and reports its findings."""
 
     def __init__(self, work: Recalibration, bus: Bus, clock: Clock, notices: Notices) -> None:
         self._work = work
@@ -52,12 +52,12 @@ class Recalibrating:
             self._records.put_nowait(record)
 
     async def run(self, started: RunStarted, planner: "PlannerSource") -> None:
-        """Go on until cancelled. On a mesh without a twin there is nothing to do."""
+        """Watch until cancelled; returns at once on a mesh without a twin."""
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(DaemonExecutor(), self._work.begin, started)
         except UserError:
-            # The preview says so. Nobody would take the records that pile up.
+            # Predictions report this already. Without a reader, records would pile up.
             self._bus.unsubscribe(self._note)
             return
         while True:
@@ -65,8 +65,8 @@ class Recalibrating:
             try:
                 found = await loop.run_in_executor(DaemonExecutor(), self._work.see, record)
             except Exception as error:
-                # Planning goes on with the card that there is.
-                self._notices.failed("twin", "The twin could not be held against the mesh", error)
+                # Planning continues with the present card.
+                self._notices.failed("twin", "The twin could not be compared with the mesh", error)
                 continue
             self._notices.worked("twin")
             if isinstance(found, Recalibrated):
@@ -77,7 +77,7 @@ class Recalibrating:
 
 
 class PlannerSource(Protocol):
-    """Whoever knows the planner in force."""
+    """Knows the planner in force."""
 
     @property
     def planner(self) -> Planner: ...  # noqa: D102 # as in Loop

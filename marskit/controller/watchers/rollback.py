@@ -1,4 +1,4 @@
-"""Watches what plans turn out to do, and plans their way back when that is worse than predicted."""
+"""Watches the effects of plans, and plans a rollback if they are worse than predicted."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -14,51 +14,51 @@ from marskit.mapek.execute.rollback_rule import complaint
 
 NAME = "guard"
 REMEMBERED_S = 600.0
-"""Longer than any plan waits for its effects."""
+"""How long events are remembered, in seconds: longer than any plan waits for its effects."""
 
 
 def guards_plan(actions: tuple[Action, ...], reason: str, instead_of: Plan) -> Plan:
-    """A plan of the guard, with what the planner would have done beside it."""
-    planner = Candidate(instead_of.actions, f"What {instead_of.planner} planned: {instead_of.reason}")
+    """The rollback's plan, with the planner's own plan as a candidate."""
+    planner = Candidate(instead_of.actions, f"Planned by {instead_of.planner}: {instead_of.reason}")
     return Plan(NAME, (Candidate(actions, reason), planner), actions, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """Executions to take back, the newest first, and why."""
+    """Executions to roll back, the newest first, and why."""
 
     executions: tuple[Execution, ...]
     sentence: str
 
     def plan(self, instead_of: Plan) -> Plan:
-        """The plan that does it, with what the planner would have done beside it."""
+        """The rollback's plan, with the planner's own plan as a candidate."""
         inverses = tuple(e.inverse for e in self.executions if e.inverse is not None)
-        reason = f"{self.sentence} It is taken back."
+        reason = f"{self.sentence} It is rolled back."
         return guards_plan(inverses, reason, instead_of)
 
     def execution(self, action: Action) -> int | None:
-        """The execution that this action takes back as a whole."""
+        """The execution that this action undoes as a whole."""
         return next((e.id for e in self.executions if e.inverse == action), None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """An executed plan whose effects are not all read yet."""
+    """An executed plan whose effects have not all been measured yet."""
 
     plan: Plan
     before: Observation
     executions: tuple[Execution, ...]
     unread: frozenset[int]
-    """The executions whose effect is still to come."""
+    """The executions whose effects are not known yet."""
 
     @property
     def since_s(self) -> float:
-        """From when on nothing else may have happened."""
+        """Start of the time in which nothing else may have happened."""
         return self.before.at_s - self.before.window_s
 
 
 class Guard:
-    """Judges each plan of a planner once, when its effects are read and nothing else can have caused them."""
+    """Judges each planner's plan once, when its effects are measured and have no other possible cause."""
 
     def __init__(self, goals: Goals, writer: Writer, notices: Notices, *, enabled: bool) -> None:
         self._goals = goals
@@ -67,12 +67,12 @@ class Guard:
         self._enabled = enabled
         self._watched: list[_Watched] = []
         self._happened: deque[tuple[float, int | None]] = deque()
-        """When the mesh, its load or its faults were changed, and by which execution."""
+        """Times at which the mesh, its load or its faults changed, and the execution behind each change."""
         self._pending: tuple[TakeBack, float] | None = None
         self._told_blind = False
 
     def note(self, event: Event) -> None:
-        """Keep in mind what may change latencies besides the plan that is watched."""
+        """Record events that may change latencies besides the plan that is watched."""
         match event:
             case Executed(execution):
                 if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN):
@@ -83,7 +83,7 @@ class Guard:
                 pass
 
     def watch(self, plan: Plan, before: Observation, executions: tuple[Execution, ...]) -> None:
-        """Judge the plan as soon as its effects are read, if it was carried out as it was predicted."""
+        """Judge the plan as soon as its effects are measured, if it was carried out as predicted."""
         if not self._enabled or not executions or plan.prediction is None:
             return
         if plan.prediction.p95_tolerance_percent is None:
@@ -96,7 +96,7 @@ class Guard:
             self._watched.append(_Watched(plan, before, executions, frozenset(e.id for e in executions)))
 
     def read(self, read: ReadEffect) -> bool:
-        """Take an effect; True when there is now something to take back."""
+        """Take an effect; True if there is now something to roll back."""
         for index, watched in enumerate(self._watched):
             if read.effect.execution not in watched.unread:
                 continue
@@ -109,7 +109,7 @@ class Guard:
         return False
 
     def pending(self) -> TakeBack | None:
-        """What the next plan should take back; forgotten when it was undone or anything else happened."""
+        """What the next plan should roll back; dropped if it was undone or anything else happened."""
         if self._pending is None:
             return None
         take_back, since_s = self._pending
@@ -119,7 +119,7 @@ class Guard:
         return None
 
     def planned(self) -> None:
-        """It was planned: whatever becomes of that, it is not planned again."""
+        """It was planned, and is not planned again whatever its outcome."""
         self._pending = None
 
     def _judge(self, watched: _Watched, after: Observation) -> bool:
@@ -129,7 +129,7 @@ class Guard:
         if sentence is None:
             return False
         self._pending = TakeBack(watched.executions[::-1], sentence), watched.since_s
-        self._notices.tell(NAME, f"{sentence} The next plan takes it back.")
+        self._notices.tell(NAME, f"{sentence} The next plan rolls it back.")
         return True
 
     def _remember(self, at_s: float, execution: int | None) -> None:
@@ -138,7 +138,7 @@ class Guard:
             self._happened.popleft()
 
     def _is_alone(self, executions: tuple[Execution, ...], since_s: float) -> bool:
-        """Whether these are all that has happened since then, and none of them is undone."""
+        """Whether nothing but these executions happened since then, and none of them is undone."""
         ours = {execution.id for execution in executions}
         others = [number for at_s, number in self._happened if at_s >= since_s and number not in ours]
         return not others and not any(self._writer.is_undone(number) for number in ours)
@@ -148,6 +148,6 @@ class Guard:
             self._told_blind = True
             self._notices.tell(
                 NAME,
-                "The guard takes nothing back: how far predictions are off is not known, for no "
-                "calibration card fits this mesh.",
+                "The guard is off: no calibration card matches this mesh, so the prediction "
+                "error is unknown.",
             )

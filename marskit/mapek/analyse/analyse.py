@@ -1,4 +1,4 @@
-"""Analyse: what one observation means, held against the objectives."""
+"""Analyse: interprets one observation against the SLOs."""
 
 from collections.abc import Sequence
 
@@ -36,22 +36,22 @@ def analyse(
     memory: Memory | None = None,
     speed: float = 1.0,
 ) -> Diagnosis:
-    """The diagnosis of one observation, in the light of what `memory` holds of earlier ones.
+    """The diagnosis of one observation, using the history that `memory` holds.
 
     Args:
-        observation: What Monitor saw.
-        topology: The call graph that a violation is traced along.
-        goals: The objectives and the prices.
-        configuration: What is in force, for the replicas that are paid for.
-        actions: How many actions were executed in the period, for the churn term of utility.
+        observation: Monitor's observation.
+        topology: The call graph along which a violation is traced.
+        goals: The SLOs and the prices.
+        configuration: The configuration in force, for the replicas that are paid for.
+        actions: Number of actions executed in the period, for the churn term of utility.
         period_s: Real seconds from one cycle to the next.
-        canaries: What stands against canaries, which is found in samples rather than in an observation.
-        memory: Takes the observation in; without one, it is judged as the first of a run.
+        canaries: Findings against canaries, which are made on samples rather than on an observation.
+        memory: Records the observation; without one, it is judged as the first of a run.
         speed: Scenario seconds per real second, for the windows of the error budgets.
     """
     suspects, alarms = (memory or Memory()).take(observation, goals, speed)
     slos = tuple(slo_status(slo, observation) for slo in goals.slos)
-    # What users feel first: a slow inner service is usually why, and the walk will find it.
+    # Users' services first: a slow inner service is often the cause, and the walk finds it.
     entries = entry_services(topology, goals)
     violated = sorted(
         (slo for slo in slos if slo.met is False), key=lambda slo: (slo.service not in entries, -_excess(slo))
@@ -85,7 +85,7 @@ def analyse(
 
 
 def _excess(status: SloStatus) -> float:
-    """How far beyond its limits the service is, to say which violation to trace first."""
+    """How far beyond its limits the service is, to choose the violation to trace first."""
     latency = (status.latency_p95_ms or 0.0) / status.latency_ms if status.latency_met is False else 0.0
     failed = 100.0 - (status.availability_percent or 0.0) if status.availability_met is False else 0.0
     return latency + failed
@@ -124,28 +124,28 @@ def _sentence(
     if violated:
         *others, last = [slo.service for slo in violated]
         services = f"{', '.join(others)} and {last}" if others else last
-        miss = "misses its objective" if len(violated) == 1 else "miss their objectives"
-        why = blames[0].sentence if blames else "No workload of the mesh is behind it."
-        return f"{services} {miss}: {why[0].lower()}{why[1:]}{_cause(fault, blames, suspects)}"
+        violates = "violates its SLO" if len(violated) == 1 else "violate their SLOs"
+        why = blames[0].sentence if blames else "No workload of this mesh serves it."
+        return f"{services} {violates}: {why[0].lower()}{why[1:]}{_cause(fault, blames, suspects)}"
     warnings = [symptom for symptom in symptoms if symptom.severity is not Severity.INFO]
     judged = [slo for slo in slos if slo.met is not None]
     if not judged:
-        verdict = "Too few requests to judge any objective" if slos else "No objective is set"
+        verdict = "Too few requests to judge any SLO" if slos else "No SLO is set"
     elif len(judged) < len(slos):
-        verdict = f"{len(judged)} of {len(slos)} objectives can be judged and hold"
+        verdict = f"{len(judged)} of {len(slos)} SLOs can be judged and are met"
     else:
-        verdict = "All objectives hold" if len(slos) > 1 else "The objective holds"
+        verdict = "All SLOs are met" if len(slos) > 1 else "The SLO is met"
     worst = fault or next(iter(warnings), None)
     return f"{verdict}; {worst.sentence}" if worst else f"{verdict}."
 
 
 def _cause(fault: Suspect | None, blames: Sequence[Blame], suspects: Sequence[Suspect]) -> str:
-    """What the likeliest suspect adds to where the violation was traced to, and why it may be another one."""
+    """The most likely suspect, and a remark if the violation was traced to another workload."""
     blamed = blames[0].workload if blames else None
     if fault is None:
         return ""
     if fault.subject == blamed:
         return f" {fault.sentence}"
-    elsewhere = f" But the likeliest fault is elsewhere: {fault.sentence}"
+    elsewhere = f" But the most likely fault is elsewhere: {fault.sentence}"
     own = next((suspect for suspect in suspects if suspect.subject == blamed), None)
     return f"{elsewhere} {own.sentence}" if own else elsewhere

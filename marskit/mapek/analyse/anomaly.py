@@ -1,12 +1,12 @@
-"""Is a number far from what is usual, or has it been a little off for long?
+"""Anomaly detection: is a number far from its usual value, or slightly off for a long time?
 
 * Robust z-score: the distance from the median in standard deviations, these estimated from the median
   absolute deviation (Iglewicz and Hoaglin 1993, "How to Detect and Handle Outliers", whose limit is 3.5).
-* CUSUM: the sum of what distances exceed a slack by (Page 1954, "Continuous Inspection Schemes", Biometrika).
+* CUSUM: the sum of distances beyond a slack (Page 1954, "Continuous Inspection Schemes", Biometrika).
   With a slack of 0.75 and a limit of 10, a false alarm comes every 1.7e7 windows if distances are normal and
   independent (Siegmund 1985: (exp(2kb) - 2kb - 1) / (2k^2), b = h + 1.166); a shift of 2 is found after 8.
 
-Only windows that do not overlap are counted. Only what gets worse, which is what grows, is told.
+Only windows that do not overlap are counted. Only increases, which are the bad direction, are reported.
 """
 
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ from marskit.mapek.monitor.measures import BUSY, ERRORS, LATENCY, Measure
 
 OUTLIER = 3.5
 IN_A_ROW = 2
-"""So many outliers one after the other raise an alarm: a single one is chance on that many numbers."""
+"""Number of successive outliers that raise an alarm: with so many numbers, a single one is chance."""
 CALM = 2.0
-"""And so many distances below this, one after the other, end it."""
+"""Distance in standard deviations below which successive windows end an alarm."""
 SLACK = 0.75
 LIMIT = 10.0
 CLIP = 3.0
-"""A single window adds no more than that to the sum: CUSUM is for what lasts."""
+"""Most that a single window adds to the sum: CUSUM is for lasting changes."""
 NEW_NORMAL = 40
-"""What has lasted for so many windows is usual from then on."""
+"""Number of windows after which a lasting value becomes the usual one."""
 SERVICE_CV = 0.6
-"""The coefficient of variation of service times, where no deviation was measured."""
+"""Coefficient of variation of service times, where no deviation was measured."""
 _LEAST_ERROR = 0.005
 _NAMES = {
     LATENCY: "p95",
     ERRORS: "the share of errors",
-    BUSY: "the work per request",
+    BUSY: "the service demand",
 }
 
 
 def sigma(each: Measure, usual: Usual) -> float:
-    """The standard deviation to hold a number against: the measured one, but never less than chance alone."""
+    """The standard deviation to compare with: the measured one, but never less than chance alone gives."""
     n = max(1, each.n)
     if each.metric == ERRORS:
         share = min(1.0, max(usual.median / 100.0, _LEAST_ERROR))
@@ -57,7 +57,7 @@ def distance(each: Measure, usual: Usual) -> float:
 
 @dataclass(slots=True)
 class _Track:
-    """What is remembered of one number."""
+    """The state kept for one number."""
 
     high: int = 0
     calm: int = 0
@@ -74,7 +74,7 @@ class Watch:
         self._tracks: dict[tuple[str, str], _Track] = {}
 
     def add(self, each: Measure, usual: Usual, window_s: float) -> bool:
-        """Take in a number of a window that follows the one before; whether it is to be learned from."""
+        """Add a number of the next window; returns whether it should be learned from."""
         track = self._tracks.setdefault((each.metric, each.subject), _Track())
         z = distance(each, usual)
         track.high = track.high + 1 if z > OUTLIER else 0
@@ -93,7 +93,7 @@ class Watch:
         return track.raised is None and z < OUTLIER
 
     def symptoms(self) -> tuple[Symptom, ...]:
-        """The alarms that are up."""
+        """The active alarms."""
         return tuple(track.newest for track in self._tracks.values() if track.newest)
 
 
@@ -102,13 +102,13 @@ def _symptom(track: _Track, each: Measure, usual: Usual, z: float, window_s: flo
     what = f"{_NAMES[each.metric]} of {each.subject}"
     limit = usual.median + OUTLIER * sigma(each, usual)
     evidence = [Evidence(each.metric, each.value, limit, each.n, window_s)]
-    told = f"is {each.value:.3g}{unit}, usually {usual.median:.3g}{unit}"
+    compared = f"is {each.value:.3g}{unit}, usually {usual.median:.3g}{unit}"
     if track.raised is SymptomKind.ANOMALY:
         evidence.append(Evidence("robust_z", round(z, 1), OUTLIER, usual.n, window_s))
-        sentence = f"{what} {told}: {z:.1f} standard deviations away."
+        sentence = f"{what} {compared}: {z:.1f} standard deviations away."
     else:
         evidence.append(Evidence("cusum", round(track.sum, 1), LIMIT, usual.n, window_s))
-        sentence = f"{what} {told}: not far away, but for {track.lasted + 1} windows."
+        sentence = f"{what} {compared}: a small deviation, but for {track.lasted + 1} windows."
     assert track.raised is not None
     return Symptom(
         track.raised, Severity.WARNING, each.subject, tuple(evidence), sentence[0].upper() + sentence[1:]

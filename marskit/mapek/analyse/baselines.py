@@ -1,4 +1,4 @@
-"""What is usual: medians and deviations of what runs recorded, and of what this run has shown so far."""
+"""Usual values: medians and deviations from earlier runs and from this run so far."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
@@ -12,9 +12,9 @@ from marskit.domain.records import Observation
 from marskit.mapek.monitor.measures import Measure, entry_rate, measures, own_measures
 
 MIN_N = 12
-"""Fewer windows are no baseline."""
+"""Smallest number of windows for a baseline."""
 KEPT = 60
-"""Windows of each kind that the run itself remembers."""
+"""Number of windows of each kind that a run keeps."""
 _LEVEL_STEP = log(1.25)
 _HOUR_S = 3600.0
 
@@ -23,19 +23,19 @@ Key = tuple[str, str, int | None]
 
 
 def level(requests_per_s: float) -> int:
-    """The load level of so many requests per second; one level is a quarter more than the one before."""
+    """The load level of a request rate; each level is a quarter above the previous one."""
     return floor(log(max(requests_per_s, 1.0)) / _LEVEL_STEP)
 
 
 def bucket(by: BucketKind, observation: Observation) -> int:
-    """Where baselines keep what was seen in this observation."""
+    """The bucket of baselines that this observation belongs to."""
     if by is BucketKind.LOAD:
         return level(entry_rate(observation))
     return int(observation.load.scenario_s // _HOUR_S) if observation.load else 0
 
 
 def baselines_of(observations: Iterable[Observation], *, runs: int = 1) -> Baselines:
-    """The baselines by load level of observations in which all was well; windows may overlap."""
+    """Baselines by load level from healthy observations; windows may overlap."""
     values: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
     for observation in observations:
         at = bucket(BucketKind.LOAD, observation)
@@ -53,29 +53,29 @@ def from_mapping(
 ) -> Baselines:
     """Baselines from `(metric, subject, bucket) -> (median, mad, windows)`, each as in `Baseline`.
 
-    The question `baselines` tells the same numbers under the same names.
+    The question `baselines` reports the same numbers under the same names.
     """
     return Baselines(tuple(Baseline(*key, *normal) for key, normal in found.items()), by, runs)
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What a number usually is."""
+    """The usual value of a number."""
 
     median: float
     sigma: float
-    """Its standard deviation, estimated from the median absolute deviation."""
+    """Standard deviation, estimated from the median absolute deviation."""
     n: int
-    """Windows behind both."""
+    """Number of windows that both are estimated from."""
 
 
 class Normals:
-    """Tells what is usual: of recorded baselines, else of this run, else what the model of the mesh says."""
+    """Looks up usual values: in recorded baselines, else in this run, else in the model of the mesh."""
 
     def __init__(
         self, recorded: Baselines | None = None, expected: Mapping[tuple[str, str], float] = {}
     ) -> None:
-        """Take the recorded baselines, and `(metric, subject) -> value` of what is known beforehand."""
+        """Take the recorded baselines, and `(metric, subject) -> value` where known in advance."""
         self._by = recorded.by if recorded else BucketKind.LOAD
         self._expected = expected
         self._recorded: dict[Key, Usual] = {}
@@ -90,7 +90,7 @@ class Normals:
         self._seen: defaultdict[Key, _Window] = defaultdict(_Window)
 
     def of(self, each: Measure, observation: Observation) -> Usual | None:
-        """What the number usually is in such a situation; None when nobody knows."""
+        """The usual value of the number in this situation; None if unknown."""
         found = self._recorded.get(self._key(each, bucket(self._by, observation) if each.by_load else None))
         if found is not None:
             return found
@@ -101,7 +101,7 @@ class Normals:
         return None if known is None else Usual(known, 0.0, 0)
 
     def learn(self, each: Measure, observation: Observation) -> None:
-        """Take in a number of this run that was nothing unusual."""
+        """Add a number of this run that was not unusual."""
         at = level(entry_rate(observation)) if each.by_load else None
         self._seen[self._key(each, at)].add(each.value)
 
@@ -110,7 +110,7 @@ class Normals:
 
 
 class _Window:
-    """The last values of one kind, in order of time and of size."""
+    """The last values of one kind, ordered by time and by size."""
 
     __slots__ = ("_in_time", "_sorted", "_usual")
 
@@ -138,7 +138,7 @@ class _Window:
 
 
 def _median_and_mad(values: list[float]) -> tuple[float, float]:
-    """Both in the unit of the values, and the deviation unscaled."""
+    """Both in the unit of the values; the deviation is unscaled."""
     middle = median(values)
     return middle, median(abs(value - middle) for value in values)
 
@@ -148,7 +148,7 @@ def _usual(each: Baseline) -> Usual:
 
 
 def _pooled(rows: list[Baseline]) -> Usual:
-    """Buckets together: the median of the medians, weighted by their windows, and the same of deviations."""
+    """The median of the buckets' medians, weighted by their windows, and the same of deviations."""
     return Usual(
         _weighted_median([(each.median, each.n) for each in rows]),
         MAD_TO_SIGMA * _weighted_median([(each.mad, each.n) for each in rows]),

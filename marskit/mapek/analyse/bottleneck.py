@@ -1,4 +1,4 @@
-"""Which workload a violated objective is due to: a walk down the call graph."""
+"""Finds the workload that causes an SLO violation, by a walk down the call graph."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ from marskit.domain.records import EdgeObservation, Observation, SloStatus, Work
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.symptoms import has_queue, is_saturated
 
-# A saturated workload is blamed on half the evidence: we know why it is slow, not only that it is.
+# A saturated workload needs only half the evidence: its slowness is explained, not only observed.
 _SATURATED_FACTOR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """Where the walk from one violated objective ended."""
+    """The result of the walk from one violated SLO."""
 
     service: str
-    """The service whose objective is violated."""
+    """The service whose SLO is violated."""
     workload: str
     path: tuple[str, ...]
-    """The workloads that the walk passed, the blamed one last."""
+    """The workloads on the walk, the blamed one last."""
     sentence: str
 
 
 def find_bottleneck(status: SloStatus, observation: Observation, topology: Topology) -> Blame | None:
-    """Walk from the violated service to the workload that none of its callees explains.
+    """Walk from the violated service to the workload whose callees do not explain the violation.
 
-    A callee explains its caller when it accounts for more of the caller's p95 than the caller itself, or
-    for at least half of the caller's failures. None when no workload is behind the service.
+    A callee explains its caller if it accounts for more of the caller's p95 than the caller itself, or
+    for at least half of the caller's failures. None if no workload serves the service.
     """
     by_errors = status.latency_met is not False
     workload = _worst(status.service, None, observation, topology, by_errors=by_errors)
@@ -58,7 +58,7 @@ def _edges(
 def _explaining_callee(
     caller: str, observation: Observation, topology: Topology, *, by_errors: bool
 ) -> str | None:
-    """The callee that weighs most, if it weighs more than the caller does by itself."""
+    """The callee that contributes most, if it contributes more than the caller itself."""
     into = [edge for edge in observation.edges if edge.edge.workload == caller]
     weights: dict[str, float] = {}
     blamed: dict[str, float] = {}
@@ -84,7 +84,7 @@ def _explaining_callee(
 def _worst(
     service: str, caller: str | None, observation: Observation, topology: Topology, *, by_errors: bool
 ) -> str | None:
-    """The workload behind the service that fails or delays most; one without ready replicas first."""
+    """The service's workload that fails or delays most; one without ready replicas comes first."""
 
     def badness(name: str) -> tuple[bool, float, float]:
         workload = observation.workload(name)
@@ -99,19 +99,19 @@ def _worst(
 
 
 def _behind(service: str, topology: Topology) -> tuple[str, ...]:
-    """The workloads behind the service; none behind one outside the mesh."""
+    """The workloads of the service; none if it is outside the mesh."""
     return next((s.workloads for s in topology.services if s.name == service), ())
 
 
 def _p95(edge: EdgeObservation) -> float:
-    """In ms; 0 while too few successes were seen to blame anyone for it."""
+    """In ms; 0 while there are too few successes to blame the edge."""
     return (edge.latency.p95_ms or 0.0) if edge.latency.p95_is_trusted else 0.0
 
 
 def _sentence(service: str, path: list[str], observation: Observation, *, by_errors: bool) -> str:
     workload = observation.workload(path[-1])
     what = "failures" if by_errors else "latency"
-    via = f" (by way of {' → '.join(path)})" if len(path) > 1 else ""
+    via = f" (via {' → '.join(path)})" if len(path) > 1 else ""
     return (
         f"The {what} of {service} {'come' if by_errors else 'comes'} from {path[-1]}{via}{_state(workload)}."
     )

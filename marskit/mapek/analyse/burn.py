@@ -1,8 +1,8 @@
-"""Multi-window, multi-burn-rate alerts: is an error budget being spent too fast, and still?
+"""Multi-window, multi-burn-rate alerts: is an error budget being spent too fast, and does it continue?
 
 Beyer, Murphy, Rensin, Kawahara and Thorne (eds.), The Site Reliability Workbook, chapter 5, "Alerting on
 SLOs", sixth approach and table 5-8: the burn rate is the share of bad requests over the share that the
-objective allows. A long window says that it matters, a short one of a twelfth that it still goes on.
+objective allows. A long window shows that it matters, a short one of a twelfth that it still continues.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ HOUR_S = 300.0
 """Scenario seconds that stand for an hour of the workbook, which plans for 30 days. Windows and the budget's
 period shrink by the same factor, so the rates stay as they are and the period is 2.5 scenario days."""
 CALM = 0.8
-"""An alert ends when the short window burns less than this share of the rate that raised it."""
+"""An alert ends when the short window burns below this share of the rate that raised it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Rule:
     rate: float
     severity: Severity
     spent: str
-    """The share of the period's budget that is gone when it fires."""
+    """The share of the period's budget that is spent when the alert fires."""
 
 
 RULES = (
@@ -38,14 +38,14 @@ RULES = (
     Rule("page", 6.0, 0.5, 6.0, Severity.CRITICAL, "5 %"),
     Rule("ticket", 72.0, 6.0, 1.0, Severity.WARNING, "10 %"),
 )
-"""Table 5-8 of the workbook, the gravest first."""
+"""Table 5-8 of the workbook, the most severe first."""
 
 
 class _Window:
-    """Requests and bad ones of the last `length_s` scenario seconds.
+    """Total and bad requests of the last `length_s` scenario seconds.
 
-    The time before the run, where it reaches back that far, counts as if as many came and none was bad: the
-    budget was not spent then.
+    Time before the run, as far as the window reaches back, counts as equally loaded and without failures:
+    no budget was spent then.
     """
 
     __slots__ = ("_bad", "_filled_s", "_length_s", "_parts", "_total")
@@ -60,7 +60,7 @@ class _Window:
         self._filled_s += covered_s
         self._total += total
         self._bad += bad
-        # Parts are whole, so it may be a little longer, and is never shorter.
+        # Parts are kept whole, so the window may be slightly longer, but never shorter.
         while self._filled_s - self._parts[0][0] >= self._length_s:
             gone_s, fewer, better = self._parts.popleft()
             self._filled_s -= gone_s
@@ -82,10 +82,10 @@ class _Window:
 
 
 class Budget:
-    """One half of one objective: how fast its budget is spent, and what that has raised."""
+    """One half of one SLO: the rate at which its budget is spent, and the resulting alert."""
 
     def __init__(self, service: str, half: str, allowed: float) -> None:
-        """Take the share of requests that may be bad, above 0."""
+        """Take the allowed share of bad requests, above 0."""
         self._service = service
         self._half = half
         self._allowed = allowed
@@ -93,7 +93,7 @@ class Budget:
         self._raised = [False] * len(RULES)
 
     def add(self, covered_s: float, total: float, bad: float) -> None:
-        """Take in so many requests of so many scenario seconds."""
+        """Add requests of `covered_s` scenario seconds."""
         for i, (rule, (long, short)) in enumerate(zip(RULES, self._windows, strict=True)):
             long.add(covered_s, total, bad)
             short.add(covered_s, total, bad)
@@ -105,7 +105,7 @@ class Budget:
                 self._raised[i] = enough and min(burns, long.share() / self._allowed) > rule.rate
 
     def symptom(self, speed: float) -> Symptom | None:
-        """The gravest alert that is up; windows are told in real seconds."""
+        """The most severe active alert; its windows are in real seconds."""
         for rule, (long, short), raised in zip(RULES, self._windows, self._raised, strict=True):
             if raised:
                 burns = [round(window.share() / self._allowed, 2) for window in (long, short)]
@@ -118,24 +118,24 @@ class Budget:
                         Evidence(f"{self._half}_burn_rate", burn, rule.rate, window.n, length_s)
                         for burn, window, length_s in zip(burns, (long, short), lengths_s, strict=True)
                     ),
-                    f"{rule.name.capitalize()}: {self._service} spends its {self._half} budget "
+                    f"{rule.name.capitalize()}: {self._service} burns its {self._half} error budget "
                     f"{burns[0]:.1f} times too fast over {lengths_s[0]:.0f} s and {burns[1]:.1f} times "
-                    f"over the last {lengths_s[1]:.0f} s; {rule.spent} of it is gone.",
+                    f"over the last {lengths_s[1]:.0f} s; {rule.spent} of the budget is spent.",
                 )
         return None
 
 
 class Budgets:
-    """The budgets of all objectives over one run."""
+    """The error budgets of all SLOs over one run."""
 
     def __init__(self) -> None:
         self._budgets: dict[tuple[Slo, str], Budget] = {}
         self._at_s: float | None = None
 
     def add(self, observation: Observation, slos: Iterable[Slo], speed: float) -> Iterator[Symptom]:
-        """Take in one observation; the alerts that are up then.
+        """Add one observation; the alerts that are active then.
 
-        Observations overlap: each speaks for the time since the one before, at most for its own window.
+        Observations overlap: each counts for the time since the previous one, at most for its own window.
         """
         since_s = observation.window_s if self._at_s is None else observation.at_s - self._at_s
         covered_s = max(0.0, min(since_s, observation.window_s))

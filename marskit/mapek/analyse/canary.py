@@ -1,9 +1,9 @@
-"""Canaries held against their controls: the same callers, the same stretch of time, so the same load.
+"""Canaries compared with their controls: the same callers over the same time, so the same load.
 
-What is a canary is said by the manifests (`marskit.dev/canary-of`), never guessed: subsets may differ by
-design. Every look closes a block of requests, and the newest 1, 2, 4 and 8 blocks are tested, so that a
-gross regression is found in one and a small one in time. Looking often finds something at last, and so a look
-may raise a false alarm with a probability of `FALSE_ALARM` only, shared evenly by its tests, which holds
+The manifests declare canaries (`marskit.dev/canary-of`); they are never guessed, because subsets may
+differ by design. Every look closes a block of requests, and the newest 1, 2, 4 and 8 blocks are tested, so
+that a large regression is found in one block and a small one in time. Repeated looks accumulate false alarms,
+so one look may raise one with a probability of `FALSE_ALARM` only, shared evenly by its tests; this holds
 however much their blocks overlap (Bonferroni; Dunn 1961, Journal of the American Statistical Association 56).
 """
 
@@ -18,40 +18,40 @@ from marskit.mapek.analyse.hypothesis_tests import more_failures, slower
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS
 
 FALSE_ALARM = 1e-4
-"""The most that the probability of a false alarm in one look may be."""
+"""Upper bound on the probability of a false alarm in one look."""
 SPANS = (1, 2, 4, 8)
-"""How many of the newest blocks a test takes together."""
+"""Numbers of newest blocks that are tested together."""
 LEVEL = FALSE_ALARM / (2 * len(SPANS))
-"""Of one test: there is one of failures and one of latency for each span."""
+"""Significance level of one test: each span has one test of failures and one of latency."""
 BASELINE = 32
-"""How many blocks of the control are remembered: what is rare has to be known from longer ago."""
+"""Number of the control's blocks that are kept: rare failures need a long history."""
 AT_ONCE = 0.01
-"""The level at which the control of the very same blocks has to be better, too."""
+"""Level at which the control of the very same blocks must be better, too."""
 UNUSUAL = 0.05
-"""The level at which the control is said to fail more often than it used to: its past is then left aside, for
-in trouble that both share it would accuse the canary alone."""
+"""Level at which the control fails more often than it used to: its past is then ignored, because trouble
+that both share would accuse the canary alone."""
 WORSE_PERCENT = 1.0
-"""Points by which a canary must fail more often than its control; less is not worth an alarm."""
+"""Smallest excess of the canary's failure rate that raises an alarm, in percentage points."""
 SLOWER_MS = 20.0
 SLOWER_SHARE = 0.25
-"""A canary may be slower by this share of its control's median, and in any case by `SLOWER_MS`."""
+"""Harmless slowdown as a share of the control's median; `SLOWER_MS` is always allowed."""
 DESIGN_EFFECT = 3.0
-"""Slow requests come about so many at a time, for they meet in the same queue or pause."""
+"""Variance relative to independent requests: slow requests occur in groups, in the same queue or pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A workload on trial and the one that it is held against, which does the same."""
+    """A canary and its control, which does the same work."""
 
     workload: str
     control: str
     callers: frozenset[str]
-    """Those that call both."""
+    """The workloads that call both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one side answered."""
+    """The responses of one side."""
 
     requests: int = 0
     failures: int = 0
@@ -59,13 +59,13 @@ class Tally:
 
     @property
     def error_percent(self) -> float:
-        """The share of requests that failed; 0 without requests."""
+        """The share of requests that failed, in percent; 0 without requests."""
         return 100.0 * self.failures / self.requests if self.requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What both sides answered from one look to the next."""
+    """The responses of both sides between two looks."""
 
     duration_s: float
     canary: Tally
@@ -81,17 +81,17 @@ class Finding:
 
     p: float
     evidence: tuple[Evidence, ...]
-    """Of the canary, of its control, and the p-value with what it was held against."""
+    """The canary's value, the control's value, and the p-value with its level."""
     sentence: str
 
     def symptom(self, canary: Canary, severity: Severity, sentence: str | None = None) -> Symptom:
-        """The symptom that tells it."""
+        """The symptom that reports this finding."""
         kind = SymptomKind.CANARY_REGRESSION
         return Symptom(kind, severity, canary.workload, self.evidence, sentence or self.sentence)
 
 
 def canaries(topology: Topology) -> tuple[Canary, ...]:
-    """All workloads that the manifests call a canary."""
+    """All workloads that the manifests declare as canaries."""
     found = []
     for workload in topology.workloads:
         if workload.canary_of is not None:
@@ -104,7 +104,7 @@ def canaries(topology: Topology) -> tuple[Canary, ...]:
 
 
 class CanaryTrial:
-    """Collects what one canary and its control answer, and tests it at every look."""
+    """Collects the responses of one canary and its control, and tests them at every look."""
 
     def __init__(self, canary: Canary) -> None:
         self._canary = canary
@@ -112,17 +112,17 @@ class CanaryTrial:
         self._blocks: deque[Block] = deque(maxlen=BASELINE)
 
     def add(self, sample: MeshSample) -> None:
-        """Take in what passed since the sample before."""
+        """Add a sample."""
         sides = (self._tally(sample, name) for name in (self._canary.workload, self._canary.control))
         self._open = _together((self._open, Block(sample.duration_s, *sides)))
 
     def forget(self) -> None:
-        """Begin anew with the canary; what is known of its control stays."""
+        """Discard the canary's blocks; the control's history stays."""
         self._open = replace(self._open, canary=Tally())
         self._blocks = deque((replace(block, canary=Tally()) for block in self._blocks), BASELINE)
 
     def look(self) -> Finding | None:
-        """Close the block and test; the clearest of what was found, None if nothing was."""
+        """Close the block and test; the clearest finding, or None."""
         if not self._open.canary.requests and not self._open.control.requests:
             return None
         self._blocks.append(self._open)
@@ -144,7 +144,7 @@ class CanaryTrial:
         for span in SPANS:
             if span > len(self._blocks):
                 return
-            # While the canary had no traffic, its control may have had another load.
+            # While the canary had no traffic, its control may have had a different load.
             newest = list(self._blocks)[-span:]
             recent = [block for block in newest if block.canary.requests]
             if recent:
@@ -172,7 +172,7 @@ def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
             Evidence("control_error_percent", theirs.error_percent, allowed, theirs.requests, span_s),
             Evidence("p_value", p, LEVEL, ours.requests + baseline.requests, span_s),
         ),
-        f"{who.workload} fails {ours.failures} of {ours.requests} requests, its control {who.control} "
+        f"{who.workload} failed {ours.failures} of {ours.requests} requests, its control {who.control} "
         f"{theirs.failures} of {theirs.requests} in the same {block.duration_s:.0f} s ({_chance(p)}).",
     )
 
@@ -191,7 +191,7 @@ def _dragging(who: Canary, block: Block) -> Iterator[Finding]:
             Evidence("control_latency_p50_ms", other_ms, other_ms + by_ms, theirs.n, block.duration_s),
             Evidence("p_value", p, LEVEL, ours.n + theirs.n, block.duration_s),
         ),
-        f"{who.workload} answers in {own_ms:.0f} ms, its control {who.control} in {other_ms:.0f} ms "
+        f"{who.workload} responds in {own_ms:.0f} ms, its control {who.control} in {other_ms:.0f} ms "
         f"(medians of {ours.n} and {theirs.n} successes in the same {block.duration_s:.0f} s, {_chance(p)}).",
     )
 

@@ -1,6 +1,6 @@
-"""Whether one of two samples is worse than the other: exact for counts, by ranks for binned latencies.
+"""Tests whether one of two samples is worse: exact for counts, by ranks for binned latencies.
 
-Both tests are one-sided and safe for small samples: what few requests can show, they show, and nothing more.
+Both tests are one-sided and valid for small samples: few requests limit their power, not their level.
 """
 
 from collections import Counter
@@ -10,16 +10,16 @@ from marskit.domain.metrics import Histogram
 
 
 def more_failures(failures: int, n: int, control_failures: int, control_n: int) -> float:
-    """The p-value that a sample fails no more often than its control, 0 to 1.
+    """The p-value of the hypothesis that a sample fails no more often than its control, 0 to 1.
 
     Fisher's exact test, one-sided: given all failures together, the number among the sample is hypergeometric
     if both fail alike (Fisher 1935, The Design of Experiments). It needs no large numbers and no assumption
     on the rate, and is conservative: with few failures, the error of the first kind is well below the level.
 
     Args:
-        failures: Of the sample, 0 to `n`.
+        failures: Failures of the sample, 0 to `n`.
         n: Requests of the sample.
-        control_failures: Of the control, 0 to `control_n`.
+        control_failures: Failures of the control, 0 to `control_n`.
         control_n: Requests of the control.
     """
     drawn = failures + control_failures
@@ -30,18 +30,18 @@ def more_failures(failures: int, n: int, control_failures: int, control_n: int) 
 
 
 def slower(latencies: Histogram, control: Histogram, *, by_ms: float, design_effect: float = 1.0) -> float:
-    """The p-value that a sample is slower than its control by no more than `by_ms`, 0 to 1.
+    """The p-value of the hypothesis that a sample is slower than its control by at most `by_ms`, 0 to 1.
 
     The test of Mann and Whitney (1947, Annals of Mathematical Statistics 18) on the middles of the bins, with
-    the correction for ties and for continuity; the sample is first made faster by `by_ms`, which turns the
+    the correction for ties and for continuity; `by_ms` is first subtracted from the sample, which turns the
     null hypothesis of no shift into one of a harmless shift (as in Hodges and Lehmann 1963, ibid. 34). Ranks
-    do not care for the shape of latencies or for outliers.
+    are robust to the shape of latencies and to outliers.
 
     Args:
-        latencies: Of the sample.
-        control: Of its control.
-        by_ms: The shift that does no harm.
-        design_effect: By how much the variance exceeds that of independent requests, at least 1: those that
+        latencies: Latencies of the sample.
+        control: Latencies of its control.
+        by_ms: Largest harmless shift.
+        design_effect: Variance relative to that of independent requests, at least 1: requests that
             meet in one pause or queue are slow together (Kish 1965, Survey Sampling, 8.2).
     """
     ours = Counter[float]()

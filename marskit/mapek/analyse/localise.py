@@ -1,13 +1,13 @@
-"""Fault localisation: which workload or edge is at fault, the likeliest first.
+"""Fault localisation: the workloads or edges that may be faulty, the most likely first.
 
-Each workload is judged by what is its own, so that neither slowness nor errors of what it calls are held
-against it, and rule by rule: simple rules are found to be as good as what is learned (arXiv:2510.04711).
+Each workload is judged by its own time and errors, so that neither slowness nor errors of its callees count
+against it, and by simple rules, which perform as well as learned models (arXiv:2510.04711).
 
-* down: replicas went away unasked, or requests found none.
-* slow: a request keeps its workers busy for longer than is usual, whatever the load (utilisation law). Where
-  that is not measured, or it is not its workers that take longer: by its own share of the latency.
-* errors: it answers with errors that it did not inherit from its calls.
-* overloaded: its workers are busy or a queue stands, and a request costs what it always did. No fault.
+* down: replicas ended unexpectedly, or requests found none.
+* slow: a request keeps its workers busy for longer than usual, whatever the load (utilisation law). Where
+  that is not measured, or the time is not spent by its workers: by its own share of the latency.
+* errors: it answers with errors that its own calls do not explain.
+* overloaded: high utilisation or a queue at the usual work per request. Not a fault.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,18 +29,18 @@ from marskit.mapek.monitor.measures import (
 )
 
 SLOWER = 1.25
-"""Less than a quarter slower is no fault, however sure."""
+"""Smallest ratio to the usual work per request that counts as a fault, however certain."""
 SURE = 4.5
-"""So many standard deviations away is no chance, on thousands of windows a day."""
+"""Distance in standard deviations beyond chance, given thousands of windows a day."""
 LATER = 1.5
-"""The own latency depends on much more than the service, so it has to be that much longer."""
+"""Smallest ratio for own latency, which depends on much more than the service itself."""
 MIN_ERRORS = 3
 USUAL_ERRORS = 0.001
-"""The share of errors that is usual anyway."""
+"""Share of errors that is usual in any case, from 0 to 1."""
 CHANCE = 1e-4
-"""What chance alone brings about less often than that is no chance."""
+"""Probability below which an event is not attributed to chance."""
 STARTING_S = 20.0
-"""A replica that was asked for may take that many real seconds to start."""
+"""Time a new replica may take to start, in real seconds."""
 
 
 def suspects(
@@ -51,14 +51,14 @@ def suspects(
     earlier: Mapping[str, Own],
     asked_at_s: Mapping[str, float],
 ) -> tuple[Suspect, ...]:
-    """All that may be at fault, the likeliest first, and each workload or edge once.
+    """All possible faults, the most likely first, each workload or edge once.
 
     Args:
-        observation: What Monitor saw.
-        owns: What each workload did by itself in it.
-        normals: What is usual.
-        earlier: What each workload did in the window before, for what is too little to tell in one.
-        asked_at_s: When the number of replicas asked for last grew, by workload.
+        observation: Monitor's observation.
+        owns: Each workload's own measures in it.
+        normals: The usual values.
+        earlier: Each workload's own measures in the previous window, for values that need two windows.
+        asked_at_s: Time of the last increase of desired replicas, by workload.
     """
     found: list[Suspect] = [*_edges(observation)]
     for own in owns:
@@ -90,14 +90,14 @@ def _down(
     if own.lost >= MIN_ERRORS and own.lost >= own.requests / 100.0:
         score = max(score, 0.9)
         evidence.append(Evidence("requests_lost", own.lost, MIN_ERRORS, own.requests, window_s))
-        words.append(f"{own.lost} of {own.requests} requests found none or went down with theirs")
+        words.append(f"{own.lost} of {own.requests} requests reached no replica or were cut off")
     if not score:
         return
     if workload.replicas_lost:
         evidence.append(Evidence("replicas_lost", workload.replicas_lost, 0, desired, window_s))
-        words.append(f"{workload.replicas_lost} went away unasked in {window_s:.0f} s")
+        words.append(f"{workload.replicas_lost} ended unexpectedly within {window_s:.0f} s")
     evidence.append(Evidence("replicas_ready", ready, desired, desired, window_s))
-    words.append(f"{ready} of {desired} {'is' if ready == 1 else 'are'} ready now")
+    words.append(f"{ready} of {desired} ready now")
     yield Suspect(name, Ailment.DOWN, score, tuple(evidence), f"{name} lost replicas: {', '.join(words)}.")
 
 
@@ -117,7 +117,7 @@ def _slow(
             Ailment.SLOW,
             0.5 + 0.5 * (1.0 - 1.0 / times),
             (Evidence(BUSY, busy.value, limit, busy.n, seen_s),),
-            f"{name} is slow by itself: a request keeps a replica busy for {busy.value:.0f} ms, usually "
+            f"{name} is slow itself: a request keeps a replica busy for {busy.value:.0f} ms, usually "
             f"{usual.median:.0f} ms ({times:.1f}×, n {busy.n}).",
         )
         return
@@ -130,10 +130,10 @@ def _slow(
         yield Suspect(
             name,
             Ailment.SLOW,
-            # Less sure than work that was measured.
+            # Less certain than measured work.
             0.5 + 0.35 * (1.0 - 1.0 / times),
             (Evidence(OWN_LATENCY, latency.value, LATER * usual.median, latency.n, window_s),),
-            f"{name} is slow by itself: its own part of a request takes {latency.value:.0f} ms, usually "
+            f"{name} is slow itself: its own part of a request takes {latency.value:.0f} ms, usually "
             f"{usual.median:.0f} ms at this load ({times:.1f}×, n {latency.n}).",
         )
 
@@ -145,7 +145,7 @@ def _busy(own: Own) -> Measure | None:
 
 
 def is_slower(busy: Measure, usual: Usual) -> bool:
-    """Whether a request is clearly more work than usual."""
+    """Whether a request clearly takes more work than usual."""
     return busy.value > SLOWER * usual.median and distance(busy, usual) > SURE
 
 
@@ -153,7 +153,7 @@ def _errors(
     workload: WorkloadObservation, own: Own, both: Own, observation: Observation, normals: Normals
 ) -> Iterator[Suspect]:
     if _sheds(workload):
-        # Overload answers with errors too, and is told as such.
+        # Overload also causes errors, and is reported as overload.
         return
     seen, seen_s = own, observation.window_s
     usual = normals.of(Measure(OWN_ERRORS, own.workload, own.error_percent or 0.0, own.requests), observation)
@@ -168,24 +168,24 @@ def _errors(
         Ailment.ERRORS,
         0.5 + 0.5 * sqrt(percent / 100.0),
         (Evidence("own_error_percent", percent, 100.0 * share, seen.requests, seen_s),),
-        f"{own.workload} fails by itself: {seen.errors:.0f} of {seen.requests} requests ({percent:.1f} %) "
-        "that none of its own calls explains.",
+        f"{own.workload} fails itself: {seen.errors:.0f} of {seen.requests} requests have errors "
+        f"({percent:.1f} %) that its own calls do not explain.",
     )
 
 
 def _fails(own: Own, share: float) -> bool:
-    """Whether it made more errors of its own than chance explains."""
+    """Whether its own errors exceed what chance explains."""
     errors = round(own.errors)
     return errors >= MIN_ERRORS and _chance(errors, share * own.requests) < CHANCE
 
 
 def _sheds(workload: WorkloadObservation) -> bool:
-    """Whether errors may be a full queue's."""
+    """Whether errors may come from a full queue."""
     return (workload.utilisation or 0.0) > 0.95 and (workload.queued or 0.0) > workload.replicas_ready
 
 
 def _chance(count: int, mean: float) -> float:
-    """The probability that a Poisson number of that mean is `count` or more."""
+    """The probability that a Poisson variable with that mean is at least `count`."""
     term = below = exp(-mean)
     for k in range(1, count):
         term *= mean / k
@@ -216,12 +216,12 @@ def _overloaded(
         Ailment.OVERLOADED,
         0.2 + 0.25 * min(1.0, busy or 0.0),
         tuple(evidence),
-        f"{name} is overloaded, which is no fault: {' and '.join(words)}{cost}.",
+        f"{name} is overloaded (not faulty): {' and '.join(words)}{cost}.",
     )
 
 
 def _edges(observation: Observation) -> Iterator[Suspect]:
-    """The ways on which requests fail before they reach a workload that is there."""
+    """The edges on which requests fail before they reach an existing workload."""
     for edge in observation.edges:
         count, n = flagged(edge, ON_THE_WAY), round(edge.requests_per_s * observation.window_s)
         if count < MIN_ERRORS or _chance(count, USUAL_ERRORS * n) > CHANCE:
@@ -232,5 +232,5 @@ def _edges(observation: Observation) -> Iterator[Suspect]:
             Ailment.ERRORS,
             0.5 + 0.5 * sqrt(percent / 100.0),
             (Evidence("error_percent", percent, 100.0 * USUAL_ERRORS, n, observation.window_s),),
-            f"Requests {edge.edge} fail on the way: {count} of {n}{flag_words(edge)}.",
+            f"Requests on {edge.edge} fail on the way: {count} of {n}{flag_words(edge)}.",
         )

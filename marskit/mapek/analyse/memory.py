@@ -1,4 +1,4 @@
-"""What Analyse remembers of a run from one observation to the next."""
+"""Analyse's memory of a run, from one observation to the next."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -19,18 +19,18 @@ _EPSILON_S = 1e-6
 class Memory:
     """One run's memory: the same observations in the same order give the same conclusions.
 
-    It is fed with the observations of the cycles alone, which are stored, so a replay comes to the same ones.
+    It is fed only with the cycles' observations, which are recorded, so a replay concludes the same.
     """
 
     def __init__(
         self, baselines: Baselines | None = None, expected: Mapping[str, float] | None = None
     ) -> None:
-        """Begin with nothing seen.
+        """Start empty.
 
         Args:
-            baselines: What earlier runs say is usual.
-            expected: For how many ms a request keeps all workers of one replica busy, by workload, as far as
-                that is known beforehand; the first windows of the run are held against it.
+            baselines: Baselines of earlier runs.
+            expected: How long a request keeps all workers of one replica busy, in ms by workload, where
+                that is known beforehand; the first windows of the run are compared with it.
         """
         self._expected = {(BUSY, name): value for name, value in (expected or {}).items()}
         self._normals = Normals(baselines, self._expected)
@@ -48,7 +48,7 @@ class Memory:
     def take(
         self, observation: Observation, goals: Goals, speed: float
     ) -> tuple[tuple[Suspect, ...], tuple[Symptom, ...]]:
-        """Take in the observation of a cycle: the suspects, and the alarms that are up."""
+        """Add the observation of a cycle; the suspects, and the active alarms."""
         self._note_replicas(observation)
         owns = own_measures(observation)
         found = suspects(
@@ -66,7 +66,7 @@ class Memory:
         return found, (*burning, *self._watch.symptoms())
 
     def _earlier(self, observation: Observation) -> dict[str, Own]:
-        """What was seen in the newest window that this one holds nothing of, if it was just before."""
+        """Own measures of the previous window, if it directly precedes this one without overlap."""
         begun_s = observation.at_s - observation.window_s
         ended = [
             owns
@@ -77,14 +77,14 @@ class Memory:
 
     def _note_replicas(self, observation: Observation) -> None:
         for workload in observation.workloads:
-            # At the beginning of a run, those that are not ready may still be starting.
+            # At the start of a run, replicas that are not ready may still be starting.
             before = self._desired.get(workload.workload, workload.replicas_ready)
             if workload.replicas_desired > before:
                 self._asked_at_s[workload.workload] = observation.at_s
             self._desired[workload.workload] = workload.replicas_desired
 
     def _is_next(self, observation: Observation) -> bool:
-        """Whether its window holds nothing of the window that was counted last."""
+        """Whether its window does not overlap the one that was counted last."""
         if self._counted_at_s is None:
             return observation.window_s > 0
         return observation.at_s - self._counted_at_s >= observation.window_s - _EPSILON_S
@@ -98,7 +98,7 @@ class Memory:
             usually = True
             if usual is not None and each.metric in _WATCHED:
                 usually = self._watch.add(each, usual, observation.window_s)
-            # What a fault elsewhere delays or fails is not usual either; the work of a request is its own.
+            # Values affected by a fault elsewhere are not learned; the work per request is its own.
             at_fault = each.subject in faults if each.metric == BUSY else bool(faults) or not well
             if usually and not at_fault:
                 self._normals.learn(each, observation)

@@ -1,21 +1,21 @@
-"""Whether each service meets its objective, and whether enough was seen to say so."""
+"""Whether each service meets its SLO, and whether there were enough requests to judge."""
 
 from marskit.domain.goals import Slo
 from marskit.domain.records import Observation, ServiceObservation, SloStatus
 
 MIN_REQUESTS = 20
-"""Fewer requests say nothing about availability."""
+"""Smallest number of requests for judging availability."""
 MIN_FAILURES = 2
-"""One failure is one request's luck."""
+"""Smallest number of failures for a violation: a single one may be chance."""
 
 
 def seen(per_s: float, window_s: float) -> int:
-    """How many were counted over the window."""
+    """Number of requests counted over the window."""
     return round(per_s * window_s)
 
 
 def slo_status(slo: Slo, observation: Observation) -> SloStatus:
-    """How the service of `slo` stands against it."""
+    """The service's status against `slo`."""
     service = observation.service(slo.service)
     error_percent = service.error_percent
     return SloStatus(
@@ -31,7 +31,7 @@ def slo_status(slo: Slo, observation: Observation) -> SloStatus:
 
 
 def _latency_met(slo: Slo, service: ServiceObservation) -> bool | None:
-    """Held against the p95 itself when that is the objective's quantile, else against the slow share."""
+    """Judged by the p95 itself if that is the SLO's quantile, else by the slow share."""
     latency = service.latency
     if slo.quantile == 0.95:
         if not latency.p95_is_trusted or latency.p95_ms is None:

@@ -1,4 +1,4 @@
-"""What can be read off single services, workloads and edges; every symptom with its numbers."""
+"""Symptoms of single services, workloads and edges, each with its evidence."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,26 +18,26 @@ from marskit.domain.topology import Topology
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS, seen
 
 SATURATED = 0.8
-"""Above this share of busy workers waiting times grow faster than load."""
+"""Utilisation above which waiting times grow faster than load, from 0 to 1."""
 EXHAUSTED = 0.95
 QUEUED_PER_REPLICA = 1.0
-"""No more than that is no queue, however idle the workers."""
+"""Waiting requests per replica up to which there is no queue, whatever the utilisation."""
 QUEUED_BY_CHANCE = 0.01
-"""What waits at the moment of a sample is chance, if chance makes it so often."""
+"""Probability down to which requests waiting at the moment of a sample are attributed to chance."""
 IDLE = 0.3
 ERROR_PERCENT = 1.0
-"""What an edge into a service without an objective may fail."""
+"""Share of requests that may fail on an edge into a service without an SLO, in percent."""
 MANY_ERRORS_PERCENT = 10.0
 
 # Envoy's response flags, as its access log documentation names them.
 _FLAGS = {
-    "DC": "the client gave up",
+    "DC": "client disconnected",
     "FI": "injected fault",
     "LH": "failed health check",
     "NC": "no such cluster",
     "NR": "no route",
     "RL": "rate limited",
-    "UC": "connection broken by the service",
+    "UC": "connection closed by the service",
     "UF": "connection failed",
     "UH": "no healthy replica",
     "UO": "overflow: circuit breaker open",
@@ -48,15 +48,15 @@ _FLAGS = {
 
 
 def is_saturated(workload: WorkloadObservation) -> bool:
-    """Whether its replicas have more to do than they can without growing queues."""
+    """Whether its replicas have more work than they can do without growing queues."""
     return (workload.utilisation or 0.0) > SATURATED or has_queue(workload)
 
 
 def has_queue(workload: WorkloadObservation) -> bool:
-    """Whether more wait than chance explains.
+    """Whether more requests wait than chance explains.
 
-    Where a share u of the workers is busy, n requests or more wait with a probability below u^n: the queue of
-    an M/M/c station (Erlang 1917). Above `SATURATED` a queue is a queue, though chance may lengthen it.
+    With utilisation u, n requests or more wait with a probability below u^n: the queue of an M/M/c station
+    (Erlang 1917). Above `SATURATED` a queue counts as one, though chance may lengthen it.
     """
     queued, busy = workload.queued or 0.0, workload.utilisation
     if queued <= QUEUED_PER_REPLICA * max(1, workload.replicas_ready):
@@ -65,7 +65,7 @@ def has_queue(workload: WorkloadObservation) -> bool:
 
 
 def slo_symptoms(statuses: Iterable[SloStatus], observation: Observation, goals: Goals) -> Iterator[Symptom]:
-    """The objectives that are violated."""
+    """The violated SLOs."""
     window_s = observation.window_s
     for status in statuses:
         slo, service = goals.slo(status.service), observation.service(status.service)
@@ -76,7 +76,7 @@ def slo_symptoms(statuses: Iterable[SloStatus], observation: Observation, goals:
                 Severity.CRITICAL,
                 status.service,
                 (Evidence("latency_p95_ms", p95_ms, status.latency_ms, service.latency.n, window_s),),
-                f"p95 of {status.service} is {p95_ms:.0f} ms, its objective {status.latency_ms:.0f} ms "
+                f"p95 of {status.service} is {p95_ms:.0f} ms; its objective is {status.latency_ms:.0f} ms "
                 f"({service.latency.n} successes in {window_s:.0f} s).",
             )
         if status.availability_met is False and slo is not None:
@@ -88,7 +88,7 @@ def slo_symptoms(statuses: Iterable[SloStatus], observation: Observation, goals:
                 status.service,
                 (Evidence("availability_percent", percent, slo.availability_percent, status.n, window_s),),
                 f"{failures} of {status.n} requests to {status.service} failed in {window_s:.0f} s: "
-                f"{percent:.1f} % available, its objective {slo.availability_percent:g} %.",
+                f"{percent:.1f} % availability; its objective is {slo.availability_percent:g} %.",
             )
 
 
@@ -131,7 +131,7 @@ def _saturated(workload: WorkloadObservation, window_s: float) -> Symptom:
     if workload.queued and has_queue(workload):
         limit = QUEUED_PER_REPLICA * workload.replicas_ready
         evidence.append(Evidence("queued", workload.queued, limit, workload.replicas_ready, window_s))
-        words.append(f"{workload.queued:.0f} requests wait")
+        words.append(f"{workload.queued:.0f} requests are waiting")
     exhausted = (workload.utilisation or 0.0) > EXHAUSTED
     return Symptom(
         SymptomKind.SATURATION,
@@ -150,12 +150,12 @@ def _idle(workload: WorkloadObservation, window_s: float) -> Symptom:
         workload.workload,
         (Evidence("utilisation", utilisation, IDLE, workload.replicas_ready, window_s),),
         f"{workload.workload} is {utilisation:.0%} busy on {_replicas(workload.replicas_ready)}: "
-        "fewer would do.",
+        "fewer would be enough.",
     )
 
 
 def edge_symptoms(observation: Observation, goals: Goals) -> Iterator[Symptom]:
-    """The edges that fail more than the service behind them is allowed to."""
+    """The edges that fail more often than the SLO of the called service allows."""
     window_s = observation.window_s
     for edge in observation.edges:
         n, failures = seen(edge.requests_per_s, window_s), seen(edge.failures_per_s, window_s)
@@ -169,12 +169,12 @@ def edge_symptoms(observation: Observation, goals: Goals) -> Iterator[Symptom]:
             Severity.CRITICAL if percent >= MANY_ERRORS_PERCENT else Severity.WARNING,
             str(edge.edge),
             (Evidence("error_percent", percent, allowed, n, window_s),),
-            f"{percent:.1f} % of {n} requests {edge.edge} failed in {window_s:.0f} s{flag_words(edge)}.",
+            f"{percent:.1f} % of {n} requests on {edge.edge} failed in {window_s:.0f} s{flag_words(edge)}.",
         )
 
 
 def flag_words(edge: EdgeObservation) -> str:
-    """Envoy's reasons for the failures of an edge, in words; empty without any."""
+    """Envoy's reasons for the failures of an edge, in words; empty if there are none."""
     words = [f"{_FLAGS.get(flag, 'see Envoy')} ({flag}) {count}×" for flag, count in edge.response_flags[:3]]
     if edge.ejected:
         words.append(f"{_replicas(edge.ejected)} ejected")

@@ -7,7 +7,7 @@ from marskit.domain.topology import GATEWAY, Topology
 
 
 def entry_services(topology: Topology, goals: Goals) -> tuple[str, ...]:
-    """The services whose users count: those with an objective that the gateway calls, else all with one.
+    """The services whose users count: those with an SLO that the gateway calls, else all with an SLO.
 
     Counting inner services as well would count one user's request several times.
     """
@@ -25,7 +25,7 @@ def utility(
     actions: int,
     period_s: float,
 ) -> Utility:
-    """What was gained, lost and paid per second; `actions` is how many were executed in this period."""
+    """Utility gained, lost and paid per second; `actions` is the number executed in this period."""
     served = violated = failed = 0.0
     for name in entry_services(topology, goals):
         service = observation.service(name)

@@ -1,1 +1,1 @@
-"""Execute: actions carried out, and the effect they had."""
+"""Execute: carries out actions and measures their effects."""

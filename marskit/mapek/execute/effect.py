@@ -1,4 +1,4 @@
-"""What earlier executions turned out to have done, read only after they became effective."""
+"""Measured effects of earlier executions, read only after they became effective."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -27,22 +27,22 @@ from marskit.domain.topology import Topology
 from marskit.mapek.analyse.utility import entry_services
 
 LOAD_CHANGED = 0.2
-"""A change of the offered load by more than this share is told with every effect read across it."""
+"""Relative change of the offered load above which an effect's sentence mentions it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingEffect:
-    """An applied execution whose effect is still to be read."""
+    """An applied execution whose effect has not been measured yet."""
 
     execution: Execution
     before: Observation
-    """The observation that it was decided on."""
+    """The observation on which it was decided."""
     prediction: Prediction | None = None
-    """What was expected of the plan that it was part of."""
+    """The prediction for the plan that it was part of."""
 
     @property
     def effective_at_s(self) -> float:
-        """From when on samples show it: read `Monitor.observe(..., since_s=effective_at_s)`."""
+        """When samples begin to show it: read `Monitor.observe(..., since_s=effective_at_s)`."""
         after_ms = self.execution.effective_after_ms or self.execution.pushed_after_ms or 0.0
         return self.execution.at_s + after_ms / 1000.0
 
@@ -50,7 +50,7 @@ class PendingEffect:
 def pending_effect(
     execution: Execution, before: Observation, prediction: Prediction | None = None
 ) -> PendingEffect | None:
-    """What is to be read later of this execution; None when nothing was written."""
+    """The measurement to make later for this execution; None if nothing was written."""
     return PendingEffect(execution, before, prediction) if execution.outcome is Outcome.APPLIED else None
 
 
@@ -65,11 +65,11 @@ def effect(
     """The p95 and the errors of the users' service before and after one execution.
 
     Args:
-        pending: The execution and what was seen before it.
-        after: What was seen since it became effective, from `Monitor.observe(..., since_s=...)`.
-        topology: Tells which of the users' services depends on what was changed.
-        goals: Tells which services users call.
-        configuration: Tells which service a route or a DestinationRule belongs to.
+        pending: The execution and the observation before it.
+        after: The observation since it became effective, from `Monitor.observe(..., since_s=...)`.
+        topology: For finding the users' service that depends on the change.
+        goals: For finding the services that users call.
+        configuration: For finding the service of a route or a DestinationRule.
     """
     execution = pending.execution
     name = facing_service(execution.action, topology, goals, configuration)
@@ -89,7 +89,7 @@ def effect(
 
 
 def _service(observation: Observation, name: str) -> ServiceObservation:
-    """What was seen of the service; nothing of one that no request went to."""
+    """The service in the observation; without requests if there were none."""
     nothing = ServiceObservation(name, 0.0, 0.0, Latency())
     return next((s for s in observation.services if s.service == name), nothing)
 
@@ -100,7 +100,7 @@ def _changed_service(action: Action, topology: Topology, configuration: Configur
             return topology.workload(workload).service
         case ShiftTraffic() | SetTimeout() | SetRetries():
             route = configuration.route(action.virtual_service, action.route)
-            # A route that only redirects has no destination; the VirtualService's name is the best there is.
+            # A route that only redirects has no destination; its VirtualService's name must do.
             return next((d.service for d in route.destinations), action.virtual_service)
         case SetOutlierDetection(destination_rule):
             return next(o.service for o in configuration.outliers if o.destination_rule == destination_rule)
@@ -109,13 +109,13 @@ def _changed_service(action: Action, topology: Topology, configuration: Configur
 
 
 def facing_service(action: Action, topology: Topology, goals: Goals, configuration: Configuration) -> str:
-    """The first service users call that depends on what is changed; the changed one if none does."""
+    """The first of the users' services that depends on the change; the changed service if none does."""
     changed = _changed_service(action, topology, configuration)
     return next((s for s in entry_services(topology, goals) if changed in _reach(s, topology)), changed)
 
 
 def _reach(service: str, topology: Topology) -> set[str]:
-    """The service and all that it calls, directly or not."""
+    """The service and all that it calls, directly or indirectly."""
     reached: set[str] = set()
     todo = [service]
     while todo:
@@ -137,11 +137,11 @@ def _sentence(
     when = f"after “{describe(action)}”"
     old, new = before.latency.p95_ms, after.latency.p95_ms
     if old is None or new is None or after.requests_per_s == 0:
-        return f"Too few requests to {name} {when} to tell what it did."
+        return f"Too few requests to {name} {when} to measure its effect."
     if not after.latency.p95_is_trusted:
         n = after.latency.n
-        said = f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on {n} requests only"
-        return f"{said}{_predicted(expected)}."
+        moved = f"p95 of {name} went from {old:.0f} ms to {new:.0f} ms {when}, on only {n} requests"
+        return f"{moved}{_predicted(expected)}."
     verb = "fell" if new < 0.9 * old else "rose" if new > 1.1 * old else "stayed about the same,"
     moved = f"{verb} from {old:.0f} ms to {new:.0f} ms"
     errors = _errors(before.error_percent or 0.0, after.error_percent or 0.0)
@@ -156,7 +156,7 @@ def _predicted(expected: Prediction | None) -> str:
 
 
 def load_change(before: Observation, after: Observation) -> tuple[float, float] | None:
-    """The offered requests per second before and after where they differ too much to be called the same."""
+    """The offered requests per second before and after, if they differ too much to compare effects."""
     if before.load is None or after.load is None:
         return None
     old, new = before.load.offered_requests_per_s, after.load.offered_requests_per_s
@@ -164,12 +164,12 @@ def load_change(before: Observation, after: Observation) -> tuple[float, float] 
 
 
 def _load(before: Observation, after: Observation) -> str:
-    """What else changed: an effect read across another load is not the action's alone."""
+    """A remark if the load changed: the effect is then not the action's alone."""
     change = load_change(before, after)
     if change is None:
         return ""
     old, new = change
-    return f" Meanwhile the load went from {old:.0f} to {new:.0f} req/s, so it is not the action's alone."
+    return f" The load also went from {old:.0f} to {new:.0f} req/s, so the action is not the only cause."
 
 
 def _errors(before: float, after: float) -> str:

@@ -1,4 +1,4 @@
-"""Execute: carry out one action, with what a person needs to repeat or undo it recorded first."""
+"""Execute: carries out one action, after recording how to repeat and undo it."""
 
 from typing import assert_never
 
@@ -11,7 +11,7 @@ ALREADY_SO = "already so"
 
 
 async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock: Clock) -> Execution:
-    """Write the action to the mesh; its inverse is worked out before, when the old state is still known."""
+    """Write the action to the mesh; its inverse is computed first, while the old state is still known."""
     at_s = clock.now()
     try:
         preview = mesh.preview(action)
@@ -49,7 +49,7 @@ async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock:
 
 
 def withhold(mesh: Mesh, action: Action, *, id: int, origin: Origin, at_s: float, reason: str) -> Execution:
-    """What executing the action would have been, with nothing written."""
+    """The execution that the action would have been, with nothing written."""
     try:
         preview = mesh.preview(action)
     except ActionError as error:
@@ -59,7 +59,7 @@ def withhold(mesh: Mesh, action: Action, *, id: int, origin: Origin, at_s: float
 
 def _when(effective_after_ms: float | None) -> str:
     if effective_after_ms is None:
-        return "pushed, effective later"
+        return "pushed, not effective yet"
     return f"effective after {effective_after_ms:.0f} ms"
 
 
@@ -81,7 +81,7 @@ def _record(
 
 
 def _misfit(action: Action, id: int, origin: Origin, at_s: float, reason: str) -> Execution:
-    """An action that does not fit the mesh: there is no command that would carry it out."""
+    """An action that does not fit the mesh: no command could carry it out."""
     return Execution(
         id=id,
         origin=origin,

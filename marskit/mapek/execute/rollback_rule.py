@@ -1,4 +1,4 @@
-"""Guard: whether a plan turned out worse than its prediction allows, so that it should be taken back."""
+"""The rollback rule: whether a plan turned out worse than its prediction allows."""
 
 from math import hypot, log, sqrt
 
@@ -9,17 +9,17 @@ from marskit.mapek.analyse.slo import slo_status
 from marskit.mapek.execute.effect import load_change
 
 SIGMAS = 2.0
-"""How many standard deviations a p95 may lie above what was predicted."""
+"""Standard deviations by which a p95 may exceed its prediction."""
 _MEDIAN = 0.6745
-"""The median of |x| of a standard normal x: a median error is so many standard deviations."""
+"""The median of |x| of a standard normal x: a median error, in standard deviations."""
 MORE_LOAD = 1.1
-"""Above so many times the load that was predicted, the prediction says nothing."""
+"""Ratio to the predicted load above which the prediction does not apply."""
 _WORSE = 1.1
-"""A p95 that rose by less is called about the same, as in the sentence of an effect."""
+"""Ratio below which a p95 counts as about the same, as in an effect's sentence."""
 
 
 def tolerance(p95_error_percent: float, n: int) -> float:
-    """By which share a p95 seen on `n` requests may lie above its prediction.
+    """The share by which a p95 observed on `n` requests may exceed its prediction.
 
     Two standard deviations of the twin's error and of the sample's together: the first from the median error
     on held-out runs, the second the asymptotic one of a sample quantile, `sqrt(q (1 - q) / n) / f(x)`
@@ -29,17 +29,17 @@ def tolerance(p95_error_percent: float, n: int) -> float:
 
 
 def complaint(plan: Plan, before: Observation, after: Observation, goals: Goals) -> str | None:
-    """Why the plan should be taken back, in one sentence; None if it should not, or if that is not known.
+    """Why the plan should be rolled back, in one sentence; None if it should not, or if that is unknown.
 
-    It should when the objective is missed that was met before, or that the plan or doing nothing was to meet;
-    when that is worse than the prediction allows; and when it is worse than both what was before and what
-    doing nothing was to give, so that taking it back can be expected to help.
+    It should if an SLO is violated that was met before, or that the plan or doing nothing would have met;
+    if the result is worse than the prediction allows; and if it is worse both than before and than the
+    prediction for doing nothing, so that a rollback can be expected to help.
 
     Args:
-        plan: With its predictions, and all its actions executed.
-        before: What it was decided on.
-        after: What was seen since it is effective.
-        goals: The objectives.
+        plan: The plan with its predictions; all its actions were executed.
+        before: The observation on which it was decided.
+        after: The observation since it became effective.
+        goals: The SLOs.
     """
     predicted, nothing = plan.prediction, plan.nothing
     if predicted is None or nothing is None or predicted.p95_tolerance_percent is None:
@@ -56,13 +56,13 @@ def complaint(plan: Plan, before: Observation, after: Observation, goals: Goals)
     if worse is None:
         return None
     done = ", ".join(describe(action) for action in plan.actions)
-    return f"After “{done}” {worse}, with the load about the same."
+    return f"After “{done}” {worse}, at about the same load."
 
 
 def _is_comparable(
     predicted: Prediction, before: Observation, after: Observation, service: ServiceObservation
 ) -> bool:
-    """Whether load and replicas were those that the prediction speaks of."""
+    """Whether load and replicas match those of the prediction."""
     return (
         load_change(before, after) is None
         and service.requests_per_s <= MORE_LOAD * predicted.requests_per_s
@@ -89,13 +89,13 @@ def _slower(
         return None
     assert predicted.p95_tolerance_percent is not None
     factor = 1.0 + tolerance(predicted.p95_tolerance_percent, now.latency_n)
-    # A plan that was to miss an objective which doing nothing was to meet may not miss it at all.
+    # A plan predicted to violate an SLO that doing nothing would meet must not violate it at all.
     allowed = expected * factor if _meets(predicted, slo) or not _meets(nothing, slo) else slo.latency_ms
     if seen <= max(allowed, otherwise * factor, _WORSE * old):
         return None
     return (
-        f"p95 of {predicted.service} rose from {old:.0f} ms to {seen:.0f} ms; {expected:.0f} ms was "
-        f"predicted, {otherwise:.0f} ms without it, and {allowed:.0f} ms is the most that this allows on "
+        f"p95 of {predicted.service} rose from {old:.0f} ms to {seen:.0f} ms; the prediction was "
+        f"{expected:.0f} ms ({otherwise:.0f} ms without it), which allows at most {allowed:.0f} ms on "
         f"{now.latency_n} requests"
     )
 
@@ -114,6 +114,6 @@ def _failing(
         return None
     return (
         f"errors of {predicted.service} rose from {old:.1f} % to {seen:.1f} %; "
-        f"{predicted.error_percent:.1f} % was predicted and {nothing.error_percent:.1f} % without it, and "
-        f"{allowed:.1f} % is the most that this allows on {now.n} requests"
+        f"the prediction was {predicted.error_percent:.1f} % ({nothing.error_percent:.1f} % without it), "
+        f"which allows at most {allowed:.1f} % on {now.n} requests"
     )

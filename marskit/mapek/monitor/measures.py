@@ -1,7 +1,7 @@
-"""What a workload did by itself: its own time, its own errors, and how much work a request is to it.
+"""A workload's own measures: its own time, its own errors, and the work per request.
 
-An observation tells what callers saw. What belongs to a workload alone is that less what it waited for and
-less what it inherited; both need the call graph.
+An observation contains what callers experienced. Subtracting the time spent waiting for callees and the
+errors inherited from them leaves the workload's own share; both need the call graph.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,49 +11,49 @@ from marskit.domain.records import EdgeObservation, Observation, WorkloadObserva
 from marskit.domain.topology import GATEWAY
 
 EXHAUSTED = 0.95
-"""So busy that what is not served may have been turned away."""
+"""Utilisation above which unserved requests may have been turned away, from 0 to 1."""
 _COVERED = 0.5
-"""For this share of the window, utilisation must be of the replicas that are ready now."""
+"""Share of the window for which utilisation must be known for the replicas that are ready now."""
 NEVER_ARRIVED = frozenset({"UH", "UF", "UC", "LH"})
-"""Envoy's flags for requests that no replica answered because there was none or it ended."""
+"""Envoy's flags for requests that no replica answered, because there was none or it ended."""
 ON_THE_WAY = frozenset({"FI", "NC", "NR", "RL"})
-"""Envoy's flags for requests that the way to the workload failed: a fault filter, a missing route, a limit.
+"""Envoy's flags for requests that failed on the way: a fault filter, a missing route, a limit.
 
-An open circuit breaker (UO) is none of them: it is how overload looks on the way."""
+An open circuit breaker (UO) is not included: on an edge, overload looks like that."""
 _NO_CAUSE = "URX"
-"""Says that retries were in vain, beside the flag that says why; alone, that the service answered errors."""
+"""Flag for exhausted retries, beside the flag for their cause; alone, it means that the service failed."""
 _CALLER_GONE = "DC"
-"""The caller ended or gave up: nothing that the called workload did."""
+"""Flag for a caller that ended or gave up: not the called workload's doing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """One workload by itself over one window."""
+    """One workload's own measures over one window."""
 
     workload: str
     requests: int
-    """How many requests all its callers made of it."""
+    """Number of requests from all its callers."""
     tries: int
-    """The same, retries counted as well."""
+    """Number of requests, retries included."""
     errors: float
-    """How many of them it answered with an error that it did not inherit."""
+    """Number of requests that it answered with an error that it did not inherit."""
     lost: int
-    """How many found no replica, or one that ended."""
+    """Number of requests that found no replica, or one that ended."""
     latency_ms: float | None
-    """Mean time of a success at its callers, its queue included, less what it waited for its own calls."""
+    """Mean time of a success at its callers, queueing included, less the time of its own calls."""
     latency_n: int
     busy_ms: float | None
-    """How long one request keeps all workers of one replica busy; it does not depend on the load."""
+    """Time for which one request keeps all workers of one replica busy; independent of the load."""
     busy_n: int
-    """How many requests that rests on."""
+    """Number of requests that `busy_ms` rests on."""
 
     @property
     def error_percent(self) -> float | None:
-        """The share of its own errors; None without requests."""
+        """The share of its own errors, in percent; None without requests."""
         return 100.0 * self.errors / self.requests if self.requests else None
 
     def plus(self, other: "Own") -> "Own":
-        """The same workload over two windows that do not overlap; latencies are this one's alone."""
+        """The same workload over two windows that do not overlap; latencies are this window's."""
         busy_n = self.busy_n + other.busy_n
         busy = [each for each in (self, other) if each.busy_ms is not None]
         total_ms = sum((each.busy_ms or 0.0) * each.busy_n for each in busy)
@@ -69,7 +69,7 @@ class Own:
 
 
 def own_measures(observation: Observation) -> tuple[Own, ...]:
-    """Every workload by itself, in the order of the observation."""
+    """Every workload's own measures, in the order of the observation."""
     return tuple(own_measure(workload, observation) for workload in observation.workloads)
 
 
@@ -79,19 +79,19 @@ def entry_rate(observation: Observation) -> float:
 
 
 def flagged(edge: EdgeObservation, flags: frozenset[str]) -> int:
-    """How many failures of the edge carry one of these flags."""
+    """Number of the edge's failures that carry one of these flags."""
     return sum(count for flag, count in edge.response_flags if flag in flags)
 
 
 def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
-    """One of the observation's workloads by itself."""
+    """The own measures of one of the observation's workloads."""
     name, window_s = workload.workload, observation.window_s
     into = [edge for edge in observation.edges if edge.edge.workload == name]
     calls = [edge for edge in observation.edges if edge.edge.source == name]
     requests = sum(edge.requests_per_s for edge in into) * window_s
     tries = requests + sum(edge.retries_per_s for edge in into) * window_s
     inherited = sum(_blamed(edge, window_s) for edge in calls)
-    # What carries a flag was Envoy's doing, so what the workload itself answered carries none.
+    # A failure with a flag was Envoy's doing, so the workload's own errors carry none.
     errors = max(0.0, sum(_unflagged(edge, window_s) for edge in into) - inherited)
     busy_ms, busy_n = _busy_ms(workload, tries, errors, window_s)
     latency_ms, latency_n = _latency_ms(into, calls)
@@ -109,7 +109,7 @@ def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
 
 
 def _blamed(edge: EdgeObservation, window_s: float) -> float:
-    """How many calls of this edge failed their caller."""
+    """Number of this edge's calls that made their caller fail."""
     return max(0.0, edge.failures_per_s * window_s - flagged(edge, frozenset({_CALLER_GONE})))
 
 
@@ -125,12 +125,12 @@ def _busy_ms(
     busy = workload.utilisation
     if busy is None or tries <= 0 or window_s <= 0:
         return None, 0
-    # A full queue turns requests away: those were answered with an error, and cost no time.
+    # A full queue turns requests away: those were answered with an error and took no time.
     served = max(1.0, tries - errors) if busy > EXHAUSTED else tries
     covered = min(1.0, (workload.utilisation_s or window_s) / window_s)
     if covered < _COVERED:
-        # Replicas have just changed: under a rising load, how busy they are since then is not what the
-        # throughput of the whole window makes.
+        # Replicas have just changed: under a rising load, the utilisation since then does not match the
+        # throughput of the whole window.
         return None, 0
     return 1000.0 * busy * workload.replicas_ready * window_s / served, round(served * covered)
 
@@ -138,7 +138,7 @@ def _busy_ms(
 def _latency_ms(
     into: Iterable[EdgeObservation], calls: Iterable[EdgeObservation]
 ) -> tuple[float | None, int]:
-    """Means add up along a request, so what is left of the caller's is the workload's own."""
+    """Means add up along a request, so the rest of the caller's time is the workload's own."""
     seen = [(edge.latency.n, edge.latency.mean_ms) for edge in into if edge.latency.mean_ms is not None]
     n = sum(count for count, _ in seen)
     if n == 0:
@@ -150,14 +150,14 @@ def _latency_ms(
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number that is watched, and how many requests it rests on."""
+    """One watched number, and the number of requests it rests on."""
 
     metric: str
     subject: str
     value: float
     n: int
     by_load: bool = False
-    """Whether what is usual depends on how much comes in."""
+    """Whether the usual value depends on the load."""
 
 
 LATENCY, ERRORS, OWN_ERRORS = "latency_p95_ms", "error_percent", "own_error_percent"
@@ -165,7 +165,7 @@ BUSY, OWN_LATENCY = "busy_per_request_ms", "own_latency_ms"
 
 
 def measures(observation: Observation, owns: Iterable[Own]) -> Iterator[Measure]:
-    """All numbers that baselines are kept of: of services what callers saw, of workloads their own."""
+    """All numbers with baselines: callers' measures for services, own measures for workloads."""
     window_s = observation.window_s
     for service in observation.services:
         latency = service.latency
@@ -184,4 +184,4 @@ def measures(observation: Observation, owns: Iterable[Own]) -> Iterator[Measure]
 
 
 MIN_REQUESTS = 10
-"""Fewer say nothing about a mean."""
+"""Smallest number of requests for a mean."""

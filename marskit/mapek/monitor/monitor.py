@@ -1,4 +1,4 @@
-"""Monitor: many short samples in, one observation of the recent window out."""
+"""Monitor: combines many short samples into one observation of the recent window."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from marskit.domain.records import (
 )
 from marskit.domain.topology import EdgeId, Topology, Workload
 
-# A sample that ends where another begins must not count as overlapping it by a rounding error.
+# A rounding error must not make a sample overlap the one that begins where it ends.
 _EPSILON_S = 1e-6
 
 
 class Monitor:
-    """Keeps the samples of the last `window_s` real seconds and reads them as one."""
+    """Keeps the samples of the last `window_s` real seconds and combines them."""
 
     def __init__(self, topology: Topology, goals: Goals, window_s: float) -> None:
         self._topology = topology
@@ -30,10 +30,10 @@ class Monitor:
         self._window_s = window_s
         self._samples: deque[MeshSample] = deque()
         self._before: MeshSample | None = None
-        """The sample before the window, which tells what the first of the window changed."""
+        """The sample before the window, for the changes within the window's first sample."""
 
     def add(self, sample: MeshSample) -> None:
-        """Take in a sample and let go of those that ended before the window."""
+        """Add a sample and drop those that ended before the window."""
         self._samples.append(sample)
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
             self._before = self._samples.popleft()
@@ -46,13 +46,13 @@ class Monitor:
     def observe(
         self, configuration: Configuration, load: LoadSample | None, *, since_s: float | None = None
     ) -> Observation:
-        """What the samples of the window say together.
+        """The observation that the window's samples make together.
 
         Args:
             configuration: The configuration in force, for the weights.
             load: The newest reading of the load generator.
-            since_s: Leave out every sample that began before this time, so that an effect is read
-                without what came before it. Nothing to read gives zeros over a window of 0 s.
+            since_s: Ignore every sample that began before this time, so that an effect is read without
+                what came before it. Without samples, the result is zeros over a window of 0 s.
         """
         samples = [
             s for s in self._samples if since_s is None or s.at_s - s.duration_s >= since_s - _EPSILON_S
@@ -78,7 +78,7 @@ class Monitor:
 
 
 def _sums(known: Sequence[EdgeId], samples: Sequence[MeshSample]) -> tuple[EdgeSample, ...]:
-    """One sample per edge over all of `samples`: the `known` edges first, then those that only they name."""
+    """One sample per edge over all of `samples`: the `known` edges first, then any others."""
     parts: dict[EdgeId, list[EdgeSample]] = {edge: [] for edge in known}
     unknown: dict[EdgeId, list[EdgeSample]] = {}
     for mesh in samples:
@@ -91,7 +91,7 @@ def _sums(known: Sequence[EdgeId], samples: Sequence[MeshSample]) -> tuple[EdgeS
 
 
 def _sum(edge: EdgeId, parts: Sequence[EdgeSample], newest: EdgeSample | None) -> EdgeSample:
-    """Counts are added, levels are the newest."""
+    """Add the counts; take the newest levels."""
     flags: Counter[str] = Counter()
     for part in parts:
         flags.update(dict(part.response_flags))
@@ -145,7 +145,7 @@ def _edge(
 
 
 def _weight_percent(edge: EdgeId, configuration: Configuration) -> int | None:
-    """The weight of the edge in the first route that really splits traffic and names its workload."""
+    """The weight of the edge in the first route that splits traffic and names its workload."""
     for route in configuration.routes_to(edge.service):
         if len(route.destinations) > 1:
             for destination in route.destinations:
@@ -168,7 +168,7 @@ def _service(name: str, edges: Sequence[EdgeSample], goals: Goals, window_s: flo
 
 
 def _above_percent(histogram: Histogram, limit_ms: float) -> float | None:
-    """The share of samples above the limit, a bin that straddles it being taken as evenly filled."""
+    """The share of samples above the limit; a bin that contains it counts as evenly filled."""
     if not histogram.n:
         return None
     above = 0.0
@@ -207,7 +207,7 @@ def _workload(
 
 
 def _lost(states: Sequence[WorkloadSample]) -> int:
-    """How many ready replicas went away from one sample to the next, of those that were still wanted."""
+    """Number of ready replicas that ended from one sample to the next although still wanted."""
     return sum(
         max(after.ended, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
         for before, after in pairwise(states)
@@ -215,9 +215,9 @@ def _lost(states: Sequence[WorkloadSample]) -> int:
 
 
 def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> tuple[float | None, float | None]:
-    """The mean since the number of ready replicas last changed, weighted by duration; over how many seconds.
+    """The mean since the number of ready replicas last changed, weighted by duration, and its seconds.
 
-    How busy two replicas were says nothing about the three that are there now.
+    The utilisation of two replicas does not describe the three that are there now.
     """
     ready = states[-1][1].replicas_ready if states else 0
     busy_s = measured_s = 0.0

@@ -1,1 +1,1 @@
-"""Plan: the planner, the shield, and what is predicted of its plan."""
+"""Plan: the planner, the shield, and the predictions for the plan."""

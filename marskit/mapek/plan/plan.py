@@ -1,4 +1,4 @@
-"""Plan: a planner proposes, the shield disposes."""
+"""Plan: a planner proposes actions, the shield decides which are allowed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ def decide(
     """The planner's plan with `actions` and `shield` filled in.
 
     Args:
-        planner: Who decides.
-        shield: What holds for every planner alike.
-        diagnosis: What Analyse concluded in this cycle.
-        view: All that the planner may look at.
+        planner: The planner that proposes.
+        shield: The rules that hold for every planner.
+        diagnosis: The diagnosis of this cycle.
+        view: Everything the planner may read.
         executions: Earlier executions of the run, for the cool-downs.
     """
     plan = planner.plan(diagnosis, view)

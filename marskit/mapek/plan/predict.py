@@ -1,4 +1,4 @@
-"""Every plan with what is expected of it, of doing nothing and of the other candidates, whoever planned."""
+"""Adds the twin's predictions to a plan: for its actions, for doing nothing and for other candidates."""
 
 from dataclasses import replace
 
@@ -9,11 +9,11 @@ from marskit.mapek.execute.effect import facing_service
 from marskit.planning import PlanningView, Preview
 
 MOST_OTHERS = 4
-"""So many candidates besides the plan and doing nothing are predicted, for each costs processor time."""
+"""Largest number of other candidates to predict; each costs processor time."""
 
 
 def explain(plan: Plan, preview: Preview, view: PlanningView) -> Plan:
-    """The plan, after the shield, with its predictions filled in as far as there are any."""
+    """The plan, after the shield, with its predictions as far as the twin can make them."""
     entered = view.topology.callees(GATEWAY)
     services = [s for s in entry_services(view.topology, view.goals) if s in entered] or list(entered)
     if not services:

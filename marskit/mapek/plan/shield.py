@@ -1,4 +1,4 @@
-"""The shield: what no planner may do, in the twin, locally and on a cluster alike."""
+"""The shield: limits for every planner, in the twin, on Envoy and on a cluster alike."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ __all__ = ["Shield", "ShieldLimits"]
 
 Rule = Callable[[Action, Context], Verdict | None]
 
-# What an action names is checked before its value, its value before its moment, and last what it would do.
+# The rules check an action's target first, then its value, then its timing, and last its consequences.
 _RULES: tuple[tuple[str, Rule], ...] = (
     ("duplicate", rules.duplicate),
     ("unknown target", rules.unknown_target),
@@ -28,7 +28,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
 
 
 class Shield:
-    """Lets through what is safe, makes smaller what is too much, and drops the rest, saying why."""
+    """Passes safe actions, limits excessive ones and drops the rest, with a reason for each change."""
 
     def __init__(self, limits: ShieldLimits) -> None:
         self._limits = limits
@@ -36,11 +36,11 @@ class Shield:
     def check(
         self, proposed: Sequence[Action], view: PlanningView, executions: Sequence[Execution]
     ) -> tuple[tuple[Action, ...], tuple[ShieldChange, ...]]:
-        """What of the proposed actions may be executed now, and what was changed about them.
+        """The proposed actions that may be executed now, and the changes made to them.
 
         Args:
-            proposed: What a planner or a person wants, in order; the first allowed on a target counts.
-            view: The mesh as it stands.
+            proposed: A planner's or a person's actions, in order; the first one allowed on a target counts.
+            view: The mesh at present.
             executions: Earlier executions of the run, for the cool-downs.
         """
         allowed: list[Action] = []
@@ -61,7 +61,7 @@ class Shield:
 
 
 def _judge(action: Action, context: Context) -> tuple[Action | None, list[ShieldChange]]:
-    """What all rules together leave of one action."""
+    """The action that remains after all rules, and the changes."""
     changes: list[ShieldChange] = []
     for name, rule in _RULES:
         verdict = rule(action, context)

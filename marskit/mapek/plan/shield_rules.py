@@ -1,4 +1,4 @@
-"""The shield's rules, one function each: None lets an action pass, a verdict changes or drops it."""
+"""The shield's rules, one function each: None lets an action pass, a verdict limits or drops it."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -20,77 +20,75 @@ from marskit.planning import PlanningView
 
 @dataclass(frozen=True, slots=True)
 class ShieldLimits:
-    """How far and how often one action may go; times are in seconds of the scenario's clock."""
+    """How far and how often an action may go; times are in scenario seconds."""
 
     max_step_up: int = 4
-    """Replicas added at once, as the Kubernetes autoscaler's default policy for small workloads."""
+    """Replicas that may be added at once: the Kubernetes autoscaler's default for small workloads."""
     max_step_down: int = 2
     cooldown_up_s: float = 10.0
-    """Shorter than the autoscaler's 15 s period, so that it is never held back by us."""
+    """Shorter than the autoscaler's 15 s period, so that the autoscaler is never delayed."""
     cooldown_down_s: float = 50.0
     """Not a multiple of 15 s, so that a millisecond does not decide whether a cycle is within it."""
     cooldown_route_s: float = 10.0
-    """For everything that is not scaling."""
+    """Cool-down of every action other than scaling."""
     max_weight_step_percent: int = 50
     safe_utilisation: float = 0.85
-    """No scale-down may leave the replicas busier than this."""
+    """Utilisation that a scale-down may not exceed, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the rules look at besides the action."""
+    """Everything the rules read besides the action."""
 
     limits: ShieldLimits
     view: PlanningView
     executions: tuple[Execution, ...]
     taken: frozenset[str]
-    """The targets of the actions already allowed in this cycle."""
+    """Targets of the actions already allowed in this cycle."""
     shifts: tuple[ShiftTraffic, ...]
     """All traffic shifts proposed in this cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule leaves of an action, and why."""
+    """A rule's decision: the action that remains, and the reason."""
 
     allowed: Action | None
     sentence: str
 
 
 def duplicate(action: Action, context: Context) -> Verdict | None:
-    """One action per target and cycle: two at once could not be told apart by their effect."""
+    """Allow one action per target and cycle: the effects of two could not be told apart."""
     if target(action) in context.taken:
-        return Verdict(None, f"{target(action)} is already changed in this cycle.")
+        return Verdict(None, f"{target(action)} already changes in this cycle.")
     return None
 
 
 def unknown_target(action: Action, context: Context) -> Verdict | None:
-    """The action must name what the mesh has."""
+    """Allow only targets that exist in the mesh."""
     configuration = context.view.configuration
     match action:
         case Scale(workload):
             if workload not in dict(configuration.replicas):
-                return Verdict(None, f"There is no workload {workload}.")
+                return Verdict(None, f"{workload} is not a workload of this mesh.")
         case ShiftTraffic(virtual_service, _, weights):
             route = _route(action, context)
             if route is None:
-                return Verdict(None, f"There is no route {virtual_service}[{action.route}].")
+                return Verdict(None, f"Route {virtual_service}[{action.route}] does not exist.")
             expected, given = [subset_key(d) for d in route.destinations], [name for name, _ in weights]
             if sorted(expected) != sorted(given):
-                return Verdict(
-                    None, f"{route.label} splits between {', '.join(expected)}, all of which must be named."
-                )
+                return Verdict(None, f"{route.label} splits between {', '.join(expected)}; name all of them.")
         case SetTimeout() | SetRetries():
             if _route(action, context) is None:
-                return Verdict(None, f"There is no route {action.virtual_service}[{action.route}].")
+                return Verdict(None, f"Route {action.virtual_service}[{action.route}] does not exist.")
         case SetOutlierDetection(destination_rule):
             if all(o.destination_rule != destination_rule for o in configuration.outliers):
-                return Verdict(None, f"There is no DestinationRule {destination_rule}.")
+                return Verdict(None, f"DestinationRule {destination_rule} does not exist.")
     return None
 
 
 def bounds(action: Action, context: Context) -> Verdict | None:
-    """Replicas stay between the workload's minimum and maximum, weights are shares of 100."""
+    """Keep replicas between the workload's minimum and maximum, and weights at a total of 100."""
     match action:
         case Scale(name, replicas):
             workload = context.view.topology.workload(name)
@@ -108,7 +106,7 @@ def bounds(action: Action, context: Context) -> Verdict | None:
 
 
 def step(action: Action, context: Context) -> Verdict | None:
-    """No scaling by more than a few replicas at once."""
+    """Limit the replicas added or removed at once."""
     match action:
         case Scale(workload, replicas):
             now = context.view.configuration.replicas_of(workload)
@@ -117,13 +115,13 @@ def step(action: Action, context: Context) -> Verdict | None:
             if within != replicas:
                 return Verdict(
                     Scale(workload, within),
-                    f"{workload} may go from {now} by at most +{up} or -{down} replicas at once.",
+                    f"{workload} has {now} replicas; one action may add at most {up} or remove {down}.",
                 )
     return None
 
 
 def weight_step(action: Action, context: Context) -> Verdict | None:
-    """No weight moves too far at once; the shift goes as far towards the proposal as it may."""
+    """Limit the change of a weight; the shift goes as far towards the proposal as allowed."""
     limit = context.limits.max_weight_step_percent
     match action, _route(action, context):
         case ShiftTraffic(virtual_service, route, weights), RouteSetting() as setting:
@@ -132,13 +130,13 @@ def weight_step(action: Action, context: Context) -> Verdict | None:
                 left = towards(now, dict(weights), limit)
                 return Verdict(
                     ShiftTraffic(virtual_service, route, tuple((name, left[name]) for name, _ in weights)),
-                    f"A weight of {setting.label} may change by at most {limit} points at once.",
+                    f"One action may change a weight of {setting.label} by at most {limit} points.",
                 )
     return None
 
 
 def no_change(action: Action, context: Context) -> Verdict | None:
-    """What is already so is not written again."""
+    """Drop actions that change nothing."""
     configuration = context.view.configuration
     match action:
         case Scale(workload, replicas):
@@ -154,16 +152,16 @@ def no_change(action: Action, context: Context) -> Verdict | None:
                 o.destination_rule == name and o.outlier_detection == detection
                 for o in configuration.outliers
             )
-    return Verdict(None, f"{target(action)} is already so.") if same else None
+    return Verdict(None, f"{target(action)} already has this setting.") if same else None
 
 
 def cool_down(action: Action, context: Context) -> Verdict | None:
-    """A target that was just changed is left alone until the change can be judged."""
+    """Leave a recently changed target alone until the change can be judged."""
     limits, view = context.limits, context.view
     times = [
         e.at_s
         for e in context.executions
-        # An unknown outcome may have landed.
+        # An action with an unknown outcome may have been applied.
         if e.outcome in (Outcome.APPLIED, Outcome.UNKNOWN) and target(e.action) == target(action)
     ]
     match action:
@@ -175,37 +173,37 @@ def cool_down(action: Action, context: Context) -> Verdict | None:
     if times and (passed_s := (view.now_s - max(times)) * view.speed) < wait_s:
         return Verdict(
             None,
-            f"{target(action)} was changed {max(0.0, passed_s):.0f} s ago and rests for {wait_s:g} s "
-            "(on the scenario's clock).",
+            f"{target(action)} was changed {max(0.0, passed_s):.0f} s ago; its cool-down is {wait_s:g} s "
+            "(scenario time).",
         )
     return None
 
 
 def ready(action: Action, context: Context) -> Verdict | None:
-    """No weight is raised for a workload that has no ready replica."""
+    """Raise no weight for a workload without a ready replica."""
     route = _route(action, context)
     if isinstance(action, ShiftTraffic) and route is not None:
         for workload, subset in _raised(action, route):
             if workload is None or not _ready_replicas(workload, context):
                 return Verdict(
-                    None, f"{workload or subset} has no replica known to be ready for more traffic."
+                    None, f"{workload or subset} may not get more traffic: no replica is known to be ready."
                 )
     return None
 
 
 def canary(action: Action, context: Context) -> Verdict | None:
-    """A canary that is worse than its control gets no traffic from anyone but a person."""
+    """Block planners from sending traffic to a canary that is worse than its control."""
     route = _route(action, context)
     if isinstance(action, ShiftTraffic) and route is not None:
         raised = {workload for workload, _ in _raised(action, route)}
         for held in context.view.held:
             if held.workload in raised:
-                return Verdict(None, f"Canary held at 0: {held.sentence}")
+                return Verdict(None, f"Canary blocked: {held.sentence}")
     return None
 
 
 def utilisation(action: Action, context: Context) -> Verdict | None:
-    """No scale-down leaves the replicas too busy, and none where their load is unknown or about to grow."""
+    """Forbid scale-downs above the safe utilisation, or with a load that is unknown or about to grow."""
     view = context.view
     if not isinstance(action, Scale):
         return None
@@ -213,10 +211,10 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
     if action.replicas >= now:
         return None
     if _is_receiving(action.workload, context):
-        return Verdict(None, f"{action.workload} is to get more traffic in this cycle.")
+        return Verdict(None, f"{action.workload} gets more traffic in this cycle: it keeps its replicas.")
     observed = next((w for w in view.observation.workloads if w.workload == action.workload), None)
     if observed is None or observed.utilisation is None:
-        return Verdict(None, f"The load of {action.workload} is not known, so it keeps its {now} replicas.")
+        return Verdict(None, f"The load of {action.workload} is unknown, so it keeps its {now} replicas.")
     busy = observed.utilisation * observed.replicas_ready
     safe = context.limits.safe_utilisation
     if busy <= safe * action.replicas:
@@ -226,7 +224,7 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
         f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at {safe:.0%} each"
     )
     if enough >= now:
-        return Verdict(None, f"{why}: it keeps its {now}.")
+        return Verdict(None, f"{why}; it keeps its {now} replicas.")
     return Verdict(replace(action, replicas=enough), f"{why}; {enough} are enough.")
 
 
@@ -240,7 +238,7 @@ def _route(action: Action, context: Context) -> RouteSetting | None:
 
 
 def _raised(action: ShiftTraffic, route: RouteSetting) -> list[tuple[str | None, str]]:
-    """`(workload, subset)` of every destination that is to get more than it has."""
+    """`(workload, subset)` of every destination whose weight would rise."""
     now, weights = percents(route), dict(action.weights_percent)
     return [
         (d.workload, subset_key(d))

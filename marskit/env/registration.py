@@ -1,7 +1,7 @@
 """Importing this makes the environment known to Gymnasium, as `gymnasium.register_envs` expects it.
 
-`gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself. The entry point of the group
-`gymnasium.envs` is for those that still read it: Gymnasium does not since its version 1.0.
+`gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself. The entry point in the
+group `gymnasium.envs` is for programs that read it; Gymnasium itself stopped with its version 1.0.
 """
 
 import gymnasium as gym

@@ -2,19 +2,20 @@
 # Every line is a command a person could type; PY=/path/to/python uses an environment of your own.
 ifeq ($(origin PY), undefined)
 PY := .venv/bin/python
+RUNS := .venv/.runs
 READY := .venv/.ready
 endif
 
-.PHONY: run test learning e2e check bench train format clean help
+.PHONY: run test learning e2e package check bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-run: $(READY)    ## open the terminal UI on a live mesh
+run: $(RUNS)     ## open the terminal UI on a live mesh
 	$(PY) main.py
 
 test: $(READY)   ## the test suite, the real mesh and the services included
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning"
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning and not package"
 	$(PY) -m marskit.mesh.envoy.demo_services test
 
 learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on the command line and in the TUI
@@ -22,6 +23,9 @@ learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on 
 
 e2e: $(READY)    ## the whole program, started as a user would and killed in every way
 	$(PY) -m pytest -m e2e
+
+package: $(READY) ## the wheel, built, installed into an environment of its own and run from an empty folder
+	$(PY) -m pytest -m package
 
 check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -m ruff format --check .
@@ -57,9 +61,14 @@ format: $(READY) ## rewrite the code in the house format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-.venv/.ready: pyproject.toml
-	@echo "Setting up .venv; this takes a minute or two and happens once."
+.venv/.runs: pyproject.toml
+	@echo "Setting up .venv for running; this takes about a minute and happens once."
 	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.ready: .venv/.runs
+	@echo "Adding to .venv what tests and training need; this takes a minute or two and happens once."
 	.venv/bin/python -m pip install --quiet --editable '.[dev,rl]'
 	touch $@
 

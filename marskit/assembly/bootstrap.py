@@ -14,7 +14,6 @@ from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.controller import Controller
 from marskit.controller.earlier_runs import EarlierRuns
 from marskit.controller.parameters import Parameters
-from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import Parent
 from marskit.knowledge.care.retention import prune_at_start
 from marskit.knowledge.storage.store import new_run
@@ -23,7 +22,6 @@ from marskit.load.port import Load
 from marskit.load.scenario import Scenario, load_scenario
 from marskit.mapek.plan.shield import Shield
 from marskit.mapek.plan.shield_rules import ShieldLimits
-from marskit.mesh.envoy import demo_services
 from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
@@ -153,13 +151,7 @@ def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Cl
     from marskit.load.locust_process import LocustLoad
     from marskit.mesh.envoy.adapter import EnvoyMesh
 
-    mesh = EnvoyMesh(
-        config,
-        clock=clock,
-        seed=settings.seed,
-        gateway_port=settings.gateway_port,
-        prepare=demo_services.install_in_child if _needs_packages(settings) else None,
-    )
+    mesh = EnvoyMesh(config, clock=clock, seed=settings.seed, gateway_port=settings.gateway_port)
     load = LocustLoad(
         scenario,
         seed=settings.seed,
@@ -226,7 +218,3 @@ def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":
 
     plain = twin_model(config)
     return read_card(settings.card, plain) if settings.card else shipped_card(plain)
-
-
-def _needs_packages(settings: Settings) -> bool:
-    return DEMO_MANIFESTS[0] in settings.manifests and not demo_services.dependencies_installed()

@@ -1,15 +1,22 @@
 """Importing this makes the environment known to Gymnasium, as `gymnasium.register_envs` expects it.
 
-`gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself.
+`gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself. The entry point in the
+group `gymnasium.envs` is for programs that read it; Gymnasium itself stopped with its version 1.0.
 """
 
 import gymnasium as gym
 
 ID = "marskit/Mesh-v0"
 
-if ID not in gym.registry:
-    gym.register(
-        ID,
-        entry_point="marskit.env.mesh_env:MeshEnv",
-        vector_entry_point="marskit.env.mesh_env:make_vector",
-    )
+
+def register() -> None:
+    """Make the environment known, unless it is."""
+    if ID not in gym.registry:
+        gym.register(
+            ID,
+            entry_point="marskit.env.mesh_env:MeshEnv",
+            vector_entry_point="marskit.env.mesh_env:make_vector",
+        )
+
+
+register()

@@ -65,12 +65,11 @@ def summary_view(state: State) -> SummaryView:
 
 
 def progress_view(state: State) -> tuple[StepView, ...]:
-    """The steps so far; all but the newest are done, and all are once the mesh answers."""
+    """The steps so far with their newest details; all but the newest are done, all once the mesh answers."""
     up = state.gateway_url is not None or state.ended is not None
-    last = len(state.progress) - 1
-    return tuple(
-        StepView(p.step, p.detail, done=up or index < last) for index, p in enumerate(state.progress)
-    )
+    details = {progressed.step: progressed.detail for progressed in state.progress}
+    newest = next(reversed(details), None)
+    return tuple(StepView(step, detail, done=up or step != newest) for step, detail in details.items())
 
 
 def _activity(state: State) -> tuple[str, Tone]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marskit.demo import DEMO_MANIFESTS, SCENARIOS
+from marskit.demo import DEMO_MANIFESTS, DEMO_SERVICES, SCENARIOS
 from marskit.system.free_ports import LOOPBACK
 from tests.e2e.program import START_S, Program
 from tests.e2e.terminal import Terminal
@@ -45,7 +45,7 @@ def manifests_with(old: str, new: str) -> Callable[[Path], list[str]]:
     """Arguments for the demo's manifests with one thing changed in the payments workload."""
 
     def arguments(folder: Path) -> list[str]:
-        for source in DEMO_MANIFESTS:
+        for source in (*DEMO_MANIFESTS, DEMO_SERVICES):
             shutil.copytree(source, folder / source.name)
         edited(DEMO_MANIFESTS[0] / "payments.yaml", old, new, folder / DEMO_MANIFESTS[0].name)
         return ["--manifests", *(str(folder / source.name) for source in DEMO_MANIFESTS)]
@@ -145,7 +145,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 def test_a_service_that_does_not_start(tmp_path: Path) -> None:
-    broken = manifests_with('["node", "src/payments/server.js"]', '["sh", "-c", "echo no till; exit 3"]')
+    broken = manifests_with('["node", "payments/server.js"]', '["sh", "-c", "echo no till; exit 3"]')
     with Terminal(tmp_path / "terminal", *broken(tmp_path / "input")) as terminal:
         terminal.wait_for_text("does not start")
         terminal.press("q")

@@ -117,7 +117,9 @@ def test_the_local_run_is_described(deployment: Document) -> None:
     annotations = _pod(deployment)["metadata"]["annotations"]
     program, script, *rest = json.loads(annotations["marskit.dev/command"])
     assert (program, rest) == ("node", [])
-    assert script == f"src/{_env(deployment)['SERVICE_NAME']}/server.js"
+    assert script == f"{_env(deployment)['SERVICE_NAME']}/server.js"
+    assert annotations["marskit.dev/directory"] == "src"
+    assert annotations["marskit.dev/packages"] == "npm"
     overrides = json.loads(annotations["marskit.dev/env"])
     assert all(isinstance(value, str) for value in overrides.values())
     assert overrides["HOST"] == "127.0.0.1"
@@ -130,8 +132,9 @@ def test_the_local_run_is_described(deployment: Document) -> None:
 
 @by_label
 def test_the_local_command_can_be_found(deployment: Document) -> None:
-    _, script = json.loads(_pod(deployment)["metadata"]["annotations"]["marskit.dev/command"])
-    assert (ROOT / script).is_file()
+    annotations = _pod(deployment)["metadata"]["annotations"]
+    _, script = json.loads(annotations["marskit.dev/command"])
+    assert (ROOT / annotations["marskit.dev/directory"] / script).is_file()
 
 
 @by_label

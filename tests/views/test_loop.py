@@ -100,8 +100,8 @@ def test_plan_tells_how_it_ended_when_earlier_runs_were_like_this() -> None:
     document = phase_document(scripts.planned().state, Phase.PLAN)
     told = [b.text for b in document if isinstance(b, Sentence) and b.symbol == "≈"]
     assert told == [
-        "distance 0.31 (robust sigma), run 20260313-164010 cycle 22: scale payments to 4; no violation in the "
-        "10 cycles after, utility −38 → +84 per second.",
+        "distance 0.31 (robust sigma), run 20260313-164010 cycle 22: scale payments to 4; no violation in "
+        "the 10 cycles after, utility −38 → +84 per second.",
         "0.84 spreads away, cycle 9 of run 20260312-090845: no action; 1.25 violation minutes in the "
         "10 cycles after, utility −41 → −13 per second.",
     ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from marskit.domain.events import RunEnded
+from marskit.domain.events import Progressed, RunEnded
 from marskit.domain.load import LoadStatus
 from marskit.domain.state import State, apply
 from marskit.views.actions import log_rows
@@ -39,6 +39,19 @@ def test_the_header_tells_what_the_run_does(story: Story, activity: str, slo: st
 def test_progress_is_done_step_by_step() -> None:
     assert [step.done for step in progress_view(scripts.starting().state)] == [True, True, False]
     assert all(step.done for step in progress_view(scripts.up().state))
+
+
+def test_a_step_that_goes_on_keeps_its_line() -> None:
+    state = State()
+    for event in (
+        Progressed(0.1, "packages", "downloading 52 npm packages"),
+        Progressed(2.1, "packages", "31 of 52 npm packages downloaded"),
+    ):
+        state = apply(state, event)
+    (step,) = progress_view(state)
+    assert (step.detail, step.done) == ("31 of 52 npm packages downloaded", False)
+    packages, envoy = progress_view(apply(state, Progressed(3.0, "envoy", "Envoy serves")))
+    assert (packages.done, envoy.done) == (True, False)
 
 
 def test_what_must_not_be_overlooked() -> None:

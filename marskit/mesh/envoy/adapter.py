@@ -2,9 +2,9 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from marskit.domain.actions import Action, Scale
@@ -18,6 +18,7 @@ from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.logs import bound
+from marskit.mesh.envoy.npm_install import with_packages
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import Publisher
 from marskit.mesh.envoy.replicas import ReplicaSet
@@ -60,7 +61,6 @@ class EnvoyMesh:
         clock: Clock,
         seed: int,
         gateway_port: int | None = None,
-        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Take the manifests; nothing is started yet.
 
@@ -69,7 +69,6 @@ class EnvoyMesh:
             clock: What samples are stamped with.
             seed: Reaches every replica as `SEED`.
             gateway_port: Where the gateway listens, with the first port it has; None picks a free one.
-            prepare: Awaited before the first process starts, for what replicas need on disk.
 
         Raises:
             ManifestError: The mesh has no entrance, or Envoy's configuration cannot express something.
@@ -87,7 +86,6 @@ class EnvoyMesh:
             each.name: launch(each, local_environment(config, each, self._listener_port), config.root)
             for each in config.deployments
         }
-        self._prepare = prepare
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._sets: dict[str, ReplicaSet] = {}
         self._publishing = asyncio.Lock()
@@ -171,9 +169,7 @@ class EnvoyMesh:
 
     async def _start(self) -> str:
         started_s = self._clock.now()
-        if self._prepare is not None:
-            self._progress("packages", "installing what the services need; only the first start does")
-            await self._prepare()
+        await self._install_packages()
         self._http = HttpClient()
         self._endings.push_async_callback(self._http.close)
         folder = self._folder = scratch_path("marskit-")
@@ -231,6 +227,18 @@ class EnvoyMesh:
         url = f"http://{LOOPBACK}:{self._ports[self._listeners[0].name]}"
         self._report(MeshReady(self._clock.now(), url))
         return url
+
+    async def _install_packages(self) -> None:
+        """Let those that need npm packages run in copies of their folders that have them."""
+        copies: dict[Path, Path] = {}
+        for folder in sorted({each.directory for each in self._launches.values() if each.packages}):
+            lease = await with_packages(folder, partial(self._progress, "packages"))
+            self._endings.callback(lease.close)
+            copies[folder] = lease.folder
+        self._launches = {
+            each.name: launch(each, self._launches[each.name].env, self._config.root, copies)
+            for each in self._config.deployments
+        }
 
     def _replica_set(self, deployment: Deployment, logs: Path) -> ReplicaSet:
         replica_set = ReplicaSet(

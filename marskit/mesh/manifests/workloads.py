@@ -29,6 +29,8 @@ class LocalProcess:
     """Working directory; None is the folder that the manifests belong to."""
     chaos_path: str | None
     """Where the replica takes faults, if it does."""
+    packages: str | None = None
+    """`npm`: the working directory is a workspace, and the process runs in a copy that has its packages."""
 
 
 @dataclass(frozen=True, slots=True)

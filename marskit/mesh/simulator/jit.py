@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from marskit.demo import IMPORT_ROOT
+from marskit.system.user_cache import CacheError, user_cache
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -110,9 +110,9 @@ def _cache() -> str:
     ]
     state = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     try:
-        folder = Path.home() / ".cache" / "marskit" / "numba" / state
+        folder = user_cache() / "numba" / state
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
+    except (OSError, CacheError):
         return ""
     return str(folder)
 

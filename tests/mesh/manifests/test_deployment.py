@@ -130,13 +130,14 @@ def test_prometheus_annotations() -> None:
 def test_the_local_process() -> None:
     found = deployment(
         annotations="""marskit.dev/command: '["node", "a.js"]', marskit.dev/port-env: PORT,
-            marskit.dev/env: '{"A": "1"}', marskit.dev/directory: src, marskit.dev/chaos-path: /chaos"""
+            marskit.dev/env: '{"A": "1"}', marskit.dev/directory: src, marskit.dev/chaos-path: /chaos,
+            marskit.dev/packages: npm"""
     )
-    assert found.local == LocalProcess(("node", "a.js"), "PORT", (("A", "1"),), "src", "/chaos")
+    assert found.local == LocalProcess(("node", "a.js"), "PORT", (("A", "1"),), "src", "/chaos", "npm")
 
 
 def test_the_mapping_wins_over_annotations() -> None:
-    image = ImageMapping(("python", "{port}"), None, (("A", "2"), ("B", "3")), "app", "/r", "/m")
+    image = ImageMapping(("python", "{port}"), None, (("A", "2"), ("B", "3")), "app", "/r", "/m", "npm")
     mapping = LocalMapping(
         images=(("reg:5000/orders:1.0", image),), deployments=(("orders", ReplicaMapping(0, 4)),)
     )
@@ -147,7 +148,7 @@ def test_the_mapping_wins_over_annotations() -> None:
         mapping=mapping,
     )
     assert found.local == LocalProcess(
-        ("python", "{port}"), "PORT", (("A", "2"), ("B", "3")), "app", "/chaos"
+        ("python", "{port}"), "PORT", (("A", "2"), ("B", "3")), "app", "/chaos", "npm"
     )
     assert (found.readiness, found.metrics_path) == (Probe("/r"), "/m")
     assert (found.min_replicas, found.max_replicas) == (0, 4)

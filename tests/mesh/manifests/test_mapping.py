@@ -30,7 +30,11 @@ def test_images_without_their_tag(image: str, name: str) -> None:
         (
             '[images."a/b"]\nkommand = []',
             'images["a/b"].kommand is not a field (did you mean command?); allowed here: command, directory,'
-            " env, metrics_path, port_env, readiness_path",
+            " env, metrics_path, packages, port_env, readiness_path",
+        ),
+        (
+            "[images.a]\npackages = 'yarn'",
+            'images.a.packages is "yarn", but must be npm, the only installer that is known',
         ),
         ("[images.a]\ncommand = 'node'", 'images.a.command is "node", but must be a list'),
         ("[images.a]\ncommand = []", "images.a.command is [], but must be a list of at least one word"),

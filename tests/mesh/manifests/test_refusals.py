@@ -333,7 +333,13 @@ CASES = {
         'Deployment front: spec.template.metadata.annotations["marskit.dev/portenv"] is not an annotation of'
         " marskit (did you mean marskit.dev/port-env?); allowed here: marskit.dev/chaos-path,"
         " marskit.dev/command, marskit.dev/container, marskit.dev/directory, marskit.dev/env,"
-        " marskit.dev/port-env",
+        " marskit.dev/packages, marskit.dev/port-env",
+    ),
+    "an installer that is not known": (
+        "        marskit.dev/port-env: PORT\n",
+        "        marskit.dev/packages: yarn  # HERE\n        marskit.dev/port-env: PORT\n",
+        'Deployment front: spec.template.metadata.annotations["marskit.dev/packages"] is "yarn", but must be'
+        " npm, the only installer that is known",
     ),
     "a process that never learns its port": (
         "        marskit.dev/port-env: PORT\n",

@@ -1,0 +1,121 @@
+"""`npm ci` with its progress in sentences, and one sentence when it fails."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from marskit.mesh.envoy.binaries import node_binary, npm_command
+from marskit.mesh.envoy.npm_workspace import LOCK_FILE
+from marskit.mesh.port import MeshError
+
+TIMEOUT_S = 600
+_PROGRESS_S = 2.0
+_ERROR = "npm error "
+# Short retries: npm's own take two and a half minutes to find out that there is no network.
+_COMMAND = (
+    *("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=http"),
+    *(
+        "--prefer-offline",
+        "--fetch-retries=2",
+        "--fetch-retry-mintimeout=500",
+        "--fetch-retry-maxtimeout=4000",
+    ),
+)
+_NO_NETWORK = (
+    *("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT"),
+    *("ERR_SOCKET_TIMEOUT", "FETCH_ERROR"),
+)
+
+
+class PackagesError(MeshError):
+    """The npm packages of a workspace cannot be installed; the message is one sentence for a person."""
+
+
+def install_packages(folder: Path, tell: Callable[[str], None], *, shown: Path | None = None) -> None:
+    """Install what the lock file in `folder` names into the `node_modules` beside it.
+
+    Args:
+        folder: The workspace to install into.
+        tell: Called with a sentence from time to time while packages are downloaded.
+        shown: The folder that error messages name, where it is another one.
+
+    Raises:
+        PackagesError: npm failed, the network cannot be reached, or it took longer than `TIMEOUT_S`.
+    """
+    shown = shown or folder
+    count = package_count(folder)
+    process = subprocess.Popen(
+        (*npm_command(), *_COMMAND),
+        cwd=folder,
+        env=_node_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    timeout = threading.Timer(TIMEOUT_S, process.kill)
+    started_s = time.monotonic()
+    timeout.start()
+    try:
+        assert process.stderr is not None
+        with process.stderr:
+            errors = _follow(process.stderr, count, tell)
+        process.wait()
+    finally:
+        timeout.cancel()
+        process.kill()
+        process.wait()
+    if process.returncode == 0:
+        return
+    if time.monotonic() - started_s >= TIMEOUT_S:
+        raise PackagesError(f"npm ci for {shown} did not finish within {TIMEOUT_S} s: is the network slow?")
+    raise PackagesError(_complaint(errors, shown))
+
+
+def _follow(lines: Iterable[str], count: int, tell: Callable[[str], None]) -> list[str]:
+    """Tell how far npm is by the archives it has fetched; its lines of errors."""
+    done, told_s, errors = 0, time.monotonic(), []
+    for line in lines:
+        if line.startswith(_ERROR):
+            errors.append(line.removeprefix(_ERROR).strip())
+        elif line.startswith("npm http") and ".tgz" in line and " 200 " in line:
+            done += 1
+            if time.monotonic() - told_s >= _PROGRESS_S:
+                told_s = time.monotonic()
+                tell(f"{done} of {count} npm packages downloaded")
+    return errors
+
+
+def _complaint(errors: Sequence[str], shown: Path) -> str:
+    """What npm says is wrong, without its codes, stack and advice about log files."""
+    reason = next((line for line in errors if "reason: " in line), None)
+    code = next((line.removeprefix("code ") for line in errors if line.startswith("code ")), "")
+    if code in _NO_NETWORK:
+        why = reason.partition("reason: ")[2] if reason else code
+        return (
+            f"The npm packages of {shown} cannot be downloaded ({why}): the first start needs the network,"
+            " later ones do not"
+        )
+    prefixes = ("code ", "syscall ", "errno ", "path ")
+    said = [line for line in errors if line and not line.startswith(prefixes)]
+    return f"npm ci for {shown} failed: {next(iter(said or errors), 'npm gave no reason')}"
+
+
+def package_count(folder: Path) -> int:
+    """How many packages the lock file names, besides those of the workspace itself."""
+    try:
+        packages = json.loads((folder / LOCK_FILE).read_bytes())["packages"]
+        return sum(1 for name, entry in packages.items() if "node_modules/" in name and "link" not in entry)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # npm says better what is wrong with the file.
+        return 0
+
+
+def _node_environment() -> dict[str, str]:
+    """Our environment, with our Node before any other."""
+    return os.environ | {"PATH": os.pathsep.join((str(node_binary().parent), os.environ.get("PATH", "")))}

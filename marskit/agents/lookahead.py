@@ -28,6 +28,7 @@ SHOWN = 6
 class Lookahead:
     """Simulates what could be done, and does what serves the users best for its price."""
 
+    in_thread = True
     name = "lookahead"
     summary = (
         "Tries joint actions in the twin over the next periods, under the load that is there by now, and "

@@ -15,6 +15,7 @@ from marskit.planning import PlanningView
 class Oracle(Lookahead):
     """Cheats: it reads the scenario's curve ahead, which nobody else may."""
 
+    in_thread = True
     name = "oracle"
     summary = (
         "Looks ahead like `lookahead` but knows the load that will come; it shows what foresight would be "

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from marskit.controller.asking import Asking
 from marskit.controller.bus import Bus
 from marskit.controller.commands import Commands
 from marskit.controller.earlier_runs import EarlierRuns, Recalling
@@ -31,7 +32,7 @@ from marskit.mapek.analyse.memory import Memory
 from marskit.mapek.monitor.monitor import Monitor
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
-from marskit.planning import Preview
+from marskit.planning import Planner, PlannerFailed, Preview
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
@@ -57,12 +58,14 @@ class Controller:
         *,
         shield: Shield,
         clock: Clock,
+        planner: Planner | None = None,
         preview: Preview | None = None,
         earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
     ) -> None:
         """Put a run together; without a `preview`, nothing is predicted and the guard has no measure.
 
+        `planner` is the one that the parameters name, if it is made already.
         Without `earlier` runs, all that is known is of this one. Without a `recalibration`, predictions are
         those of the card that the run begins with.
         """
@@ -100,14 +103,22 @@ class Controller:
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
         memory = Memory(expected=dict(parameters.busy_ms))
+        self._asking = Asking(self._notices)
         decider = Decider(
-            shield, guard, canaries, preview, self.bus, self._notices, least_seen_s=parameters.least_seen_s
+            shield,
+            guard,
+            canaries,
+            preview,
+            self.bus,
+            self._notices,
+            self._asking,
+            least_seen_s=parameters.least_seen_s,
         )
         self._loop = Loop(
             mesh=mesh,
             load=load,
             knowledge=knowledge,
-            planner=parameters.make_planner(parameters.planner),
+            planner=planner or parameters.make_planner(parameters.planner),
             shield=shield,
             parameters=parameters,
             bus=self.bus,
@@ -119,6 +130,7 @@ class Controller:
             effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
             notices=self._notices,
             decider=decider,
+            asking=self._asking,
             guard=guard,
             canaries=canaries,
             memory=memory,
@@ -144,6 +156,7 @@ class Controller:
             gate=self._gate,
             approval=self._approval,
             loop=self._loop,
+            asking=self._asking,
             writer=self._writer,
             notices=self._notices,
         )
@@ -165,6 +178,10 @@ class Controller:
             reason = _reason(error)
         finally:
             await to_the_end(self._shut_down(reason))
+
+    async def discard(self) -> None:
+        """End what is held by a controller that will not be run."""
+        await self._asking.close(self._loop.planner)
 
     async def handle(self, command: Command) -> None:
         """Carry out a command; returns when it took effect, or for a step when it may begin.
@@ -191,7 +208,8 @@ class Controller:
             raise CommandError("The run is over.")
 
     async def _live(self) -> None:
-        self._loop.planner.reset(self._parameters.seed)
+        # Not in a thread, whatever it takes: the run must have begun before the first command comes.
+        self._asking.reset_now(self._loop.planner, self._parameters.seed)
         started = self._started()
         self.bus.publish(started)
         async with asyncio.TaskGroup() as tasks:
@@ -266,6 +284,7 @@ class Controller:
                 # First of all: virtual time stands still for as long as it is waited for.
                 reading.cancel()
                 await asyncio.wait({reading})
+        await self._ended("planner", self._asking.close(self._loop.planner))
         await self._ended("load", self._load.stop())
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:
@@ -287,7 +306,7 @@ def _reason(error: Exception) -> str:
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    if isinstance(first, MeshError | LoadError):
+    if isinstance(first, MeshError | LoadError | PlannerFailed):
         return describe(first)
     _log.error("the controller failed", exc_info=error)
     return f"Internal error: {type(first).__name__}: {describe(first)}"

@@ -20,7 +20,10 @@ class Notices:
 
     def failed(self, subject: str, what: str, error: BaseException) -> None:
         """Tell that something failed, unless that is what was told of the subject last."""
-        sentence = f"{what}: {describe(error)}"
+        self.once(subject, f"{what}: {describe(error)}")
+
+    def once(self, subject: str, sentence: str) -> None:
+        """Tell of a failure, unless that is what was told of the subject last."""
         if self._told.get(subject) != sentence:
             self._told[subject] = sentence
             self.tell(subject, sentence)

@@ -3,27 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marskit.domain.records import Diagnosis, Execution, Plan
+from marskit.domain.records import Execution, Plan
 from marskit.mapek.plan.shield import Shield
-from marskit.planning import Planner, PlanningView
+from marskit.planning import PlanningView
 
 
-def decide(
-    planner: Planner,
-    shield: Shield,
-    diagnosis: Diagnosis,
-    view: PlanningView,
-    executions: Sequence[Execution],
-) -> Plan:
+def shielded(plan: Plan, shield: Shield, view: PlanningView, executions: Sequence[Execution]) -> Plan:
     """The planner's plan with `actions` and `shield` filled in.
 
     Args:
-        planner: Who decides.
+        plan: What the planner wants.
         shield: What holds for every planner alike.
-        diagnosis: What Analyse concluded in this cycle.
-        view: All that the planner may look at.
+        view: What the planner could look at.
         executions: Earlier executions of the run, for the cool-downs.
     """
-    plan = planner.plan(diagnosis, view)
     actions, changes = shield.check(plan.proposed, view, executions)
     return replace(plan, actions=actions, shield=changes)

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-IMPORT_ROOT = Path(__file__).resolve().parents[1]
-"""The folder that `marskit` is imported from, for child processes that must run the same code."""
-
 _FILES = Path(__file__).with_name("demo_files")
 """In a checkout this folder holds links to the repository's own folders; a wheel holds what they hold."""
 

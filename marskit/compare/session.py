@@ -86,7 +86,7 @@ def _check(jobs: Sequence[Job]) -> None:
     """
     with TemporaryDirectory() as nothing:
         for job in jobs:
-            asyncio.run(build(replace(job.settings, runs=Path(nothing))))
+            asyncio.run(_build_and_discard(replace(job.settings, runs=Path(nothing))))
 
 
 async def _build_and_discard(settings: Settings) -> None:

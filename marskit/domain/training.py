@@ -57,13 +57,6 @@ class Judged:
 
 
 Update = Ticked | Evaluated | Judged | Saved
-KINDS: Mapping[str, type[Update]] = {
-    "ticked": Ticked,
-    "evaluated": Evaluated,
-    "judged": Judged,
-    "saved": Saved,
-}
-"""What an update is called where it is written down."""
 
 
 class Stage(StrEnum):

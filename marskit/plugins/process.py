@@ -18,7 +18,7 @@ from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.plugins import host
 from marskit.plugins.wire import MOST_BYTES, Gone, Inbox, Loaded, Reply, Request, send
 from marskit.system.blame import blamed_in_dump
-from marskit.system.line_child import python_path
+from marskit.system.import_root import python_path
 
 _KEPT = (
     "PATH",

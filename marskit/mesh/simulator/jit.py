@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from marskit.demo import IMPORT_ROOT
+from marskit.system.import_root import IMPORT_ROOT
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -1,3 +1,50 @@
-"""marskit: step through a self-adaptive service mesh."""
+"""marskit: step through a self-adaptive service mesh.
+
+What a planner of one's own needs is exported here, and only imported when it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marskit.domain.actions import Action as Action
+    from marskit.domain.actions import Scale as Scale
+    from marskit.domain.actions import SetOutlierDetection as SetOutlierDetection
+    from marskit.domain.actions import SetRetries as SetRetries
+    from marskit.domain.actions import SetTimeout as SetTimeout
+    from marskit.domain.actions import ShiftTraffic as ShiftTraffic
+    from marskit.domain.config import OutlierDetection as OutlierDetection
+    from marskit.domain.config import Retries as Retries
+    from marskit.domain.records import Candidate as Candidate
+    from marskit.domain.records import Diagnosis as Diagnosis
+    from marskit.domain.records import Plan as Plan
+    from marskit.planning import PlanningView as PlanningView
+    from marskit.plugins.base import Planner as Planner
 
 __version__ = "0.1.0"
+
+_FROM = {
+    "Planner": "marskit.plugins.base",
+    "PlanningView": "marskit.planning",
+    "Diagnosis": "marskit.domain.records",
+    "Plan": "marskit.domain.records",
+    "Candidate": "marskit.domain.records",
+    "Action": "marskit.domain.actions",
+    "Scale": "marskit.domain.actions",
+    "ShiftTraffic": "marskit.domain.actions",
+    "SetTimeout": "marskit.domain.actions",
+    "SetRetries": "marskit.domain.actions",
+    "SetOutlierDetection": "marskit.domain.actions",
+    "Retries": "marskit.domain.config",
+    "OutlierDetection": "marskit.domain.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_FROM[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted((*globals(), *_FROM))

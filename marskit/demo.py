@@ -6,9 +6,6 @@ from pathlib import Path
 
 from marskit.errors import UserError
 
-IMPORT_ROOT = Path(__file__).resolve().parents[1]
-"""The folder that `marskit` is imported from, for child processes that must run the same code."""
-
 _FILES = Path(__file__).with_name("demo_files")
 """In a checkout this folder links to the repository's folders; a wheel contains copies of them."""
 

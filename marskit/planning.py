@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction
+from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction, Severity
 from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
+from marskit.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,58 @@ class Planner(Protocol):
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """A plan, whose `actions` and `shield` the shield fills in later."""
+        ...
+
+
+class PlannerFailed(UserError):
+    """A planner gave no plan that can be used; one sentence says what it did, and in which file and line."""
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """A planner that may take more than a few milliseconds, so it is asked in a thread."""
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether it is; always true."""
+        ...
+
+
+NOT_REPRODUCIBLE = "reproducibility"
+"""The subject of the notice that says why a run of the twin depends on how fast the machine was."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something about a planner that a person should know, besides its plans."""
+
+    subject: str
+    sentence: str
+    severity: Severity = Severity.WARNING
+
+
+@runtime_checkable
+class GuestPlanner(Planner, Threaded, Protocol):
+    """A planner of somebody else: it may also analyse, and holds a process or more that must be ended.
+
+    `reset`, `plan` and `analyse` raise `PlannerFailed`, whatever the planner does.
+    """
+
+    @property
+    def analyses(self) -> bool:
+        """Whether it has something to say about what Analyse found."""
+        ...
+
+    def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
+        """The diagnosis to plan for, made of the one that Analyse came to."""
+        ...
+
+    def take_news(self) -> tuple[News, ...]:
+        """What happened since this was last asked."""
+        ...
+
+    def close(self) -> None:
+        """End everything it runs in; returns when that is gone. Idempotent, and for any thread."""
         ...
 
 

@@ -28,6 +28,7 @@ SHOWN = 6
 class Lookahead:
     """Simulates possible actions, and takes the one with the best utility."""
 
+    in_thread = True
     name = "lookahead"
     summary = (
         "Simulates joint actions in the twin over the next periods, under the forecast load, and "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from marskit.agents.hpa import Hpa
 from marskit.agents.hpa_behaviour import Behaviour
+from marskit.agents.sources import Source, plugin_source, plugins, source_of
 from marskit.agents.static import Static
 from marskit.agents.threshold import Threshold
 from marskit.domain.goals import Goals
@@ -36,6 +37,12 @@ class PlannerContext:
     """
     rate_at: Callable[[float], float]
     """Requests per second that the scenario asks for, by real seconds since it began; for the oracle only."""
+    make_foreign: "Callable[[Source, str], Planner] | None" = None
+    """Makes a planner that is not ours, which is called by that name; None where there is no run.
+
+    Raises:
+        UserError: It cannot be loaded.
+    """
 
 
 def _demand(context: PlannerContext, target_percent: int = 65) -> Planner:
@@ -94,7 +101,7 @@ class UnknownPlanner(UserError):
 
 
 def make_planner(name: str, context: PlannerContext) -> Planner:
-    """A new planner of that name, with a point of its own (`hpa:60:120`, `demand:70`), or from a file.
+    """A new planner of that name, with numbers of its own (`hpa:60:120`, `demand:70`), or from a file.
 
     Raises:
         UnknownPlanner: There is none; the sentence lists those there are.
@@ -103,6 +110,11 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
     if name.endswith(POLICY_FILE):
         return _from_file(context, name)
     kind, numbers = parse_name(name)
+    if kind not in PLANNERS:
+        source = source_of(name) or plugin_source(name)
+        if source is None or context.make_foreign is None:
+            raise UnknownPlanner(f"The planner {name!r} can only be made for a run.")
+        return context.make_foreign(source, name)
     if kind == "hpa" and numbers:
         target, window_s = (*numbers, Behaviour().scale_down_stabilisation_s)[:2]
         return Hpa(Behaviour(target_percent=int(target), scale_down_stabilisation_s=float(window_s)), name)
@@ -112,7 +124,10 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
 
 
 def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...]]:
-    """A planner's kind and the numbers behind it; a policy file is its own kind, as are the names in `also`.
+    """A planner's kind and the numbers behind it.
+
+    A policy file, a class in a file or module, a plug-in and the names in `also` are their own kinds. Nothing
+    is imported to find that out.
 
     Raises:
         UnknownPlanner: There is no such planner or file, or it does not take such numbers.
@@ -125,9 +140,8 @@ def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...
         return name, ()
     kind, *parts = name.split(":")
     if kind not in PLANNERS:
-        raise UnknownPlanner(
-            f"There is no planner {kind!r}; choose one of {', '.join((*PLANNERS, *also))}, or a policy file."
-        )
+        _check_foreign(name, also)
+        return name, ()
     limits = {"hpa": ((10, 100), (0, 3600)), "demand": ((10, 100),)}.get(kind, ())
     allowed = {"hpa": "hpa:TARGET_PERCENT:STABILISATION_S", "demand": "demand:TARGET_PERCENT"}.get(kind, kind)
     if len(parts) > len(limits) or not all(part.isdecimal() for part in parts):
@@ -137,3 +151,25 @@ def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...
         if not least <= number <= most:
             raise UnknownPlanner(f"The planner {name!r} has {number}, where {least} to {most} is allowed.")
     return kind, numbers
+
+
+def _check_foreign(name: str, also: Sequence[str]) -> None:
+    if (source := source_of(name)) is not None:
+        if source.file is not None and not source.file.is_file():
+            raise UnknownPlanner(
+                f"There is no file {source.file}, which was to hold the planner {source.name}."
+            )
+        return
+    if name.endswith(".py"):
+        raise UnknownPlanner(f"The planner {name!r} names no class; write {name}:CLASS.")
+    if plugin_source(name) is None:
+        known = ", ".join(planner_names(also))
+        raise UnknownPlanner(
+            f"There is no planner {name!r}; choose one of {known}, or a policy file, FILE.py:CLASS or "
+            "MODULE:CLASS."
+        )
+
+
+def planner_names(also: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names of all shipped planners and plug-ins, and those in `also` that are not among them."""
+    return tuple(dict.fromkeys((*PLANNERS, *plugins(), *also)))

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from marskit.agents.preview import TwinPreview
-from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
+from marskit.agents.registry import PlannerContext, make_planner, planner_names
+from marskit.agents.sources import Source
 from marskit.assembly.earlier_baselines import recorded_baselines
 from marskit.assembly.earlier_situations import recorded_situations
 from marskit.assembly.run_twin import Twin, TwinRecalibration
@@ -26,7 +27,7 @@ from marskit.mesh.manifests.graph import goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
-from marskit.planning import Planner
+from marskit.planning import GuestPlanner, Planner
 from marskit.system.processes import scratch_path
 from marskit.timing.clock import Clock, LoopClock
 
@@ -97,17 +98,42 @@ def put_together(
         speed=scenario.speed,
         model=twin.model,
         rate_at=lambda at_s: scenario.rate_at((at_s - begun_s) * scenario.speed),
+        make_foreign=partial(_foreign, settings, period_s),
     )
-    planner = (
+    make_named = (
         branch.make_planner if branch and branch.make_planner else partial(make_planner, context=context)
     )
-    planner(settings.planner)
+    # Before there is a run: what cannot begin leaves none behind.
+    planner = make_named(settings.planner)
+    try:
+        return _with_planner(
+            settings, planner, make_named, context, twin, mesh, load, scenario, clock, branch
+        )
+    except BaseException:
+        if isinstance(planner, GuestPlanner):
+            planner.close()
+        raise
+
+
+def _with_planner(
+    settings: Settings,
+    planner: Planner,
+    make_named: Callable[[str], Planner],
+    context: PlannerContext,
+    twin: Twin,
+    mesh: Mesh,
+    load: Load,
+    scenario: Scenario,
+    clock: Clock,
+    branch: Branch | None,
+) -> Controller:
+    period_s = context.period_s
     parameters = Parameters(
         run=new_run(settings.runs),
         seed=settings.seed,
         goals=context.goals,
-        make_planner=planner,
-        planners=tuple(PLANNERS),
+        make_planner=make_named,
+        planners=planner_names([settings.planner]),
         planner=settings.planner,
         mode=settings.mode,
         period_s=period_s,
@@ -128,12 +154,25 @@ def put_together(
         parameters,
         shield=branch.shield if branch and branch.shield else Shield(ShieldLimits()),
         clock=clock,
+        planner=planner,
         preview=preview if settings.preview else None,
         earlier=_earlier(settings, mesh, scenario, parameters),
         recalibration=TwinRecalibration(twin, preview)
         if settings.preview and settings.recalibration and branch is None
         else None,
     )
+
+
+def _foreign(settings: Settings, period_s: float, source: Source, name: str) -> Planner:
+    """A planner that is not ours, in a process of its own unless a person trusts it."""
+    if settings.trust_planner:
+        from marskit.plugins.trusted import TrustedPlanner
+
+        return TrustedPlanner(source, name, settings.seed)
+    from marskit.plugins.foreign import ForeignPlanner, limits_for
+
+    limits = limits_for(settings.planner_deadline_s or period_s / 2, simulated=settings.mesh == "twin")
+    return ForeignPlanner(source, name, settings.seed, limits)
 
 
 def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:

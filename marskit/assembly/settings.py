@@ -63,6 +63,10 @@ class Settings:
     None is where the mesh is real: on the twin, the same seed gives the same run, whatever ran before."""
     recalibration: bool = True
     """Whether the twin that effects are predicted in is fitted anew when the mesh has become another."""
+    planner_deadline_s: float | None = None
+    """Seconds that a planner which is not ours may take for a decision; None is half a period."""
+    trust_planner: bool = False
+    """Whether such a planner runs in this process instead of one of its own."""
     pace: float | None = None
     """How many seconds of the twin pass in a real one; None is as many as the machine can."""
 
@@ -74,6 +78,10 @@ class Settings:
             raise SettingsError(f"the seed is {self.seed}; it must be from 0 to {2**63 - 1}")
         if self.period_s is not None and not 0.2 <= self.period_s <= 3600:
             raise SettingsError(f"the period is {self.period_s:g} s; it must be from 0.2 to 3600")
+        if self.planner_deadline_s is not None and not 0.01 <= self.planner_deadline_s <= 3600:
+            raise SettingsError(
+                f"the planner's deadline is {self.planner_deadline_s:g} s; it must be from 0.01 to 3600"
+            )
         if not 0.1 <= self.sample_s <= 60:
             raise SettingsError(f"the time between samples is {self.sample_s:g} s; it must be from 0.1 to 60")
         if self.gateway_port is not None and not 1 <= self.gateway_port <= 65535:

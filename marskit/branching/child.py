@@ -1,33 +1,31 @@
 """A branch in a child process, so that no screen waits for it; it ends with this process."""
 
-import asyncio
-import json
-import os
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import aclosing
+from dataclasses import dataclass
 
-from marskit.demo import IMPORT_ROOT
 from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.replay.branched import Branched, ReplayError
-from marskit.system.processes import Children, scratch_path
-
-# The same code in the child, whatever its working folder.
-_PATHS = (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))
-_MOST = 2**24
-"""Longest line to read, in bytes: a branch of a day takes a few megabytes."""
+from marskit.system.line_child import LineChild
 
 Tell = Callable[[str, int, int], None]
 
 
-def progress_line(planner: str, done: int, of: int) -> str:
-    """Progress, as one line of JSON."""
-    return json.dumps({"planner": planner, "done": done, "of": of})
+@dataclass(frozen=True, slots=True)
+class BranchProgress:
+    """How far a branch is."""
+
+    planner: str
+    done: int
+    of: int
 
 
-def result_line(branched: Branched) -> str:
-    """The result, as one line of JSON."""
-    return f'{{"branched":{dumps(branched, Branched)}}}'
+Told = BranchProgress | Branched
+
+
+def line_of(told: Told) -> str:
+    """How far it is, or what came of it, as one line of JSON."""
+    return dumps(told, Told)
 
 
 class BranchChild:
@@ -44,53 +42,29 @@ class BranchChild:
         Raises:
             ReplayError: It ended without a result; the message is the child's own.
         """
-        folder = scratch_path("marskit-branch-")
-        children = Children(scratch=folder)
-        read_end, write_end = os.pipe()
-        reader = asyncio.StreamReader(limit=_MOST)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
-        )
         command = ("replay", self._run, "--headless", "--json", "--branch", planner, "--at", str(cycle))
-        try:
-            try:
-                children.make_scratch()
-                child = await children.spawn(
-                    "branch",
-                    (sys.executable, "-m", "marskit", *command, *self._arguments),
-                    env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, _PATHS))},
-                    cwd=Path.cwd(),
-                    log=folder / "branch.log",
-                    stdout=write_end,
-                )
-            finally:
-                os.close(write_end)
-            found = await _follow(reader, tell)
-            code = await child.wait()
-            if found is None:
-                raise ReplayError(_complaint(child.log.read_text(errors="replace"), code))
-            return found
-        finally:
-            transport.close()
-            await children.close(grace_s=0.0)
+        child = LineChild("branch", ("-m", "marskit", *command, *self._arguments))
+        found: Branched | None = None
+        async with aclosing(child.lines()) as lines:
+            async for line in lines:
+                match _told(line):
+                    case BranchProgress(planner, done, of):
+                        tell(planner, done, of)
+                    case Branched() as branched:
+                        found = branched
+                    case None:
+                        pass
+        if found is None:
+            code = child.child.returncode if child.child is not None else None
+            said = child.complaint or f"The branch ended with code {code}."
+            raise ReplayError(said.removeprefix("marskit: "))
+        return found
 
 
-async def _follow(reader: asyncio.StreamReader, tell: Tell) -> Branched | None:
-    """Read its messages; the result, if there is one."""
-    found: Branched | None = None
-    async for line in reader:
-        try:
-            told = json.loads(line)
-            if "branched" in told:
-                found = loads(json.dumps(told["branched"]), Branched)
-            else:
-                tell(told["planner"], told["done"], told["of"])
-        except (ValueError, KeyError, TypeError, CodecError):
-            # Libraries print as well.
-            continue
-    return found
-
-
-def _complaint(said: str, code: int) -> str:
-    lines = said.strip().splitlines()
-    return lines[-1].removeprefix("marskit: ") if lines else f"The branch ended with code {code}."
+def _told(line: str) -> Told | None:
+    """The message in the line; None if `line_of` did not write it: libraries print as well."""
+    try:
+        told: Told = loads(line, Told)
+    except CodecError:
+        return None
+    return told

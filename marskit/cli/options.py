@@ -86,9 +86,9 @@ def completes(option: argparse.Action, names: Callable[[], Iterable[str]]) -> No
 
 def planner_names() -> Iterable[str]:
     """The planners that can be chosen by name alone."""
-    from marskit.agents.registry import PLANNERS
+    from marskit.agents.registry import planner_names
 
-    return PLANNERS
+    return planner_names()
 
 
 def _scenario_names() -> Iterable[str]:

@@ -144,7 +144,7 @@ def _tell(parsed: argparse.Namespace, timeline: "Timeline") -> None:
 
 
 def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
-    from marskit.branching.child import progress_line, result_line
+    from marskit.branching.child import BranchProgress, line_of
     from marskit.branching.course import branch
     from marskit.branching.past import past
 
@@ -159,12 +159,12 @@ def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
 
     def progress(planner: str, done: int, of: int) -> None:
         if parsed.json:
-            print(progress_line(planner, done, of), flush=True)
+            print(line_of(BranchProgress(planner, done, of)), flush=True)
 
     left = past(timeline, parsed.at)
     branched = branch(timeline, left, parsed.branch, settings, cycles=parsed.cycles, progress=progress)
     if parsed.json:
-        print(result_line(branched), flush=True)
+        print(line_of(branched), flush=True)
         return 0
     _print(branched)
     return 0

@@ -61,8 +61,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     loop = parser.add_argument_group("loop")
     completes(
-        loop.add_argument("--planner", default="threshold", metavar="NAME", help="default: %(default)s"),
+        loop.add_argument(
+            "--planner",
+            default="threshold",
+            metavar="NAME|FILE.py:CLASS",
+            help="a planner's name, or one of your own (default: %(default)s)",
+        ),
         planner_names,
+    )
+    loop.add_argument(
+        "--planner-deadline",
+        type=float,
+        metavar="SECONDS",
+        help="how long a planner of your own may take for a decision (default: half a period)",
+    )
+    loop.add_argument(
+        "--trust-planner",
+        action="store_true",
+        help="run a planner of your own in this process, without any limit",
     )
     loop.add_argument("--mode", choices=[m.value for m in Mode], default="auto", help="default: %(default)s")
     loop.add_argument(
@@ -119,6 +135,8 @@ def _settings(parsed: argparse.Namespace) -> Settings:
         engine=parsed.engine or ENGINES[0],
         card=parsed.card,
         planner=parsed.planner,
+        planner_deadline_s=parsed.planner_deadline,
+        trust_planner=parsed.trust_planner,
         mode=Mode(parsed.mode),
         guard=not parsed.no_guard,
         baselines=parsed.baselines,

@@ -84,11 +84,16 @@ def _check(jobs: Sequence[Job]) -> None:
     Raises:
         UserError: A part cannot be built.
     """
-    from marskit.assembly.bootstrap import build
-
     with TemporaryDirectory() as nothing:
         for job in jobs:
-            asyncio.run(build(replace(job.settings, runs=Path(nothing))))
+            asyncio.run(_build_and_discard(replace(job.settings, runs=Path(nothing))))
+
+
+async def _build_and_discard(settings: Settings) -> None:
+    from marskit.assembly.bootstrap import build
+
+    controller = await build(settings)
+    await controller.discard()
 
 
 def _tune(jobs: Sequence[Job], console: Console) -> Search | None:

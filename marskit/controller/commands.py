@@ -1,8 +1,10 @@
 """What each command does; a command may fail loudly, and then nothing has changed."""
 
+import asyncio
 from dataclasses import replace
 from typing import assert_never
 
+from marskit.controller.asking import Asking, in_thread
 from marskit.controller.bus import Bus
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
@@ -22,6 +24,7 @@ from marskit.errors import UserError
 from marskit.load.port import Load, LoadError
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import ActionError, Mesh, MeshError
+from marskit.planning import GuestPlanner, Planner
 from marskit.timing.clock import Clock
 
 
@@ -40,6 +43,7 @@ class Commands:
         gate: Gate,
         approval: Approval,
         loop: Loop,
+        asking: Asking,
         writer: Writer,
         notices: Notices,
     ) -> None:
@@ -52,6 +56,8 @@ class Commands:
         self._gate = gate
         self._approval = approval
         self._loop = loop
+        self._asking = asking
+        self._choosing = asyncio.Lock()
         self._writer = writer
         self._notices = notices
 
@@ -73,7 +79,7 @@ class Commands:
             case commands.SetMode(mode):
                 self._set_mode(mode)
             case commands.SetPlanner(planner):
-                self._set_planner(planner)
+                await self._set_planner(planner)
             case commands.Approve():
                 self._approval.decide(Verdict(approved=True, reason=""))
             case commands.Reject():
@@ -112,16 +118,28 @@ class Commands:
             self._bus.publish(ModeChanged(self._clock.now(), mode))
             self._approval.drop(Verdict(approved=False, reason=f"the mode changed to {mode} before approval"))
 
-    def _set_planner(self, name: str) -> None:
-        if name == self._state.planner:
-            return
+    async def _set_planner(self, name: str) -> None:
+        async with self._choosing:
+            # One of a person's own may have been mended, or be chosen again because it is not asked any more.
+            if name == self._state.planner and not isinstance(self._loop.planner, GuestPlanner):
+                return
+            await self._change_planner(name)
+
+    async def _change_planner(self, name: str) -> None:
+        planner: Planner | None = None
         try:
-            planner = self._parameters.make_planner(name)
+            planner = await in_thread(lambda: self._parameters.make_planner(name))
+            await self._asking.reset(planner, self._parameters.seed)
         except UserError as error:
             # No such planner, or a policy that is damaged or for another mesh: the one there is goes on.
+            if planner is not None:
+                await self._asking.close(planner)
             raise CommandError(str(error)) from error
-        planner.reset(self._parameters.seed)
-        self._loop.planner = planner
+        except asyncio.CancelledError:
+            if planner is not None and isinstance(planner, GuestPlanner):
+                planner.close()
+            raise
+        await self._loop.replace_planner(planner)
         self._bus.publish(PlannerChanged(self._clock.now(), name))
         self._approval.drop(Verdict(approved=False, reason=f"the planner changed to {name} before approval"))
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from marskit.controller.asking import Asking
 from marskit.controller.bus import Bus
 from marskit.controller.commands import Commands
 from marskit.controller.earlier_runs import EarlierRuns, Recalling
@@ -31,7 +32,7 @@ from marskit.mapek.analyse.memory import Memory
 from marskit.mapek.monitor.monitor import Monitor
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
-from marskit.planning import Preview
+from marskit.planning import Planner, PlannerFailed, Preview
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
@@ -57,14 +58,15 @@ class Controller:
         *,
         shield: Shield,
         clock: Clock,
+        planner: Planner | None = None,
         preview: Preview | None = None,
         earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
     ) -> None:
         """Put a run together; without a `preview` there are no predictions, and so no rollbacks.
 
-        Without `earlier` runs, only this run is known. Without a `recalibration`, predictions use the card
-        that the run begins with.
+        `planner` is the one that the parameters name, if it exists already. Without `earlier` runs, only
+        this run is known. Without a `recalibration`, predictions use the card that the run begins with.
         """
         self.bus = Bus()
         # Before all others: their own events follow the ones they react to.
@@ -100,14 +102,22 @@ class Controller:
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
         memory = Memory(expected=dict(parameters.busy_ms))
+        self._asking = Asking(self._notices)
         decider = Decider(
-            shield, guard, canaries, preview, self.bus, self._notices, least_seen_s=parameters.least_seen_s
+            shield,
+            guard,
+            canaries,
+            preview,
+            self.bus,
+            self._notices,
+            self._asking,
+            least_seen_s=parameters.least_seen_s,
         )
         self._loop = Loop(
             mesh=mesh,
             load=load,
             knowledge=knowledge,
-            planner=parameters.make_planner(parameters.planner),
+            planner=planner or parameters.make_planner(parameters.planner),
             shield=shield,
             parameters=parameters,
             bus=self.bus,
@@ -119,6 +129,7 @@ class Controller:
             effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
             notices=self._notices,
             decider=decider,
+            asking=self._asking,
             guard=guard,
             canaries=canaries,
             memory=memory,
@@ -144,6 +155,7 @@ class Controller:
             gate=self._gate,
             approval=self._approval,
             loop=self._loop,
+            asking=self._asking,
             writer=self._writer,
             notices=self._notices,
         )
@@ -165,6 +177,10 @@ class Controller:
             reason = _reason(error)
         finally:
             await to_the_end(self._shut_down(reason))
+
+    async def discard(self) -> None:
+        """End what is held by a controller that will not be run."""
+        await self._asking.close(self._loop.planner)
 
     async def handle(self, command: Command) -> None:
         """Carry out a command; returns when it took effect, or for a step when the step may begin.
@@ -191,7 +207,8 @@ class Controller:
             raise CommandError("The run has ended.")
 
     async def _live(self) -> None:
-        self._loop.planner.reset(self._parameters.seed)
+        # Not in a thread, whatever it takes: the run must have begun before the first command comes.
+        self._asking.reset_now(self._loop.planner, self._parameters.seed)
         started = self._started()
         self.bus.publish(started)
         async with asyncio.TaskGroup() as tasks:
@@ -266,6 +283,7 @@ class Controller:
                 # First of all: virtual time stands still while this is awaited.
                 reading.cancel()
                 await asyncio.wait({reading})
+        await self._ended("planner", self._asking.close(self._loop.planner))
         await self._ended("load", self._load.stop())
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:
@@ -287,7 +305,7 @@ def _reason(error: Exception) -> str:
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    if isinstance(first, MeshError | LoadError):
+    if isinstance(first, MeshError | LoadError | PlannerFailed):
         return describe(first)
     _log.error("the controller failed", exc_info=error)
     return f"Internal error: {type(first).__name__}: {describe(first)}"

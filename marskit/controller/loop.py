@@ -1,8 +1,10 @@
 """The MAPE-K loop itself: one turn is one coroutine, and the gate stands before every phase."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 
+from marskit.controller.asking import Asking
 from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import Parameters
@@ -61,9 +63,6 @@ class Loop:
     It only awaits, never blocks: while it waits for the gate or for a person, telemetry and commands go on.
     """
 
-    planner: Planner
-    """Decides from the next Plan phase on when it is replaced."""
-
     def __init__(
         self,
         *,
@@ -82,11 +81,14 @@ class Loop:
         effects: Effects,
         notices: Notices,
         decider: Decider,
+        asking: Asking,
         guard: Guard,
         canaries: Canaries,
         memory: Memory,
     ) -> None:
-        self.planner = planner
+        self._planner = planner
+        self._deciding: Planner | None = None
+        """Who is being asked."""
         self._mesh = mesh
         self._load = load
         self._knowledge = knowledge
@@ -101,6 +103,7 @@ class Loop:
         self._effects = effects
         self._notices = notices
         self._decider = decider
+        self._asking = asking
         self._guard = guard
         self._canaries = canaries
         self._memory = memory
@@ -110,6 +113,20 @@ class Loop:
         self._effects_seen: tuple[Effect, ...] = ()
         self._cpu = CpuMeter()
         bus.subscribe(self._note_effects)
+
+    @property
+    def planner(self) -> Planner:
+        """Who decides in the next Plan phase."""
+        return self._planner
+
+    async def replace_planner(self, planner: Planner) -> None:
+        """Let another planner decide from the next Plan phase on.
+
+        The former one ends at once, unless it is being asked: then its decision counts, and it ends after it.
+        """
+        former, self._planner = self._planner, planner
+        if former is not self._deciding:
+            await self._asking.close(former)
 
     def note(self, execution: Execution) -> None:
         """Take an execution, whoever asked for it, into the record of the next cycle that completes."""
@@ -163,13 +180,16 @@ class Loop:
 
         await self._enter(number, Phase.ANALYSE)
         self._canaries.look(self._clock.now())
-        diagnosis = self._analyse(observation)
+        async with self._asked() as planner:
+            diagnosis = await self._asking.analyse(
+                planner, self._analyse(observation), self.view(observation)
+            )
         self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
 
         await self._enter(number, Phase.PLAN)
-        planner = self.planner
-        view = self.view(observation)
-        plan, guards = self._decider.decide(planner, diagnosis, view)
+        async with self._asked() as planner:
+            view = self.view(observation)
+            plan, guards = await self._decider.decide(planner, diagnosis, view)
         self._bus.publish(Planned(self._clock.now(), number, plan))
 
         await self._enter(number, Phase.EXECUTE)
@@ -194,6 +214,17 @@ class Loop:
         )
         # Once it may lie on the disk it is a cycle of the run: an end that comes now waits for it.
         await to_the_end(self._remember(cycle))
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[Planner]:
+        """The planner in force, while it is being asked; it may be replaced meanwhile."""
+        planner = self._deciding = self._planner
+        try:
+            yield planner
+        finally:
+            self._deciding = None
+            if planner is not self._planner:
+                await self._asking.close(planner)
 
     async def _enter(self, number: int, phase: Phase) -> None:
         self._cpu.pause()

@@ -20,7 +20,10 @@ class Notices:
 
     def failed(self, subject: str, what: str, error: BaseException) -> None:
         """Report a failure, unless it was the last one reported for the subject."""
-        sentence = f"{what}: {describe(error)}"
+        self.once(subject, f"{what}: {describe(error)}")
+
+    def once(self, subject: str, sentence: str) -> None:
+        """Report a sentence, unless it was the last one reported for the subject."""
         if self._told.get(subject) != sentence:
             self._told[subject] = sentence
             self.tell(subject, sentence)

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+from marskit.controller.asking import Asking
 from marskit.controller.bus import Bus
-from marskit.controller.notices import Notices, describe
+from marskit.controller.notices import Notices
+from marskit.controller.plan_check import InvalidPlan, checked
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import Guard, TakeBack
 from marskit.domain.records import Diagnosis, Plan, Severity
-from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.plan import shielded
 from marskit.mapek.plan.predict import explain
 from marskit.mapek.plan.shield import Shield
-from marskit.planning import Past, Planner, PlanningView, Preview
+from marskit.planning import Past, Planner, PlannerFailed, PlanningView, Preview
 
 Intervention = TakeBack | Retreat
 """What the guard plans in the planner's place."""
@@ -27,6 +29,7 @@ class Decider:
         preview: Preview | None,
         bus: Bus,
         notices: Notices,
+        asking: Asking,
         *,
         least_seen_s: float,
     ) -> None:
@@ -36,6 +39,7 @@ class Decider:
         self._preview = preview
         self._bus = bus
         self._notices = notices
+        self._asking = asking
         self._least_seen_s = least_seen_s
         self._past: Past | None = None
 
@@ -43,19 +47,19 @@ class Decider:
         """Show with every plan from now on what it was like in earlier runs."""
         self._past = past
 
-    def decide(
+    async def decide(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
     ) -> tuple[Plan, Intervention | None]:
         """The plan with all that is told beside it, and what it does where it is the guard's."""
-        plan, guards = self._decided(planner, diagnosis, view)
+        plan, guards = await self._decided(planner, diagnosis, view)
         # Last of all: nothing that is decided may depend on it.
         return self._with_similar(self._explained(plan, view), diagnosis, view), guards
 
-    def _decided(
+    async def _decided(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
     ) -> tuple[Plan, Intervention | None]:
         # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
-        plan = self._planned(planner, diagnosis, view)
+        plan = await self._planned(planner, diagnosis, view)
         retreat, take_back = self._canaries.retreat(view.configuration), self._guard.pending()
         if retreat is not None and (guards := self._standing_in(retreat, plan, view)) is not None:
             return guards, retreat
@@ -64,20 +68,21 @@ class Decider:
             return guards, take_back
         return plan, None
 
-    def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+    async def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """The planner's plan, or an empty one when the planner fails: planners are written by students."""
         seen_s = view.observation.window_s
         if seen_s < self._least_seen_s:
             reason = f"Only {seen_s:.1f} s of load have been seen; plans begin with {self._least_seen_s:g} s."
             return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
         try:
-            plan = decide(planner, self._shield, diagnosis, view, self._bus.state.executions)
-        except Exception as error:
-            reason = f"The planner {planner.name} failed with {type(error).__name__}: {describe(error)}"
-            self._notices.failed("planner", f"The planner {planner.name} failed", error)
-            return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
+            plan = checked(await self._asking.plan(planner, diagnosis, view), view)
+        except (PlannerFailed, InvalidPlan) as error:
+            failed = isinstance(error, PlannerFailed)
+            sentence = str(error) if failed else f"The planner {planner.name} {error}."
+            self._notices.once("planner", sentence)
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=sentence)
         self._notices.worked("planner")
-        return plan
+        return shielded(plan, self._shield, view, self._bus.state.executions)
 
     def _standing_in(self, guards: Intervention, instead_of: Plan, view: PlanningView) -> Plan | None:
         """The guard's plan; None while the shield leaves nothing of it, as during a cool-down."""

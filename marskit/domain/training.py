@@ -57,13 +57,6 @@ class Judged:
 
 
 Update = Ticked | Evaluated | Judged | Saved
-KINDS: Mapping[str, type[Update]] = {
-    "ticked": Ticked,
-    "evaluated": Evaluated,
-    "judged": Judged,
-    "saved": Saved,
-}
-"""The names of the updates in their serialised form."""
 
 
 class Stage(StrEnum):

@@ -11,6 +11,10 @@ T = TypeVar("T")
 class DaemonExecutor(Executor):
     """Does every job in a daemon thread of its own: a run that ends need not wait for a compiler."""
 
+    def __init__(self, name: str = "marskit-preview") -> None:
+        """Name the threads."""
+        self._name = name
+
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         """Begin the job."""
         future: Future[T] = Future()
@@ -25,5 +29,5 @@ class DaemonExecutor(Executor):
             else:
                 future.set_result(result)
 
-        threading.Thread(target=work, name="marskit-preview", daemon=True).start()
+        threading.Thread(target=work, name=self._name, daemon=True).start()
         return future

@@ -9,7 +9,7 @@ from marskit.domain.records import Diagnosis, Execution, Origin
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.execute.execute import execute
 from marskit.mapek.monitor.monitor import Monitor
-from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.plan import shielded
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from tests.agents.context import demo_context
@@ -70,7 +70,7 @@ async def live_through(planner_name: str) -> Story:
         view = PlanningView(
             mesh.now_s, SPEED, TOPOLOGY, mesh.configuration, GOALS, observation, recent=(), cycles=()
         )
-        plan = decide(planner, shield, diagnosis, view, story.executions)
+        plan = shielded(planner.plan(diagnosis, view), shield, view, story.executions)
         for action in plan.actions:
             number = len(story.executions) + 1
             story.executions.append(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from marskit.branching.child import Told
 from marskit.cli.main import main
 from marskit.domain.events import CycleCompleted, Event, RunStarted
 from marskit.knowledge.format.codec import loads
@@ -76,11 +77,12 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
     assert sorted(kept.values()) == ["as-recorded", "static"]
     *progress, last = lines(capsys, recorded, *arguments, "--json", "--cycles", "2")
     assert [json.loads(line) for line in progress] == [
-        {"planner": planner, "done": done, "of": 2}
+        {"kind": "BranchProgress", "planner": planner, "done": done, "of": 2}
         for planner in ("static", "as-recorded")
         for done in (1, 2)
     ]
-    found = loads(json.dumps(json.loads(last)["branched"]), Branched)
+    found = loads(last, Told)
+    assert isinstance(found, Branched)
     assert (found.cycle, len(found.branch.moments)) == (4, 2)
     # A branch is a run like any other, and can be branched in turn.
     again = lines(capsys, found.branch.run, "--headless", "--json", "--runs", str(runs))

@@ -92,7 +92,7 @@ def live(
     async def factory() -> Controller:
         made = await build(replace(settings, runs=folder))
         if planner is not None:
-            made._loop.planner = planner  # the registry knows no planner as stubborn as this
+            made._loop._planner = planner  # the registry knows no planner as stubborn as this
         tasks = []
 
         def answer(event: Event) -> None:

@@ -59,7 +59,7 @@ def live(
     async def factory() -> Controller:
         made = await build(replace(settings, runs=folder))
         planner, shield = Scripted(plans), Shield(RECKLESS)
-        made._loop.planner = planner  # the registry knows no planner as bad as this
+        made._loop._planner = planner  # the registry knows no planner as bad as this
         for part in (made._loop, made._loop._decider, made._commands):
             part._shield = shield
         tasks = []

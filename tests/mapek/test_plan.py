@@ -1,7 +1,7 @@
 from marskit.domain.actions import Scale
 from marskit.domain.records import Candidate, Diagnosis, Plan
 from marskit.mapek.analyse.analyse import analyse
-from marskit.mapek.plan.plan import decide
+from marskit.mapek.plan.plan import shielded
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from tests.mapek.mesh import GOALS, TOPOLOGY, World
@@ -29,7 +29,7 @@ def test_the_plan_keeps_the_wish_beside_what_the_shield_left_of_it() -> None:
         actions=0,
         period_s=5,
     )
-    plan = decide(Greedy(), Shield(ShieldLimits()), diagnosis, world.view(), ())
+    plan = shielded(Greedy().plan(diagnosis, world.view()), Shield(ShieldLimits()), world.view(), ())
     assert plan.proposed == (Scale("payments", 99),)
     assert plan.actions == (Scale("payments", 5),)
     assert [change.rule for change in plan.shield] == ["bounds", "step"]

@@ -219,7 +219,7 @@ def test_a_policy_that_is_no_better_changes_nothing(
     before = path.read_bytes()
     # One step of learning makes nothing better than chance.
     told = fine_tune(path, root, settings_file, *(run.started.run for run in runs))
-    assert told[-1]["kind"] == "judged"
+    assert told[-1]["kind"] == "Judged"
     assert told[-1]["promoted"] is False
     assert "so the policy stays as it is" in str(told[-1]["sentence"])
     assert path.read_bytes() == before

@@ -1,11 +1,11 @@
 """Domain records to JSON and back without loss, from their types alone.
 
-Dataclasses become objects, tuples arrays, enumerations their values. A member of a union of dataclasses
-carries its class name as `kind`. Numbers that JSON lacks become the
+Dataclasses become objects, tuples arrays, enumerations their values; mappings hold whatever JSON can. A
+member of a union of dataclasses carries its class name as `kind`. Numbers that JSON lacks become the
 strings `NaN`, `Infinity` and `-Infinity`. Whole numbers are of 64 bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -94,6 +94,8 @@ def _encoder(kind: Any) -> _Convert:
         return _union_encoder(members)
     if get_origin(kind) is tuple:
         return _tuple_encoder(get_args(kind))
+    if get_origin(kind) is Mapping:
+        return dict
     if is_dataclass(kind):
         return _record_encoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -158,6 +160,8 @@ def _decoder(kind: Any) -> _Convert:
         return _union_decoder(members)
     if get_origin(kind) is tuple:
         return _tuple_decoder(get_args(kind))
+    if get_origin(kind) is Mapping:
+        return _mapping_decoder
     if is_dataclass(kind):
         return _record_decoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -183,6 +187,12 @@ def _primitive_decoder(kind: type) -> _Convert:
         return found
 
     return decode
+
+
+def _mapping_decoder(found: Any) -> Any:
+    if not isinstance(found, dict):
+        raise _Mismatch(found, "an object")
+    return found
 
 
 def _enum_decoder(kind: type[Enum]) -> _Convert:

@@ -3,27 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marskit.domain.records import Diagnosis, Execution, Plan
+from marskit.domain.records import Execution, Plan
 from marskit.mapek.plan.shield import Shield
-from marskit.planning import Planner, PlanningView
+from marskit.planning import PlanningView
 
 
-def decide(
-    planner: Planner,
-    shield: Shield,
-    diagnosis: Diagnosis,
-    view: PlanningView,
-    executions: Sequence[Execution],
-) -> Plan:
+def shielded(plan: Plan, shield: Shield, view: PlanningView, executions: Sequence[Execution]) -> Plan:
     """The planner's plan with `actions` and `shield` filled in.
 
     Args:
-        planner: The planner that proposes.
+        plan: The plan of the planner.
         shield: The rules that hold for every planner.
-        diagnosis: The diagnosis of this cycle.
-        view: Everything the planner may read.
+        view: Everything the planner could read.
         executions: Earlier executions of the run, for the cool-downs.
     """
-    plan = planner.plan(diagnosis, view)
     actions, changes = shield.check(plan.proposed, view, executions)
     return replace(plan, actions=actions, shield=changes)

@@ -7,10 +7,10 @@ from contextlib import suppress
 from os import environ
 from pathlib import Path
 
-from marskit.demo import IMPORT_ROOT
 from marskit.mesh.envoy.npm import PackagesError
 from marskit.mesh.envoy.npm_cache import Lease, find
 from marskit.mesh.envoy.npm_workspace import read_workspace
+from marskit.system.import_root import IMPORT_ROOT
 from marskit.system.processes import Child, Children, scratch_path
 
 _POLL_S = 0.1

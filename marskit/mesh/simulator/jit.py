@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
-from marskit.demo import IMPORT_ROOT
+from marskit.system.import_root import IMPORT_ROOT
 from marskit.system.user_cache import CacheError, user_cache
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,0 +1,93 @@
+"""Asks planners: nothing that they do holds up the loop or ends the run."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from marskit.controller.notices import Notices, describe
+from marskit.domain.records import Diagnosis, Plan
+from marskit.planning import GuestPlanner, Planner, PlannerFailed, PlanningView, Threaded
+from marskit.system.blame import blamed
+from marskit.system.daemon_executor import DaemonExecutor
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do work that blocks without holding up the loop; virtual time stands still meanwhile."""
+    return await asyncio.get_running_loop().run_in_executor(DaemonExecutor("marskit-planner"), work)
+
+
+class Asking:
+    """Asks whichever planner is in force."""
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
+
+    async def plan(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """What it plans, unchecked.
+
+        Raises:
+            PlannerFailed: It gave no plan.
+        """
+        return await self._ask(planner, lambda: planner.plan(diagnosis, view))
+
+    async def analyse(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
+        """The diagnosis to plan for: the one given, unless the planner has another one."""
+        if not isinstance(planner, GuestPlanner) or not planner.analyses:
+            return diagnosis
+        try:
+            found = await self._ask(planner, lambda: planner.analyse(diagnosis, view))
+        except PlannerFailed as failed:
+            self._notices.once("planner's analysis", str(failed))
+            return diagnosis
+        self._notices.worked("planner's analysis")
+        return found
+
+    async def reset(self, planner: Planner, seed: int) -> None:
+        """Let it begin anew.
+
+        Raises:
+            PlannerFailed: It failed at that.
+        """
+        await self._ask(planner, lambda: planner.reset(seed))
+
+    def reset_now(self, planner: Planner, seed: int) -> None:
+        """The same without letting anything else happen meanwhile.
+
+        Raises:
+            PlannerFailed: It failed at that.
+        """
+        _guarded(planner, lambda: planner.reset(seed))
+
+    async def close(self, planner: Planner) -> None:
+        """End what it runs in."""
+        if isinstance(planner, GuestPlanner):
+            await in_thread(planner.close)
+
+    async def _ask(self, planner: Planner, question: Callable[[], T]) -> T:
+        try:
+            if isinstance(planner, Threaded):
+                return await in_thread(lambda: _guarded(planner, question))
+            return _guarded(planner, question)
+        finally:
+            if isinstance(planner, GuestPlanner):
+                for news in planner.take_news():
+                    self._notices.tell(news.subject, news.sentence, news.severity)
+
+
+def _guarded(planner: Planner, question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except PlannerFailed:
+        raise
+    except BaseException as error:
+        # Also what is meant to end a program: it comes out of a planner's code.
+        raise PlannerFailed(_sentence(planner, error)) from error
+
+
+def _sentence(planner: Planner, error: BaseException) -> str:
+    said = describe(error).rstrip(".")
+    kind = type(error).__name__
+    what = kind if said == kind else f"{kind}: {said}"
+    return f"The planner {planner.name} failed with {what} ({blamed(error)})."

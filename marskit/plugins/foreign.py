@@ -1,0 +1,259 @@
+"""A planner in a process of its own: late, wrong or dead, all that it can do to the loop is raise."""
+
+import threading
+from dataclasses import dataclass
+from weakref import finalize
+
+from marskit.agents.sources import Source
+from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Severity
+from marskit.planning import NOT_REPRODUCIBLE, News, PlannerFailed, PlanningView
+from marskit.plugins.load import own_folder
+from marskit.plugins.process import Broken, Limit, PlannerProcess
+from marskit.plugins.wire import Ask, Diagnosed, Failed, Load, Loaded, Planned, Reply, Request, Reset, Seen
+
+MOST_IN_A_ROW = 3
+"""So often in a row may it die or have to be killed before it is not asked any more."""
+_GIVEN_UP = f"is not asked any more in this run: {MOST_IN_A_ROW} times in a row it had to be restarted"
+_WALL_LEAST_S = 10.0
+_WALL_FACTOR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a planner may take."""
+
+    answer: Limit
+    load_s: float = 10.0
+    """For being imported, made and reset; real seconds."""
+    memory_bytes: int = 2**30
+    """More than an empty planner has."""
+
+
+def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
+    """What a planner may take on a mesh; in virtual time, how fast the machine is must not matter.
+
+    Args:
+        deadline_s: For each decision.
+        simulated: Whether the mesh lives in virtual time.
+    """
+    if simulated:
+        return Limits(Limit(wall_s=max(_WALL_LEAST_S, _WALL_FACTOR * deadline_s), cpu_s=deadline_s))
+    return Limits(Limit(wall_s=deadline_s))
+
+
+class ForeignPlanner:
+    """Meets `marskit.planning.GuestPlanner` for a class in a file or a module.
+
+    It blocks while the planner thinks, so it is asked in a thread. A planner that died or was killed is
+    replaced at once by a new one, which is told with `take_news`.
+    """
+
+    in_thread = True
+
+    def __init__(self, source: Source, name: str, seed: int, limits: Limits) -> None:
+        """Load it.
+
+        Raises:
+            PlannerFailed: It cannot be loaded; one sentence says why.
+        """
+        self.name = name
+        self._source = source
+        self._seed = seed
+        self._limits = limits
+        self._title = source.name
+        self._process = PlannerProcess(own_folder(source))
+        self._seen = _Seen()
+        self._broken = {"plan": 0, "analyse": 0}
+        self._given_up = False
+        self._restarting: threading.Thread | None = None
+        self._restart_failed: str | None = None
+        self._fresh = True
+        self._closed = False
+        self._news: list[News] = []
+        # Who forgets to close it, as a command that is cancelled while it is loaded, leaves nothing behind.
+        finalize(self, self._process.close)
+        try:
+            loaded = self._load(own=False)
+        except BaseException:
+            self.close()
+            raise
+        self.summary = loaded.summary
+        self.analyses = loaded.analyses
+        self._title = loaded.name
+
+    def reset(self, seed: int) -> None:
+        """Begin anew with a planner that knows nothing.
+
+        Raises:
+            PlannerFailed: It failed at that.
+        """
+        if not self._ready(None):
+            raise self._failed("is not asked any more")
+        self._broken = dict.fromkeys(self._broken, 0)
+        if self._fresh and seed == self._seed:
+            return
+        self._seed = seed
+        reply = self._asked(Reset(seed), Limit(self._limits.load_s), "plan")
+        self._fresh = isinstance(reply, Loaded)
+
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """What the planner plans.
+
+        Raises:
+            PlannerFailed: It gave no plan.
+        """
+        reply = self._answer(diagnosis, view, "plan")
+        if not isinstance(reply, Planned):
+            raise self._failed("answered a question that it was not asked")
+        return reply.plan
+
+    def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
+        """What the planner makes of the diagnosis.
+
+        Raises:
+            PlannerFailed: It gave no answer.
+        """
+        reply = self._answer(diagnosis, view, "analyse")
+        if not isinstance(reply, Diagnosed):
+            raise self._failed("answered a question that it was not asked")
+        return reply.diagnosis or diagnosis
+
+    def take_news(self) -> tuple[News, ...]:
+        """What happened since this was last asked."""
+        news, self._news = tuple(self._news), []
+        return news
+
+    def close(self) -> None:
+        """End its process and all that it started."""
+        self._closed = True
+        self._process.close()
+        if self._restarting is not None:
+            self._restarting.join()
+
+    def _load(self, *, own: bool) -> Loaded:
+        """Start a process with a new planner; `own` failures are told of a planner that was loaded before."""
+        source = self._source
+        file = str(source.file.resolve()) if source.file is not None else None
+        request = Load(source.name, file, source.module, self.name, self._seed, self._limits.memory_bytes)
+        try:
+            reply = self._process.begin(request, Limit(self._limits.load_s))
+        except Broken as broken:
+            raise self._failed(str(broken) if own else f"cannot be loaded: it {broken}") from broken
+        if isinstance(reply, Failed):
+            raise self._failed(f"cannot be loaded: {reply.sentence}")
+        if not isinstance(reply, Loaded):
+            raise self._failed("cannot be loaded: it answered before it was asked")
+        self._seen = _Seen()
+        self._fresh = True
+        return reply
+
+    def _answer(self, diagnosis: Diagnosis, view: PlanningView, what: str) -> Reply:
+        limit = self._limits.answer
+        if not self._ready(limit.wall_s if limit.cpu_s is None else None):
+            if self._given_up:
+                raise self._failed(_GIVEN_UP)
+            raise self._failed("is still being restarted")
+        if self._restart_failed is not None:
+            sentence, self._restart_failed = self._restart_failed, None
+            self._note_broken(what)
+            raise self._failed(sentence)
+        ask = Ask(what == "analyse", diagnosis, self._seen.changes(view))
+        return self._asked(ask, limit, what)
+
+    def _asked(self, request: Request, limit: Limit, what: str) -> Reply:
+        self._fresh = False
+        try:
+            reply = self._process.ask(request, limit)
+        except Broken as broken:
+            if broken.by_wall and limit.cpu_s is not None:
+                self._news.append(
+                    News(
+                        NOT_REPRODUCIBLE,
+                        f"This run cannot be reproduced: {self._title} was stopped by the clock after "
+                        f"{limit.wall_s:g} s, which depends on the machine.",
+                    )
+                )
+            self._note_broken(what)
+            raise self._failed(str(broken)) from broken
+        self._broken[what] = 0
+        if isinstance(reply, Failed):
+            raise self._failed(reply.sentence)
+        return reply
+
+    def _note_broken(self, what: str) -> None:
+        """Its process is gone: begin another one meanwhile, unless that has happened too often."""
+        self._broken[what] += 1
+        if self._broken[what] >= MOST_IN_A_ROW:
+            self._given_up = True
+            self._news.append(
+                News(
+                    "planner",
+                    f"The planner {self._title} {_GIVEN_UP}. Choose it again to try it once more.",
+                )
+            )
+        elif not self._closed:
+            self._restarting = threading.Thread(target=self._restart, name="marskit-planner", daemon=True)
+            self._restarting.start()
+
+    def _restart(self) -> None:
+        try:
+            self._load(own=True)
+        except PlannerFailed as failed:
+            self._restart_failed = str(failed)
+        else:
+            sentence = f"The planner {self._title} was restarted; what it remembered is lost."
+            self._news.append(News("planner", sentence, Severity.INFO))
+
+    def _ready(self, within_s: float | None) -> bool:
+        """Whether it can be asked; if it is being restarted, after waiting so long, or until it is done."""
+        if self._restarting is not None:
+            self._restarting.join(within_s)
+            if self._restarting.is_alive():
+                return False
+            self._restarting = None
+        return not self._given_up
+
+    def _failed(self, sentence: str) -> PlannerFailed:
+        start = f"The planner {self._title} "
+        return PlannerFailed(sentence if sentence.startswith(start) else f"{start}{sentence.rstrip('.')}.")
+
+
+class _Seen:
+    """Knows what of the view the planner's process has."""
+
+    def __init__(self) -> None:
+        self._view: PlanningView | None = None
+
+    def changes(self, view: PlanningView) -> Seen:
+        """What it has yet to be told of this one."""
+        old, self._view = self._view, view
+        return Seen(
+            now_s=view.now_s,
+            speed=view.speed,
+            topology=view.topology if old is None or old.topology != view.topology else None,
+            configuration=view.configuration
+            if old is None or old.configuration != view.configuration
+            else None,
+            goals=view.goals if old is None or old.goals != view.goals else None,
+            observation=view.observation if old is None or old.observation is not view.observation else None,
+            held=view.held,
+            recent=_added(view.recent, old.recent if old is not None else ()),
+            recent_n=len(view.recent),
+            cycles=_added(view.cycles, old.cycles if old is not None else ()),
+            cycles_n=len(view.cycles),
+        )
+
+
+def _added(
+    now: "tuple[Observation, ...] | tuple[Cycle, ...]", before: "tuple[Observation, ...] | tuple[Cycle, ...]"
+) -> "tuple":  # type: ignore[type-arg] # of what goes in
+    """What the window has that it had not before: all of it unless the rest is the end of what it had."""
+    if not before:
+        return now
+    for n in range(len(now), 0, -1):
+        if now[n - 1] is before[-1]:
+            kept = before[len(before) - n :] if n <= len(before) else ()
+            if len(kept) == n and all(a is b for a, b in zip(kept, now, strict=False)):
+                return now[n:]
+            break
+    return now

@@ -1,0 +1,126 @@
+"""Loads the class of a planner that is not ours, and makes a planner of it."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from marskit.agents.sources import Source
+from marskit.plugins.base import Planner
+from marskit.system.blame import blamed, place
+
+
+class CannotLoad(Exception):
+    """A class that no planner can be made of; the message begins with what it is about."""
+
+
+def load_class(source: Source) -> type[Planner]:
+    """Import what the source names.
+
+    Raises:
+        CannotLoad: There is no such class, it is no planner, or its module cannot be imported.
+    """
+    module = _from_file(source.file) if source.file is not None else _module(str(source.module))
+    found = getattr(module, source.name, None)
+    if found is None:
+        there = [name for name, each in vars(module).items() if _is_planner(each)]
+        planners = f"; its planners are {', '.join(there)}" if there else ""
+        raise CannotLoad(f"{source.where} has no class {source.name}{planners}")
+    if not _is_planner(found):
+        raise CannotLoad(f"{source.name} in {source.where} is not a subclass of marskit.Planner")
+    cls: type[Planner] = found
+    return cls
+
+
+def make(cls: type[Planner], seed: int, own: str) -> Planner:
+    """A planner of that class, ready for a run.
+
+    Raises:
+        CannotLoad: Its constructor, its name, its summary or its `reset` failed.
+    """
+    doing = "constructor"
+    try:
+        planner = cls()
+        for doing in ("name", "summary"):
+            found = getattr(planner, doing)
+            if not isinstance(found, str) or not found.strip():
+                raise CannotLoad(f"its {doing} is {found!r:.60}, where text is allowed")
+        doing = "reset"
+        planner.reset(seed)
+    except CannotLoad:
+        raise
+    except BaseException as error:
+        where = "" if blamed(error, own) else defined(cls.reset if doing == "reset" else cls.__init__)
+        raise CannotLoad(f"its {doing} {raised(error, own)}{where}") from error
+    return planner
+
+
+def raised(error: BaseException, own: str) -> str:
+    """What an exception did, and where: `raised KeyError: 'x' (planner.py, line 7)`."""
+    place = blamed(error, own)
+    return f"{describe(error)} ({place})" if place else describe(error)
+
+
+def describe(error: BaseException) -> str:
+    """The exception in one line, as what somebody did."""
+    if isinstance(error, SystemExit):
+        return "called sys.exit()" if error.code is None else f"called sys.exit({error.code!r:.60})"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = ""
+    return f"raised {type(error).__name__}: {text[:200]}" if text else f"raised {type(error).__name__}"
+
+
+def defined(method: object) -> str:
+    """Where a method is written, in brackets: for an answer that no line is to be blamed for."""
+    code = getattr(method, "__code__", None)
+    return f" ({place(code.co_filename, code.co_firstlineno)})" if code is not None else ""
+
+
+def own_folder(source: Source) -> str:
+    """The folder whose files are the person's own code; for a module, the folder that it is imported from."""
+    if source.file is not None:
+        return str(source.file.resolve().parent)
+    top = sys.modules.get(str(source.module).partition(".")[0])
+    path = getattr(top, "__file__", None)
+    return str(Path(path).resolve().parent) if path else str(Path.cwd())
+
+
+def _is_planner(found: object) -> bool:
+    return isinstance(found, type) and issubclass(found, Planner) and found is not Planner
+
+
+def _from_file(file: Path) -> ModuleType:
+    path = file.resolve()
+    # A name that no module has: a file called random.py must not stand in for the library's.
+    name = f"marskit_planner_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise CannotLoad(f"{file} is no Python file")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pickles look their module up by its name.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        raise CannotLoad(f"{file} cannot be imported: it {raised(error, str(path.parent))}") from error
+    return module
+
+
+def _module(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise CannotLoad(f"there is no module {name}") from error
+        raise CannotLoad(f"{name} cannot be imported: it {raised(error, here)}") from error
+    except BaseException as error:
+        raise CannotLoad(f"{name} cannot be imported: it {raised(error, here)}") from error

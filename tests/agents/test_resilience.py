@@ -16,7 +16,7 @@ from marskit.domain.records import Ailment, Diagnosis, Plan, Suspect
 from marskit.domain.topology import EdgeId
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.plan.shield import Shield, ShieldLimits
-from tests.fakes import changed
+from tests.fake_changes import changed
 from tests.mapek.mesh import (
     GOALS,
     INTO_ORDERS,

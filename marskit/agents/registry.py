@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from marskit.agents.hpa import Hpa
 from marskit.agents.hpa_behaviour import Behaviour
+from marskit.agents.resilience import Resilience
 from marskit.agents.sources import Source, plugin_source, plugins, source_of
 from marskit.agents.static import Static
 from marskit.agents.threshold import Threshold
@@ -83,6 +84,7 @@ def _from_file(context: PlannerContext, name: str) -> Planner:
 PLANNERS: Mapping[str, Callable[[PlannerContext], Planner]] = {
     "static": lambda context: Static(),
     "threshold": lambda context: Threshold(),
+    "resilience": lambda context: Resilience(),
     "hpa": lambda context: Hpa(),
     "demand": _demand,
     "lookahead": _lookahead,

@@ -34,7 +34,7 @@ def test_two_planners_of_one_name_share_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("magic", "There is no planner 'magic'; choose one of static, threshold, hpa, demand"),
+        ("magic", "There is no planner 'magic'; choose one of static, threshold, resilience, hpa"),
         ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
         ("nowhere.npz", "There is no policy file nowhere.npz."),
         ("hpa:60:0:1", "is not understood"),

@@ -218,6 +218,7 @@ def test_the_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
         "static",
         "threshold",
+        "resilience",
         "hpa",
         "demand",
         "lookahead",

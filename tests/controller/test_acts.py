@@ -94,9 +94,9 @@ async def test_the_shield_is_in_the_dry_run_as_in_the_act(make_rig: MakeRig) -> 
 @pytest.mark.parametrize(
     ("action", "sentence"),
     [
-        (SetTimeout("payments", 7, 800), "There is no route payments[7]."),
-        (SetTimeout("payments", 0, None), "virtualservice/payments[0] is already so."),
-        (SetOutlierDetection("nobody", None), "There is no DestinationRule nobody."),
+        (SetTimeout("payments", 7, 800), "Route payments[7] does not exist."),
+        (SetTimeout("payments", 0, None), "virtualservice/payments[0] already has this setting."),
+        (SetOutlierDetection("nobody", None), "DestinationRule nobody does not exist."),
         (
             ShiftTraffic("recommendations", 0, (("food", 60), ("music", 60))),
             "Weights of recommendations must be 0 or more and add up to 100.",

@@ -13,9 +13,12 @@ from marskit.plugins.wire import Ask, Diagnosed, Failed, Load, Loaded, Planned, 
 
 MOST_IN_A_ROW = 3
 """So often in a row may it die or have to be killed before it is not asked any more."""
-_GIVEN_UP = f"is not asked any more in this run: {MOST_IN_A_ROW} times in a row it had to be restarted"
-_WALL_LEAST_S = 10.0
-_WALL_FACTOR = 10.0
+_GIVEN_UP = (
+    f"had to be restarted {MOST_IN_A_ROW} times in a row, so it is not asked any more in this run until it "
+    "is chosen again"
+)
+WALL_LEAST_S = 10.0
+WALL_FACTOR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
         simulated: Whether the mesh lives in virtual time.
     """
     if simulated:
-        return Limits(Limit(wall_s=max(_WALL_LEAST_S, _WALL_FACTOR * deadline_s), cpu_s=deadline_s))
+        return Limits(Limit(wall_s=max(WALL_LEAST_S, WALL_FACTOR * deadline_s), cpu_s=deadline_s))
     return Limits(Limit(wall_s=deadline_s))
 
 
@@ -133,7 +136,7 @@ class ForeignPlanner:
     def _load(self, *, own: bool) -> Loaded:
         """Start a process with a new planner; `own` failures are told of a planner that was loaded before."""
         source = self._source
-        file = str(source.file.resolve()) if source.file is not None else None
+        file = str(source.file) if source.file is not None else None
         request = Load(source.name, file, source.module, self.name, self._seed, self._limits.memory_bytes)
         try:
             reply = self._process.begin(request, Limit(self._limits.load_s))
@@ -185,12 +188,6 @@ class ForeignPlanner:
         self._broken[what] += 1
         if self._broken[what] >= MOST_IN_A_ROW:
             self._given_up = True
-            self._news.append(
-                News(
-                    "planner",
-                    f"The planner {self._title} {_GIVEN_UP}. Choose it again to try it once more.",
-                )
-            )
         elif not self._closed:
             self._restarting = threading.Thread(target=self._restart, name="marskit-planner", daemon=True)
             self._restarting.start()

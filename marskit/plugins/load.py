@@ -25,7 +25,7 @@ def load_class(source: Source) -> type[Planner]:
     found = getattr(module, source.name, None)
     if found is None:
         there = [name for name, each in vars(module).items() if _is_planner(each)]
-        planners = f"; its planners are {', '.join(there)}" if there else ""
+        planners = f"; its planners are {', '.join(there[:8])}" if there else ""
         raise CannotLoad(f"{source.where} has no class {source.name}{planners}")
     if not _is_planner(found):
         raise CannotLoad(f"{source.name} in {source.where} is not a subclass of marskit.Planner")

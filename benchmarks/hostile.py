@@ -1,0 +1,264 @@
+"""Planners that do what they must not: every run on the twin and on Envoy goes on, and ends well.
+
+Run: `python -m benchmarks.hostile [--twin-cycles N] [--envoy-cycles N] [PLANNER ...]`
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+
+import psutil
+
+from benchmarks.paths import ROOT
+from benchmarks.report import Figure, show
+from marskit.assembly.bootstrap import build
+from marskit.assembly.settings import Settings
+from marskit.controller.asking import Asking
+from marskit.controller.runtime import Runtime
+from marskit.domain.commands import Pause, Run
+from marskit.domain.events import CycleCompleted, Event, Observed, PhaseStarted, Planned, RunEnded
+from marskit.domain.records import Diagnosis, Phase, Plan
+from marskit.knowledge.care.checking import check_runs
+from marskit.planning import Planner, PlanningView
+
+HOSTILE = Path("tests") / "plugins" / "hostile.py"
+RUN = (
+    "Good",
+    "Raises",
+    "Exits",
+    "ExitsAtOnce",
+    "Speaks",
+    "WrongFields",
+    "NotANumber",
+    "Huge",
+    "Unknown",
+    "Sleeps",
+    "Spins",
+    "Eats",
+    "Crashes",
+    "Forks",
+    "StartsMany",
+    "Prints",
+    "PrintsForEver",
+    "ClosesItsPipes",
+    "WritesGarbage",
+    "KillsItsParent",
+)
+REFUSED = (
+    f"{HOSTILE}:NameRaises",
+    f"{HOSTILE}:ResetRaises",
+    f"{HOSTILE}:CannotBeMade",
+    f"{HOSTILE}:NotAPlanner",
+    f"{HOSTILE}:Missing",
+    "tests/plugins/broken_import.py:Any",
+    "tests/plugins/slow_import.py:Any",
+)
+SAMPLE_S = 0.5
+MOST_GAP_S = 2 * SAMPLE_S
+MOST_PAUSE_S = 0.5
+MOST_DECISION_MS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run in numbers."""
+
+    planner: str
+    ok: bool
+    said: str
+
+
+def on_twin(name: str, cycles: int) -> Result:
+    """A run by the command line, as a person would start it."""
+    with tempfile.TemporaryDirectory() as runs:
+        arguments = ("--headless", "--json", "--mesh", "twin", "--cycles", str(cycles), "--runs", runs)
+        done = _marskit("run", *arguments, "--planner", f"{HOSTILE}:{name}")
+        told = done.stdout.count('"kind":"CycleCompleted"')
+        checked = _marskit("runs", "--check", "--runs", runs)
+    left = _left()
+    ok = done.returncode == 0 and told == cycles and checked.returncode == 0 and not left
+    said = f"{told} cycles, exit {done.returncode}, check {checked.returncode}, {left} processes left"
+    return Result(name, ok, f"{said} {done.stderr.strip()[:200]}")
+
+
+def refused(planner: str) -> Result:
+    """A start with a planner that cannot be loaded."""
+    with tempfile.TemporaryDirectory() as runs:
+        begun_s = time.monotonic()
+        done = _marskit("run", "--headless", "--mesh", "twin", "--runs", runs, "--planner", planner)
+        took_s = time.monotonic() - begun_s
+        empty = not any(Path(runs).iterdir())
+    left = _left()
+    ok = done.returncode == 2 and done.stderr.count("\n") == 1 and empty and not left
+    return Result(planner, ok, f"exit {done.returncode} after {took_s:.1f} s: {done.stderr.strip()}")
+
+
+class Watched:
+    """A run on Envoy as it is watched from outside: when telemetry came, and how long a pause took."""
+
+    def __init__(self, cycles: int) -> None:
+        self._most = cycles
+        self._runtime = Runtime()
+        self._done = Flag()
+        self._planning = Flag()
+        self.cycles = 0
+        self.ended: RunEnded | None = None
+        self.observed_s: list[float] = []
+        self.pauses_s: list[float] = []
+        """From the command, given while the planner was being asked, until it took effect."""
+
+    def run(self, settings: Settings) -> None:
+        """From start to end, with a pause while the planner thinks every few cycles."""
+        self._runtime.subscribe(self._note)
+        self._runtime.start(partial(build, settings), first=(Run(),))
+        try:
+            while not self._done.wait(0.01):
+                if self._planning.is_set() and self.cycles % 4 == 2:
+                    self._planning.clear()
+                    self._pause()
+        finally:
+            self._runtime.stop()
+
+    def _pause(self) -> None:
+        begun_s = time.monotonic()
+        self._runtime.submit(Pause()).result(10)
+        self.pauses_s.append(time.monotonic() - begun_s)
+        self._runtime.submit(Run()).result(10)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Observed():
+                self.observed_s.append(time.monotonic())
+            case PhaseStarted(phase=Phase.PLAN):
+                self._planning.set()
+            case Planned():
+                self._planning.clear()
+            case CycleCompleted():
+                self.cycles += 1
+                if self.cycles == self._most:
+                    self._runtime.end()
+            case RunEnded():
+                self.ended = event
+                self._done.set()
+            case _:
+                pass
+
+    @property
+    def gap_s(self) -> float:
+        """The longest time without telemetry."""
+        return max((b - a for a, b in zip(self.observed_s, self.observed_s[1:], strict=False)), default=0.0)
+
+
+def on_envoy(name: str, cycles: int) -> Result:
+    """A run in real time, watched from another thread."""
+    with tempfile.TemporaryDirectory() as runs:
+        watched = Watched(cycles)
+        watched.run(Settings(planner=f"{HOSTILE}:{name}", runs=Path(runs), sample_s=SAMPLE_S, preview=False))
+        problems = check_runs(runs).problems
+    left = _left()
+    pause_s = max(watched.pauses_s, default=0.0)
+    ended_well = watched.ended is not None and watched.ended.reason is None
+    ok = ended_well and watched.cycles == cycles and not problems and not left
+    ok = ok and watched.gap_s <= MOST_GAP_S and pause_s <= MOST_PAUSE_S
+    said = (
+        f"{watched.cycles} cycles, telemetry gap {watched.gap_s:.2f} s, "
+        f"{len(watched.pauses_s)} pauses within {pause_s:.3f} s, {left} processes left"
+    )
+    if not ended_well:
+        said += f", ended by {watched.ended}"
+    return Result(name, ok, f"{said} {'; '.join(problems)}")
+
+
+class Timed(Asking):
+    """Times every decision as the loop waits for it."""
+
+    took_ms: Sequence[float] = ()
+
+    async def plan(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """As the base class does."""
+        begun_s = time.perf_counter()
+        try:
+            return await super().plan(planner, diagnosis, view)
+        finally:
+            Timed.took_ms = (*Timed.took_ms, 1000.0 * (time.perf_counter() - begun_s))
+
+
+def cost_ms(cycles: int) -> Sequence[float]:
+    """What each decision of a good planner takes on the twin, in milliseconds."""
+    from marskit.controller import controller
+    from marskit.controller.batch import run_headless
+    from marskit.timing.virtual_loop import VirtualLoop
+
+    class Deaf:
+        def tell(self, event: Event) -> None:
+            """Nobody listens."""
+
+    controller.Asking = Timed  # type: ignore[misc] # to look inside without changing what is measured
+    with tempfile.TemporaryDirectory() as runs:
+        settings = Settings(
+            mesh="twin", scenario="diurnal", planner=f"{HOSTILE}:Good", runs=Path(runs), preview=False
+        )
+        ending = run_headless(partial(build, settings), Deaf(), cycles=cycles, loop_factory=VirtualLoop)
+    controller.Asking = Asking  # type: ignore[misc] # as it was
+    assert ending.exit_code == 0, ending
+    return Timed.took_ms
+
+
+def _marskit(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "main.py", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+
+
+def _left() -> int:
+    """Processes of ours, or of a planner's, that should be gone; each is given a second to go."""
+    until_s = time.monotonic() + 1.0
+    while True:
+        left = len(psutil.Process().children(recursive=True))
+        for each in psutil.process_iter(["cmdline"]):
+            line = each.info["cmdline"] or []
+            left += line == ["sleep", "3600"] or "marskit.plugins.host" in line
+        if not left or time.monotonic() > until_s:
+            return left
+        time.sleep(0.05)
+
+
+def main() -> int:
+    """Do all of it and print how it went."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--twin-cycles", type=int, default=100)
+    parser.add_argument("--envoy-cycles", type=int, default=15)
+    parser.add_argument("planners", nargs="*", default=RUN)
+    parsed = parser.parse_args()
+    figures: list[Figure] = []
+
+    def add(where: str, bar: str, result: Result) -> None:
+        print(f"{'ok  ' if result.ok else 'FAIL'} {where:<6} {result.planner:<16} {result.said}", flush=True)
+        figures.append(Figure(f"{where}: {result.planner}", result.said.strip(), bar, result.ok))
+
+    for planner in REFUSED:
+        add("start", "exit 2", refused(planner))
+    for name in parsed.planners if parsed.twin_cycles else ():
+        add("twin", "all cycles, exit 0", on_twin(name, parsed.twin_cycles))
+    for name in parsed.planners if parsed.envoy_cycles else ():
+        bar = f"gap {MOST_GAP_S:g} s, pause {MOST_PAUSE_S:g} s"
+        add("envoy", bar, on_envoy(name, parsed.envoy_cycles))
+    took_ms = sorted(cost_ms(200))
+    median, p95 = statistics.median(took_ms), took_ms[int(0.95 * len(took_ms))]
+    cost = f"median {median:.1f} ms, p95 {p95:.1f} ms of {len(took_ms)}"
+    figures.append(
+        Figure("a good planner's decision", cost, f"{MOST_DECISION_MS:g} ms", median <= MOST_DECISION_MS)
+    )
+    return show("Hostile planners", figures)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

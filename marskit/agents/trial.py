@@ -11,7 +11,7 @@ from marskit.domain.goals import Goals
 from marskit.domain.records import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
 from marskit.mapek.analyse.symptoms import has_queue
-from marskit.mapek.monitor.measures import MIN_REQUESTS, own_measure
+from marskit.mapek.monitor.measures import MIN_MEAN_REQUESTS, own_measure
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit
@@ -125,7 +125,7 @@ class Trial:
         if state.utilisation is None or state.utilisation > _BUSY or has_queue(state):
             return 1.0, 0.0
         own = own_measure(state, observation)
-        if own.busy_ms is None or own.busy_n < MIN_REQUESTS:
+        if own.busy_ms is None or own.busy_n < MIN_MEAN_REQUESTS:
             # Its replicas have just changed, and the previous ones may have been overloaded.
             return 1.0, 0.0
         slowdown = own.busy_ms * station.workers / station.service_ms

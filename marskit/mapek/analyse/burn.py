@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from marskit.domain.goals import Slo
 from marskit.domain.records import Evidence, Observation, Severity, Symptom, SymptomKind
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS
 
 HOUR_S = 300.0
 """Scenario seconds that stand for an hour of the workbook, which plans for 30 days. Windows and the budget's
@@ -101,7 +101,7 @@ class Budget:
             if self._raised[i]:
                 self._raised[i] = burns > CALM * rule.rate
             else:
-                enough = long.n >= MIN_REQUESTS and long.bad >= MIN_FAILURES
+                enough = long.n >= MIN_JUDGED_REQUESTS and long.bad >= MIN_FAILURES
                 self._raised[i] = enough and min(burns, long.share() / self._allowed) > rule.rate
 
     def symptom(self, speed: float) -> Symptom | None:

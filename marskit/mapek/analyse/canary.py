@@ -15,7 +15,7 @@ from marskit.domain.metrics import Histogram, MeshSample, merge
 from marskit.domain.records import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.hypothesis_tests import more_failures, slower
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS
 
 FALSE_ALARM = 1e-4
 """Upper bound on the probability of a false alarm in one look."""
@@ -180,7 +180,7 @@ def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
 def _dragging(who: Canary, block: Block) -> Iterator[Finding]:
     ours, theirs = block.canary.successes_ms, block.control.successes_ms
     own_ms, other_ms = ours.quantile_ms(0.5), theirs.quantile_ms(0.5)
-    if own_ms is None or other_ms is None or ours.n < MIN_REQUESTS or theirs.n < MIN_REQUESTS:
+    if own_ms is None or other_ms is None or ours.n < MIN_JUDGED_REQUESTS or theirs.n < MIN_JUDGED_REQUESTS:
         return
     by_ms = max(SLOWER_MS, SLOWER_SHARE * other_ms)
     p = slower(ours, theirs, by_ms=by_ms, design_effect=DESIGN_EFFECT)

@@ -144,14 +144,17 @@ def _decide(
             goal = min(now + widest, max(now - widest, goal))
             # The others keep their proportions; they are ready if any of them is.
             gains = begin if goal > now else begin + 1
-            if abs(goal - now) < 0.005 or run.raw[STATIONS + PER_RAW * c.edge_to[gains] + READY, i] < 0.5:
+            if abs(goal - now) < 0.005:
+                continue
+            # What is to get more is not made smaller, even where it gets nothing for want of a ready replica.
+            receiving = c.edge_to[gains]
+            if run.raw[STATIONS + PER_RAW * receiving + READY, i] < 0.5:
                 continue
             others = 1.0 - now
             for e in range(begin + 1, end):
                 share = weights[e, i] / others if others > _TINY else 1.0 / (end - begin - 1)
                 weights[e, i] = (1.0 - goal) * share
             weights[begin, i] = goal
-            receiving = c.edge_to[gains]
             executed += 1
         for w in range(stations):
             run.since[w, i] += 1

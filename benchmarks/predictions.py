@@ -17,7 +17,9 @@ from marskit.agents.preview import TwinPreview
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import CycleCompleted, Monitored, Planned, RunStarted
 from marskit.domain.goals import Slo
-from marskit.domain.records import Cycle, Observation, Prediction
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Prediction
+from marskit.domain.records import Cycle
 from marskit.domain.state import State, apply
 from marskit.knowledge.read.recording import load_recording
 from marskit.mesh.manifests.graph import goals, topology

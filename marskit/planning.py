@@ -6,8 +6,11 @@ from typing import Protocol
 
 from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan, Prediction
+from marskit.domain.records import Cycle
 from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
 

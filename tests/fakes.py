@@ -16,6 +16,7 @@ from marskit.domain.actions import (
     target,
 )
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
 from marskit.domain.faults import (
     Fault,
@@ -24,7 +25,8 @@ from marskit.domain.faults import (
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
-from marskit.domain.records import Cycle, Diagnosis, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.knowledge.port import Incident
 from marskit.load.port import LoadError

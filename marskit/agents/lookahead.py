@@ -10,8 +10,9 @@ import numpy as np
 from marskit.agents.situation import HORIZON, Observer, Situation, current_shares, forecast, scalings, shift
 from marskit.agents.trial import Choice, Outcome, Trial
 from marskit.domain.actions import Action
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Goals
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.plan import Candidate, Plan
 from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding, renewed
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats

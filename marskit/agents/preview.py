@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from marskit.domain.actions import Action, Scale, ShiftTraffic
 from marskit.domain.goals import Goals
-from marskit.domain.records import Prediction
+from marskit.domain.plan import Prediction
 from marskit.errors import UserError
 from marskit.planning import PlanningView
 

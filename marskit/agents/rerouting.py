@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from marskit.domain.actions import ShiftTraffic
 from marskit.domain.config import Destination, RouteSetting
-from marskit.domain.records import Candidate, Diagnosis, EdgeObservation, Observation
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import EdgeObservation, Observation
+from marskit.domain.plan import Candidate
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS, seen
 from marskit.mapek.analyse.symptoms import is_saturated
 from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key, towards

@@ -8,7 +8,7 @@ import numpy as np
 
 from marskit.agents.situation import Situation
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
 from marskit.mapek.analyse.symptoms import has_queue
 from marskit.mapek.monitor.measures import MIN_MEAN_REQUESTS, own_measure

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import RunStarted
 from marskit.domain.goals import Goals
-from marskit.domain.records import Diagnosis
 from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
 from marskit.knowledge.read.dataset import Dataset

@@ -10,8 +10,10 @@ from marskit.branching.past import Past
 from marskit.branching.twin import MakeEngine, configured, warm_twin
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Parent
-from marskit.domain.records import Candidate, Diagnosis, Execution, Plan, ShieldChange
+from marskit.domain.plan import Candidate, Plan, ShieldChange
+from marskit.domain.records import Execution
 from marskit.load.scenario import Scenario, ScenarioError, load_scenario
 from marskit.load.simulated import SimulatedLoad
 from marskit.mapek.plan.shield import Shield, ShieldLimits

@@ -9,7 +9,7 @@ from marskit.calibration.estimators import LEAST, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
 from marskit.calibration.starts import Start, alone_s, crowding, start_s, unsure_of_crowding
 from marskit.calibration.windows import Windows
-from marskit.domain.records import TRUSTED_N
+from marskit.domain.observation import TRUSTED_N
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, StationFit
 from marskit.mesh.simulator.compile import calibrated

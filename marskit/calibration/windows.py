@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from marskit.domain.actions import Scale
-from marskit.domain.records import Observation, Outcome
+from marskit.domain.observation import Observation
+from marskit.domain.records import Outcome
 from marskit.knowledge.read.fault_free_windows import SETTLING_S, apart, quiet
 from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record

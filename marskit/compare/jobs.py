@@ -8,8 +8,9 @@ from types import MappingProxyType
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.batch import run_headless
 from marskit.domain.actions import Scale, ShiftTraffic
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Noticed, RunStarted
-from marskit.domain.records import Cycle, Outcome, Severity
+from marskit.domain.records import Cycle, Outcome
 from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services

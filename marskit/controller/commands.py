@@ -14,9 +14,11 @@ from marskit.domain import commands
 from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
 from marskit.domain.commands import Command, CommandError, DryRun
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
 from marskit.domain.faults import Fault
-from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.domain.state import State
 from marskit.errors import UserError
 from marskit.load.port import Load, LoadError

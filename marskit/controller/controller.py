@@ -22,8 +22,8 @@ from marskit.controller.watchers.drift import Recalibrating, Recalibration
 from marskit.controller.watchers.rollback import Guard
 from marskit.domain.actions import Action
 from marskit.domain.commands import Command, CommandError, DryRun
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
-from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError

@@ -9,8 +9,8 @@ from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.plan_phase import Decider
 from marskit.domain.baselines import Baselines
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import BaselinesLoaded
-from marskit.domain.records import Severity
 from marskit.mapek.analyse.memory import Memory
 from marskit.planning import Past
 from marskit.system.daemon_executor import DaemonExecutor

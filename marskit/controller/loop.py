@@ -15,6 +15,7 @@ from marskit.controller.plan_phase import Decider, Intervention
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import Guard
 from marskit.domain.actions import Action, Scale
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -26,20 +27,9 @@ from marskit.domain.events import (
     PhaseStarted,
     Planned,
 )
-from marskit.domain.records import (
-    Cycle,
-    Diagnosis,
-    Effect,
-    Execution,
-    Mode,
-    Observation,
-    Origin,
-    Outcome,
-    Phase,
-    Plan,
-    Prediction,
-    Severity,
-)
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan, Prediction
+from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome, Phase
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse.analyse import analyse

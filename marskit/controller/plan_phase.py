@@ -6,7 +6,8 @@ from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices, describe
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import Guard, TakeBack
-from marskit.domain.records import Diagnosis, Plan, Severity
+from marskit.domain.diagnosis import Diagnosis, Severity
+from marskit.domain.plan import Plan
 from marskit.mapek.plan.plan import decide
 from marskit.mapek.plan.predict import explain
 from marskit.mapek.plan.shield import Shield

@@ -11,7 +11,7 @@ import pytest
 from marskit.agents.preview import TwinPreview
 from marskit.agents.static import Static
 from marskit.domain.actions import Action, Scale, SetTimeout, ShiftTraffic
-from marskit.domain.records import Candidate, Plan, Prediction
+from marskit.domain.plan import Candidate, Plan, Prediction
 from marskit.errors import UserError
 from marskit.mapek.plan.predict import explain
 from marskit.planning import PlanningView

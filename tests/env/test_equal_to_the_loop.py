@@ -12,18 +12,11 @@ from marskit.agents.situation import Observer
 from marskit.agents.trial import Choice, Trial
 from marskit.domain.actions import Action, Scale, ShiftTraffic
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Goals, Utility
 from marskit.domain.metrics import ConfigGeneration
-from marskit.domain.records import (
-    Diagnosis,
-    Execution,
-    Latency,
-    Observation,
-    Origin,
-    Outcome,
-    ServiceObservation,
-    WorkloadObservation,
-)
+from marskit.domain.observation import Latency, Observation, ServiceObservation, WorkloadObservation
+from marskit.domain.records import Execution, Origin, Outcome
 from marskit.env.encoding import BUSY, DIRECT, PER_RAW, READY, STATIONS, encoding
 from marskit.env.mesh_env import demo
 from marskit.env.step import LOST, REPLICAS, SERVED, TERMS, VIOLATED, utility_of

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from marskit.domain.records import SymptomKind
+from marskit.domain.diagnosis import SymptomKind
 from marskit.mapek.analyse.anomaly import Watch, distance
 from marskit.mapek.analyse.baselines import Usual
 from marskit.mapek.monitor.measures import ERRORS, LATENCY, Measure

@@ -10,7 +10,7 @@ from marskit.controller.notices import Notices
 from marskit.domain.events import Observed
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.domain.topology import GATEWAY
 from marskit.load.port import Load
 from marskit.mapek.monitor.measures import entry_rate

@@ -6,9 +6,11 @@ from marskit.controller.notices import Notices
 from marskit.controller.watchers.rollback import NAME, guards_plan
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
+from marskit.domain.diagnosis import Severity, Symptom
 from marskit.domain.events import Event, Executed
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Origin, Outcome, Plan, Severity, Symptom
+from marskit.domain.plan import Plan
+from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.canary import Canary, CanaryTrial, Finding, canaries
 from marskit.mapek.plan.weights import percents, subset_key

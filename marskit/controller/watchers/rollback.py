@@ -9,7 +9,9 @@ from marskit.controller.phases.executor import Writer
 from marskit.domain.actions import Action
 from marskit.domain.events import Event, Executed, FaultInjected, ScenarioChanged
 from marskit.domain.goals import Goals
-from marskit.domain.records import Candidate, Execution, Observation, Outcome, Plan
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Candidate, Plan
+from marskit.domain.records import Execution, Outcome
 from marskit.mapek.execute.rollback_rule import complaint
 
 NAME = "guard"

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from marskit.domain.diagnosis import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.goals import Slo
-from marskit.domain.records import Evidence, Observation, Severity, Symptom, SymptomKind
+from marskit.domain.observation import Observation
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS
 
 HOUR_S = 300.0

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from marskit.domain.diagnosis import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.metrics import Histogram, MeshSample, merge
-from marskit.domain.records import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.hypothesis_tests import more_failures, slower
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS

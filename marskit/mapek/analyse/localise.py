@@ -13,7 +13,8 @@ against it, and by simple rules, which perform as well as learned models (arXiv:
 from collections.abc import Iterable, Iterator, Mapping
 from math import exp, sqrt
 
-from marskit.domain.records import Ailment, Evidence, Observation, Suspect, WorkloadObservation
+from marskit.domain.diagnosis import Ailment, Evidence, Suspect
+from marskit.domain.observation import Observation, WorkloadObservation
 from marskit.mapek.analyse.anomaly import distance, sigma
 from marskit.mapek.analyse.baselines import Normals, Usual
 from marskit.mapek.analyse.symptoms import SATURATED, flag_words, is_saturated

@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from marskit.domain.baselines import Baselines
+from marskit.domain.diagnosis import Suspect, Symptom
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation, Suspect, Symptom
+from marskit.domain.observation import Observation
 from marskit.mapek.analyse.anomaly import Watch
 from marskit.mapek.analyse.baselines import Normals
 from marskit.mapek.analyse.burn import Budgets

@@ -1,7 +1,8 @@
 """Whether each service meets its SLO, and whether there were enough requests to judge."""
 
+from marskit.domain.diagnosis import SloStatus
 from marskit.domain.goals import Slo
-from marskit.domain.records import Observation, ServiceObservation, SloStatus
+from marskit.domain.observation import Observation, ServiceObservation
 
 MIN_JUDGED_REQUESTS = 20
 """Smallest number of requests for judging availability or a share of errors."""

@@ -3,17 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Evidence, Severity, SloStatus, Symptom, SymptomKind
 from marskit.domain.goals import Goals
-from marskit.domain.records import (
-    EdgeObservation,
-    Evidence,
-    Observation,
-    Severity,
-    SloStatus,
-    Symptom,
-    SymptomKind,
-    WorkloadObservation,
-)
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS, seen
 

@@ -7,7 +7,7 @@ errors inherited from them leaves the workload's own share; both need the call g
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import GATEWAY
 
 MIN_MEAN_REQUESTS = 10

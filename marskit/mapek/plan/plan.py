@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marskit.domain.records import Diagnosis, Execution, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Plan
+from marskit.domain.records import Execution
 from marskit.mapek.plan.shield import Shield
 from marskit.planning import Planner, PlanningView
 

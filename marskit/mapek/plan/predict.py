@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from marskit.domain.records import Plan
+from marskit.domain.plan import Plan
 from marskit.domain.topology import GATEWAY
 from marskit.mapek.analyse.utility import entry_services
 from marskit.mapek.execute.effect import facing_service

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from marskit.domain.actions import Action, ShiftTraffic, target
-from marskit.domain.records import Execution, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Execution
 from marskit.mapek.plan import shield_rules as rules
 from marskit.mapek.plan.shield_rules import Context, ShieldLimits, Verdict
 from marskit.planning import PlanningView

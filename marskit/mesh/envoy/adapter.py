@@ -9,10 +9,10 @@ from pathlib import Path
 
 from marskit.domain.actions import Action, Scale
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample, WorkloadSample
-from marskit.domain.records import Severity
 from marskit.domain.topology import Topology
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import (
     ClearFaults,
@@ -17,7 +18,6 @@ from marskit.domain.faults import (
     why_unfit,
 )
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
-from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
 from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import configuration, topology

@@ -67,7 +67,7 @@ class Planner(Protocol):
         ...
 
 
-class Preview(Protocol):
+class Predictor(Protocol):
     """Predicts the outcome of actions."""
 
     @property
@@ -94,7 +94,7 @@ class Preview(Protocol):
         ...
 
 
-class Past(Protocol):
+class SituationLookup(Protocol):
     """Looks up situations of earlier runs."""
 
     def similar(self, diagnosis: Diagnosis, view: PlanningView) -> tuple[Similar, ...]:

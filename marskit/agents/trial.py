@@ -36,7 +36,7 @@ _BUSY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class JointAction:
     """One joint action."""
 
     replicas: tuple[int, ...]
@@ -46,7 +46,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """The twin's prediction for one joint action over the horizon."""
 
     score: float
@@ -80,10 +80,10 @@ class Trial:
         situation: Situation,
         view: PlanningView,
         rates: Floats,
-        choices: Sequence[Choice],
+        choices: Sequence[JointAction],
         *,
         service: str | None = None,
-    ) -> dict[Choice, Outcome]:
+    ) -> dict[JointAction, TrialOutcome]:
         """The outcome of every choice if the load follows (H + 1,) `rates`.
 
         Latency and errors are those of `service`, which users call, or of all users' requests.
@@ -144,11 +144,11 @@ class Trial:
     def _follow(
         self,
         rates: Floats,
-        choices: Sequence[Choice],
+        choices: Sequence[JointAction],
         before: Whole,
         situation: Situation,
         service: str | None,
-    ) -> dict[Choice, Outcome]:
+    ) -> dict[JointAction, TrialOutcome]:
         fluid, horizon, n = self._fluid, len(rates) - 1, len(choices)
         good, late, failed, breach = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
         gates = fluid.structure.call_from[1]
@@ -177,7 +177,7 @@ class Trial:
         succeeded = seen[first:last, 0, :n].sum(axis=0)
         broken = lost_seen[told].sum(axis=0)
         return {
-            choice: Outcome(
+            choice: TrialOutcome(
                 score=float(utility[i] - BREACH_PRICE * breach[i] / seconds),
                 utility_per_s=float(utility[i]),
                 requests_per_s=float((succeeded[i] + broken[i]) / (len(seeing) * self._period_s)),

@@ -27,7 +27,7 @@ distributed ones differ by 1.4 of their spreads."""
 
 
 class RecordedSituations:
-    """Looks up, in memory, what is like the situation of now; see `marskit.planning.Past`."""
+    """Looks up, in memory, what is like the situation of now; see `marskit.planning.SituationLookup`."""
 
     def __init__(self, index: "SituationIndex") -> None:
         """Take the index of the earlier runs."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from marskit.compare.jobs import Measured, Point
+from marskit.compare.jobs import CyclePoint, Measured
 from marskit.compare.pareto import pareto
 from marskit.compare.scale import linear
 from marskit.compare.summary import Summary
@@ -169,16 +169,16 @@ def _scenario(name: str, measured: Sequence[Measured], seed: int, colours: Mappi
     )
 
 
-def _values(points: Sequence[Point], value: object) -> list[tuple[float, float]]:
+def _values(points: Sequence[CyclePoint], value: object) -> list[tuple[float, float]]:
     assert callable(value)
     return [(p.at_s, found) for p in points if (found := value(p)) is not None]
 
 
-def _p95(point: Point) -> float | None:
+def _p95(point: CyclePoint) -> float | None:
     return point.latency_p95_ms
 
 
-def _replicas(point: Point) -> float:
+def _replicas(point: CyclePoint) -> float:
     return float(point.replicas)
 
 

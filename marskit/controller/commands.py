@@ -6,9 +6,9 @@ from typing import assert_never
 from marskit.controller.bus import Bus
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
-from marskit.controller.parameters import Parameters
-from marskit.controller.phases.approval import REJECTED, Approval, Verdict
-from marskit.controller.phases.executor import Writer
+from marskit.controller.parameters import RunParameters
+from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
+from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate, Permit
 from marskit.domain import commands
 from marskit.domain.actions import Action
@@ -35,14 +35,14 @@ class Commands:
         *,
         mesh: Mesh,
         load: Load,
-        parameters: Parameters,
+        parameters: RunParameters,
         shield: Shield,
         bus: Bus,
         clock: Clock,
         gate: Gate,
         approval: Approval,
         loop: Loop,
-        writer: Writer,
+        writer: ActionWriter,
         notices: Notices,
     ) -> None:
         self._mesh = mesh
@@ -77,9 +77,9 @@ class Commands:
             case commands.SetPlanner(planner):
                 self._set_planner(planner)
             case commands.Approve():
-                self._approval.decide(Verdict(approved=True, reason=""))
+                self._approval.decide(ApprovalVerdict(approved=True, reason=""))
             case commands.Reject():
-                self._approval.decide(Verdict(approved=False, reason=REJECTED))
+                self._approval.decide(ApprovalVerdict(approved=False, reason=REJECTED))
             case commands.Undo(execution):
                 await self._undo(execution)
             case commands.Act(action, origin):
@@ -112,7 +112,9 @@ class Commands:
     def _set_mode(self, mode: Mode) -> None:
         if mode is not self._state.mode:
             self._bus.publish(ModeChanged(self._clock.now(), mode))
-            self._approval.drop(Verdict(approved=False, reason=f"the mode changed to {mode} before approval"))
+            self._approval.drop(
+                ApprovalVerdict(approved=False, reason=f"the mode changed to {mode} before approval")
+            )
 
     def _set_planner(self, name: str) -> None:
         if name == self._state.planner:
@@ -125,7 +127,9 @@ class Commands:
         planner.reset(self._parameters.seed)
         self._loop.planner = planner
         self._bus.publish(PlannerChanged(self._clock.now(), name))
-        self._approval.drop(Verdict(approved=False, reason=f"the planner changed to {name} before approval"))
+        self._approval.drop(
+            ApprovalVerdict(approved=False, reason=f"the planner changed to {name} before approval")
+        )
 
     async def _undo(self, execution: int | None) -> None:
         self._require_writable()

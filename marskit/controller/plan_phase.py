@@ -11,7 +11,7 @@ from marskit.domain.plan import Plan
 from marskit.mapek.plan.plan import decide
 from marskit.mapek.plan.predict import explain
 from marskit.mapek.plan.shield import Shield
-from marskit.planning import Past, Planner, PlanningView, Preview
+from marskit.planning import Planner, PlanningView, Predictor, SituationLookup
 
 Intervention = TakeBack | Retreat
 """What the guard plans in the planner's place."""
@@ -25,7 +25,7 @@ class Decider:
         shield: Shield,
         guard: Guard,
         canaries: Canaries,
-        preview: Preview | None,
+        preview: Predictor | None,
         bus: Bus,
         notices: Notices,
         *,
@@ -38,9 +38,9 @@ class Decider:
         self._bus = bus
         self._notices = notices
         self._least_seen_s = least_seen_s
-        self._past: Past | None = None
+        self._past: SituationLookup | None = None
 
-    def use(self, past: Past) -> None:
+    def use(self, past: SituationLookup) -> None:
         """Show with every plan from now on what it was like in earlier runs."""
         self._past = past
 

@@ -65,7 +65,7 @@ class Prices(NamedTuple):
     """Requests per second that a reward of 1 stands for."""
 
 
-class Run(NamedTuple):
+class EpisodeState(NamedTuple):
     """What an episode remembers in N meshes besides the twin's own state."""
 
     rates: Floats
@@ -99,7 +99,7 @@ class Everything(NamedTuple):
     codes: Codes
     prices: Prices
     meshes: Meshes
-    run: Run
+    run: EpisodeState
     along: Floats
     """(ticks,) how far the load has come from that of the first half of a period to that of the second."""
 
@@ -111,7 +111,7 @@ def _decide(
     state: State,
     desired: Whole,
     weights: Floats,
-    run: Run,
+    run: EpisodeState,
     action: NDArray[np.float32],
     load: Floats,
     ticks: int,
@@ -188,7 +188,7 @@ def _measure(
     desired: Whole,
     flow: Flow,
     prices: Prices,
-    run: Run,
+    run: EpisodeState,
     period_s: float,
     begin: int,
     end: int,

@@ -21,7 +21,7 @@ from marskit.mesh.simulator.arrays import Floats, Whole
 Actions = NDArray[np.float32]
 
 
-class Rule(Protocol):
+class VectorRule(Protocol):
     """Whoever acts in all meshes of an environment."""
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:

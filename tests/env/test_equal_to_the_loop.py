@@ -9,7 +9,7 @@ import pytest
 from marskit.agents.hpa import Hpa
 from marskit.agents.hpa_behaviour import TARGETS_PERCENT, Behaviour
 from marskit.agents.situation import Observer
-from marskit.agents.trial import Choice, Trial
+from marskit.agents.trial import JointAction, Trial
 from marskit.domain.actions import Action, Scale, ShiftTraffic
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Diagnosis
@@ -276,7 +276,7 @@ def test_a_trial_counts_utility_as_analyse_does(rate: float) -> None:
     rng = np.random.default_rng(int(rate))
     choices = list(
         dict.fromkeys(
-            Choice(tuple(int(n) for n in rng.integers(1, 7, len(stations))), (float(share),))
+            JointAction(tuple(int(n) for n in rng.integers(1, 7, len(stations))), (float(share),))
             for share in rng.choice([0.5, 0.2, 0.9], 60)
         )
     )

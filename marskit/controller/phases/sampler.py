@@ -24,7 +24,7 @@ RECENT = 600
 """Number of observations planners can look back on, one per second: ten minutes."""
 
 
-class Telemetry:
+class Sampler:
     """Samples mesh and load every `period_s` and publishes the window's observation.
 
     A failed reading is reported once, and the next one is attempted as usual.

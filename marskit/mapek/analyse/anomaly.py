@@ -67,7 +67,7 @@ class _Track:
     newest: Symptom | None = None
 
 
-class Watch:
+class AnomalyDetector:
     """Watches all numbers of one run."""
 
     def __init__(self) -> None:

@@ -21,8 +21,9 @@ from benchmarks.live_loop import LiveLoop, Script, play, write_scenario
 from benchmarks.report import Figure, show
 from marskit.assembly.settings import Settings
 from marskit.domain.commands import Inject
+from marskit.domain.diagnosis import Diagnosis, Severity, SymptomKind
 from marskit.domain.faults import Fault, InjectErrors, SlowDown, describe_fault
-from marskit.domain.records import Cycle, Diagnosis, Severity, SymptomKind
+from marskit.domain.records import Cycle
 from marskit.mapek.analyse.burn import HOUR_S, RULES
 
 SPEED = 7.5

@@ -23,10 +23,11 @@ from marskit.controller.controller import Controller
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Act, Inject, Run
+from marskit.domain.diagnosis import SymptomKind
 from marskit.domain.events import Analysed, Event, Executed
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Origin, Outcome, SymptomKind
+from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.envoy import demo_services
 

@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.live_loop import slowed
 from benchmarks.report import Figure, show
 from marskit.assembly.settings import Settings
-from marskit.calibration.drift import Watch, unannounced
+from marskit.calibration.drift import DriftDetector, unannounced
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import CycleCompleted, Event, Recalibrated
 from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
@@ -82,7 +82,7 @@ def alarm(run: StoredRun) -> int | None:
     """The cycle in which drift is found."""
     card = demo_card()
     errors = {held.service: held.p95_error_percent for held in card.held_out}
-    watch = Watch(twin_model(load_mesh(DEMO_MANIFESTS), card), errors, run.started.goals)
+    watch = DriftDetector(twin_model(load_mesh(DEMO_MANIFESTS), card), errors, run.started.goals)
     records = unannounced(run.records)
     for count in range(1, len(records) + 1):
         if (drift := watch.see(records[:count])) is not None:

@@ -24,8 +24,10 @@ from marskit.assembly.settings import Settings
 from marskit.controller.asking import Asking
 from marskit.controller.runtime import Runtime
 from marskit.domain.commands import Pause, Run
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import CycleCompleted, Event, Observed, PhaseStarted, Planned, RunEnded
-from marskit.domain.records import Diagnosis, Phase, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Phase
 from marskit.knowledge.care.checking import check_runs
 from marskit.planning import Planner, PlanningView
 

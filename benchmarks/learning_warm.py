@@ -15,7 +15,7 @@ from marskit.training.clone import imitate, remember
 from marskit.training.evaluate import Judge
 from marskit.training.recorded import Transitions, transitions
 from marskit.training.resume import CRITIC_STEPS, learn_critic
-from marskit.training.rules import Actions, Rule
+from marskit.training.rules import Actions, VectorRule
 
 
 class ByReplicas(Sb3VecEnv):
@@ -69,6 +69,6 @@ def imitate_best(
         parameter.requires_grad_(False)
 
 
-def acting(sac: SAC) -> Rule:
+def acting(sac: SAC) -> VectorRule:
     """The actor as it is now, as a rule."""
     return lambda env, seen: direct(env, sac.predict(seen, deterministic=True)[0])

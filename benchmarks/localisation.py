@@ -24,8 +24,8 @@ from benchmarks.live_loop import LiveLoop, play, write_scenario
 from benchmarks.report import Figure, show
 from marskit.assembly.settings import Settings
 from marskit.domain.commands import Inject
+from marskit.domain.diagnosis import Ailment, Diagnosis
 from marskit.domain.faults import InjectErrors, KillReplica, SlowDown, describe_fault
-from marskit.domain.records import Ailment, Diagnosis
 from marskit.mesh.envoy import demo_services
 
 Broken = KillReplica | SlowDown | InjectErrors

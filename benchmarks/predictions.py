@@ -13,11 +13,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import Figure, show
-from marskit.agents.preview import TwinPreview
+from marskit.agents.preview import TwinPredictor
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import CycleCompleted, Monitored, Planned, RunStarted
 from marskit.domain.goals import Slo
-from marskit.domain.records import Cycle, Observation, Prediction
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Prediction
+from marskit.domain.records import Cycle
 from marskit.domain.state import State, apply
 from marskit.knowledge.read.recording import load_recording
 from marskit.mesh.manifests.graph import goals, topology
@@ -88,12 +90,12 @@ def compare(runs: Path, run: str) -> Iterator[Compared]:
     config, card = load_mesh(DEMO_MANIFESTS), demo_card()
     aims, graph, model = goals(config), topology(config), twin_model(config, card)
     state, predicted = State(), dict[int, tuple[Observation, Prediction]]()
-    preview: TwinPreview | None = None
+    preview: TwinPredictor | None = None
     cycles: dict[int, Cycle] = {}
     for event in load_recording(runs, run).events:
         match event:
             case RunStarted(period_s=period_s):
-                preview = TwinPreview(lambda: (model, {}), aims, period_s=period_s, speed=SPEED)
+                preview = TwinPredictor(lambda: (model, {}), aims, period_s=period_s, speed=SPEED)
                 preview.load()
             case Monitored():
                 seen = event.observation

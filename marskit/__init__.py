@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from marskit.domain.actions import ShiftTraffic as ShiftTraffic
     from marskit.domain.config import OutlierDetection as OutlierDetection
     from marskit.domain.config import Retries as Retries
-    from marskit.domain.records import Candidate as Candidate
-    from marskit.domain.records import Diagnosis as Diagnosis
-    from marskit.domain.records import Plan as Plan
+    from marskit.domain.diagnosis import Diagnosis as Diagnosis
+    from marskit.domain.plan import Candidate as Candidate
+    from marskit.domain.plan import Plan as Plan
     from marskit.planning import PlanningView as PlanningView
     from marskit.plugins.base import Planner as Planner
 

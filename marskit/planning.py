@@ -6,8 +6,11 @@ from typing import Protocol, runtime_checkable
 
 from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Prediction, Severity
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan, Prediction
+from marskit.domain.records import Cycle
 from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
 from marskit.errors import UserError
@@ -117,7 +120,7 @@ class GuestPlanner(Planner, Threaded, Protocol):
         ...
 
 
-class Preview(Protocol):
+class Predictor(Protocol):
     """Predicts the outcome of actions."""
 
     @property
@@ -144,7 +147,7 @@ class Preview(Protocol):
         ...
 
 
-class Past(Protocol):
+class SituationLookup(Protocol):
     """Looks up situations of earlier runs."""
 
     def similar(self, diagnosis: Diagnosis, view: PlanningView) -> tuple[Similar, ...]:

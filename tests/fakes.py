@@ -16,6 +16,7 @@ from marskit.domain.actions import (
     target,
 )
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
 from marskit.domain.faults import (
     Fault,
@@ -24,11 +25,12 @@ from marskit.domain.faults import (
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
-from marskit.domain.records import Cycle, Diagnosis, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.knowledge.port import Incident
 from marskit.load.port import LoadError
-from marskit.mesh.port import ActionError, Applied, DryRun, MeshEvent, Outcome, Rejected, Unknown
+from marskit.mesh.port import ActionError, ActionPreview, Applied, MeshEvent, Rejected, Unknown, WriteOutcome
 from marskit.planning import PlanningView
 from marskit.timing.clock import Clock
 from tests.fake_changes import changed, check_fault, inverse
@@ -244,10 +246,10 @@ class FakeMesh:
         bins = ((latency_ms, 10.0, requests - failures),) if requests > failures else ()
         return EdgeSample(edge, requests=requests, failures=failures, successes_ms=Histogram(bins))
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         after = changed(self.configuration, action)
         if after == self.configuration:
-            return DryRun(f"kubectl {describe(action)}", "", None, None)
+            return ActionPreview(f"kubectl {describe(action)}", "", None, None)
         back = inverse(self.configuration, action)
         diff = "".join(
             difflib.unified_diff(
@@ -257,9 +259,9 @@ class FakeMesh:
                 f"b/{target(action)}",
             )
         )
-        return DryRun(f"kubectl {describe(action)}", diff, back, f"kubectl {describe(back)}")
+        return ActionPreview(f"kubectl {describe(action)}", diff, back, f"kubectl {describe(back)}")
 
-    async def execute(self, action: Action) -> Outcome:
+    async def execute(self, action: Action) -> WriteOutcome:
         self.calls.append(describe(action))
         await self.clock.sleep(self.execute_s)
         try:

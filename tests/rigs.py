@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marskit.controller.controller import Controller
-from marskit.controller.parameters import Parameters
+from marskit.controller.parameters import RunParameters
 from marskit.domain.actions import Action
 from marskit.knowledge.storage.store import new_run
 from marskit.knowledge.write.parquet import ParquetKnowledge
@@ -33,7 +33,7 @@ class RealTimeRig:
         clock = LoopClock()
         load = FakeLoad(clock, calls=self.calls)
         mesh = FakeMesh(clock, load, calls=self.calls, fail_start=self.fail_start)
-        parameters = Parameters(
+        parameters = RunParameters(
             run=new_run(self.runs) if self.runs else "run",
             seed=1,
             goals=GOALS,

@@ -28,7 +28,7 @@ from marskit.tui.palette import NIGHT, THEMES
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
 from marskit.views.forms import Form, forms
-from marskit.views.intents import Intent, Option, Question, Refusal, resolve_intent
+from marskit.views.intents import Intent, Option, Prompt, Refusal, resolve_intent
 
 FRAME_S = 0.22
 """The screen is drawn at most this often; terminals over a network get no more than they can show."""
@@ -192,7 +192,7 @@ class MarskitApp(App[int]):
     def action_intend(self, name: str) -> None:
         """Do what a key means now."""
         meant = resolve_intent(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
-        if isinstance(meant, Question):
+        if isinstance(meant, Prompt):
             from marskit.tui.screens.picker import Picker
 
             self.push_screen(Picker(meant), self.submit)
@@ -205,7 +205,7 @@ class MarskitApp(App[int]):
         """Everything that a picker would offer now, each with its question."""
         for intent in Intent:
             meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
-            if isinstance(meant, Question):
+            if isinstance(meant, Prompt):
                 yield from ((meant.title, option) for option in meant.options)
 
     def forms(self) -> tuple[Form, ...]:

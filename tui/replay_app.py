@@ -26,7 +26,7 @@ from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
 from marskit.views.forms import Form
-from marskit.views.intents import Option, Question
+from marskit.views.intents import Option, Prompt
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
@@ -228,9 +228,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
             for name in started.planners
         )
         question = f"Which planner decides from cycle {cycle} on, in the twin?"
-        self.push_screen(
-            Picker(Question(question, options)), lambda chosen: self._begin_branch(cycle, chosen)
-        )
+        self.push_screen(Picker(Prompt(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
 
     def action_beside(self) -> None:
         """Show the newest branch again."""

@@ -5,7 +5,8 @@ from math import ceil
 import numpy as np
 
 from marskit.agents.situation import Observer, scalings
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.env.encoding import RATE, Encoding, demand, encoding, renewed
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.model import TwinModel

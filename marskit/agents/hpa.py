@@ -10,7 +10,9 @@ from math import ceil, floor
 
 from marskit.agents.hpa_behaviour import Behaviour, ScalingHistory
 from marskit.domain.actions import Scale
-from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import WorkloadObservation
+from marskit.domain.plan import Candidate, Plan
 from marskit.domain.topology import Workload
 from marskit.planning import PlanningView
 

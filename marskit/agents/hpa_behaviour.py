@@ -10,6 +10,8 @@ _EPSILON_S = 1e-6
 # The grid for tuning an autoscaler: targets, and scale-down stabilisation in scenario seconds.
 TARGETS_PERCENT = (50, 55, 60, 65, 70, 75, 80)
 WINDOWS_S = (0, 60, 300)
+KUBERNETES_TARGET_PERCENT = 80
+"""Kubernetes' default; ours is that of `Behaviour`."""
 
 
 @dataclass(frozen=True, slots=True)

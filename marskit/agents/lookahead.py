@@ -8,10 +8,11 @@ the next decision comes before its end.
 import numpy as np
 
 from marskit.agents.situation import HORIZON, Observer, Situation, current_shares, forecast, scalings, shift
-from marskit.agents.trial import Choice, Outcome, Trial
+from marskit.agents.trial import JointAction, Trial, TrialOutcome
 from marskit.domain.actions import Action
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Goals
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.plan import Candidate, Plan
 from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encoding, renewed
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats
@@ -86,33 +87,35 @@ class Lookahead:
         """(horizon + 1,) requests per second from now on."""
         return forecast(situation, self._horizon)
 
-    def _now(self, situation: Situation, view: PlanningView) -> Choice:
-        return Choice(
+    def _now(self, situation: Situation, view: PlanningView) -> JointAction:
+        return JointAction(
             tuple(view.configuration.replicas_of(s.workload) for s in self._encoding.model.stations),
             current_shares(self._encoding, situation),
         )
 
-    def _together(self, situation: Situation, now: Choice) -> list[Choice]:
+    def _together(self, situation: Situation, now: JointAction) -> list[JointAction]:
         """All workloads at one target utilisation."""
         codes = self._encoding.codes
         busy = np.zeros(len(now.replicas))
         demand(codes, float(situation.raw[RATE, 0]), situation.weights, 0, busy)
         wanted = [np.clip(np.ceil(busy / target), codes.least, codes.most) for target in TARGETS]
-        return [Choice(tuple(int(n) for n in each), now.shares) for each in wanted]
+        return [JointAction(tuple(int(n) for n in each), now.shares) for each in wanted]
 
-    def _around(self, best: Choice, situation: Situation, now: Choice) -> list[Choice]:
+    def _around(self, best: JointAction, situation: Situation, now: JointAction) -> list[JointAction]:
         """The best with one workload or one split changed, and with one workload left as it is."""
         codes, found = self._encoding.codes, []
         for w, count in enumerate(best.replicas):
             for other in (*(count + step for step in STEPS), now.replicas[w]):
                 if codes.least[w] <= other <= codes.most[w]:
-                    found.append(Choice((*best.replicas[:w], other, *best.replicas[w + 1 :]), best.shares))
+                    found.append(
+                        JointAction((*best.replicas[:w], other, *best.replicas[w + 1 :]), best.shares)
+                    )
         for n, share in enumerate(best.shares):
             for step in SHIFTS:
                 moved = round(min(1.0, max(0.0, share + step)), 2)
                 if self._is_ready(n, 0 if moved > share else 1, situation):
                     shares = (*best.shares[:n], moved, *best.shares[n + 1 :])
-                    found.append(Choice(best.replicas, shares))
+                    found.append(JointAction(best.replicas, shares))
         return found
 
     def _is_ready(self, n: int, gains: int, situation: Situation) -> bool:
@@ -120,7 +123,7 @@ class Lookahead:
         edge = codes.edge_from[codes.shifted[n]] + gains
         return bool(situation.raw[STATIONS + PER_RAW * codes.edge_to[edge] + READY, 0] > 0)
 
-    def _actions(self, choice: Choice, situation: Situation, view: PlanningView) -> tuple[Action, ...]:
+    def _actions(self, choice: JointAction, situation: Situation, view: PlanningView) -> tuple[Action, ...]:
         codes = self._encoding.codes
         shifts = [
             shift(self._encoding, int(k), situation.weights, share)
@@ -130,7 +133,7 @@ class Lookahead:
         return (*shifts, *scalings(self._encoding, view, np.array(choice.replicas, float)))
 
     def _candidate(
-        self, choice: Choice, outcome: Outcome, situation: Situation, view: PlanningView
+        self, choice: JointAction, outcome: TrialOutcome, situation: Situation, view: PlanningView
     ) -> Candidate:
         actions = self._actions(choice, situation, view)
         words = "Predicted" if actions else "Do nothing; predicted"
@@ -142,7 +145,7 @@ def _course(rates: Floats) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _effect(outcome: Outcome) -> str:
+def _effect(outcome: TrialOutcome) -> str:
     p95 = f"p95 {outcome.latency_p95_ms:.0f} ms, " if outcome.latency_p95_ms is not None else ""
     return (
         f"{p95}{outcome.slow_percent:.1f} % slow, {outcome.failed_percent:.1f} % failed, "

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from marskit.agents.policy_file import SHIPPED, Policy, check_fits, load_policy
 from marskit.agents.situation import Observer, Situation, scalings, shift
 from marskit.domain.actions import Action
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.env.encoding import (
     HIGHEST_TARGET,
     LOWEST_TARGET,

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from marskit.domain.actions import Action, Scale, ShiftTraffic
 from marskit.domain.goals import Goals
-from marskit.domain.records import Prediction
+from marskit.domain.plan import Prediction
 from marskit.errors import UserError
 from marskit.planning import PlanningView
 
 if TYPE_CHECKING:
     from marskit.agents.situation import Situation
-    from marskit.agents.trial import Choice
+    from marskit.agents.trial import JointAction
     from marskit.env.encoding import Encoding
     from marskit.mesh.simulator.model import TwinModel
 
@@ -21,7 +21,7 @@ _PROPORTIONAL = 1.5
 """Percentage points by which rounding may move the smaller destinations of a split."""
 
 
-class TwinPreview:
+class TwinPredictor:
     """Simulates plans in the twin of the mesh, under the expected load.
 
     Nothing is imported before `load`: the first request should not wait for a compiler.
@@ -145,10 +145,10 @@ class _Twin:
 
     def _choice(
         self, actions: tuple[Action, ...], situation: "Situation", view: PlanningView
-    ) -> "Choice | None":
+    ) -> "JointAction | None":
         """The actions in the twin's form; None if one of them is unknown to it."""
         from marskit.agents.situation import current_shares
-        from marskit.agents.trial import Choice
+        from marskit.agents.trial import JointAction
 
         stations = self._encoding.model.stations
         replicas = {s.workload: view.configuration.replicas_of(s.workload) for s in stations}
@@ -165,7 +165,7 @@ class _Twin:
                     shares[found[0]] = found[1]
                 case _:
                     return None
-        return Choice(tuple(replicas.values()), tuple(shares))
+        return JointAction(tuple(replicas.values()), tuple(shares))
 
     def _share(self, action: ShiftTraffic, situation: "Situation") -> tuple[int, float] | None:
         """The split that it moves, and the new share of the first destination.

@@ -13,9 +13,10 @@ from marskit.domain.config import (
     Retries,
     RouteSetting,
 )
-from marskit.domain.records import Ailment, Diagnosis, EdgeObservation, WorkloadObservation
+from marskit.domain.diagnosis import Ailment, Diagnosis
+from marskit.domain.observation import EdgeObservation, WorkloadObservation
 from marskit.domain.topology import GATEWAY
-from marskit.mapek.analyse.slo import MIN_REQUESTS, seen
+from marskit.mapek.analyse.slo import MIN_JUDGED_REQUESTS, seen
 from marskit.mapek.analyse.symptoms import is_saturated
 from marskit.mapek.monitor.measures import own_measure
 from marskit.planning import PlanningView
@@ -93,13 +94,13 @@ def is_gone(action: Action, diagnosis: Diagnosis, view: PlanningView) -> bool | 
     if isinstance(action, SetTimeout):
         if any(_hangs(edge, view) or edge.timeouts_per_s > 0 for edge in edges):
             return False
-        return True if requests >= MIN_REQUESTS else None
+        return True if requests >= MIN_JUDGED_REQUESTS else None
     faulty = {suspect.subject for suspect in diagnosis.suspects if suspect.is_fault}
     retried = sum(seen(edge.retries_per_s, view.observation.window_s) for edge in edges)
     ejected = any(edge.ejected for edge in edges)
-    if faulty & workloads or ejected or 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_REQUESTS):
+    if faulty & workloads or ejected or 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_JUDGED_REQUESTS):
         return False
-    return True if requests >= MIN_REQUESTS else None
+    return True if requests >= MIN_JUDGED_REQUESTS else None
 
 
 def _against_failures(
@@ -193,14 +194,14 @@ def _hangs(edge: EdgeObservation, view: PlanningView) -> bool:
         return False
     window_s = view.observation.window_s
     if seen(edge.timeouts_per_s, window_s) * 100.0 >= TIMED_OUT_PERCENT * max(
-        MIN_REQUESTS, seen(edge.requests_per_s, window_s)
+        MIN_JUDGED_REQUESTS, seen(edge.requests_per_s, window_s)
     ):
         return True
-    if edge.latency.n >= MIN_REQUESTS and edge.latency.p50_ms is not None:
+    if edge.latency.n >= MIN_JUDGED_REQUESTS and edge.latency.p50_ms is not None:
         return edge.latency.p50_ms > LATE_TIMES * objective_ms
     # Little's law: where nothing comes back, what is on its way tells how long it takes.
     waits_ms = 1000.0 * edge.in_flight / max(edge.requests_per_s, 1.0 / max(window_s, 1.0))
-    return edge.in_flight >= MIN_REQUESTS and waits_ms > LATE_TIMES * objective_ms
+    return edge.in_flight >= MIN_JUDGED_REQUESTS and waits_ms > LATE_TIMES * objective_ms
 
 
 def _how_late(edge: EdgeObservation, view: PlanningView) -> str:

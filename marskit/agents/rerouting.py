@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from marskit.domain.actions import ShiftTraffic
 from marskit.domain.config import Destination, RouteSetting
-from marskit.domain.records import Candidate, Diagnosis, EdgeObservation, Observation
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS, seen
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import EdgeObservation, Observation
+from marskit.domain.plan import Candidate
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS, seen
 from marskit.mapek.analyse.symptoms import is_saturated
 from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key, towards
 from marskit.planning import PlanningView
@@ -142,7 +144,7 @@ def _failures(destination: Destination, observation: Observation) -> tuple[int, 
     edges = _edges_to(destination, observation)
     requests = sum(seen(edge.requests_per_s, observation.window_s) for edge in edges)
     failures = sum(seen(edge.failures_per_s, observation.window_s) for edge in edges)
-    return (failures, requests) if requests >= MIN_REQUESTS else None
+    return (failures, requests) if requests >= MIN_JUDGED_REQUESTS else None
 
 
 def _p95_ms(destination: Destination, observation: Observation) -> float | None:

@@ -6,7 +6,8 @@ from marskit.agents.remedies import is_gone, present, remedies
 from marskit.agents.threshold import Threshold
 from marskit.domain.actions import Action, SetRetries, describe, target
 from marskit.domain.config import Retries
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.planning import PlanningView
 
 CALM_CYCLES = 8

@@ -1,6 +1,7 @@
 """The planner that never acts: the baseline that every other planner must beat."""
 
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.planning import PlanningView
 
 

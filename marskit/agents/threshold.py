@@ -6,7 +6,9 @@ from math import ceil
 
 from marskit.agents.rerouting import Rerouting
 from marskit.domain.actions import Scale
-from marskit.domain.records import Candidate, Diagnosis, Plan, WorkloadObservation
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import WorkloadObservation
+from marskit.domain.plan import Candidate, Plan
 from marskit.mapek.analyse.symptoms import has_queue
 from marskit.planning import PlanningView
 

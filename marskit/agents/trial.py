@@ -8,10 +8,10 @@ import numpy as np
 
 from marskit.agents.situation import Situation
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.env.encoding import BUSY, PER_RAW, QUEUED, READY, STATIONS, Encoding
 from marskit.mapek.analyse.symptoms import has_queue
-from marskit.mapek.monitor.measures import MIN_REQUESTS, own_measure
+from marskit.mapek.monitor.measures import MIN_MEAN_REQUESTS, own_measure
 from marskit.mesh.simulator.arrays import Floats, Whole
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.jit import jit
@@ -36,7 +36,7 @@ _BUSY = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class JointAction:
     """One joint action."""
 
     replicas: tuple[int, ...]
@@ -46,7 +46,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrialOutcome:
     """The twin's prediction for one joint action over the horizon."""
 
     score: float
@@ -80,10 +80,10 @@ class Trial:
         situation: Situation,
         view: PlanningView,
         rates: Floats,
-        choices: Sequence[Choice],
+        choices: Sequence[JointAction],
         *,
         service: str | None = None,
-    ) -> dict[Choice, Outcome]:
+    ) -> dict[JointAction, TrialOutcome]:
         """The outcome of every choice if the load follows (H + 1,) `rates`.
 
         Latency and errors are those of `service`, which users call, or of all users' requests.
@@ -125,7 +125,7 @@ class Trial:
         if state.utilisation is None or state.utilisation > _BUSY or has_queue(state):
             return 1.0, 0.0
         own = own_measure(state, observation)
-        if own.busy_ms is None or own.busy_n < MIN_REQUESTS:
+        if own.busy_ms is None or own.busy_n < MIN_MEAN_REQUESTS:
             # Its replicas have just changed, and the previous ones may have been overloaded.
             return 1.0, 0.0
         slowdown = own.busy_ms * station.workers / station.service_ms
@@ -144,11 +144,11 @@ class Trial:
     def _follow(
         self,
         rates: Floats,
-        choices: Sequence[Choice],
+        choices: Sequence[JointAction],
         before: Whole,
         situation: Situation,
         service: str | None,
-    ) -> dict[Choice, Outcome]:
+    ) -> dict[JointAction, TrialOutcome]:
         fluid, horizon, n = self._fluid, len(rates) - 1, len(choices)
         good, late, failed, breach = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
         gates = fluid.structure.call_from[1]
@@ -177,7 +177,7 @@ class Trial:
         succeeded = seen[first:last, 0, :n].sum(axis=0)
         broken = lost_seen[told].sum(axis=0)
         return {
-            choice: Outcome(
+            choice: TrialOutcome(
                 score=float(utility[i] - BREACH_PRICE * breach[i] / seconds),
                 utility_per_s=float(utility[i]),
                 requests_per_s=float((succeeded[i] + broken[i]) / (len(seeing) * self._period_s)),

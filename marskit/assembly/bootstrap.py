@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from marskit.agents.preview import TwinPreview
+from marskit.agents.preview import TwinPredictor
 from marskit.agents.registry import PlannerContext, make_planner, planner_names
 from marskit.agents.sources import Source
 from marskit.assembly.earlier_baselines import recorded_baselines
@@ -14,7 +14,7 @@ from marskit.assembly.run_twin import Twin, TwinRecalibration
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.controller import Controller
 from marskit.controller.earlier_runs import EarlierRuns
-from marskit.controller.parameters import Parameters
+from marskit.controller.parameters import RunParameters
 from marskit.domain.events import Parent
 from marskit.knowledge.care.retention import prune_at_start
 from marskit.knowledge.storage.store import new_run
@@ -128,7 +128,7 @@ def _with_planner(
     branch: Branch | None,
 ) -> Controller:
     period_s = context.period_s
-    parameters = Parameters(
+    parameters = RunParameters(
         run=new_run(settings.runs),
         seed=settings.seed,
         goals=context.goals,
@@ -145,7 +145,7 @@ def _with_planner(
         busy_ms=_busy_ms(twin),
         parent=branch.parent if branch else None,
     )
-    preview = TwinPreview(twin.with_errors, context.goals, period_s=period_s, speed=scenario.speed)
+    preview = TwinPredictor(twin.with_errors, context.goals, period_s=period_s, speed=scenario.speed)
     knowledge = ParquetKnowledge(settings.runs)
     return Controller(
         mesh,
@@ -175,7 +175,7 @@ def _foreign(settings: Settings, period_s: float, source: Source, name: str) -> 
     return ForeignPlanner(source, name, settings.seed, limits)
 
 
-def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Parameters) -> EarlierRuns:
+def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: RunParameters) -> EarlierRuns:
     runs, run, name, topology = settings.runs, parameters.run, mesh.name, mesh.topology
     asked = settings.mesh != "twin" if settings.baselines is None else settings.baselines
     return EarlierRuns(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marskit.domain.baselines import Baselines
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.domain.topology import Topology
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.read.dataset import Dataset

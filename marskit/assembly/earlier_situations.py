@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import RunStarted
 from marskit.domain.goals import Goals
-from marskit.domain.records import Diagnosis
 from marskit.domain.similar import Similar
 from marskit.domain.topology import Topology
 from marskit.knowledge.read.dataset import Dataset
@@ -27,7 +27,7 @@ distributed ones differ by 1.4 of their spreads."""
 
 
 class RecordedSituations:
-    """Looks up, in memory, what is like the situation of now; see `marskit.planning.Past`."""
+    """Looks up, in memory, what is like the situation of now; see `marskit.planning.SituationLookup`."""
 
     def __init__(self, index: "SituationIndex") -> None:
         """Take the index of the earlier runs."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from marskit.agents.preview import TwinPreview
+from marskit.agents.preview import TwinPredictor
 from marskit.domain.events import Recalibrated, RunStarted
 from marskit.knowledge.record import Record
 from marskit.planning import Planner
 
 if TYPE_CHECKING:
-    from marskit.calibration.drift import Watch
+    from marskit.calibration.drift import DriftDetector
     from marskit.mesh.simulator.card import Card
     from marskit.mesh.simulator.model import TwinModel
 
@@ -75,21 +75,21 @@ class Twin:
 class TwinRecalibration:
     """Watches one run for drift; see `marskit.controller.watchers.drift.Recalibration`."""
 
-    def __init__(self, twin: Twin, preview: TwinPreview) -> None:
+    def __init__(self, twin: Twin, preview: TwinPredictor) -> None:
         self._twin = twin
         self._preview = preview
         self._run: RunStarted
-        self._watch: Watch
+        self._watch: DriftDetector
         self._records: list[Record] = []
         self._found: Card | None = None
 
     def begin(self, run: RunStarted) -> None:
         """Hold the cycles of this run against the twin from now on."""
-        from marskit.calibration.drift import Watch
+        from marskit.calibration.drift import DriftDetector
 
         model, errors = self._twin.with_errors()
         self._run = run
-        self._watch = Watch(model, _known(errors), run.goals)
+        self._watch = DriftDetector(model, _known(errors), run.goals)
 
     def see(self, record: Record) -> Recalibrated | str | None:
         """Take one more cycle; once the mesh has drifted and shown enough of what it is now, a new card."""

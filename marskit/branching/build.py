@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from marskit.assembly.bootstrap import Branch, put_together, twin_card
 from marskit.assembly.settings import Settings
-from marskit.branching.past import Past
+from marskit.branching.past import BranchPoint
 from marskit.branching.twin import MakeEngine, configured, warm_twin
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Parent
-from marskit.domain.records import Candidate, Diagnosis, Execution, Plan, ShieldChange
+from marskit.domain.plan import Candidate, Plan, ShieldChange
+from marskit.domain.records import Execution
 from marskit.load.scenario import Scenario, ScenarioError, load_scenario
 from marskit.load.simulated import SimulatedLoad
 from marskit.mapek.plan.shield import Shield, ShieldLimits
@@ -33,7 +35,7 @@ class Built:
     clock: Clock
 
 
-async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
+async def build_branch(past: BranchPoint, planner: str, settings: Settings) -> Built:
     """The twin at the beginning of the recorded cycle; the caller starts the loop.
 
     Args:
@@ -74,7 +76,7 @@ async def build_branch(past: Past, planner: str, settings: Settings) -> Built:
     return Built(put_together(settings, config, scenario, mesh, load, clock, branch), clock)
 
 
-def recorded_scenario(past: Past) -> Scenario:
+def recorded_scenario(past: BranchPoint) -> Scenario:
     """The scenario in force where the branch leaves the recording.
 
     Raises:
@@ -121,7 +123,7 @@ class Unshielded(Shield):
         return tuple(proposed), ()
 
 
-def _config(past: Past, settings: Settings) -> "MeshConfig":
+def _config(past: BranchPoint, settings: Settings) -> "MeshConfig":
     config = load_mesh(settings.manifests, mapping=settings.mapping)
     if topology(config) != past.started.topology or goals(config) != past.started.goals:
         raise ReplayError(

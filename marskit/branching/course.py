@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from marskit.assembly.settings import Settings
 from marskit.branching.build import Built, build_branch
-from marskit.branching.past import Due, Past
+from marskit.branching.past import BranchPoint, Due
 from marskit.controller.batch import StopAfterCycles
 from marskit.domain.actions import SetOutlierDetection
 from marskit.domain.commands import Act, Command, CommandError, Inject, Run
@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 def branch(
     timeline: Timeline,
-    past: Past,
+    past: BranchPoint,
     planner: str,
     settings: Settings,
     *,
@@ -88,7 +88,7 @@ def branch(
 
 
 async def _run(
-    past: Past, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Side"
+    past: BranchPoint, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Side"
 ) -> None:
     """Run one branch until that many cycles are done."""
     built = await build_branch(past, planner, settings)
@@ -113,7 +113,9 @@ async def _run(
         raise error
 
 
-async def _drive(built: Built, past: Past, due: Sequence[Due], ready: asyncio.Event, told: "_Side") -> None:
+async def _drive(
+    built: Built, past: BranchPoint, due: Sequence[Due], ready: asyncio.Event, told: "_Side"
+) -> None:
     """Start the loop when the recorded cycle began, and send the recorded commands at their times."""
     await ready.wait()
     # One sample of the past gives the first reading a beginning.
@@ -157,7 +159,7 @@ class _Side(RunRecords):
             case _:
                 pass
 
-    def side(self, past: Past, end_s: float, planner: str | None = None) -> Side:
+    def side(self, past: BranchPoint, end_s: float, planner: str | None = None) -> Side:
         """This side from the beginning of the recorded cycle until `end_s`."""
         assert self.started is not None
         half_s = past.started.period_s / 2
@@ -195,7 +197,7 @@ def _entry(started: RunStarted) -> str | None:
     return next(iter(entry_services(started.topology, started.goals)), None)
 
 
-def _notes(past: Past, recorded: _Side, control: _Side) -> Iterable[str]:
+def _notes(past: BranchPoint, recorded: _Side, control: _Side) -> Iterable[str]:
     """Why the sides are not fully comparable."""
     if past.by_persons:
         yield f"The branch leaves out {plural(past.by_persons, 'manual action')} after that moment."

@@ -24,7 +24,7 @@ Due = tuple[float, Command]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class BranchPoint:
     """A cycle of a recorded run, and the run around it."""
 
     started: RunStarted
@@ -53,7 +53,7 @@ class Past:
     """Number of those actions that a person requested."""
 
 
-def past(timeline: Timeline, cycle: int) -> Past:
+def past(timeline: Timeline, cycle: int) -> BranchPoint:
     """The run at the start of that cycle.
 
     Raises:
@@ -73,7 +73,7 @@ def past(timeline: Timeline, cycle: int) -> Past:
     warm_s = max(0.0, calm_s, at_s - WARM_UP_S)
     _, scenario, load_begun_s = [each for each in begun if each[0] <= at_s][-1]
     done = [event.execution for event in timeline.events[step:] if _is_applied(event)]
-    return Past(
+    return BranchPoint(
         started=started,
         cycle=cycle,
         at_s=at_s,

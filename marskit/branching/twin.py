@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from marskit.branching.past import Past
+from marskit.branching.past import BranchPoint
 from marskit.calibration.rerun import Change, apply_change, started_as
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
@@ -43,7 +43,7 @@ def configured(config: MeshConfig, wanted: Configuration) -> MeshConfig:
 
 
 def warm_twin(
-    past: Past,
+    past: BranchPoint,
     config: MeshConfig,
     card: Card | None,
     load: SimulatedLoad,
@@ -62,7 +62,7 @@ def warm_twin(
     return TwinMesh(config, clock=clock, engine=lambda _: recalled, card=card, answered=load.answered)
 
 
-def _as_slow(past: Past, model: TwinModel, at_s: float, change: Change) -> tuple[float, Change]:
+def _as_slow(past: BranchPoint, model: TwinModel, at_s: float, change: Change) -> tuple[float, Change]:
     """When to apply the change: replicas that took longer than the twin's are started at the branch."""
     seen = past.state.observation
     if not isinstance(change, Scale) or seen is None:

@@ -9,7 +9,7 @@ from marskit.calibration.held_out import Compared, compare, errors
 from marskit.calibration.queueing import Queueing, added_by_queueing
 from marskit.calibration.rerun import Course, MakeEngine, course
 from marskit.calibration.starts import recorded_starts
-from marskit.calibration.windows import Windows, windows
+from marskit.calibration.windows import ObservedWindows, windows
 from marskit.knowledge.read.runs import StoredRun
 from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import calibrated
@@ -94,7 +94,7 @@ def _seeds(place: int) -> range:
 def _held_out(
     model: TwinModel,
     runs: Sequence[StoredRun],
-    seen: Windows,
+    seen: ObservedWindows,
     queueing: Queueing,
     held_out: tuple[StoredRun, Course],
     engine: MakeEngine,

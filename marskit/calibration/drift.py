@@ -113,7 +113,7 @@ class Cusum:
         return None
 
 
-class Watch:
+class DriftDetector:
     """Takes the records of one run as they come, and tells when the twin is not its mesh any more."""
 
     def __init__(self, model: TwinModel, error_percent: Mapping[str, float], goals: Goals) -> None:

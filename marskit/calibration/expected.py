@@ -8,7 +8,7 @@ import numpy as np
 
 from marskit.calibration.fit import reach
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.domain.topology import EdgeId
 from marskit.mapek.monitor.measures import entry_rate
 from marskit.mesh.simulator.fluid import Fluid

@@ -8,8 +8,8 @@ import polars as pl
 from marskit.calibration.estimators import LEAST, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
 from marskit.calibration.starts import Start, alone_s, crowding, start_s, unsure_of_crowding
-from marskit.calibration.windows import Windows
-from marskit.domain.records import TRUSTED_N
+from marskit.calibration.windows import ObservedWindows
+from marskit.domain.observation import TRUSTED_N
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, StationFit
 from marskit.mesh.simulator.compile import calibrated
@@ -35,7 +35,7 @@ class Fit:
 
 def fit(
     model: TwinModel,
-    windows: Windows,
+    windows: ObservedWindows,
     starts: Sequence[Start],
     queueing: Queueing | None = None,
 ) -> Fit:
@@ -94,7 +94,7 @@ def fit(
     return Fit(Card(runs, stations, calls, crowding=crowded), tuple(untold))
 
 
-def _service_ms(windows: Windows, workload: str, workers: int, untold: list[str]) -> Fitted | None:
+def _service_ms(windows: ObservedWindows, workload: str, workers: int, untold: list[str]) -> Fitted | None:
     """The utilisation law: busy workers are throughput times service time (Denning & Buzen 1978)."""
     rows = (
         windows.workloads.filter(
@@ -114,7 +114,7 @@ def _service_ms(windows: Windows, workload: str, workers: int, untold: list[str]
 
 
 def _per_request(
-    model: TwinModel, windows: Windows, untold: list[str]
+    model: TwinModel, windows: ObservedWindows, untold: list[str]
 ) -> dict[tuple[str, str], Fitted | None]:
     """How many of a source's requests make each call."""
     found: dict[tuple[str, str], Fitted | None] = {}
@@ -157,7 +157,7 @@ def _requests() -> pl.Expr:
     return (pl.col("requests_per_s") * pl.col("window_s")).sum()
 
 
-def _clean(windows: Windows, edges: pl.Expr) -> pl.DataFrame:
+def _clean(windows: ObservedWindows, edges: pl.Expr) -> pl.DataFrame:
     """The windows in which nothing failed or was tried again on those edges."""
     return (
         windows.edges.filter(edges)
@@ -171,7 +171,7 @@ def _clean(windows: Windows, edges: pl.Expr) -> pl.DataFrame:
 def _edges(
     model: TwinModel,
     call: Call,
-    windows: Windows,
+    windows: ObservedWindows,
     services: Mapping[str, Fitted | None],
     queueing: Queueing,
 ) -> dict[str, EdgeFit]:
@@ -189,7 +189,7 @@ def _edges(
     return found
 
 
-def calm_windows(model: TwinModel, windows: Windows, call: Call, workload: str) -> pl.DataFrame:
+def calm_windows(model: TwinModel, windows: ObservedWindows, call: Call, workload: str) -> pl.DataFrame:
     """`run, at_s, n, p50_ms, p95_ms` of the edge where it and all behind it had workers to spare."""
     behind = reach(model, workload)
     calm = (

@@ -6,13 +6,13 @@ from marskit.calibration.fit import Queueing as Queueing
 from marskit.calibration.fit import WindowKey, calm_windows
 from marskit.calibration.path import quantile_ms, unqueued_ms
 from marskit.calibration.rerun import Course, MakeEngine, replay
-from marskit.calibration.windows import Windows
+from marskit.calibration.windows import ObservedWindows
 from marskit.domain.topology import EdgeId
 from marskit.mesh.simulator.model import TwinModel
 
 
 def added_by_queueing(
-    model: TwinModel, windows: Windows, course: Course, engine: MakeEngine, seeds: Sequence[int]
+    model: TwinModel, windows: ObservedWindows, course: Course, engine: MakeEngine, seeds: Sequence[int]
 ) -> Queueing:
     """By how much p50 and p95 of a replay are above those of a mesh in which nobody queues."""
     calm = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import hypot
 from statistics import fmean
 
-from marskit.calibration.drift import Drift, Watch, comparable, errors, residuals, unannounced
+from marskit.calibration.drift import Drift, DriftDetector, comparable, errors, residuals, unannounced
 from marskit.calibration.estimators import LEAST
 from marskit.calibration.fit import fit, reach
 from marskit.calibration.starts import recorded_starts
@@ -60,7 +60,7 @@ def look_back(plain: TwinModel, card: Card | None, run: StoredRun) -> Renewed | 
     """Look for a drift in a whole run, and fit the card anew to all that it shows since."""
     goals, records = run.started.goals, unannounced(run.records)
     errors_percent = {held.service: held.p95_error_percent for held in card.held_out} if card else {}
-    watch = Watch(calibrated(plain, card) if card else plain, errors_percent, goals)
+    watch = DriftDetector(calibrated(plain, card) if card else plain, errors_percent, goals)
     for count in range(1, len(records) + 1):
         drift = watch.see(records[:count])
         if drift is not None:

@@ -7,14 +7,15 @@ from typing import Any
 import polars as pl
 
 from marskit.domain.actions import Scale
-from marskit.domain.records import Observation, Outcome
+from marskit.domain.observation import Observation
+from marskit.domain.records import Outcome
 from marskit.knowledge.read.fault_free_windows import SETTLING_S, apart, quiet
 from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class ObservedWindows:
     """What the runs showed, window by window; windows of one run do not overlap, so each counts once."""
 
     workloads: pl.DataFrame
@@ -23,18 +24,18 @@ class Windows:
     """`run, at_s, window_s, source, service, workload, requests_per_s, failures_per_s, repeated_per_s, n,
     p50_ms, p95_ms`; `repeated_per_s` is of retries and timeouts."""
 
-    def without(self, run: str) -> "Windows":
+    def without(self, run: str) -> "ObservedWindows":
         """The windows of all other runs."""
         other = pl.col("run") != run
-        return Windows(self.workloads.filter(other), self.edges.filter(other))
+        return ObservedWindows(self.workloads.filter(other), self.edges.filter(other))
 
-    def before(self, at_s: float) -> "Windows":
+    def before(self, at_s: float) -> "ObservedWindows":
         """The windows that ended by then."""
         early = pl.col("at_s") <= at_s
-        return Windows(self.workloads.filter(early), self.edges.filter(early))
+        return ObservedWindows(self.workloads.filter(early), self.edges.filter(early))
 
 
-def windows(runs: Iterable[StoredRun]) -> Windows:
+def windows(runs: Iterable[StoredRun]) -> ObservedWindows:
     """All windows of the runs in which nothing was broken on purpose."""
     text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
     workloads: list[dict[str, Any]] = []
@@ -50,7 +51,7 @@ def windows(runs: Iterable[StoredRun]) -> Windows:
             workloads += [window | row for row in _workloads(run, observation)]
             edges += [window | row for row in _edges(observation)]
     key = {"run": text, "at_s": real, "window_s": real}
-    return Windows(
+    return ObservedWindows(
         pl.DataFrame(
             workloads,
             schema=key

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.batch import run_headless
 from marskit.domain.actions import Scale, ShiftTraffic
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Noticed, RunStarted
-from marskit.domain.records import Cycle, Outcome, Severity
+from marskit.domain.records import Cycle, Outcome
 from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services
@@ -44,7 +45,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class CyclePoint:
     """One cycle of a run, for the curves."""
 
     at_s: float
@@ -78,7 +79,7 @@ class Measured:
     """Number of actions that the shield limited or dropped."""
     breaches: int
     """Executed actions beyond the bounds of replicas or weights; the shield keeps this at 0."""
-    points: tuple[Point, ...]
+    points: tuple[CyclePoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +178,12 @@ def _is_breach(action: object, bounds: dict[str, tuple[int, int]]) -> bool:
             return False
 
 
-def _point(cycle: Cycle, entries: set[str]) -> Point:
+def _point(cycle: Cycle, entries: set[str]) -> CyclePoint:
     observed = [s for s in cycle.observation.services if s.service in entries]
     rate = sum(s.requests_per_s for s in observed)
     failed = sum(s.failures_per_s for s in observed)
     p95 = [s.latency.p95_ms for s in observed if s.latency.p95_ms is not None]
-    return Point(
+    return CyclePoint(
         at_s=cycle.started_at_s,
         requests_per_s=rate,
         latency_p95_ms=max(p95, default=None),

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from marskit.compare.jobs import Measured, Point
+from marskit.compare.jobs import CyclePoint, Measured
 from marskit.compare.pareto import pareto
 from marskit.compare.scale import linear
 from marskit.compare.summary import Summary
-from marskit.compare.tuning import Search, Tuning, is_default
+from marskit.compare.tuning import Search, Tuning, is_default, is_kubernetes_default
 from marskit.statistics import Estimate
 
 COLOURS = ("#4c78a8", "#d9730d", "#3f8f3a", "#d9483b", "#2a918b", "#a0609a", "#8c6d5a", "#a3820a", "#d6588a")
@@ -30,6 +30,7 @@ svg .axis { stroke: var(--line) } svg .front { stroke: var(--dim) }
 .tried td { text-align: center; padding: .3rem } .tried th { text-align: center }
 .tried td.chosen { outline: 2px solid var(--ink); outline-offset: -2px }
 .tried td.usual b { text-decoration: underline }
+.tried td.kubernetes b { font-style: italic }
 .tried small { color: inherit; opacity: .75 }
 pre { white-space: pre-wrap; font-size: 13px; color: var(--dim); border-left: 3px solid var(--line);
   padding-left: .9rem }
@@ -139,14 +140,18 @@ def _grid(search: Search) -> str:
         "stabilisation; across: the target utilisation. Each cell has the utility per second, and below it "
         f"SLO-violation minutes and replica-minutes, as means over {search.tunings[0].runs} runs. Framed: "
         "the chosen one; ties are decided by fewer violations. Underlined: the planner "
-        f"<code>hpa</code>, not tuned.</p><table class=tried><tr><th></th>{head}</tr>{rows}</table>"
+        "<code>hpa</code>, not tuned. In italics: Kubernetes' own default."
+        f"</p><table class=tried><tr><th></th>{head}</tr>{rows}</table>"
     )
 
 
 def _tried(tuning: Tuning, shade_of: Callable[[float], float]) -> str:
-    classes = " ".join(
-        name for name, holds in (("chosen", tuning.is_chosen), ("usual", is_default(tuning))) if holds
-    )
+    marks = {
+        "chosen": tuning.is_chosen,
+        "usual": is_default(tuning),
+        "kubernetes": is_kubernetes_default(tuning),
+    }
+    classes = " ".join(name for name, holds in marks.items() if holds)
     return (
         f"<td class='{classes}' style='background:rgba(84,162,75,{shade_of(tuning.utility_per_s):.2f})'>"
         f"<b>{tuning.utility_per_s:.2f}</b><br><small>{tuning.violation_minutes:.2f} · "
@@ -164,16 +169,16 @@ def _scenario(name: str, measured: Sequence[Measured], seed: int, colours: Mappi
     )
 
 
-def _values(points: Sequence[Point], value: object) -> list[tuple[float, float]]:
+def _values(points: Sequence[CyclePoint], value: object) -> list[tuple[float, float]]:
     assert callable(value)
     return [(p.at_s, found) for p in points if (found := value(p)) is not None]
 
 
-def _p95(point: Point) -> float | None:
+def _p95(point: CyclePoint) -> float | None:
     return point.latency_p95_ms
 
 
-def _replicas(point: Point) -> float:
+def _replicas(point: CyclePoint) -> float:
     return float(point.replicas)
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
-from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S, Behaviour
+from marskit.agents.hpa_behaviour import KUBERNETES_TARGET_PERCENT, TARGETS_PERCENT, WINDOWS_S, Behaviour
 from marskit.assembly.settings import Settings
 from marskit.compare.jobs import Job, Measured, grid
 
@@ -93,6 +93,14 @@ def is_default(tuning: Tuning) -> bool:
     return (tuning.target_percent, tuning.window_s) == (
         usual.target_percent,
         usual.scale_down_stabilisation_s,
+    )
+
+
+def is_kubernetes_default(tuning: Tuning) -> bool:
+    """Whether it has Kubernetes' own default target and window."""
+    return (tuning.target_percent, tuning.window_s) == (
+        KUBERNETES_TARGET_PERCENT,
+        Behaviour().scale_down_stabilisation_s,
     )
 
 

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from marskit import text
 from marskit.domain.actions import describe
+from marskit.domain.diagnosis import Severity, SloStatus
 from marskit.domain.events import (
     BaselinesLoaded,
     FaultInjected,
@@ -17,7 +18,7 @@ from marskit.domain.events import (
     ScenarioChanged,
 )
 from marskit.domain.faults import describe_fault
-from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome, Severity, SloStatus
+from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
 from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
 from marskit.knowledge.record import Figures

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from marskit.controller.notices import Notices, describe
-from marskit.domain.records import Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Plan
 from marskit.planning import GuestPlanner, Planner, PlannerFailed, PlanningView, Threaded
 from marskit.system.blame import blamed
 from marskit.system.daemon_executor import DaemonExecutor

@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Noticed
-from marskit.domain.records import Severity
 from marskit.domain.state import State, apply
 
 Sink = Callable[[Event], None]

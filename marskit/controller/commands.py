@@ -8,17 +8,19 @@ from marskit.controller.asking import Asking, in_thread
 from marskit.controller.bus import Bus
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
-from marskit.controller.parameters import Parameters
-from marskit.controller.phases.approval import REJECTED, Approval, Verdict
-from marskit.controller.phases.executor import Writer
+from marskit.controller.parameters import RunParameters
+from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
+from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate, Permit
 from marskit.domain import commands
 from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
 from marskit.domain.commands import Command, CommandError, DryRun
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
 from marskit.domain.faults import Fault
-from marskit.domain.records import Execution, Mode, Origin, Outcome, Severity, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.domain.state import State
 from marskit.errors import UserError
 from marskit.load.port import Load, LoadError
@@ -36,7 +38,7 @@ class Commands:
         *,
         mesh: Mesh,
         load: Load,
-        parameters: Parameters,
+        parameters: RunParameters,
         shield: Shield,
         bus: Bus,
         clock: Clock,
@@ -44,7 +46,7 @@ class Commands:
         approval: Approval,
         loop: Loop,
         asking: Asking,
-        writer: Writer,
+        writer: ActionWriter,
         notices: Notices,
     ) -> None:
         self._mesh = mesh
@@ -81,9 +83,9 @@ class Commands:
             case commands.SetPlanner(planner):
                 await self._set_planner(planner)
             case commands.Approve():
-                self._approval.decide(Verdict(approved=True, reason=""))
+                self._approval.decide(ApprovalVerdict(approved=True, reason=""))
             case commands.Reject():
-                self._approval.decide(Verdict(approved=False, reason=REJECTED))
+                self._approval.decide(ApprovalVerdict(approved=False, reason=REJECTED))
             case commands.Undo(execution):
                 await self._undo(execution)
             case commands.Act(action, origin):
@@ -116,7 +118,9 @@ class Commands:
     def _set_mode(self, mode: Mode) -> None:
         if mode is not self._state.mode:
             self._bus.publish(ModeChanged(self._clock.now(), mode))
-            self._approval.drop(Verdict(approved=False, reason=f"the mode changed to {mode} before approval"))
+            self._approval.drop(
+                ApprovalVerdict(approved=False, reason=f"the mode changed to {mode} before approval")
+            )
 
     async def _set_planner(self, name: str) -> None:
         async with self._choosing:
@@ -141,7 +145,9 @@ class Commands:
             raise
         await self._loop.replace_planner(planner)
         self._bus.publish(PlannerChanged(self._clock.now(), name))
-        self._approval.drop(Verdict(approved=False, reason=f"the planner changed to {name} before approval"))
+        self._approval.drop(
+            ApprovalVerdict(approved=False, reason=f"the planner changed to {name} before approval")
+        )
 
     async def _undo(self, execution: int | None) -> None:
         self._require_writable()

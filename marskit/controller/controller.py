@@ -11,20 +11,20 @@ from marskit.controller.commands import Commands
 from marskit.controller.earlier_runs import EarlierRuns, Recalling
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
-from marskit.controller.parameters import Parameters
+from marskit.controller.parameters import RunParameters
 from marskit.controller.phases.approval import Approval
 from marskit.controller.phases.effects import Effects
-from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate
-from marskit.controller.phases.sampler import Telemetry
+from marskit.controller.phases.sampler import Sampler
 from marskit.controller.plan_phase import Decider
 from marskit.controller.watchers.canaries import Canaries
 from marskit.controller.watchers.drift import Recalibrating, Recalibration
 from marskit.controller.watchers.rollback import Guard
 from marskit.domain.actions import Action
 from marskit.domain.commands import Command, CommandError, DryRun
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
-from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
@@ -32,7 +32,7 @@ from marskit.mapek.analyse.memory import Memory
 from marskit.mapek.monitor.monitor import Monitor
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import Mesh, MeshError, MeshEvent
-from marskit.planning import Planner, PlannerFailed, Preview
+from marskit.planning import Planner, PlannerFailed, Predictor
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
@@ -54,12 +54,12 @@ class Controller:
         mesh: Mesh,
         load: Load,
         knowledge: Knowledge,
-        parameters: Parameters,
+        parameters: RunParameters,
         *,
         shield: Shield,
         clock: Clock,
         planner: Planner | None = None,
-        preview: Preview | None = None,
+        preview: Predictor | None = None,
         earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class Controller:
         self._approval = Approval()
         monitor = Monitor(mesh.topology, parameters.goals, parameters.window_s)
         canaries = Canaries(mesh.topology, self._notices, enabled=parameters.guard)
-        self._telemetry = Telemetry(
+        self._telemetry = Sampler(
             mesh=mesh,
             load=load,
             monitor=monitor,
@@ -97,7 +97,7 @@ class Controller:
             period_s=parameters.sample_period_s,
             also=canaries.add,
         )
-        self._writer = Writer(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
+        self._writer = ActionWriter(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
         guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)

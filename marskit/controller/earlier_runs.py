@@ -9,10 +9,10 @@ from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.plan_phase import Decider
 from marskit.domain.baselines import Baselines
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import BaselinesLoaded
-from marskit.domain.records import Severity
 from marskit.mapek.analyse.memory import Memory
-from marskit.planning import Past
+from marskit.planning import SituationLookup
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.timing.clock import Clock
 
@@ -25,7 +25,7 @@ class EarlierRuns:
 
     baselines: Callable[[], Baselines | None] | None = None
     """Reads their usual values; None if there are none."""
-    past: Callable[[], Past | None] | None = None
+    past: Callable[[], SituationLookup | None] | None = None
     """Reads their situations; None if there are none."""
     let_go: Callable[[], str | None] | None = None
     """Removes runs beyond the retention limit and names them in a sentence; None if all were kept."""

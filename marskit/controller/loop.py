@@ -7,16 +7,17 @@ from contextlib import asynccontextmanager
 from marskit.controller.asking import Asking
 from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
-from marskit.controller.parameters import Parameters
-from marskit.controller.phases.approval import REJECTED, Approval, Verdict
+from marskit.controller.parameters import RunParameters
+from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
 from marskit.controller.phases.effects import Effects
-from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate
-from marskit.controller.phases.sampler import Telemetry
+from marskit.controller.phases.sampler import Sampler
 from marskit.controller.plan_phase import Decider, Intervention
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import Guard
 from marskit.domain.actions import Action, Scale
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -28,20 +29,9 @@ from marskit.domain.events import (
     PhaseStarted,
     Planned,
 )
-from marskit.domain.records import (
-    Cycle,
-    Diagnosis,
-    Effect,
-    Execution,
-    Mode,
-    Observation,
-    Origin,
-    Outcome,
-    Phase,
-    Plan,
-    Prediction,
-    Severity,
-)
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan, Prediction
+from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome, Phase
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse.analyse import analyse
@@ -53,8 +43,8 @@ from marskit.system.cpu_meter import CpuMeter
 from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
 
-_APPROVED = Verdict(approved=True, reason="")
-_GUARD_FIRST = Verdict(approved=False, reason="the guard's plan goes before it")
+_APPROVED = ApprovalVerdict(approved=True, reason="")
+_GUARD_FIRST = ApprovalVerdict(approved=False, reason="the guard's plan goes before it")
 
 
 class Loop:
@@ -71,13 +61,13 @@ class Loop:
         knowledge: Knowledge,
         planner: Planner,
         shield: Shield,
-        parameters: Parameters,
+        parameters: RunParameters,
         bus: Bus,
         clock: Clock,
         gate: Gate,
         approval: Approval,
-        telemetry: Telemetry,
-        writer: Writer,
+        telemetry: Sampler,
+        writer: ActionWriter,
         effects: Effects,
         notices: Notices,
         decider: Decider,
@@ -285,12 +275,12 @@ class Loop:
         undoes = [guards.execution(action) if guards else None for action in allowed]
         return [*done, *await self._writer.write_together(allowed, origin, undoes=undoes)]
 
-    async def _verdict(self, number: int, mode: Mode, plan: Plan) -> Verdict:
+    async def _verdict(self, number: int, mode: Mode, plan: Plan) -> ApprovalVerdict:
         match mode:
             case Mode.AUTO:
                 return _APPROVED
             case Mode.RECOMMEND | Mode.FREEZE:
-                return Verdict(approved=False, reason=f"mode {mode}")
+                return ApprovalVerdict(approved=False, reason=f"mode {mode}")
             case Mode.APPROVE:
                 if not plan.actions:
                     return _APPROVED

@@ -1,8 +1,8 @@
 """Failures that must not stop the loop, reported once each."""
 
 from marskit.controller.bus import Bus
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed
-from marskit.domain.records import Severity
 from marskit.timing.clock import Clock
 
 

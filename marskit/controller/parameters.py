@@ -10,7 +10,7 @@ from marskit.planning import Planner
 
 
 @dataclass(frozen=True, slots=True)
-class Parameters:
+class RunParameters:
     """The parameters of one run."""
 
     run: str

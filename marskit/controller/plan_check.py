@@ -3,7 +3,7 @@
 from math import isfinite
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
-from marskit.domain.records import Plan
+from marskit.domain.plan import Plan
 from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.mapek.plan.weights import subset_key
 from marskit.planning import PlanningView

@@ -8,11 +8,12 @@ from marskit.controller.notices import Notices
 from marskit.controller.plan_check import InvalidPlan, checked
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import Guard, TakeBack
-from marskit.domain.records import Diagnosis, Plan, Severity
+from marskit.domain.diagnosis import Diagnosis, Severity
+from marskit.domain.plan import Plan
 from marskit.mapek.plan.plan import shielded
 from marskit.mapek.plan.predict import explain
 from marskit.mapek.plan.shield import Shield
-from marskit.planning import Past, Planner, PlannerFailed, PlanningView, Preview
+from marskit.planning import Planner, PlannerFailed, PlanningView, Predictor, SituationLookup
 
 Intervention = TakeBack | Retreat
 """What the guard plans in the planner's place."""
@@ -26,7 +27,7 @@ class Decider:
         shield: Shield,
         guard: Guard,
         canaries: Canaries,
-        preview: Preview | None,
+        preview: Predictor | None,
         bus: Bus,
         notices: Notices,
         asking: Asking,
@@ -41,9 +42,9 @@ class Decider:
         self._notices = notices
         self._asking = asking
         self._least_seen_s = least_seen_s
-        self._past: Past | None = None
+        self._past: SituationLookup | None = None
 
-    def use(self, past: Past) -> None:
+    def use(self, past: SituationLookup) -> None:
         """Show with every plan from now on what it was like in earlier runs."""
         self._past = past
 

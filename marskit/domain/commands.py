@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from marskit.domain.actions import Action
 from marskit.domain.faults import Fault
-from marskit.domain.records import Mode, Origin, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Mode, Origin
 from marskit.errors import UserError
 
 

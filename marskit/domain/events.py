@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from marskit.domain.baselines import Baselines
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.faults import Fault
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan, Severity
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle, Execution, Mode, Phase
 from marskit.domain.topology import Topology
 
 

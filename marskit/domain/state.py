@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar, assert_never
 
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -30,7 +31,9 @@ from marskit.domain.events import (
     ScenarioChanged,
 )
 from marskit.domain.faults import ClearFaults, Fault, KillReplica
-from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Observation, Phase, Plan, Severity
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle, Execution, Mode, Phase
 
 HISTORY = 600
 """Number of observations kept: five minutes at two per second."""

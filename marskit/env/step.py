@@ -65,7 +65,7 @@ class Prices(NamedTuple):
     """Requests per second that a reward of 1 stands for."""
 
 
-class Run(NamedTuple):
+class EpisodeState(NamedTuple):
     """What an episode remembers in N meshes besides the twin's own state."""
 
     rates: Floats
@@ -99,7 +99,7 @@ class Everything(NamedTuple):
     codes: Codes
     prices: Prices
     meshes: Meshes
-    run: Run
+    run: EpisodeState
     along: Floats
     """(ticks,) how far the load has come from that of the first half of a period to that of the second."""
 
@@ -111,7 +111,7 @@ def _decide(
     state: State,
     desired: Whole,
     weights: Floats,
-    run: Run,
+    run: EpisodeState,
     action: NDArray[np.float32],
     load: Floats,
     ticks: int,
@@ -144,14 +144,17 @@ def _decide(
             goal = min(now + widest, max(now - widest, goal))
             # The others keep their proportions; they are ready if any of them is.
             gains = begin if goal > now else begin + 1
-            if abs(goal - now) < 0.005 or run.raw[STATIONS + PER_RAW * c.edge_to[gains] + READY, i] < 0.5:
+            if abs(goal - now) < 0.005:
+                continue
+            # What is to get more is not made smaller, even where it gets nothing for want of a ready replica.
+            receiving = c.edge_to[gains]
+            if run.raw[STATIONS + PER_RAW * receiving + READY, i] < 0.5:
                 continue
             others = 1.0 - now
             for e in range(begin + 1, end):
                 share = weights[e, i] / others if others > _TINY else 1.0 / (end - begin - 1)
                 weights[e, i] = (1.0 - goal) * share
             weights[begin, i] = goal
-            receiving = c.edge_to[gains]
             executed += 1
         for w in range(stations):
             run.since[w, i] += 1
@@ -185,7 +188,7 @@ def _measure(
     desired: Whole,
     flow: Flow,
     prices: Prices,
-    run: Run,
+    run: EpisodeState,
     period_s: float,
     begin: int,
     end: int,

@@ -14,7 +14,7 @@ from marskit.domain.goals import Goals
 from marskit.env.begin import Beginning, begin
 from marskit.env.crew import Crew
 from marskit.env.encoding import encoding
-from marskit.env.step import TERMS, Everything, Prices, Run, step
+from marskit.env.step import TERMS, EpisodeState, Everything, Prices, step
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats
@@ -92,7 +92,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             draws=True,
         )
         stations, periods, columns = len(model.stations), self.settings.periods, arrays.columns(n)
-        whole = Run(
+        whole = EpisodeState(
             rates=np.zeros((2 * periods, columns)),
             ready=np.zeros((stations, columns), np.int64),
             since=np.zeros((stations, columns), np.int64),

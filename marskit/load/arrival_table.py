@@ -6,13 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from marskit.load.curves import Curve, Diurnal, FlashCrowd, OnOff, Ramp, Spike, Steady, Trace
-from marskit.load.fields import LARGEST, ScenarioError, Table
+from marskit.load.fields import LARGEST, ScenarioError, TomlTable
 
 KINDS = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "trace")
 _COLUMNS = ["time_s", "requests_per_s"]
 
 
-def read_curve(table: Table, folder: Path) -> Curve:
+def read_curve(table: TomlTable, folder: Path) -> Curve:
     """Read the table; a trace's file is looked for from `folder`, where the scenario is."""
     kind = table.choice("kind", KINDS)
     curve = _curve(kind, table, folder)
@@ -22,7 +22,7 @@ def read_curve(table: Table, folder: Path) -> Curve:
     return curve
 
 
-def _curve(kind: str, table: Table, folder: Path) -> Curve:
+def _curve(kind: str, table: TomlTable, folder: Path) -> Curve:
     if kind == "trace":
         return _read_trace(folder / table.text("file"))
     base = table.number("base_requests_per_s")

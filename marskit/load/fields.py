@@ -15,7 +15,7 @@ class ScenarioError(UserError):
     """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
 
 
-class Table:
+class TomlTable:
     """One TOML table, read field by field; what nobody asked for is refused at the end."""
 
     def __init__(self, file: Path, name: str, data: Mapping[str, object]) -> None:
@@ -97,20 +97,20 @@ class Table:
             self._mismatch(key, found, allowed)
         return found
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str) -> "TomlTable":
         """A table of its own."""
         found = self.value(key, "a table")
         if not isinstance(found, dict):
             self._mismatch(key, found, "a table")
-        return Table(self._file, self._dotted(key), found)
+        return TomlTable(self._file, self._dotted(key), found)
 
-    def tables(self, key: str) -> tuple["Table", ...]:
+    def tables(self, key: str) -> tuple["TomlTable", ...]:
         """A list of tables, `[[key]]` in the file, at least one."""
         allowed = f"one or more [[{key}]] tables"
         found = self.value(key, allowed)
         if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
             self._mismatch(key, found, allowed)
-        return tuple(Table(self._file, f"{self._dotted(key)}[{n}]", item) for n, item in enumerate(found))
+        return tuple(TomlTable(self._file, f"{self._dotted(key)}[{n}]", item) for n, item in enumerate(found))
 
     def items(self) -> tuple[tuple[str, object], ...]:
         """All fields, for a table whose keys are the writer's to choose."""

@@ -6,7 +6,7 @@ from marskit.system.local_http import HttpClient, HttpError
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class LocustTotals:
     """What Locust says of itself."""
 
     state: str
@@ -27,7 +27,7 @@ class LocustApi:
         # acknowledgement, on one that closes it does not.
         self._client = HttpClient(keep_alive=False)
 
-    async def totals(self, url: str) -> Totals | None:
+    async def totals(self, url: str) -> LocustTotals | None:
         """The state and the counters."""
         try:
             answer = await self._client.get(f"{url}/stats/requests")
@@ -37,7 +37,7 @@ class LocustApi:
             return None
         found = answer.json()
         total = found["stats"][-1]
-        return Totals(
+        return LocustTotals(
             state=found["state"],
             users=found["user_count"],
             workers=found.get("worker_count", 0),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample, LoadStatus
-from marskit.load.locust_api import LocustApi, Totals
+from marskit.load.locust_api import LocustApi, LocustTotals
 from marskit.load.locust_child import LocustChild
 from marskit.load.port import LoadError, check_factor
 from marskit.load.rates import Rates
@@ -169,7 +169,7 @@ class LocustLoad:
         if message != "Swarming started":
             raise LoadError(f"Locust did not take up the load: {message}.")
 
-    async def _until_running(self) -> Totals:
+    async def _until_running(self) -> LocustTotals:
         deadline = time.monotonic() + _RUNNING_WITHIN_S
         while (totals := await self._totals()) is None or totals.state != "running":
             if failure := self._child.failure():
@@ -183,12 +183,12 @@ class LocustLoad:
         totals = await self._totals()
         return totals is not None and totals.workers == self._workers
 
-    async def _totals(self) -> Totals | None:
+    async def _totals(self) -> LocustTotals | None:
         assert self._api is not None
         return await self._api.totals(self._child.url)
 
     def _sample(
-        self, status: LoadStatus, totals: Totals | None = None, reason: str | None = None
+        self, status: LoadStatus, totals: LocustTotals | None = None, reason: str | None = None
     ) -> LoadSample:
         at_s = self._clock.now()
         scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from marskit.load.fields import Table
+from marskit.load.fields import TomlTable
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -49,7 +49,7 @@ class Request:
         return None
 
 
-def read_requests(tables: tuple[Table, ...]) -> tuple[Request, ...]:
+def read_requests(tables: tuple[TomlTable, ...]) -> tuple[Request, ...]:
     """Read the `[[request]]` tables; their names must differ."""
     requests = tuple(_read_request(table) for table in tables)
     names = [request.name for request in requests]
@@ -59,7 +59,7 @@ def read_requests(tables: tuple[Table, ...]) -> tuple[Request, ...]:
     return requests
 
 
-def _read_request(table: Table) -> Request:
+def _read_request(table: TomlTable) -> Request:
     name = table.text("name")
     method = table.choice("method", METHODS)
     path = table.text("path")
@@ -92,7 +92,7 @@ def _read_request(table: Table) -> Request:
     return request
 
 
-def _read_headers(table: Table, key: str) -> tuple[tuple[str, str], ...]:
+def _read_headers(table: TomlTable, key: str) -> tuple[tuple[str, str], ...]:
     if not table.has(key):
         return ()
     headers = table.table(key)

@@ -9,7 +9,7 @@ from marskit.domain.events import ScenarioInfo
 from marskit.load.arrival_table import read_curve
 from marskit.load.curves import Curve
 from marskit.load.fields import ScenarioError as ScenarioError
-from marskit.load.fields import Table
+from marskit.load.fields import TomlTable
 from marskit.load.mix import Request, read_requests
 
 _POINTS = 200
@@ -91,7 +91,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         raise ScenarioError(f"{path}: the scenario cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ScenarioError(f"{path}: the scenario is not TOML in UTF-8: {error}.") from error
-    table = Table(path, "", data)
+    table = TomlTable(path, "", data)
     scenario = Scenario(
         name=path.stem,
         path=path.absolute(),

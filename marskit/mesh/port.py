@@ -30,7 +30,7 @@ class ActionError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class DryRun:
+class ActionPreview:
     """What an action would do, worked out before anything is written."""
 
     command: str
@@ -66,7 +66,7 @@ class Unknown:
     reason: str
 
 
-Outcome = Applied | Rejected | Unknown
+WriteOutcome = Applied | Rejected | Unknown
 
 
 class Mesh(Protocol):
@@ -107,7 +107,7 @@ class Mesh(Protocol):
         """What passed since the previous call (or since the start)."""
         ...
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         """What the action would do now, without doing it.
 
         Raises:
@@ -115,7 +115,7 @@ class Mesh(Protocol):
         """
         ...
 
-    async def execute(self, action: Action) -> Outcome:
+    async def execute(self, action: Action) -> WriteOutcome:
         """Change the mesh; returns when the change is effective, or pushed if that takes longer.
 
         An action that does not fit this mesh is `Rejected`, with the sentence that `preview` raises.

@@ -10,7 +10,8 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from marskit.domain.actions import Action
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.plugins.base import Planner
 
 _ALLOWED = "None, an action, a list of actions or a Plan"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from marskit.domain.actions import Action
-from marskit.domain.records import Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Plan
 from marskit.planning import PlanningView
 
 Answer = Plan | Action | Sequence[Action] | None

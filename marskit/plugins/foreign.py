@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from weakref import finalize
 
 from marskit.agents.sources import Source
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan, Severity
+from marskit.domain.diagnosis import Diagnosis, Severity
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle
 from marskit.planning import NOT_REPRODUCIBLE, News, PlannerFailed, PlanningView
 from marskit.plugins.load import own_folder
 from marskit.plugins.process import Broken, Limit, PlannerProcess

@@ -12,7 +12,8 @@ from typing import NoReturn
 from marskit.agents.sources import Source
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Observation
+from marskit.domain.observation import Observation
+from marskit.domain.records import Cycle
 from marskit.domain.topology import Topology
 from marskit.knowledge.format.codec import dumps, loads
 from marskit.planning import PlanningView

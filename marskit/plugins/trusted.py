@@ -1,7 +1,8 @@
 """A planner of somebody else that runs in the program's own process, because a person asked for that."""
 
 from marskit.agents.sources import Source
-from marskit.domain.records import Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Plan
 from marskit.planning import News, PlannerFailed, PlanningView
 from marskit.plugins.answer import WrongAnswer, diagnosis_of, plan_of
 from marskit.plugins.base import Planner

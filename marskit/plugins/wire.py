@@ -4,8 +4,11 @@ import socket
 from dataclasses import dataclass
 
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Goals
-from marskit.domain.records import Cycle, Diagnosis, Observation, Plan
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle
 from marskit.domain.topology import Topology
 from marskit.planning import HeldCanary
 

@@ -11,7 +11,7 @@ from stable_baselines3 import SAC
 
 from marskit.env.vector import MeshVectorEnv
 from marskit.training.recorded import Transitions
-from marskit.training.rules import Rule
+from marskit.training.rules import VectorRule
 
 NOISE = 0.15
 """Standard deviation of what is added to the rule's actions, for the critic to see the neighbourhood."""
@@ -21,7 +21,7 @@ FIRST_LOG_STD = -2.0
 
 
 def prefill(
-    learner: SAC, env: MeshVectorEnv, rule: Rule, seed: int
+    learner: SAC, env: MeshVectorEnv, rule: VectorRule, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Let the rule, with noise, fill the replay buffer; what it saw and would have done without noise."""
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from marskit.env.step import LOST, utility_of
 from marskit.env.vector import EnvSettings, MeshVectorEnv
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
-from marskit.training.rules import DemandRule, HpaRule, Rule
+from marskit.training.rules import DemandRule, HpaRule, VectorRule
 
 DEMAND_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 
@@ -41,7 +41,7 @@ class Judge:
         self._env = MeshVectorEnv(model, goals, meshes, settings=settings)
         self._seed = seed
 
-    def scores(self, rule: Rule) -> Scores:
+    def scores(self, rule: VectorRule) -> Scores:
         """What the rule makes of every load."""
         env = self._env
         observation, _ = env.reset(seed=self._seed)

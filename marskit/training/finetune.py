@@ -17,7 +17,7 @@ from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel
 from marskit.training.learn import Budget, Learner
-from marskit.training.promote import Replays, Verdict, digest, former_of, promote
+from marskit.training.promote import PolicyComparison, Replays, digest, former_of, promote
 from marskit.training.recorded import Transitions
 from marskit.training.resume import acting
 from marskit.training.settings import TrainingError, TrainingSettings
@@ -87,7 +87,7 @@ class FineTuning:
             promote(self.path, candidate, instead_of=self.instead_of)
         return _judged(found, self.path), candidate
 
-    def _provenance(self, found: Verdict) -> dict[str, object]:
+    def _provenance(self, found: PolicyComparison) -> dict[str, object]:
         return {
             "from": self.instead_of,
             "runs": [run.started.run for run in self.learned_from],
@@ -142,7 +142,7 @@ def _careful(settings: TrainingSettings) -> TrainingSettings:
     )
 
 
-def _judged(found: Verdict, path: Path) -> Judged:
+def _judged(found: PolicyComparison, path: Path) -> Judged:
     what = (
         f"On {found.replays} replays of {found.loads} recorded loads that it did not learn from, the utility "
         f"changed by {found.difference_per_s:+.2f} a second (95 %: {found.low:+.2f} to {found.high:+.2f})"

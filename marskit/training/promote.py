@@ -18,7 +18,7 @@ from marskit.mapek.monitor.measures import entry_rate
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
 from marskit.system.atomic_write import write_durably
-from marskit.training.rules import Rule
+from marskit.training.rules import VectorRule
 
 SEEDS = 16
 """So often each recorded load is replayed, each time on slightly other meshes and with other noise."""
@@ -26,7 +26,7 @@ _RESAMPLES = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PolicyComparison:
     """How two policies compare on replays: utility per second, the candidate's less the incumbent's."""
 
     difference_per_s: float
@@ -63,7 +63,7 @@ class Replays:
         )
         self._seed = seed
 
-    def utilities(self, rule: Rule) -> Floats:
+    def utilities(self, rule: VectorRule) -> Floats:
         """(loads, SEEDS) utility per second, the mean over each load's periods."""
         env, loads = self._env, len(self._lengths)
         observation, _ = env.reset(seed=self._seed, options={"rates": np.repeat(self._rates, SEEDS, axis=1)})
@@ -74,12 +74,12 @@ class Replays:
             total += np.where(period < lengths, utility_of(env.run.terms), 0.0)
         return np.asarray((total / lengths).reshape(loads, SEEDS))
 
-    def compare(self, candidate: Rule, incumbent: Rule) -> Verdict:
+    def compare(self, candidate: VectorRule, incumbent: VectorRule) -> PolicyComparison:
         """Both on all replays, pair by pair with the same load, mesh and noise."""
         return verdict(self.utilities(candidate) - self.utilities(incumbent))
 
 
-def verdict(differences: Floats) -> Verdict:
+def verdict(differences: Floats) -> PolicyComparison:
     """What (loads, seeds) paired differences say.
 
     A two-stage bootstrap (Davison & Hinkley 1997, *Bootstrap Methods*, 3.8): loads are drawn anew, and the
@@ -90,7 +90,7 @@ def verdict(differences: Floats) -> Verdict:
     drawn = rng.integers(loads, size=(_RESAMPLES, loads, 1))
     means = differences[drawn, rng.integers(seeds, size=(_RESAMPLES, loads, seeds))].mean(axis=(1, 2))
     low, high = np.quantile(means, (0.025, 0.975))
-    return Verdict(float(differences.mean()), float(low), float(high), loads, loads * seeds)
+    return PolicyComparison(float(differences.mean()), float(low), float(high), loads, loads * seeds)
 
 
 def recorded_rates(run: StoredRun, period_s: float) -> Floats:

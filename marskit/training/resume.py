@@ -18,7 +18,7 @@ from torch.nn.functional import mse_loss
 from marskit.agents.policy_file import Policy
 from marskit.env.vector import MeshVectorEnv
 from marskit.training.clone import FIRST_LOG_STD, prefill
-from marskit.training.rules import Actions, Rule
+from marskit.training.rules import Actions, VectorRule
 
 CRITIC_STEPS = 2000
 """Gradient steps of SAC's critic before its actor learns."""
@@ -28,7 +28,7 @@ FIRST_ENTROPY_PRICE = 0.02
 """What SAC first pays for randomness; the 1 that it begins with by itself is for an actor to be spread."""
 
 
-def acting(policy: Policy) -> Rule:
+def acting(policy: Policy) -> VectorRule:
     """The policy as a rule for many meshes at once."""
 
     def act(env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:

@@ -16,12 +16,12 @@ from marskit.env.encoding import (
     STATIONS,
 )
 from marskit.env.vector import MeshVectorEnv
-from marskit.mesh.simulator.arrays import Floats
+from marskit.mesh.simulator.arrays import Floats, Whole
 
 Actions = NDArray[np.float32]
 
 
-class Rule(Protocol):
+class VectorRule(Protocol):
     """Whoever acts in all meshes of an environment."""
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
@@ -54,9 +54,7 @@ class HpaRule:
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
         """As many replicas as the autoscaler would ask for."""
         raw, desired = env.run.raw, env.fluid.desired
-        ready = raw[STATIONS + READY :: PER_RAW]
-        ratio = np.floor(100.0 * raw[STATIONS + BUSY :: PER_RAW] + 1e-9) / (100.0 * self.target)
-        wanted = np.where(np.abs(ratio - 1.0) <= self.tolerance, desired, np.ceil(ratio * ready - 1e-9))
+        wanted = self._recommended(raw[STATIONS + READY :: PER_RAW], raw[STATIONS + BUSY :: PER_RAW], desired)
         codes = env.encoding.codes
         wanted = np.clip(wanted, codes.least[:, None], codes.most[:, None])
         window = max(1, round(self.stabilisation_s / (env.settings.period_s * env.settings.speed)))
@@ -72,6 +70,24 @@ class HpaRule:
         # As target utilisations they would be bounded by the load at the gateway, which it does not know.
         actions[:, : len(wanted)] = (DIRECT + wanted).T
         return actions
+
+    def _recommended(self, ready: Floats, busy: Floats, desired: Whole) -> Floats:
+        """As `marskit.agents.hpa.propose`, for all at once; without metrics, nothing changes."""
+        target_percent = round(100.0 * self.target, 9)
+        total = busy * ready
+        usage = _whole_percents(total, ready)
+        rises = (desired > ready) & (usage > target_percent)
+        counted = np.where(rises, desired, ready)
+        usage = np.where(rises, _whole_percents(total, counted), usage)
+        ratio = usage / target_percent
+        keeps = (1.0 - self.tolerance <= ratio) & (ratio <= 1.0 + self.tolerance)
+        # Those that start will be enough.
+        keeps |= rises & (usage < target_percent)
+        return np.where(keeps | (ready == 0), desired, np.ceil(ratio * counted))
+
+
+def _whole_percents(busy: Floats, replicas: Floats) -> Floats:
+    return np.asarray(np.floor(100.0 * busy / np.maximum(replicas, 1.0) + 1e-9))
 
 
 def as_action(target: float | Floats) -> Floats:

@@ -13,7 +13,7 @@ CLOSE_GRACE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TrainingRequest:
     """What a person chose to be trained."""
 
     algorithm: str = "ppo"
@@ -46,14 +46,14 @@ class Trainer:
         self.state = (
             TrainingState(Stage.FAILED, reason=sentence) if (sentence := missing()) else TrainingState()
         )
-        self.choice = Choice()
+        self.choice = TrainingRequest()
         self._arguments = tuple(arguments)
         self._changed = changed
         self._child: TrainingChild | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         """Of the newest training, and of one before it whose child has saved and not ended yet."""
 
-    def begin(self, choice: Choice) -> None:
+    def begin(self, choice: TrainingRequest) -> None:
         """Start a training, unless one is under way or nothing can be trained."""
         if self.state.is_busy or missing():
             return

@@ -1,6 +1,7 @@
 """The newest findings: of the cycle under way if it has got that far, else of the previous one."""
 
-from marskit.domain.records import Diagnosis, Effect, Execution, Origin, Phase
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.records import Effect, Execution, Origin, Phase
 from marskit.domain.state import State
 
 OURS = (Origin.PLANNER, Origin.GUARD)

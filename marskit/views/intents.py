@@ -69,7 +69,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Prompt:
     """A question to answer before there is a command."""
 
     title: str
@@ -84,7 +84,7 @@ class Refusal:
     sentence: str
 
 
-Meaning = Command | Question | Refusal
+Meaning = Command | Prompt | Refusal
 
 
 def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor: float) -> Meaning:
@@ -111,7 +111,7 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
             return commands.Undo()
         case Intent.MODE:
             options = tuple(Option(mode, note, commands.SetMode(mode)) for mode, note in _MODES.items())
-            return Question("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
+            return Prompt("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
         case Intent.PLANNER:
             names = state.started.planners if state.started else ()
             if names and state.planner not in names:
@@ -154,11 +154,11 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
 
 def _ask(
     title: str, names: tuple[str, ...], current: str, command: Callable[[str], Command]
-) -> Question | Refusal:
+) -> Prompt | Refusal:
     if not names:
         return Refusal(_NOT_BEGUN)
     options = tuple(Option(name, "now" if name == current else "", command(name)) for name in names)
-    return Question(title, options, names.index(current) if current in names else 0)
+    return Prompt(title, options, names.index(current) if current in names else 0)
 
 
 def _fault(title: str, state: State, workload: str | None, fault: Callable[[str], Fault]) -> Meaning:
@@ -173,7 +173,7 @@ def _fault(title: str, state: State, workload: str | None, fault: Callable[[str]
         else {}
     )
     options = tuple(Option(name, ready.get(name, ""), commands.Inject(fault(name))) for name in names)
-    return Question(f"{title} which workload?", options, names.index(workload) if workload in names else 0)
+    return Prompt(f"{title} which workload?", options, names.index(workload) if workload in names else 0)
 
 
 def _scale(state: State, workload: str | None, step: int) -> Command | Refusal:
@@ -214,7 +214,7 @@ def _shift(state: State, workload: str | None, points: int) -> Meaning:
         return Refusal(f"{workload} already gets {extreme} of the traffic of {_route_name(splits[0][0])}.")
     if len(splits) == 1:
         return options[0].command
-    return Question(
+    return Prompt(
         f"Shift traffic {'to' if points > 0 else 'away from'} {workload} on which route?", tuple(options)
     )
 

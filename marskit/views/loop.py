@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from marskit import text
-from marskit.domain.records import Diagnosis, Observation, Outcome, Phase, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import CycleInProgress, State
 from marskit.views.brief import brief
 from marskit.views.current import entry_service, executions_of

@@ -1,7 +1,7 @@
 """Monitor's observation, as tables."""
 
 from marskit import text
-from marskit.domain.records import Observation, ServiceObservation
+from marskit.domain.observation import Observation, ServiceObservation
 from marskit.views.document import Block, Cell, Document, Sentence, Table
 from marskit.views.tone import SYMBOLS, Tone
 

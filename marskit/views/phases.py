@@ -4,7 +4,8 @@ from typing import assert_never
 
 from marskit import text
 from marskit.domain.actions import describe
-from marskit.domain.records import Evidence, Phase, Suspect, Symptom
+from marskit.domain.diagnosis import Evidence, Suspect, Symptom
+from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.views.current import effect_of, executions_of
 from marskit.views.cycles import knowledge_document

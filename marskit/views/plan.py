@@ -3,7 +3,7 @@
 from marskit import text
 from marskit.domain.actions import Action, describe
 from marskit.domain.goals import Goals
-from marskit.domain.records import Plan, Prediction
+from marskit.domain.plan import Plan, Prediction
 from marskit.domain.state import CycleInProgress, State
 from marskit.views.brief import brief
 from marskit.views.document import Block, Cell, Heading, Sentence, Table

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from marskit.domain.actions import describe
 from marskit.domain.faults import describe_fault
-from marskit.domain.records import Observation, Outcome
+from marskit.domain.observation import Observation
+from marskit.domain.records import Outcome
 from marskit.domain.state import State
 from marskit.views.current import OURS, entry_service
 

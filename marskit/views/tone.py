@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from marskit.domain.records import Severity
+from marskit.domain.diagnosis import Severity
 
 
 class Tone(StrEnum):

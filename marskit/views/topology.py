@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marskit.domain.faults import Delay, Fault, InjectErrors, SlowDown
 from marskit.domain.goals import Goals
-from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY, EdgeId, Topology, Workload
 from marskit.mapek.analyse.slo import slo_status

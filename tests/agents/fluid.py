@@ -8,7 +8,7 @@ from marskit.domain.config import Configuration
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.topology import EdgeId, Topology
-from marskit.mesh.port import ActionError, Applied, DryRun, MeshEvent, Outcome
+from marskit.mesh.port import ActionError, ActionPreview, Applied, MeshEvent, WriteOutcome
 from tests.mapek.mesh import INTO_ORDERS, TO_FOOD, TO_MUSIC, TO_PAYMENTS, TOPOLOGY, configuration
 
 SERVED_PER_S = {"orders": 100.0, "payments": 30.0, "food": 60.0, "music": 60.0}
@@ -82,14 +82,14 @@ class FluidMesh:
         state = WorkloadSample(name, desired, self._ready[name], busy, self._backlog[name])
         return sample, latency_ms, state
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         if not isinstance(action, Scale):
             raise ActionError("water only scales")
         now = self.configuration.replicas_of(action.workload)
         diff = "" if now == action.replicas else f"-{now}\n+{action.replicas}\n"
-        return DryRun(f"scale {action.workload}", diff, Scale(action.workload, now), "scale back")
+        return ActionPreview(f"scale {action.workload}", diff, Scale(action.workload, now), "scale back")
 
-    async def execute(self, action: Action) -> Outcome:
+    async def execute(self, action: Action) -> WriteOutcome:
         assert isinstance(action, Scale)
         name, replicas = action.workload, action.replicas
         self.configuration = replace(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from marskit.agents.registry import make_planner
-from marskit.domain.records import Diagnosis, Execution, Origin
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.records import Execution, Origin
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.execute.execute import execute
 from marskit.mapek.monitor.monitor import Monitor

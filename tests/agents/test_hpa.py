@@ -7,8 +7,10 @@ import pytest
 from marskit.agents.hpa import Hpa, propose
 from marskit.agents.hpa_behaviour import Behaviour
 from marskit.domain.actions import Scale
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Utility
-from marskit.domain.records import Diagnosis, Plan, WorkloadObservation
+from marskit.domain.observation import WorkloadObservation
+from marskit.domain.plan import Plan
 from tests.mapek.mesh import World, configuration
 
 DIAGNOSIS = Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), "")

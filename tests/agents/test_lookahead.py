@@ -8,8 +8,9 @@ from marskit.agents.demand import Demand
 from marskit.agents.lookahead import Lookahead
 from marskit.agents.oracle import Oracle
 from marskit.domain.actions import Scale
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Utility
-from marskit.domain.records import Diagnosis, Plan
+from marskit.domain.plan import Plan
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, demo_goals, quiet_view, view_at
 
 NO_DIAGNOSIS = Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), "")

@@ -22,8 +22,8 @@ from marskit.agents.policy_file import (
 )
 from marskit.agents.situation import Observer
 from marskit.domain.actions import Scale
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Utility
-from marskit.domain.records import Diagnosis
 from marskit.env.encoding import BUSY, PER_RAW, RATE, STATIONS, encoding
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from tests.agents.context import PERIOD_S, SPEED, calibrated_demo, view_at

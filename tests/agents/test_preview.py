@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from marskit.agents.preview import TwinPreview
+from marskit.agents.preview import TwinPredictor
 from marskit.agents.static import Static
 from marskit.domain.actions import Action, Scale, SetTimeout, ShiftTraffic
-from marskit.domain.records import Candidate, Plan, Prediction
+from marskit.domain.plan import Candidate, Plan, Prediction
 from marskit.errors import UserError
 from marskit.mapek.plan.predict import explain
 from marskit.planning import PlanningView
@@ -20,8 +20,8 @@ from tests.agents.test_lookahead import NO_DIAGNOSIS, lookahead
 
 
 @cache
-def preview() -> TwinPreview:
-    made = TwinPreview(
+def preview() -> TwinPredictor:
+    made = TwinPredictor(
         lambda: (calibrated_demo(), {"orders": 6.2}), demo_goals(), period_s=PERIOD_S, speed=SPEED
     )
     made.load()
@@ -128,7 +128,7 @@ def test_a_mesh_that_has_no_twin_is_said_to_have_none() -> None:
     def none() -> None:
         raise UserError("the calls a → b → a go in a circle, which the twin does not simulate")
 
-    made = TwinPreview(none, demo_goals(), period_s=PERIOD_S, speed=SPEED)  # type: ignore[arg-type] # it raises
+    made = TwinPredictor(none, demo_goals(), period_s=PERIOD_S, speed=SPEED)  # type: ignore[arg-type] # it raises
     made.load()
     assert made.unavailable == (
         "Predictions are off: the twin cannot model this mesh: the calls a → b → a go in a circle, "
@@ -140,7 +140,7 @@ def test_a_mesh_that_has_no_twin_is_said_to_have_none() -> None:
 def test_nothing_heavy_is_imported_before_it_is_loaded() -> None:
     script = (
         "import sys, marskit.agents.preview as p\n"
-        "p.TwinPreview(lambda: None, None, period_s=2.0, speed=1.0)\n"
+        "p.TwinPredictor(lambda: None, None, period_s=2.0, speed=1.0)\n"
         "print(sorted({'numba', 'numpy', 'torch'} & set(sys.modules)))"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -2,8 +2,8 @@ import pytest
 
 from marskit.agents.policy_file import SHIPPED
 from marskit.agents.registry import PLANNERS, UnknownPlanner, make_planner, parse_name
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Utility
-from marskit.domain.records import Diagnosis
 from tests.agents.context import demo_context, quiet_view
 
 

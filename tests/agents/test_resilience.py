@@ -12,7 +12,8 @@ from marskit.agents.resilience import CALM_CYCLES, Resilience
 from marskit.agents.threshold import Threshold
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout
 from marskit.domain.config import Configuration, OutlierDetection, Retries
-from marskit.domain.records import Ailment, Diagnosis, Plan, Suspect
+from marskit.domain.diagnosis import Ailment, Diagnosis, Suspect
+from marskit.domain.plan import Plan
 from marskit.domain.topology import EdgeId
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.plan.shield import Shield, ShieldLimits

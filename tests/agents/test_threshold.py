@@ -1,7 +1,7 @@
 from marskit.agents.threshold import Threshold
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.config import Configuration
-from marskit.domain.records import Plan
+from marskit.domain.plan import Plan
 from marskit.mapek.analyse.analyse import analyse
 from tests.mapek.mesh import (
     GOALS,

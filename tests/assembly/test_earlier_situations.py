@@ -12,9 +12,11 @@ from unittest.mock import patch
 import pytest
 
 from marskit.assembly.earlier_situations import FARTHEST, FOLLOWED, SHOWN, recorded_situations
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import CycleCompleted, Event, Noticed, Planned, RunStarted
 from marskit.domain.goals import Goals
-from marskit.domain.records import Diagnosis, Outcome, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Outcome
 from marskit.domain.similar import Similar
 from marskit.knowledge.format.codec import dumps, loads
 from marskit.knowledge.read.recording import load_recording

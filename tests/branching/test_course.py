@@ -8,7 +8,7 @@ import pytest
 
 from marskit.assembly.settings import Settings
 from marskit.branching.course import branch
-from marskit.branching.past import Past, past
+from marskit.branching.past import BranchPoint, past
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, Inject, SetLoadFactor
 from marskit.domain.events import (
@@ -229,7 +229,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
             for e in timeline.events
         ]
     )
-    left: Past = past(byhand, 5)
+    left: BranchPoint = past(byhand, 5)
     assert left.by_persons == len(left.actions) > 0
     assert all(isinstance(c, Act) and c.origin is Origin.PERSON for _, c in left.actions)
     found = branch(byhand, left, "static", settings(tmp_path), cycles=4)

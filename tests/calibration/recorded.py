@@ -10,12 +10,14 @@ from itertools import takewhile
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Scale, describe
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import CycleCompleted, FaultInjected, RunStarted
 from marskit.domain.faults import Fault
 from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Cycle, Diagnosis, Execution, Mode, Origin, Outcome, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle, Execution, Mode, Origin, Outcome
 from marskit.knowledge.read.runs import StoredRun
 from marskit.knowledge.record import Record, Recorder
 from marskit.load.arrivals import user_arrivals

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marskit.calibration.drift import LIMIT, SLACK, Cusum, Watch, comparable, residuals, unannounced
+from marskit.calibration.drift import LIMIT, SLACK, Cusum, DriftDetector, comparable, residuals, unannounced
 from marskit.calibration.renew import ENOUGH, Kept, Renewed, look_back, renew
 from marskit.cli.main import main
 from marskit.domain.events import FaultInjected
@@ -92,9 +92,9 @@ def test_a_service_that_became_slower_is_found_and_named_within_a_few_windows() 
     assert watch(undrifted()).drift is None
 
 
-def watch(run: StoredRun) -> Watch:
+def watch(run: StoredRun) -> DriftDetector:
     errors = {held.service: held.p95_error_percent for held in known().held_out}
-    watch = Watch(demo_model(), errors, demo_goals())
+    watch = DriftDetector(demo_model(), errors, demo_goals())
     for count in range(1, len(run.records) + 1):
         watch.see(run.records[:count])
     return watch

@@ -1,5 +1,6 @@
 """A whole comparison on the twin: same arrivals for all, honest failures, and a report that needs nothing."""
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_it_is_tuned_on_the_twin_on_loads_that_are_not_compared(tmp_path: Path) 
 def test_the_tuned_autoscaler_is_compared_beside_the_default_and_its_search_is_told(
     tmp_path: Path, scenario: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "TARGETS_PERCENT", (50, 70))
+    monkeypatch.setattr(tuning, "TARGETS_PERCENT", (50, 80))
     monkeypatch.setattr(tuning, "WINDOWS_S", (0, 300))
     out = tmp_path / "out"
     arguments = ["compare", "--planners", "hpa,hpa-tuned", "--scenarios", scenario, "--seeds", "1"]
@@ -178,6 +179,10 @@ def test_the_tuned_autoscaler_is_compared_beside_the_default_and_its_search_is_t
     report = (out / "report.html").read_text()
     assert "How the autoscaler was tuned" in report
     assert report.count("<td class='chosen") == 1
+    (kubernetes,) = re.findall(r"kubernetes' style[^>]*><b>([-.0-9]+)</b>", report)
+    of_kubernetes = grid_told.filter(target_percent=80, window_s=300)["utility_per_s"].item()
+    assert kubernetes == f"{of_kubernetes:.2f}"
+    assert "usual'" not in report  # a target of 70 % was not tried
     assert report.count("· ") >= 4
     outcomes = pl.read_parquet(out / "outcomes.parquet")
     (job,) = grid([chosen], [scenario], [1], usual(tmp_path))

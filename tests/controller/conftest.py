@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from marskit.controller.controller import Controller
-from marskit.controller.parameters import Parameters
+from marskit.controller.parameters import RunParameters
 from marskit.domain.commands import Command
 from marskit.domain.events import Event, Noticed
 from marskit.domain.records import Mode
@@ -49,7 +49,7 @@ class Rig:
                 raise UserError(f"There is no planner {name!r}.")
             return planners[name]
 
-        parameters = Parameters(
+        parameters = RunParameters(
             run="20260101T000000Z-abcd",
             seed=7,
             goals=GOALS,

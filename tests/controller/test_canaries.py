@@ -14,19 +14,11 @@ from marskit.controller.batch import run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.commands import Act, Approve, Command, Inject, Reject, Undo
+from marskit.domain.diagnosis import Diagnosis, Severity, Symptom, SymptomKind
 from marskit.domain.events import ApprovalAwaited, CycleCompleted, Event, Noticed
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
-from marskit.domain.records import (
-    Candidate,
-    Diagnosis,
-    Mode,
-    Origin,
-    Outcome,
-    Plan,
-    Severity,
-    Symptom,
-    SymptomKind,
-)
+from marskit.domain.plan import Candidate, Plan
+from marskit.domain.records import Mode, Origin, Outcome
 from marskit.planning import PlanningView
 from marskit.timing.virtual_loop import VirtualLoop
 from tests.controller.told import Told

@@ -14,9 +14,11 @@ from marskit.controller.batch import run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.actions import Action, Scale
 from marskit.domain.commands import Approve, Command, Inject, SetLoadFactor, SetMode, Undo
+from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import ApprovalAwaited, CycleCompleted, Event, Noticed
 from marskit.domain.faults import SlowDown
-from marskit.domain.records import Candidate, Diagnosis, Mode, Origin, Outcome, Plan
+from marskit.domain.plan import Candidate, Plan
+from marskit.domain.records import Mode, Origin, Outcome
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import PlanningView
 from marskit.timing.virtual_loop import VirtualLoop

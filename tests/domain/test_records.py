@@ -1,16 +1,10 @@
 import pytest
 
 from marskit.domain.config import Configuration, Destination, RouteSetting
+from marskit.domain.diagnosis import Diagnosis, SloStatus
 from marskit.domain.goals import Goals, Slo, Utility
 from marskit.domain.metrics import ConfigGeneration
-from marskit.domain.records import (
-    Diagnosis,
-    Latency,
-    Observation,
-    ServiceObservation,
-    SloStatus,
-    WorkloadObservation,
-)
+from marskit.domain.observation import Latency, Observation, ServiceObservation, WorkloadObservation
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 
 INTO_ORDERS = EdgeId(GATEWAY, "orders", "orders")

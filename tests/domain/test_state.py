@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from marskit.domain.actions import Scale
 from marskit.domain.baselines import Baselines
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -37,18 +38,9 @@ from marskit.domain.events import (
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Utility
 from marskit.domain.metrics import ConfigGeneration
-from marskit.domain.records import (
-    Cycle,
-    Diagnosis,
-    Execution,
-    Mode,
-    Observation,
-    Origin,
-    Outcome,
-    Phase,
-    Plan,
-    Severity,
-)
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle, Execution, Mode, Origin, Outcome, Phase
 from marskit.domain.state import HISTORY, RECENT, State, apply, fold
 from marskit.domain.topology import Topology
 

@@ -1,30 +1,20 @@
 """Cycles to store, made by hand."""
 
 from marskit.domain.actions import Scale
+from marskit.domain.diagnosis import Diagnosis, Evidence, Severity, SloStatus, Symptom, SymptomKind
 from marskit.domain.events import RunStarted
 from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration
-from marskit.domain.records import (
-    Cycle,
-    Diagnosis,
+from marskit.domain.observation import (
     EdgeObservation,
-    Effect,
-    Evidence,
-    Execution,
     Latency,
-    Mode,
     Observation,
-    Origin,
-    Outcome,
-    Plan,
     ServiceObservation,
-    Severity,
-    SloStatus,
-    Symptom,
-    SymptomKind,
     WorkloadObservation,
 )
+from marskit.domain.plan import Plan
+from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome
 from tests.fakes import CONFIGURATION, GOALS, SPIKE, TOPOLOGY
 
 PERIOD_S = 2.0

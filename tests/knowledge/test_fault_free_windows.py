@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 
 from marskit.assembly.earlier_baselines import calm_observations
+from marskit.domain.diagnosis import SloStatus
 from marskit.domain.events import ScenarioChanged
 from marskit.domain.faults import ClearFaults, Fault, KillReplica, SlowDown
-from marskit.domain.records import Observation, SloStatus
+from marskit.domain.observation import Observation
 from marskit.knowledge.read.fault_free_windows import quiet
 from marskit.knowledge.read.runs import StoredRun
 from tests.calibration.recorded import LEAD_S, demo_model, record

@@ -14,7 +14,8 @@ import pytest
 
 from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
-from marskit.domain.records import Candidate, Cycle, Prediction
+from marskit.domain.plan import Candidate, Prediction
+from marskit.domain.records import Cycle
 from marskit.knowledge.care.checking import check_runs
 from marskit.knowledge.care.sharing import export_run
 from marskit.knowledge.format.tables import TABLES

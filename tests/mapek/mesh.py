@@ -5,7 +5,7 @@ from dataclasses import replace
 from marskit.domain.config import Configuration, Destination, OutlierSetting, RouteSetting
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.metrics import ConfigGeneration, Histogram
-from marskit.domain.records import (
+from marskit.domain.observation import (
     EdgeObservation,
     Latency,
     Observation,

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from marskit.domain.records import Diagnosis, Severity, SymptomKind
+from marskit.domain.diagnosis import Diagnosis, Severity, SymptomKind
 from marskit.domain.topology import EdgeId, Service
 from marskit.mapek.analyse.analyse import analyse
 from tests.mapek.mesh import (

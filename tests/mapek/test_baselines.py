@@ -4,7 +4,7 @@ import pytest
 
 from marskit.domain.baselines import BucketKind
 from marskit.domain.load import LoadSample, LoadStatus
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.knowledge.questions.anomaly_baselines import anomaly_baselines
 from marskit.mapek.analyse.baselines import Normals, baselines_of, from_mapping, level
 from marskit.mapek.monitor.measures import BUSY, LATENCY, Measure, measures, own_measures

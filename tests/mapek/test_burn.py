@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from marskit.domain.diagnosis import Severity, Symptom
 from marskit.domain.goals import Slo
-from marskit.domain.records import Observation, Severity, Symptom
+from marskit.domain.observation import Observation
 from marskit.mapek.analyse.burn import Budgets
 from tests.mapek.mesh import INTO_ORDERS, World
 

@@ -7,7 +7,7 @@ import pytest
 
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample
 from marskit.domain.topology import EdgeId, Topology, Workload
-from marskit.mapek.analyse.canary import LEVEL, SPANS, Canary, CanaryTrial, Finding, canaries
+from marskit.mapek.analyse.canary import LEVEL, SPANS, Canary, CanaryFinding, CanaryTrial, canaries
 
 CANARY = Canary("v2", "v1", frozenset({"orders"}))
 PERIOD = 4
@@ -65,7 +65,7 @@ def _histogram(latencies_ms: list[float]) -> Histogram:
     return Histogram(tuple((at, 1.0 if at < 100 else 10.0, n) for at, n in sorted(counts.items())))
 
 
-def look(trial: CanaryTrial, traffic: Traffic, **trouble: float) -> Finding | None:
+def look(trial: CanaryTrial, traffic: Traffic, **trouble: float) -> CanaryFinding | None:
     for _ in range(PERIOD):
         trial.add(traffic.sample(**trouble))  # type: ignore[arg-type] # shares and milliseconds by name
     return trial.look()

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetTimeout, ShiftTraffic
-from marskit.domain.records import Effect, Execution, Origin, Outcome, Prediction
+from marskit.domain.plan import Prediction
+from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
 from tests.mapek.mesh import GOALS, INTO_ORDERS, TOPOLOGY, World
 

@@ -9,8 +9,8 @@ from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import Topology
 from marskit.mapek.execute.execute import execute, withhold
-from marskit.mesh.port import ActionError, Applied, DryRun, MeshError, MeshEvent, Rejected, Unknown
-from marskit.mesh.port import Outcome as MeshOutcome
+from marskit.mesh.port import ActionError, ActionPreview, Applied, MeshError, MeshEvent, Rejected, Unknown
+from marskit.mesh.port import WriteOutcome as MeshOutcome
 from tests.mapek.mesh import TOPOLOGY, configuration
 
 APPLIED = Applied(7, pushed_after_ms=9.0, effective_after_ms=23.4)
@@ -39,16 +39,16 @@ class ScriptedMesh:
     async def inject(self, fault: Fault) -> None:
         raise NotImplementedError
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         self.log.append("preview")
         if not isinstance(action, Scale) or action.workload not in dict(self.configuration.replicas):
             raise ActionError(f"{describe(action)} does not fit this mesh.")
         now = self.configuration.replicas_of(action.workload)
         if action.replicas == now:
-            return DryRun(_command(action), "", None, None)
+            return ActionPreview(_command(action), "", None, None)
         inverse = Scale(action.workload, now)
         diff = f"-replicas: {now}\n+replicas: {action.replicas}\n"
-        return DryRun(_command(action), diff, inverse, _command(inverse))
+        return ActionPreview(_command(action), diff, inverse, _command(inverse))
 
     async def execute(self, action: Action) -> MeshOutcome:
         self.log.append("execute")

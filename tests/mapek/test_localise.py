@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from marskit.domain.records import Ailment, Diagnosis, Suspect
+from marskit.domain.diagnosis import Ailment, Diagnosis, Suspect
 from marskit.domain.topology import EdgeId
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.analyse.memory import Memory

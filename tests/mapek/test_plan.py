@@ -1,5 +1,6 @@
 from marskit.domain.actions import Scale
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.mapek.analyse.analyse import analyse
 from marskit.mapek.plan.plan import shielded
 from marskit.mapek.plan.shield import Shield, ShieldLimits

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from marskit.domain.actions import Scale
-from marskit.domain.records import Plan, Prediction
+from marskit.domain.plan import Plan, Prediction
 from marskit.mapek.execute.rollback_rule import complaint, tolerance
 from tests.mapek.mesh import GOALS, INTO_ORDERS, World
 

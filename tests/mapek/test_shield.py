@@ -4,7 +4,8 @@ import pytest
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Destination, OutlierDetection, Retries
-from marskit.domain.records import Execution, Origin, Outcome, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Execution, Origin, Outcome
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.planning import HeldCanary
 from tests.mapek.mesh import World, configuration

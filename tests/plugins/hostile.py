@@ -12,7 +12,8 @@ from typing import Any
 
 import marskit
 from marskit.domain.actions import Action
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.planning import PlanningView
 from marskit.plugins.base import Answer
 

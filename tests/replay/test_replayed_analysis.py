@@ -14,9 +14,9 @@ from marskit.assembly.settings import Settings
 from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Inject
+from marskit.domain.diagnosis import Ailment, SymptomKind
 from marskit.domain.events import BaselinesLoaded, CycleCompleted, Event, FaultInjected
 from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
-from marskit.domain.records import Ailment, SymptomKind
 from marskit.knowledge.read.fault_free_windows import SETTLING_S
 from marskit.knowledge.read.runs import StoredRun, find_run, load_run
 from marskit.mapek.analyse.memory import Memory

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from marskit.agents.hpa import propose
-from marskit.domain.records import WorkloadObservation
+from marskit.domain.observation import WorkloadObservation
 from marskit.env.encoding import BUSY, PER_RAW, RATE, READY, STATIONS
 from marskit.env.mesh_env import demo
 from marskit.env.vector import EnvSettings, MeshVectorEnv

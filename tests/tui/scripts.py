@@ -11,6 +11,7 @@ from marskit.domain.config import (
     OutlierSetting,
     RouteSetting,
 )
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -35,25 +36,15 @@ from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration
-from marskit.domain.records import (
-    Candidate,
-    Cycle,
+from marskit.domain.observation import (
     EdgeObservation,
-    Effect,
-    Execution,
     Latency,
-    Mode,
     Observation,
-    Origin,
-    Outcome,
-    Phase,
-    Plan,
-    Prediction,
     ServiceObservation,
-    Severity,
-    ShieldChange,
     WorkloadObservation,
 )
+from marskit.domain.plan import Candidate, Plan, Prediction, ShieldChange
+from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome, Phase
 from marskit.domain.similar import Similar
 from marskit.domain.state import State, apply
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload

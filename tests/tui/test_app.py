@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from marskit.domain.actions import Scale
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed, Progressed, RunEnded
-from marskit.domain.records import Severity
 from marskit.domain.state import State
 from marskit.tui.app import FRAME_S, MarskitApp, run
 from marskit.tui.messages import CommandFailed, StateChanged

@@ -18,7 +18,7 @@ from marskit.tui.app import MarskitApp
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
-from marskit.views.intents import Intent, Meaning, Question, Refusal, resolve_intent
+from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
@@ -186,7 +186,7 @@ def test_a_shift_that_cannot_be_is_refused_with_a_sentence() -> None:
 def test_a_workload_on_several_splits_is_asked_about() -> None:
     routes = (split(("a", 50), ("b", 50)), split(("a", 20), ("b", 80), index=3, name=None))
     question = shift(Intent.TRAFFIC_UP, *routes)
-    assert isinstance(question, Question)
+    assert isinstance(question, Prompt)
     assert question.title == "Shift traffic to shop-a on which route?"
     assert [(option.label, option.note) for option in question.options] == [
         ("shop[2] (split)", "a 60 %, b 40 %"),
@@ -198,7 +198,7 @@ def test_a_workload_on_several_splits_is_asked_about() -> None:
 @pytest.mark.parametrize("intent", Intent)
 def test_before_the_run_only_the_mode_can_be_chosen(intent: Intent) -> None:
     assert (
-        not isinstance(resolve_intent(intent, State(), workload=None, factor=1.0), Question)
+        not isinstance(resolve_intent(intent, State(), workload=None, factor=1.0), Prompt)
         or intent is Intent.MODE
     )
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from marskit.domain.actions import Action, SetOutlierDetection, SetRetries, SetTimeout
 from marskit.domain.commands import DryRun
 from marskit.domain.config import RETRY_CONDITIONS, OutlierDetection, OutlierSetting, Retries, RouteSetting
-from marskit.domain.records import ShieldChange
+from marskit.domain.plan import ShieldChange
 from marskit.domain.state import State
 from marskit.views.document import Code, Language, Sentence
 from marskit.views.forms import Form, Invalid, Setting, dry_run_document, forms, read_form

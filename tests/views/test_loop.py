@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from marskit.domain.actions import Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import OutlierDetection, Retries
-from marskit.domain.records import Ailment, Evidence, Phase, Suspect
+from marskit.domain.diagnosis import Ailment, Evidence, Suspect
+from marskit.domain.records import Phase
 from marskit.views.brief import brief
 from marskit.views.current import effect_of
 from marskit.views.document import Code, Document, Language, Sentence, Table

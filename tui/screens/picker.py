@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from marskit.domain.commands import Command
-from marskit.views.intents import Question
+from marskit.views.intents import Prompt
 
 
 class Picker(ModalScreen[Command | None]):
@@ -19,7 +19,7 @@ class Picker(ModalScreen[Command | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "cancel")]
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Prompt) -> None:
         super().__init__()
         self.question = question
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from marskit.training.settings import load_settings
-from marskit.training.trainer import Choice
+from marskit.training.trainer import TrainingRequest
 from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
 
@@ -25,7 +25,7 @@ MOST = {"seed": 99_999, "seconds": 86_400}
 class FormView:
     """The values, and the selected one."""
 
-    choice: Choice = field(default_factory=Choice)
+    choice: TrainingRequest = field(default_factory=TrainingRequest)
     selected: str = FIELDS[0]
     is_open: bool = True
     """Whether values can be changed now."""
@@ -111,7 +111,7 @@ class TrainingForm(Canvas[FormView], can_focus=True):
                 else replace(self.view.choice, seconds=number)
             )
 
-    def _choose(self, choice: Choice) -> None:
+    def _choose(self, choice: TrainingRequest) -> None:
         if not self.view.is_open:
             return
         if not Path(choice.out).is_file():

@@ -9,7 +9,7 @@ REJECTED = "a person rejected it"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ApprovalVerdict:
     """The decision on a plan that awaited approval."""
 
     approved: bool
@@ -21,7 +21,7 @@ class Approval:
     """At most one plan awaits approval at a time, because cycles do not overlap."""
 
     def __init__(self) -> None:
-        self._verdict: asyncio.Future[Verdict] | None = None
+        self._verdict: asyncio.Future[ApprovalVerdict] | None = None
         self._cycle = 0
 
     @property
@@ -29,7 +29,7 @@ class Approval:
         """The cycle whose plan awaits approval, or None."""
         return self._cycle if self._verdict is not None and not self._verdict.done() else None
 
-    async def wait(self, cycle: int) -> Verdict:
+    async def wait(self, cycle: int) -> ApprovalVerdict:
         """Return once the plan of `cycle` is approved, rejected or dropped."""
         self._cycle = cycle
         self._verdict = asyncio.get_running_loop().create_future()
@@ -38,7 +38,7 @@ class Approval:
         finally:
             self._verdict = None
 
-    def decide(self, verdict: Verdict) -> None:
+    def decide(self, verdict: ApprovalVerdict) -> None:
         """Give a person's verdict.
 
         Raises:
@@ -47,7 +47,7 @@ class Approval:
         if not self.drop(verdict):
             raise CommandError("No plan is awaiting approval.")
 
-    def drop(self, verdict: Verdict) -> bool:
+    def drop(self, verdict: ApprovalVerdict) -> bool:
         """Give a verdict if a plan awaits approval; returns whether one did."""
         if self._verdict is None or self._verdict.done():
             return False

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import Effect, Execution, Observation, Prediction
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Prediction
+from marskit.domain.records import Effect, Execution
 from marskit.domain.topology import Topology
 from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
 

@@ -13,7 +13,7 @@ from marskit.mesh.port import Mesh
 from marskit.timing.clock import Clock
 
 
-class Writer:
+class ActionWriter:
     """Carries out actions in the order they arrive, and knows which can be undone."""
 
     def __init__(self, mesh: Mesh, bus: Bus, clock: Clock, on_written: Callable[[Execution], None]) -> None:

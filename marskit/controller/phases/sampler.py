@@ -10,7 +10,7 @@ from marskit.controller.notices import Notices
 from marskit.domain.events import Observed
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.domain.topology import GATEWAY
 from marskit.load.port import Load
 from marskit.mapek.monitor.measures import entry_rate
@@ -24,7 +24,7 @@ RECENT = 600
 """Number of observations planners can look back on, one per second: ten minutes."""
 
 
-class Telemetry:
+class Sampler:
     """Samples mesh and load every `period_s` and publishes the window's observation.
 
     A failed reading is reported once, and the next one is attempted as usual.

@@ -6,11 +6,13 @@ from marskit.controller.notices import Notices
 from marskit.controller.watchers.rollback import NAME, guards_plan
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
+from marskit.domain.diagnosis import Severity, Symptom
 from marskit.domain.events import Event, Executed
 from marskit.domain.metrics import MeshSample
-from marskit.domain.records import Origin, Outcome, Plan, Severity, Symptom
+from marskit.domain.plan import Plan
+from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import Topology
-from marskit.mapek.analyse.canary import Canary, CanaryTrial, Finding, canaries
+from marskit.mapek.analyse.canary import Canary, CanaryFinding, CanaryTrial, canaries
 from marskit.mapek.plan.weights import percents, subset_key
 from marskit.planning import HeldCanary
 
@@ -41,7 +43,7 @@ class Canaries:
         self._trials = {name: CanaryTrial(canary) for name, canary in self._who.items()}
         self._notices = notices
         self._enabled = enabled
-        self._found: dict[str, Finding] = {}
+        self._found: dict[str, CanaryFinding] = {}
         """The finding against each: the first one while it is blocked, else the newest look's."""
         self._held: set[str] = set()
         self._left: set[str] = set()
@@ -123,7 +125,7 @@ class Canaries:
             self._found.pop(name, None)
             self._trials[name].forget()
 
-    def _symptom(self, name: str, finding: Finding, configuration: Configuration) -> Symptom:
+    def _symptom(self, name: str, finding: CanaryFinding, configuration: Configuration) -> Symptom:
         who = self._who[name]
         if name in self._held and not any(name in _served(route) for route in configuration.routes):
             sentence = f"{name} is blocked because it was worse than its control: {finding.sentence}"
@@ -131,7 +133,7 @@ class Canaries:
         return finding.symptom(who, Severity.CRITICAL)
 
 
-def _announcement(who: Canary, finding: Finding) -> str:
+def _announcement(who: Canary, finding: CanaryFinding) -> str:
     return (
         f"{finding.sentence} The rollback sends its traffic to {who.control} and blocks {who.workload} until "
         "a person gives it traffic again."

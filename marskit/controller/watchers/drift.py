@@ -6,8 +6,8 @@ from typing import Protocol
 
 from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Recalibrated, RunStarted
-from marskit.domain.records import Severity
 from marskit.errors import UserError
 from marskit.knowledge.record import Record, Recorder
 from marskit.planning import Planner

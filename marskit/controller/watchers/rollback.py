@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from marskit.controller.notices import Notices
 from marskit.controller.phases.effects import ReadEffect
-from marskit.controller.phases.executor import Writer
+from marskit.controller.phases.executor import ActionWriter
 from marskit.domain.actions import Action
 from marskit.domain.events import Event, Executed, FaultInjected, ScenarioChanged
 from marskit.domain.goals import Goals
-from marskit.domain.records import Candidate, Execution, Observation, Outcome, Plan
+from marskit.domain.observation import Observation
+from marskit.domain.plan import Candidate, Plan
+from marskit.domain.records import Execution, Outcome
 from marskit.mapek.execute.rollback_rule import complaint
 
 NAME = "guard"
@@ -60,7 +62,7 @@ class _Watched:
 class Guard:
     """Judges each planner's plan once, when its effects are measured and have no other possible cause."""
 
-    def __init__(self, goals: Goals, writer: Writer, notices: Notices, *, enabled: bool) -> None:
+    def __init__(self, goals: Goals, writer: ActionWriter, notices: Notices, *, enabled: bool) -> None:
         self._goals = goals
         self._writer = writer
         self._notices = notices

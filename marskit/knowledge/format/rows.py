@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from marskit.domain.actions import Action, describe, target
 from marskit.domain.events import RunStarted
-from marskit.domain.records import Latency, Prediction
+from marskit.domain.observation import Latency
+from marskit.domain.plan import Prediction
 from marskit.knowledge.format.codec import dumps
 from marskit.knowledge.format.tables import SCHEMA_VERSION, run_schema, table_schema
 from marskit.knowledge.record import Record

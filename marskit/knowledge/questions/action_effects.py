@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from marskit.knowledge.questions.action_units import OUTCOMES, Calipers, Windows, units
+from marskit.knowledge.questions.action_units import OUTCOMES, Calipers, EffectWindows, units
 from marskit.knowledge.questions.actions import applied
 from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key, heads
 
@@ -58,7 +58,7 @@ EACH_COLUMNS = {
 def action_effects(
     tables: Tables,
     *,
-    windows: Windows = Windows(),  # noqa: B008 # frozen
+    windows: EffectWindows = EffectWindows(),  # noqa: B008 # frozen
     calipers: Calipers = Calipers(),  # noqa: B008 # frozen
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
@@ -137,7 +137,7 @@ def action_effects(
 def actions_seen(
     tables: Tables,
     *,
-    windows: Windows = Windows(),  # noqa: B008 # frozen
+    windows: EffectWindows = EffectWindows(),  # noqa: B008 # frozen
     calipers: Calipers = Calipers(),  # noqa: B008 # frozen
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
@@ -156,7 +156,7 @@ def actions_seen(
 
 
 def _seen(
-    tables: Tables, windows: Windows, calipers: Calipers, runs: Sequence[str] | None
+    tables: Tables, windows: EffectWindows, calipers: Calipers, runs: Sequence[str] | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The actions with their windows, and the controls added up by stratum and run."""
     was = heads(tables, runs)

@@ -20,7 +20,7 @@ OUTCOMES = ("p95_ms", "error_percent", "utility_per_s")
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class EffectWindows:
     """Which cycles are looked at: `span` up to the one that acts, then none, then `span` from `gap` later."""
 
     span: int = 3
@@ -57,7 +57,7 @@ class Calipers:
 
 
 def units(
-    tables: Tables, heads: pl.DataFrame, runs: Sequence[str], windows: Windows, calipers: Calipers
+    tables: Tables, heads: pl.DataFrame, runs: Sequence[str], windows: EffectWindows, calipers: Calipers
 ) -> pl.DataFrame:
     """One row per run, cycle and service with an objective, where all that is needed was seen.
 
@@ -129,7 +129,7 @@ def _hash(*parts: str | pl.Expr) -> pl.Expr:
     return pl.when(*there).then(pl.struct(*parts).hash())
 
 
-def _means(windows: Windows, *outcomes: str) -> list[pl.Expr]:
+def _means(windows: EffectWindows, *outcomes: str) -> list[pl.Expr]:
     """Means over both windows; null where a cycle of them is missing or what was to be seen in one."""
     key = pl.col("key")
     whole = key.shift(-windows.last) - key.shift(windows.span - 1) == windows.across - 1

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from marskit.domain.records import Diagnosis, Observation
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.observation import Observation
 from marskit.knowledge.questions.source import Tables, cycle_key, known, trusted_p95_ms
 
 LOAD, TREND = "load", "trend"

@@ -6,7 +6,7 @@ from typing import Protocol
 import polars as pl
 
 from marskit.domain.events import RunStarted
-from marskit.domain.records import TRUSTED_N
+from marskit.domain.observation import TRUSTED_N
 
 A_RUN = 1 << 32
 """More than a run has cycles."""

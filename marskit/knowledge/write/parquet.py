@@ -10,7 +10,7 @@ from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted, S
 from marskit.domain.records import Cycle
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.storage.store import open_store
-from marskit.knowledge.write.writer import Hole, Noted, Writer
+from marskit.knowledge.write.writer import Hole, Noted, RunWriter
 
 MOST_NOTED = 240
 """So many events are stored without waiting for a cycle: two minutes' of a loop that is paused."""
@@ -28,7 +28,7 @@ class ParquetKnowledge:
     def __init__(self, root: Path | str) -> None:
         self._store = open_store(root)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="marskit-knowledge")
-        self._writer: Writer | None = None
+        self._writer: RunWriter | None = None
         self._noted: list[Noted] = []
         self._seq = 0
         self._cycle = 1
@@ -59,7 +59,7 @@ class ParquetKnowledge:
         """Write down what the run is, and load what storing needs."""
         if not self._seq:
             self.note(run)
-        self._writer = Writer(self._store, run)
+        self._writer = RunWriter(self._store, run)
         await self._in_thread(self._writer.open)
 
     async def append(self, cycle: Cycle) -> str | None:
@@ -99,7 +99,7 @@ class ParquetKnowledge:
                 with contextlib.suppress(OSError):
                     await self._store_noted(self._writer)
 
-    async def _store_noted(self, writer: Writer, *more: Noted) -> None:
+    async def _store_noted(self, writer: RunWriter, *more: Noted) -> None:
         noted = tuple(self._noted)
         if noted or more:
             try:
@@ -136,7 +136,7 @@ class ParquetKnowledge:
             writer = self._writer
             self._executor.submit(lambda: writer.completed(seq))
 
-    def _opened(self) -> Writer:
+    def _opened(self) -> RunWriter:
         if self._writer is None:
             raise KnowledgeError("The record of the run is not open.")
         return self._writer

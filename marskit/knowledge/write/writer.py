@@ -66,7 +66,7 @@ class _Batch:
     records: list[Record]
 
 
-class Writer:
+class RunWriter:
     """Writes one run; a batch is on the disk when `append` returns, and everything else may be lost.
 
     First whole files become durable, then those that they replace go. Cut short anywhere, readers find every

@@ -3,17 +3,9 @@
 from collections.abc import Sequence
 
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Diagnosis, Evidence, Severity, SloStatus, Suspect, Symptom, SymptomKind
 from marskit.domain.goals import Goals
-from marskit.domain.records import (
-    Diagnosis,
-    Evidence,
-    Observation,
-    Severity,
-    SloStatus,
-    Suspect,
-    Symptom,
-    SymptomKind,
-)
+from marskit.domain.observation import Observation
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.bottleneck import Blame, find_bottleneck
 from marskit.mapek.analyse.memory import Memory

@@ -12,7 +12,7 @@ Only windows that do not overlap are counted. Only increases, which are the bad 
 from dataclasses import dataclass
 from math import sqrt
 
-from marskit.domain.records import Evidence, Severity, Symptom, SymptomKind
+from marskit.domain.diagnosis import Evidence, Severity, Symptom, SymptomKind
 from marskit.mapek.analyse.baselines import Usual
 from marskit.mapek.monitor.measures import BUSY, ERRORS, LATENCY, Measure
 
@@ -67,7 +67,7 @@ class _Track:
     newest: Symptom | None = None
 
 
-class Watch:
+class AnomalyDetector:
     """Watches all numbers of one run."""
 
     def __init__(self) -> None:

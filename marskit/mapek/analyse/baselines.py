@@ -8,7 +8,7 @@ from math import floor, log
 from statistics import median
 
 from marskit.domain.baselines import MAD_TO_SIGMA, Baseline, Baselines, BucketKind
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.mapek.monitor.measures import Measure, entry_rate, measures, own_measures
 
 MIN_N = 12

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from marskit.domain.records import EdgeObservation, Observation, SloStatus, WorkloadObservation
+from marskit.domain.diagnosis import SloStatus
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.symptoms import has_queue, is_saturated
 

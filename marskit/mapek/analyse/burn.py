@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from marskit.domain.diagnosis import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.goals import Slo
-from marskit.domain.records import Evidence, Observation, Severity, Symptom, SymptomKind
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS
+from marskit.domain.observation import Observation
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS
 
 HOUR_S = 300.0
 """Scenario seconds that stand for an hour of the workbook, which plans for 30 days. Windows and the budget's
@@ -21,7 +22,7 @@ CALM = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class BurnRule:
     """One pair of windows."""
 
     name: str
@@ -34,9 +35,9 @@ class Rule:
 
 
 RULES = (
-    Rule("page", 1.0, 1.0 / 12, 14.4, Severity.CRITICAL, "2 %"),
-    Rule("page", 6.0, 0.5, 6.0, Severity.CRITICAL, "5 %"),
-    Rule("ticket", 72.0, 6.0, 1.0, Severity.WARNING, "10 %"),
+    BurnRule("page", 1.0, 1.0 / 12, 14.4, Severity.CRITICAL, "2 %"),
+    BurnRule("page", 6.0, 0.5, 6.0, Severity.CRITICAL, "5 %"),
+    BurnRule("ticket", 72.0, 6.0, 1.0, Severity.WARNING, "10 %"),
 )
 """Table 5-8 of the workbook, the most severe first."""
 
@@ -81,7 +82,7 @@ class _Window:
         return self.bad / self._total * min(1.0, self._filled_s / self._length_s)
 
 
-class Budget:
+class ErrorBudget:
     """One half of one SLO: the rate at which its budget is spent, and the resulting alert."""
 
     def __init__(self, service: str, half: str, allowed: float) -> None:
@@ -101,7 +102,7 @@ class Budget:
             if self._raised[i]:
                 self._raised[i] = burns > CALM * rule.rate
             else:
-                enough = long.n >= MIN_REQUESTS and long.bad >= MIN_FAILURES
+                enough = long.n >= MIN_JUDGED_REQUESTS and long.bad >= MIN_FAILURES
                 self._raised[i] = enough and min(burns, long.share() / self._allowed) > rule.rate
 
     def symptom(self, speed: float) -> Symptom | None:
@@ -129,7 +130,7 @@ class Budgets:
     """The error budgets of all SLOs over one run."""
 
     def __init__(self) -> None:
-        self._budgets: dict[tuple[Slo, str], Budget] = {}
+        self._budgets: dict[tuple[Slo, str], ErrorBudget] = {}
         self._at_s: float | None = None
 
     def add(self, observation: Observation, slos: Iterable[Slo], speed: float) -> Iterator[Symptom]:
@@ -149,7 +150,9 @@ class Budgets:
                 ("availability", 1.0 - slo.availability_percent / 100.0, total, failed),
                 ("latency", 1.0 - slo.quantile, total - failed, slow),
             ):
-                budget = self._budgets.setdefault((slo, half), Budget(slo.service, half, max(allowed, 1e-6)))
+                budget = self._budgets.setdefault(
+                    (slo, half), ErrorBudget(slo.service, half, max(allowed, 1e-6))
+                )
                 budget.add(covered_s * speed, of, bad)
                 if symptom := budget.symptom(speed):
                     yield symptom

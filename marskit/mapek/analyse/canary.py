@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from marskit.domain.diagnosis import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.metrics import Histogram, MeshSample, merge
-from marskit.domain.records import Evidence, Severity, Symptom, SymptomKind
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.hypothesis_tests import more_failures, slower
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS
 
 FALSE_ALARM = 1e-4
 """Upper bound on the probability of a false alarm in one look."""
@@ -76,7 +76,7 @@ NOTHING = Block(0.0, Tally(), Tally())
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CanaryFinding:
     """One test that a canary failed."""
 
     p: float
@@ -121,7 +121,7 @@ class CanaryTrial:
         self._open = replace(self._open, canary=Tally())
         self._blocks = deque((replace(block, canary=Tally()) for block in self._blocks), BASELINE)
 
-    def look(self) -> Finding | None:
+    def look(self) -> CanaryFinding | None:
         """Close the block and test; the clearest finding, or None."""
         if not self._open.canary.requests and not self._open.control.requests:
             return None
@@ -140,7 +140,7 @@ class CanaryTrial:
             merge(e.successes_ms for e in edges),
         )
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Iterator[CanaryFinding]:
         for span in SPANS:
             if span > len(self._blocks):
                 return
@@ -154,7 +154,7 @@ class CanaryTrial:
                 yield from _dragging(self._canary, block)
 
 
-def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
+def _failing(who: Canary, block: Block, past: Tally) -> Iterator[CanaryFinding]:
     ours, theirs = block.canary, block.control
     allowed = theirs.error_percent + WORSE_PERCENT
     if ours.failures < MIN_FAILURES or not theirs.requests or ours.error_percent <= allowed:
@@ -165,7 +165,7 @@ def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
     baseline = _sum((theirs, past)) if as_usual else theirs
     p = more_failures(ours.failures, ours.requests, baseline.failures, baseline.requests)
     span_s = block.duration_s
-    yield Finding(
+    yield CanaryFinding(
         p,
         (
             Evidence("canary_error_percent", ours.error_percent, allowed, ours.requests, span_s),
@@ -177,14 +177,14 @@ def _failing(who: Canary, block: Block, past: Tally) -> Iterator[Finding]:
     )
 
 
-def _dragging(who: Canary, block: Block) -> Iterator[Finding]:
+def _dragging(who: Canary, block: Block) -> Iterator[CanaryFinding]:
     ours, theirs = block.canary.successes_ms, block.control.successes_ms
     own_ms, other_ms = ours.quantile_ms(0.5), theirs.quantile_ms(0.5)
-    if own_ms is None or other_ms is None or ours.n < MIN_REQUESTS or theirs.n < MIN_REQUESTS:
+    if own_ms is None or other_ms is None or ours.n < MIN_JUDGED_REQUESTS or theirs.n < MIN_JUDGED_REQUESTS:
         return
     by_ms = max(SLOWER_MS, SLOWER_SHARE * other_ms)
     p = slower(ours, theirs, by_ms=by_ms, design_effect=DESIGN_EFFECT)
-    yield Finding(
+    yield CanaryFinding(
         p,
         (
             Evidence("canary_latency_p50_ms", own_ms, other_ms + by_ms, ours.n, block.duration_s),

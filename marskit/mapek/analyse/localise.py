@@ -13,13 +13,14 @@ against it, and by simple rules, which perform as well as learned models (arXiv:
 from collections.abc import Iterable, Iterator, Mapping
 from math import exp, sqrt
 
-from marskit.domain.records import Ailment, Evidence, Observation, Suspect, WorkloadObservation
+from marskit.domain.diagnosis import Ailment, Evidence, Suspect
+from marskit.domain.observation import Observation, WorkloadObservation
 from marskit.mapek.analyse.anomaly import distance, sigma
 from marskit.mapek.analyse.baselines import Normals, Usual
 from marskit.mapek.analyse.symptoms import SATURATED, flag_words, is_saturated
 from marskit.mapek.monitor.measures import (
     BUSY,
-    MIN_REQUESTS,
+    MIN_MEAN_REQUESTS,
     ON_THE_WAY,
     OWN_ERRORS,
     OWN_LATENCY,
@@ -121,7 +122,7 @@ def _slow(
             f"{usual.median:.0f} ms ({times:.1f}×, n {busy.n}).",
         )
         return
-    if own.latency_ms is None or own.latency_n < MIN_REQUESTS or is_saturated(workload):
+    if own.latency_ms is None or own.latency_n < MIN_MEAN_REQUESTS or is_saturated(workload):
         return
     latency = Measure(OWN_LATENCY, name, own.latency_ms, own.latency_n, by_load=True)
     usual = normals.of(latency, observation)
@@ -139,7 +140,7 @@ def _slow(
 
 
 def _busy(own: Own) -> Measure | None:
-    if own.busy_ms is None or own.busy_n < MIN_REQUESTS:
+    if own.busy_ms is None or own.busy_n < MIN_MEAN_REQUESTS:
         return None
     return Measure(BUSY, own.workload, own.busy_ms, own.busy_n)
 

@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from marskit.domain.baselines import Baselines
+from marskit.domain.diagnosis import Suspect, Symptom
 from marskit.domain.goals import Goals
-from marskit.domain.records import Observation, Suspect, Symptom
-from marskit.mapek.analyse.anomaly import Watch
+from marskit.domain.observation import Observation
+from marskit.mapek.analyse.anomaly import AnomalyDetector
 from marskit.mapek.analyse.baselines import Normals
 from marskit.mapek.analyse.burn import Budgets
 from marskit.mapek.analyse.localise import suspects
@@ -35,7 +36,7 @@ class Memory:
         self._expected = {(BUSY, name): value for name, value in (expected or {}).items()}
         self._normals = Normals(baselines, self._expected)
         self._budgets = Budgets()
-        self._watch = Watch()
+        self._watch = AnomalyDetector()
         self._desired: dict[str, int] = {}
         self._asked_at_s: dict[str, float] = {}
         self._counted_at_s: float | None = None

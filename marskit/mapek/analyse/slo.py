@@ -1,10 +1,11 @@
 """Whether each service meets its SLO, and whether there were enough requests to judge."""
 
+from marskit.domain.diagnosis import SloStatus
 from marskit.domain.goals import Slo
-from marskit.domain.records import Observation, ServiceObservation, SloStatus
+from marskit.domain.observation import Observation, ServiceObservation
 
-MIN_REQUESTS = 20
-"""Smallest number of requests for judging availability."""
+MIN_JUDGED_REQUESTS = 20
+"""Smallest number of requests for judging availability or a share of errors."""
 MIN_FAILURES = 2
 """Smallest number of failures for a violation: a single one may be chance."""
 
@@ -44,7 +45,7 @@ def _latency_met(slo: Slo, service: ServiceObservation) -> bool | None:
 
 def _availability_met(slo: Slo, service: ServiceObservation, window_s: float) -> bool | None:
     error_percent = service.error_percent
-    if error_percent is None or seen(service.requests_per_s, window_s) < MIN_REQUESTS:
+    if error_percent is None or seen(service.requests_per_s, window_s) < MIN_JUDGED_REQUESTS:
         return None
     if error_percent <= 100.0 - slo.availability_percent:
         return True

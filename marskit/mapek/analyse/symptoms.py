@@ -3,19 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Evidence, Severity, SloStatus, Symptom, SymptomKind
 from marskit.domain.goals import Goals
-from marskit.domain.records import (
-    EdgeObservation,
-    Evidence,
-    Observation,
-    Severity,
-    SloStatus,
-    Symptom,
-    SymptomKind,
-    WorkloadObservation,
-)
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import Topology
-from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_REQUESTS, seen
+from marskit.mapek.analyse.slo import MIN_FAILURES, MIN_JUDGED_REQUESTS, seen
 
 SATURATED = 0.8
 """Utilisation above which waiting times grow faster than load, from 0 to 1."""
@@ -162,7 +154,7 @@ def edge_symptoms(observation: Observation, goals: Goals) -> Iterator[Symptom]:
         slo = goals.slo(edge.edge.service)
         allowed = 100.0 - slo.availability_percent if slo else ERROR_PERCENT
         percent = edge.error_percent or 0.0
-        if n < MIN_REQUESTS or failures < MIN_FAILURES or percent <= allowed:
+        if n < MIN_JUDGED_REQUESTS or failures < MIN_FAILURES or percent <= allowed:
             continue
         yield Symptom(
             SymptomKind.EDGE_ERRORS,

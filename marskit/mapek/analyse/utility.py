@@ -2,7 +2,7 @@
 
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals, Utility
-from marskit.domain.records import Observation
+from marskit.domain.observation import Observation
 from marskit.domain.topology import GATEWAY, Topology
 
 

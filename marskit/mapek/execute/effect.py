@@ -14,15 +14,9 @@ from marskit.domain.actions import (
 )
 from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
-from marskit.domain.records import (
-    Effect,
-    Execution,
-    Latency,
-    Observation,
-    Outcome,
-    Prediction,
-    ServiceObservation,
-)
+from marskit.domain.observation import Latency, Observation, ServiceObservation
+from marskit.domain.plan import Prediction
+from marskit.domain.records import Effect, Execution, Outcome
 from marskit.domain.topology import Topology
 from marskit.mapek.analyse.utility import entry_services
 

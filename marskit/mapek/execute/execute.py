@@ -4,7 +4,7 @@ from typing import assert_never
 
 from marskit.domain.actions import Action
 from marskit.domain.records import Execution, Origin, Outcome
-from marskit.mesh.port import ActionError, Applied, DryRun, Mesh, MeshError, Rejected, Unknown
+from marskit.mesh.port import ActionError, ActionPreview, Applied, Mesh, MeshError, Rejected, Unknown
 from marskit.timing.clock import Clock
 
 ALREADY_SO = "already so"
@@ -64,7 +64,13 @@ def _when(effective_after_ms: float | None) -> str:
 
 
 def _record(
-    action: Action, preview: DryRun, id: int, origin: Origin, at_s: float, outcome: Outcome, reason: str
+    action: Action,
+    preview: ActionPreview,
+    id: int,
+    origin: Origin,
+    at_s: float,
+    outcome: Outcome,
+    reason: str,
 ) -> Execution:
     return Execution(
         id=id,

@@ -3,8 +3,10 @@
 from math import hypot, log, sqrt
 
 from marskit.domain.actions import describe
+from marskit.domain.diagnosis import SloStatus
 from marskit.domain.goals import Goals, Slo
-from marskit.domain.records import Observation, Plan, Prediction, ServiceObservation, SloStatus
+from marskit.domain.observation import Observation, ServiceObservation
+from marskit.domain.plan import Plan, Prediction
 from marskit.mapek.analyse.slo import slo_status
 from marskit.mapek.execute.effect import load_change
 

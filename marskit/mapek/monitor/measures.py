@@ -7,9 +7,11 @@ errors inherited from them leaves the workload's own share; both need the call g
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from marskit.domain.records import EdgeObservation, Observation, WorkloadObservation
+from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import GATEWAY
 
+MIN_MEAN_REQUESTS = 10
+"""Smallest number of requests for a mean of a workload's own."""
 EXHAUSTED = 0.95
 """Utilisation above which unserved requests may have been turned away, from 0 to 1."""
 _COVERED = 0.5
@@ -177,11 +179,7 @@ def measures(observation: Observation, owns: Iterable[Own]) -> Iterator[Measure]
     for own in owns:
         if own.error_percent is not None:
             yield Measure(OWN_ERRORS, own.workload, own.error_percent, own.requests)
-        if own.busy_ms is not None and own.busy_n >= MIN_REQUESTS:
+        if own.busy_ms is not None and own.busy_n >= MIN_MEAN_REQUESTS:
             yield Measure(BUSY, own.workload, own.busy_ms, own.busy_n)
-        if own.latency_ms is not None and own.latency_n >= MIN_REQUESTS:
+        if own.latency_ms is not None and own.latency_n >= MIN_MEAN_REQUESTS:
             yield Measure(OWN_LATENCY, own.workload, own.latency_ms, own.latency_n, by_load=True)
-
-
-MIN_REQUESTS = 10
-"""Smallest number of requests for a mean."""

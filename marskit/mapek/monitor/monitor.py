@@ -8,7 +8,7 @@ from marskit.domain.config import Configuration
 from marskit.domain.goals import Goals
 from marskit.domain.load import LoadSample
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample, merge
-from marskit.domain.records import (
+from marskit.domain.observation import (
     EdgeObservation,
     Latency,
     Observation,

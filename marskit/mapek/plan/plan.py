@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from marskit.domain.records import Execution, Plan
+from marskit.domain.plan import Plan
+from marskit.domain.records import Execution
 from marskit.mapek.plan.shield import Shield
 from marskit.planning import PlanningView
 

@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from marskit.domain.records import Plan
+from marskit.domain.plan import Plan
 from marskit.domain.topology import GATEWAY
 from marskit.mapek.analyse.utility import entry_services
 from marskit.mapek.execute.effect import facing_service
-from marskit.planning import PlanningView, Preview
+from marskit.planning import PlanningView, Predictor
 
 MOST_OTHERS = 4
 """Largest number of other candidates to predict; each costs processor time."""
 
 
-def explain(plan: Plan, preview: Preview, view: PlanningView) -> Plan:
+def explain(plan: Plan, preview: Predictor, view: PlanningView) -> Plan:
     """The plan, after the shield, with its predictions as far as the twin can make them."""
     entered = view.topology.callees(GATEWAY)
     services = [s for s in entry_services(view.topology, view.goals) if s in entered] or list(entered)

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Sequence
 
 from marskit.domain.actions import Action, ShiftTraffic, target
-from marskit.domain.records import Execution, ShieldChange
+from marskit.domain.plan import ShieldChange
+from marskit.domain.records import Execution
 from marskit.mapek.plan import shield_rules as rules
-from marskit.mapek.plan.shield_rules import Context, ShieldLimits, Verdict
+from marskit.mapek.plan.shield_rules import Context, RuleVerdict, ShieldLimits
 from marskit.planning import PlanningView
 
 __all__ = ["Shield", "ShieldLimits"]
 
-Rule = Callable[[Action, Context], Verdict | None]
+ShieldRule = Callable[[Action, Context], RuleVerdict | None]
 
 # The rules check an action's target first, then its value, then its timing, and last its consequences.
-_RULES: tuple[tuple[str, Rule], ...] = (
+_RULES: tuple[tuple[str, ShieldRule], ...] = (
     ("duplicate", rules.duplicate),
     ("unknown target", rules.unknown_target),
     ("bounds", rules.bounds),

@@ -50,44 +50,46 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleVerdict:
     """A rule's decision: the action that remains, and the reason."""
 
     allowed: Action | None
     sentence: str
 
 
-def duplicate(action: Action, context: Context) -> Verdict | None:
+def duplicate(action: Action, context: Context) -> RuleVerdict | None:
     """Allow one action per target and cycle: the effects of two could not be told apart."""
     if target(action) in context.taken:
-        return Verdict(None, f"{target(action)} already changes in this cycle.")
+        return RuleVerdict(None, f"{target(action)} already changes in this cycle.")
     return None
 
 
-def unknown_target(action: Action, context: Context) -> Verdict | None:
+def unknown_target(action: Action, context: Context) -> RuleVerdict | None:
     """Allow only targets that exist in the mesh."""
     configuration = context.view.configuration
     match action:
         case Scale(workload):
             if workload not in dict(configuration.replicas):
-                return Verdict(None, f"{workload} is not a workload of this mesh.")
+                return RuleVerdict(None, f"{workload} is not a workload of this mesh.")
         case ShiftTraffic(virtual_service, _, weights):
             route = _route(action, context)
             if route is None:
-                return Verdict(None, f"Route {virtual_service}[{action.route}] does not exist.")
+                return RuleVerdict(None, f"Route {virtual_service}[{action.route}] does not exist.")
             expected, given = [subset_key(d) for d in route.destinations], [name for name, _ in weights]
             if sorted(expected) != sorted(given):
-                return Verdict(None, f"{route.label} splits between {', '.join(expected)}; name all of them.")
+                return RuleVerdict(
+                    None, f"{route.label} splits between {', '.join(expected)}; name all of them."
+                )
         case SetTimeout() | SetRetries():
             if _route(action, context) is None:
-                return Verdict(None, f"Route {action.virtual_service}[{action.route}] does not exist.")
+                return RuleVerdict(None, f"Route {action.virtual_service}[{action.route}] does not exist.")
         case SetOutlierDetection(destination_rule):
             if all(o.destination_rule != destination_rule for o in configuration.outliers):
-                return Verdict(None, f"DestinationRule {destination_rule} does not exist.")
+                return RuleVerdict(None, f"DestinationRule {destination_rule} does not exist.")
     return None
 
 
-def bounds(action: Action, context: Context) -> Verdict | None:
+def bounds(action: Action, context: Context) -> RuleVerdict | None:
     """Keep replicas between the workload's minimum and maximum, and weights at a total of 100."""
     match action:
         case Scale(name, replicas):
@@ -95,17 +97,17 @@ def bounds(action: Action, context: Context) -> Verdict | None:
             least, most = workload.min_replicas, workload.max_replicas
             within = max(least, min(most, replicas))
             if within != replicas:
-                return Verdict(
+                return RuleVerdict(
                     Scale(name, within), f"{name} may have {least} to {most} replicas, not {replicas}."
                 )
         case ShiftTraffic(virtual_service, _, weights):
             values = [weight for _, weight in weights]
             if min(values) < 0 or sum(values) != 100:
-                return Verdict(None, f"Weights of {virtual_service} must be 0 or more and add up to 100.")
+                return RuleVerdict(None, f"Weights of {virtual_service} must be 0 or more and add up to 100.")
     return None
 
 
-def step(action: Action, context: Context) -> Verdict | None:
+def step(action: Action, context: Context) -> RuleVerdict | None:
     """Limit the replicas added or removed at once."""
     match action:
         case Scale(workload, replicas):
@@ -113,14 +115,14 @@ def step(action: Action, context: Context) -> Verdict | None:
             up, down = context.limits.max_step_up, context.limits.max_step_down
             within = max(now - down, min(now + up, replicas))
             if within != replicas:
-                return Verdict(
+                return RuleVerdict(
                     Scale(workload, within),
                     f"{workload} has {now} replicas; one action may add at most {up} or remove {down}.",
                 )
     return None
 
 
-def weight_step(action: Action, context: Context) -> Verdict | None:
+def weight_step(action: Action, context: Context) -> RuleVerdict | None:
     """Limit the change of a weight; the shift goes as far towards the proposal as allowed."""
     limit = context.limits.max_weight_step_percent
     match action, _route(action, context):
@@ -128,14 +130,14 @@ def weight_step(action: Action, context: Context) -> Verdict | None:
             now = percents(setting)
             if max(abs(weight - now[name]) for name, weight in weights) > limit:
                 left = towards(now, dict(weights), limit)
-                return Verdict(
+                return RuleVerdict(
                     ShiftTraffic(virtual_service, route, tuple((name, left[name]) for name, _ in weights)),
                     f"One action may change a weight of {setting.label} by at most {limit} points.",
                 )
     return None
 
 
-def no_change(action: Action, context: Context) -> Verdict | None:
+def no_change(action: Action, context: Context) -> RuleVerdict | None:
     """Drop actions that change nothing."""
     configuration = context.view.configuration
     match action:
@@ -152,10 +154,10 @@ def no_change(action: Action, context: Context) -> Verdict | None:
                 o.destination_rule == name and o.outlier_detection == detection
                 for o in configuration.outliers
             )
-    return Verdict(None, f"{target(action)} already has this setting.") if same else None
+    return RuleVerdict(None, f"{target(action)} already has this setting.") if same else None
 
 
-def cool_down(action: Action, context: Context) -> Verdict | None:
+def cool_down(action: Action, context: Context) -> RuleVerdict | None:
     """Leave a recently changed target alone until the change can be judged."""
     limits, view = context.limits, context.view
     times = [
@@ -171,7 +173,7 @@ def cool_down(action: Action, context: Context) -> Verdict | None:
         case _:
             wait_s = limits.cooldown_route_s
     if times and (passed_s := (view.now_s - max(times)) * view.speed) < wait_s:
-        return Verdict(
+        return RuleVerdict(
             None,
             f"{target(action)} was changed {max(0.0, passed_s):.0f} s ago; its cool-down is {wait_s:g} s "
             "(scenario time).",
@@ -179,30 +181,30 @@ def cool_down(action: Action, context: Context) -> Verdict | None:
     return None
 
 
-def ready(action: Action, context: Context) -> Verdict | None:
+def ready(action: Action, context: Context) -> RuleVerdict | None:
     """Raise no weight for a workload without a ready replica."""
     route = _route(action, context)
     if isinstance(action, ShiftTraffic) and route is not None:
         for workload, subset in _raised(action, route):
             if workload is None or not _ready_replicas(workload, context):
-                return Verdict(
+                return RuleVerdict(
                     None, f"{workload or subset} may not get more traffic: no replica is known to be ready."
                 )
     return None
 
 
-def canary(action: Action, context: Context) -> Verdict | None:
+def canary(action: Action, context: Context) -> RuleVerdict | None:
     """Block planners from sending traffic to a canary that is worse than its control."""
     route = _route(action, context)
     if isinstance(action, ShiftTraffic) and route is not None:
         raised = {workload for workload, _ in _raised(action, route)}
         for held in context.view.held:
             if held.workload in raised:
-                return Verdict(None, f"Canary blocked: {held.sentence}")
+                return RuleVerdict(None, f"Canary blocked: {held.sentence}")
     return None
 
 
-def utilisation(action: Action, context: Context) -> Verdict | None:
+def utilisation(action: Action, context: Context) -> RuleVerdict | None:
     """Forbid scale-downs above the safe utilisation, or with a load that is unknown or about to grow."""
     view = context.view
     if not isinstance(action, Scale):
@@ -211,10 +213,10 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
     if action.replicas >= now:
         return None
     if _is_receiving(action.workload, context):
-        return Verdict(None, f"{action.workload} gets more traffic in this cycle: it keeps its replicas.")
+        return RuleVerdict(None, f"{action.workload} gets more traffic in this cycle: it keeps its replicas.")
     observed = next((w for w in view.observation.workloads if w.workload == action.workload), None)
     if observed is None or observed.utilisation is None:
-        return Verdict(None, f"The load of {action.workload} is unknown, so it keeps its {now} replicas.")
+        return RuleVerdict(None, f"The load of {action.workload} is unknown, so it keeps its {now} replicas.")
     busy = observed.utilisation * observed.replicas_ready
     safe = context.limits.safe_utilisation
     if busy <= safe * action.replicas:
@@ -224,8 +226,8 @@ def utilisation(action: Action, context: Context) -> Verdict | None:
         f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at {safe:.0%} each"
     )
     if enough >= now:
-        return Verdict(None, f"{why}; it keeps its {now} replicas.")
-    return Verdict(replace(action, replicas=enough), f"{why}; {enough} are enough.")
+        return RuleVerdict(None, f"{why}; it keeps its {now} replicas.")
+    return RuleVerdict(replace(action, replicas=enough), f"{why}; {enough} are enough.")
 
 
 def _route(action: Action, context: Context) -> RouteSetting | None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from marskit.domain.actions import Action, Scale
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample, WorkloadSample
-from marskit.domain.records import Severity
 from marskit.domain.topology import Topology
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
@@ -28,19 +28,19 @@ from marskit.mesh.envoy.resources.render import expressible_listeners, render
 from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
 from marskit.mesh.envoy.utilisation import OccupancyMeter
 from marskit.mesh.manifests.edit import apply_action, preview_action
-from marskit.mesh.manifests.graph import Call, configuration, local_environment, topology
+from marskit.mesh.manifests.graph import AddressVariable, configuration, local_environment, topology
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.selection import selects
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import (
     SCALE_WAIT_S,
     ActionError,
+    ActionPreview,
     Applied,
-    DryRun,
     MeshError,
     MeshEvent,
-    Outcome,
     Rejected,
+    WriteOutcome,
 )
 from marskit.system.free_ports import LOOPBACK, PortPicker, is_free
 from marskit.system.local_http import HttpClient, HttpError
@@ -143,11 +143,11 @@ class EnvoyMesh:
         duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
         return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         """What the action would do to the manifests."""
         return preview_action(self._config, action)
 
-    async def execute(self, action: Action) -> Outcome:
+    async def execute(self, action: Action) -> WriteOutcome:
         """Edit the manifests and bring the edit to Envoy or to the replicas."""
         try:
             if isinstance(action, Scale):
@@ -265,7 +265,7 @@ class EnvoyMesh:
             raise MeshError(f"{name} does not become ready within {START_TIMEOUT_S:g} s: {words}")
         self._progress(name, f"{len(replica_set.serving)} ready")
 
-    async def _scale(self, replica_set: ReplicaSet, count: int) -> Outcome:
+    async def _scale(self, replica_set: ReplicaSet, count: int) -> WriteOutcome:
         start_s = self._clock.now()
         await replica_set.scale(count)
         pushed_after_ms = (self._clock.now() - start_s) * 1000
@@ -309,7 +309,7 @@ class EnvoyMesh:
             directory=self._folder / "xds",
         )
 
-    def _listener_port(self, call: Call) -> int:
+    def _listener_port(self, call: AddressVariable) -> int:
         wanted = (call.caller, call.host, call.port)
         name = next(li.name for li in self._listeners if (li.source, li.service, li.port) == wanted)
         return self._ports[name]

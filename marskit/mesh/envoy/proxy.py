@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from marskit.domain.records import Severity
+from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.port import MeshError

@@ -8,7 +8,7 @@ from typing import Any
 
 from marskit.domain.metrics import ConfigGeneration
 from marskit.mesh.envoy.proxy import Proxy
-from marskit.mesh.port import Applied, Outcome, Rejected, Unknown
+from marskit.mesh.port import Applied, Rejected, Unknown, WriteOutcome
 from marskit.system.local_http import HttpClient, HttpError
 
 TIMEOUT_S = 5.0
@@ -61,7 +61,7 @@ class Publisher:
                 self._put(file, accepted, resources[file])
         return changed
 
-    async def publish(self, resources: Resources) -> Outcome:
+    async def publish(self, resources: Resources) -> WriteOutcome:
         """Write a configuration and wait until requests are served by it.
 
         What an earlier call did not see served, because Envoy was away or the wait was given up, is waited

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import SIGKILL
 
-from marskit.domain.records import Severity
+from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.manifests.workloads import Deployment

@@ -28,7 +28,7 @@ FILTER = rf"^marskit\.|^cluster\..*\.({'|'.join(_CLUSTER_STATS)})$"
 
 
 @dataclass(slots=True)
-class Totals:
+class EdgeTotals:
     """What Envoy has counted on one edge since it started, and what it shows there now."""
 
     requests: int = 0
@@ -40,7 +40,7 @@ class Totals:
     flags: Counter[str] = field(default_factory=Counter)
     successes_ms: Histogram = field(default_factory=Histogram)
 
-    def since(self, edge: EdgeId, earlier: "Totals") -> EdgeSample:
+    def since(self, edge: EdgeId, earlier: "EdgeTotals") -> EdgeSample:
         """What came since an earlier reading of the same Envoy."""
         return EdgeSample(
             edge,
@@ -98,7 +98,7 @@ class Telemetry:
     def __init__(self, proxy: Proxy, names: EdgeNames) -> None:
         self._proxy = proxy
         self._names = names
-        self._last: Mapping[EdgeId, Totals] = {}
+        self._last: Mapping[EdgeId, EdgeTotals] = {}
         self._starts = 0
 
     async def read(self) -> tuple[EdgeSample, ...]:
@@ -109,12 +109,14 @@ class Telemetry:
         # A new Envoy counts from 0 again.
         last = self._last if starts == self._starts else {}
         self._last, self._starts = totals, starts
-        return tuple(total.since(edge, last.get(edge, Totals())) for edge, total in sorted(totals.items()))
+        return tuple(
+            total.since(edge, last.get(edge, EdgeTotals())) for edge, total in sorted(totals.items())
+        )
 
 
-def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[EdgeId, Totals]:
+def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[EdgeId, EdgeTotals]:
     """Envoy's JSON statistics by edge; those of the proxy's own answers are left out."""
-    totals: defaultdict[EdgeId, Totals] = defaultdict(Totals)
+    totals: defaultdict[EdgeId, EdgeTotals] = defaultdict(EdgeTotals)
     for stat in stats:
         if "histograms" in stat:
             for details in stat["histograms"]["details"]:

@@ -24,7 +24,7 @@ _SAMPLE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReplicaReading:
     """One look at a replica."""
 
     pid: int
@@ -73,7 +73,7 @@ class OccupancyMeter:
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._last: dict[str, Reading] = {}
+        self._last: dict[str, ReplicaReading] = {}
         self._occupancies: tuple[Occupancy, ...] = ()
         self._read_at_s = float("-inf")
 
@@ -103,7 +103,7 @@ class OccupancyMeter:
         self._last = found
         return occupancies
 
-    def _occupancy(self, readings: Sequence[Reading]) -> Occupancy:
+    def _occupancy(self, readings: Sequence[ReplicaReading]) -> Occupancy:
         by_pid = {reading.pid: reading for reading in self._last.values()}
         shares = [
             min(
@@ -116,7 +116,9 @@ class OccupancyMeter:
         queues = [reading.queued for reading in readings if reading.queued is not None]
         return Occupancy(sum(shares) / len(shares) if shares else None, sum(queues) if queues else None)
 
-    async def _look(self, deployment: Deployment, replica: Replica, sessions: Sessions) -> Reading | None:
+    async def _look(
+        self, deployment: Deployment, replica: Replica, sessions: Sessions
+    ) -> ReplicaReading | None:
         if replica.child is None:
             return None
         pid = replica.child.pid
@@ -129,9 +131,9 @@ class OccupancyMeter:
         except (HttpError, psutil.Error):
             return None
         cores = (deployment.cpu_request_millis or 1000) / 1000
-        return Reading(pid, asyncio.get_running_loop().time(), busy_s, cores, None)
+        return ReplicaReading(pid, asyncio.get_running_loop().time(), busy_s, cores, None)
 
-    async def _scrape(self, path: str, replica: Replica, pid: int) -> Reading | None:
+    async def _scrape(self, path: str, replica: Replica, pid: int) -> ReplicaReading | None:
         answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout_s=SCRAPE_TIMEOUT_S)
         at_s = asyncio.get_running_loop().time()
         totals: dict[bytes, float] = {}
@@ -140,6 +142,6 @@ class OccupancyMeter:
         workers = totals.get(b"service_workers", 0.0)
         if workers <= 0 or b"service_busy_seconds_total" not in totals:
             return None
-        return Reading(
+        return ReplicaReading(
             pid, at_s, totals[b"service_busy_seconds_total"], workers, totals.get(b"service_queue_length")
         )

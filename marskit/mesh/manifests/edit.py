@@ -16,7 +16,7 @@ from marskit.mesh.manifests.model import Document, MeshConfig
 from marskit.mesh.manifests.parse import parse
 from marskit.mesh.manifests.patches import Cli, apply
 from marskit.mesh.manifests.selection import document_of
-from marskit.mesh.port import ActionError, DryRun
+from marskit.mesh.port import ActionError, ActionPreview
 
 
 def apply_action(config: MeshConfig, action: Action) -> MeshConfig:
@@ -29,7 +29,7 @@ def apply_action(config: MeshConfig, action: Action) -> MeshConfig:
     return _with(config, change) if change.operations else config
 
 
-def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> DryRun:
+def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> ActionPreview:
     """What a person would see and type to carry the action out, and to take it back.
 
     Raises:
@@ -37,12 +37,12 @@ def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") 
     """
     change = change_for(config, action)
     if not change.operations:
-        return DryRun(change.command(cli), "", None, None)
+        return ActionPreview(change.command(cli), "", None, None)
     after = _with(config, change)
     document = document_of(after, change.document.kind, change.document.namespace, change.document.name)
     diff = _diff(config, change.document, document)
     back = change_for(after, change.inverse)
-    return DryRun(change.command(cli), diff, change.inverse, back.command(cli))
+    return ActionPreview(change.command(cli), diff, change.inverse, back.command(cli))
 
 
 def _with(config: MeshConfig, change: Change) -> MeshConfig:

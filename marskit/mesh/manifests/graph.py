@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AddressVariable:
     """One variable by which a Deployment is told the address of a Service."""
 
     caller: str
@@ -46,13 +46,13 @@ class Call:
         return f"{self.service}.{self.namespace}.{CLUSTER_DOMAIN}"
 
 
-def calls(config: MeshConfig) -> tuple[Call, ...]:
+def calls(config: MeshConfig) -> tuple[AddressVariable, ...]:
     """Every address of a Service in the variables of every Deployment, in their order."""
     return tuple(call for deployment in config.deployments for _, call in _calls(config, deployment))
 
 
 def local_environment(
-    config: MeshConfig, deployment: Deployment, listener_port_of: Callable[[Call], int]
+    config: MeshConfig, deployment: Deployment, listener_port_of: Callable[[AddressVariable], int]
 ) -> dict[str, str]:
     """The variables of a replica on this machine: addresses of Services become those of listeners."""
     env = effective_environment(deployment)
@@ -68,12 +68,12 @@ def local_environment(
     return moved
 
 
-def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address, Call]]:
+def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address, AddressVariable]]:
     env = effective_environment(deployment)
     for address in addresses(config, deployment):
         service = address.service
         if address.answered:
-            call = Call(
+            call = AddressVariable(
                 caller=deployment.name,
                 variable=address.variable,
                 service=service.name,

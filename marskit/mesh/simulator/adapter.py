@@ -6,6 +6,7 @@ from functools import cached_property
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection
 from marskit.domain.config import Configuration
+from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
 from marskit.domain.faults import (
     ClearFaults,
@@ -17,12 +18,19 @@ from marskit.domain.faults import (
     why_unfit,
 )
 from marskit.domain.metrics import ConfigGeneration, MeshSample, WorkloadSample
-from marskit.domain.records import Severity
 from marskit.domain.topology import GATEWAY, Topology
 from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import configuration, topology
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.mesh.port import SCALE_WAIT_S, ActionError, Applied, DryRun, MeshEvent, Outcome, Rejected
+from marskit.mesh.port import (
+    SCALE_WAIT_S,
+    ActionError,
+    ActionPreview,
+    Applied,
+    MeshEvent,
+    Rejected,
+    WriteOutcome,
+)
 from marskit.mesh.simulator.card import Card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Engine
@@ -114,11 +122,11 @@ class TwinMesh:
         generation = ConfigGeneration(self._accepted, self._effective, self._effective)
         return MeshSample(now_s, duration_s, edges, self._workloads, generation)
 
-    def preview(self, action: Action) -> DryRun:
+    def preview(self, action: Action) -> ActionPreview:
         """What the action would do to the manifests."""
         return preview_action(self._config, action)
 
-    async def execute(self, action: Action) -> Outcome:
+    async def execute(self, action: Action) -> WriteOutcome:
         """Edit the manifests and bring the edit to the engine, in about the time that Envoy takes."""
         try:
             edited = apply_action(self._config, action)
@@ -177,7 +185,7 @@ class TwinMesh:
         self._engine.advance(now_s)
         return now_s
 
-    async def _scale(self, workload: str, replicas: int, *, more: bool) -> Outcome:
+    async def _scale(self, workload: str, replicas: int, *, more: bool) -> WriteOutcome:
         begun_s = self._advance()
         self._engine.scale(workload, replicas)
         generation = await self._pushed()
@@ -191,7 +199,7 @@ class TwinMesh:
                 return Applied(generation, PUSH_S * 1000, None)
         return Applied(generation, PUSH_S * 1000, round((self._clock.now() - begun_s) * 1000, 1))
 
-    async def _reroute(self, action: Action) -> Outcome:
+    async def _reroute(self, action: Action) -> WriteOutcome:
         generation = await self._pushed()
         # Edited anew: a workload may have been scaled while the proxies were being told.
         self._become(apply_action(self._config, action))

@@ -12,7 +12,7 @@ from pathlib import Path
 from marskit import __version__
 from marskit.demo import DEMO_MANIFESTS
 from marskit.errors import UserError
-from marskit.load.fields import ScenarioError, Table
+from marskit.load.fields import ScenarioError, TomlTable
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
@@ -62,7 +62,7 @@ def read_card(path: Path, model: TwinModel) -> Card:
     except ValueError as error:
         raise CardError(f"{path}: the calibration card is not TOML in UTF-8: {error}.") from error
     try:
-        return _card(Table(path, "", data), model, path)
+        return _card(TomlTable(path, "", data), model, path)
     except ScenarioError as error:
         raise CardError(str(error)) from None
 
@@ -122,7 +122,7 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _card(table: Table, model: TwinModel, path: Path) -> Card:
+def _card(table: TomlTable, model: TwinModel, path: Path) -> Card:
     table.integer("format", at_least=FORMAT, at_most=FORMAT)
     table.text("marskit")
     mesh, ours = table.text("mesh"), mesh_digest(model)
@@ -144,14 +144,14 @@ def _card(table: Table, model: TwinModel, path: Path) -> Card:
     return card
 
 
-def _runs(table: Table) -> tuple[str, ...]:
+def _runs(table: TomlTable) -> tuple[str, ...]:
     runs = table.value("runs", "a list of run ids")
     if not isinstance(runs, list) or not all(isinstance(run, str) and run for run in runs):
         table.fail("runs", f"is {runs!r}; it must be a list of run ids")
     return tuple(runs)
 
 
-def _stations(table: Table, model: TwinModel) -> Iterator[tuple[str, StationFit]]:
+def _stations(table: TomlTable, model: TwinModel) -> Iterator[tuple[str, StationFit]]:
     if not table.has("stations"):
         return
     names = [station.workload for station in model.stations]
@@ -170,7 +170,7 @@ def _stations(table: Table, model: TwinModel) -> Iterator[tuple[str, StationFit]
         yield workload, found
 
 
-def _calls(table: Table, model: TwinModel) -> Iterator[tuple[tuple[str, str], CallFit]]:
+def _calls(table: TomlTable, model: TwinModel) -> Iterator[tuple[tuple[str, str], CallFit]]:
     known = [(call.source, call.service) for call in model.calls]
     found: list[tuple[str, str]] = []
     for fit in _tables(table, "calls"):
@@ -184,7 +184,7 @@ def _calls(table: Table, model: TwinModel) -> Iterator[tuple[tuple[str, str], Ca
         yield (source, service), call
 
 
-def _held_out(table: Table, model: TwinModel) -> HeldOut:
+def _held_out(table: TomlTable, model: TwinModel) -> HeldOut:
     services = list(dict.fromkeys(station.service for station in model.stations))
     found = HeldOut(
         service=table.choice("service", services),
@@ -196,7 +196,7 @@ def _held_out(table: Table, model: TwinModel) -> HeldOut:
     return found
 
 
-def _renewal(table: Table) -> Renewal:
+def _renewal(table: TomlTable) -> Renewal:
     found = Renewal(
         run=table.text("run"),
         first_cycle=table.integer("first_cycle", at_least=1, at_most=_MOST),
@@ -210,12 +210,12 @@ def _renewal(table: Table) -> Renewal:
     return found
 
 
-def _tables(table: Table, key: str) -> tuple[Table, ...]:
+def _tables(table: TomlTable, key: str) -> tuple[TomlTable, ...]:
     return table.tables(key) if table.has(key) else ()
 
 
 def _fitted(
-    table: Table, key: str, *, above: float | None = None, at_most: float = math.inf
+    table: TomlTable, key: str, *, above: float | None = None, at_most: float = math.inf
 ) -> Fitted | None:
     if not table.has(key):
         return None

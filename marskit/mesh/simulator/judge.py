@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from marskit.domain.metrics import merge
-from marskit.domain.records import Latency
+from marskit.domain.observation import Latency
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.simulator.model import TwinModel
 from marskit.mesh.simulator.requests import RequestTwin

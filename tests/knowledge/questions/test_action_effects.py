@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marskit.knowledge.questions.action_effects import _student, action_effects, actions_seen
-from marskit.knowledge.questions.action_units import OUTCOMES, Calipers, Windows
+from marskit.knowledge.questions.action_units import OUTCOMES, Calipers, EffectWindows
 from tests.knowledge.questions.small import Frames, Row, random_frames, same
 
-WINDOWS = Windows(span=2, gap=2)
+WINDOWS = EffectWindows(span=2, gap=2)
 CALIPERS = Calipers(phase_s=20.0, load_ratio=3.0, slowness_ratio=4.0)
 KINDS = {"scale pay to 1": "scale down", "scale pay to 3": "scale up"}
 
@@ -191,7 +191,7 @@ def test_an_effect_is_found_and_regression_to_the_mean_is_none() -> None:
                 slo_latency_ms=150.0,
             )
             frames.add("workloads", run, n, workload="pay", replicas_desired=2, replicas_ready=2)
-    windows = Windows(span=2, gap=2)
+    windows = EffectWindows(span=2, gap=2)
     told = {row["action"]: row for row in action_effects(frames, windows=windows).collect().to_dicts()}
     useless, useful = told["remove timeout"], told["scale up"]
     assert useless["p95_ms_after"] - useless["p95_ms_before"] < -80
@@ -204,4 +204,4 @@ def test_an_effect_is_found_and_regression_to_the_mean_is_none() -> None:
 
 def test_windows_must_be_of_a_cycle_or_more() -> None:
     with pytest.raises(ValueError, match="gap is 0"):
-        Windows(gap=0)
+        EffectWindows(gap=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marskit.domain.records import Severity
+from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marskit.domain.records import Severity
+from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe

@@ -23,7 +23,7 @@ from marskit.mesh.manifests.graph import configuration
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.patches import Cli
-from marskit.mesh.port import ActionError, DryRun
+from marskit.mesh.port import ActionError, ActionPreview
 from tests.mesh.manifests.shop import FIXTURES, changed, shop
 
 shares = st.integers(0, 100)
@@ -51,7 +51,7 @@ actions: st.SearchStrategy[Action] = st.one_of(
 )
 
 
-def both(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> tuple[MeshConfig, DryRun]:
+def both(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> tuple[MeshConfig, ActionPreview]:
     return apply_action(config, action), preview_action(config, action, cli=cli)
 
 

@@ -10,7 +10,7 @@ from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.goals import Slo
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.manifests.graph import (
-    Call,
+    AddressVariable,
     calls,
     configuration,
     goals,
@@ -51,7 +51,7 @@ def found(env: Mapping[str, str]) -> list[tuple[str, str, int]]:
 )
 def test_addresses_of_a_service(variable: str, value: str, local: str) -> None:
     config = with_env({variable: value})
-    call = Call("front", variable, "cart", "shop", 8080, value)
+    call = AddressVariable("front", variable, "cart", "shop", 8080, value)
     assert calls(config) == (call,)
     assert call.host == "cart.shop.svc.cluster.local"
     assert local_environment(config, config.deployments[0], lambda _: 9001)[variable] == local

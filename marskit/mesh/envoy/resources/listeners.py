@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.envoy.resources.model import Listener
-from marskit.mesh.manifests.graph import Call
+from marskit.mesh.manifests.graph import AddressVariable
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 HTTP_PROTOCOLS = ("HTTP", "HTTP2")
 """What a Gateway's server may speak; TLS would need certificates."""
 
 
-def listeners(config: MeshConfig, calls: Iterable[Call]) -> tuple[Listener, ...]:
+def listeners(config: MeshConfig, calls: Iterable[AddressVariable]) -> tuple[Listener, ...]:
     """All listeners, the gateway's first.
 
     Raises:
@@ -36,7 +36,7 @@ def listeners(config: MeshConfig, calls: Iterable[Call]) -> tuple[Listener, ...]
     return (*entrances, *edges)
 
 
-def _edge(call: Call, namespace: str) -> Listener:
+def _edge(call: AddressVariable, namespace: str) -> Listener:
     """Several variables of a caller may hold the same address: their listeners are equal."""
     service = call.service if call.namespace == namespace else f"{call.service}.{call.namespace}"
     return Listener(f"{call.caller}__{service}__{call.port}", call.caller, call.host, call.port)

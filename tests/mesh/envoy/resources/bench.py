@@ -18,7 +18,7 @@ from marskit.mesh.envoy.resources.entrances import PROBE_HEADER, PROBE_PATH, rou
 from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, WorkloadFault
 from marskit.mesh.envoy.resources.render import render
-from marskit.mesh.manifests.graph import Call
+from marskit.mesh.manifests.graph import AddressVariable
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.port import Applied
 from marskit.system.free_ports import LOOPBACK, PortPicker
@@ -176,7 +176,7 @@ async def new_client() -> HttpClient:
 
 @contextmanager
 def running_bench(
-    folder: Path, config: MeshConfig, backends: Sequence[str], calls: Sequence[Call] = CALLS
+    folder: Path, config: MeshConfig, backends: Sequence[str], calls: Sequence[AddressVariable] = CALLS
 ) -> Iterator[Bench]:
     """Backends and an Envoy with the listeners that `config` and `calls` ask for."""
     picker, children = PortPicker(), Children()

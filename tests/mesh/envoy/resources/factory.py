@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from marskit.mesh.envoy.resources.model import Endpoint, Listener
-from marskit.mesh.manifests.graph import Call
+from marskit.mesh.manifests.graph import AddressVariable
 from marskit.mesh.manifests.istio import (
     MESH_GATEWAY,
     DestinationRule,
@@ -29,8 +29,8 @@ GATE = f"{NAMESPACE}/gate"
 FOOD, MUSIC, TILLS = "shop-food", "shop-music", "till"
 
 
-def call(caller: str, service: str, namespace: str = NAMESPACE, port: int = 8080) -> Call:
-    return Call(caller, "URL", service, namespace, port, f"http://{service}:{port}")
+def call(caller: str, service: str, namespace: str = NAMESPACE, port: int = 8080) -> AddressVariable:
+    return AddressVariable(caller, "URL", service, namespace, port, f"http://{service}:{port}")
 
 
 CALLS = (call("front", "shop"), call("front", "till"), call("back", "shop"))

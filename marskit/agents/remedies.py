@@ -98,7 +98,8 @@ def is_gone(action: Action, diagnosis: Diagnosis, view: PlanningView) -> bool | 
     faulty = {suspect.subject for suspect in diagnosis.suspects if suspect.is_fault}
     retried = sum(seen(edge.retries_per_s, view.observation.window_s) for edge in edges)
     ejected = any(edge.ejected for edge in edges)
-    if faulty & workloads or ejected or 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_JUDGED_REQUESTS):
+    many_retries = 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_JUDGED_REQUESTS)
+    if faulty & workloads or ejected or many_retries:
         return False
     return True if requests >= MIN_JUDGED_REQUESTS else None
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "calibrate": ("marskit.cli.calibrate", "fit the twin to recorded runs"),
     "compare": ("marskit.cli.compare", "run several planners on identical load and compare them"),
     "train": ("marskit.cli.train", "train a policy in the twin (needs the extra rl)"),
+    "demo": ("marskit.cli.demo", "write out the demo to edit it"),
     "completion": ("marskit.cli.completion", "print a shell's completion script"),
 }
 """By name: the module, with its `add_options` and `run`, and one line of help."""

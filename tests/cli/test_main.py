@@ -213,6 +213,17 @@ def test_every_shell_gets_its_script(shell: str, capsys: pytest.CaptureFixture[s
     assert "_ARGCOMPLETE" in script
 
 
+def test_the_demo_is_written_out_to_be_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mine"
+    assert main(["demo", "export", str(folder)]) == 0
+    command = capsys.readouterr().out.splitlines()[-1].split()
+    assert command[0] == "marskit"
+    paths = [word for word in command[1:] if not word.startswith("--")]
+    assert main(["check", *paths[:-1], "--scenario", paths[-1]]) == 0
+    assert main(["demo", "export", str(folder)]) == 2
+    assert capsys.readouterr().err.endswith("the demo is written to an empty or a new one.\n")
+
+
 def test_the_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["planners"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [

@@ -99,7 +99,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         (folder / "checkout" / junk).parent.mkdir(parents=True)
         (folder / "checkout" / junk).touch()
     python = fresh_environment(folder / "venv", "build") / "bin" / "python"
-    command = [python, "-m", "build", "--outdir", folder / "dist", folder / "checkout"]
+    command: tuple[str | Path, ...] = (
+        python,
+        "-m",
+        "build",
+        "--outdir",
+        folder / "dist",
+        folder / "checkout",
+    )
     done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (sdist,), (wheel,) = (folder / "dist").glob("*.tar.gz"), (folder / "dist").glob("*.whl")

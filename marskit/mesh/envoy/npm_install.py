@@ -39,34 +39,36 @@ async def with_packages(folder: Path, tell: Callable[[str], None]) -> Lease:
 
 async def _install(folder: Path, tell: Callable[[str], None]) -> None:
     scratch = scratch_path("marskit-npm-")
-    log = scratch / "install.log"
+    progress, errors = scratch / "progress.log", scratch / "errors.log"
     children = Children(scratch=scratch)
     try:
         children.make_scratch()
         command = (sys.executable, "-m", "marskit.mesh.envoy.demo_services", "install", str(folder))
-        child = await children.spawn("npm", command, env=environ, cwd=IMPORT_ROOT, log=log)
-        said = await _follow(child, log, tell)
+        with progress.open("ab") as output:
+            child = await children.spawn(
+                "npm", command, env=environ, cwd=IMPORT_ROOT, log=errors, stdout=output.fileno()
+            )
+        await _follow(child, progress, tell)
         if code := await child.wait():
+            said = _whole_lines(errors)
             raise PackagesError(
-                said[-1] if said else f"the installation of npm packages ended with code {code}"
+                said[-1] if said else f"npm packages: the installation ended with code {code}"
             )
     finally:
         await children.close(grace_s=_GRACE_S)
 
 
-async def _follow(child: Child, log: Path, tell: Callable[[str], None]) -> tuple[str, ...]:
-    """Tell each line that the child writes; all of its lines once it has ended."""
+async def _follow(child: Child, progress: Path, tell: Callable[[str], None]) -> None:
+    """Tell each line that the child writes, until it has ended."""
     told = 0
-    while True:
+    ended = False
+    while not ended:
+        # Asked first, so that what it wrote at last is told as well.
         ended = child.returncode is not None
-        lines = _whole_lines(log)
-        # The last line of a child that failed is the error, and is raised rather than told.
-        until = len(lines) - bool(child.returncode)
-        for line in lines[told:until]:
+        lines = _whole_lines(progress)
+        for line in lines[told:]:
             tell(line)
-        told = max(told, until)
-        if ended:
-            return lines
+        told = len(lines)
         with suppress(TimeoutError):
             await asyncio.wait_for(child.wait(), _POLL_S)
 

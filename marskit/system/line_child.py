@@ -21,11 +21,21 @@ class LineChild:
     that is its standard input.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], *, niceness: int = 0) -> None:
-        """Prepare `python ARGUMENTS...`; `name` is what it is called."""
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, niceness: int = 0, grace_s: float = 0.0
+    ) -> None:
+        """Prepare `python ARGUMENTS...`.
+
+        Args:
+            name: What the process is called.
+            arguments: Of Python.
+            niceness: How far it stands back behind other processes.
+            grace_s: How long it may clean up after SIGTERM when its lines are no longer wanted.
+        """
         self._name = name
         self._arguments = tuple(arguments)
         self._niceness = niceness
+        self._grace_s = grace_s
         self._folder = scratch_path(f"marskit-{name}-")
         self._children = Children(scratch=self._folder)
         self.child: Child | None = None
@@ -59,7 +69,7 @@ class LineChild:
         finally:
             transport.close()
             os.close(life)
-            await self._children.close(grace_s=0.0)
+            await self._children.close(grace_s=self._grace_s)
 
     async def _start(self, stdin: int, stdout: int) -> Child:
         self._children.make_scratch()

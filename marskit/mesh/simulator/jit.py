@@ -25,10 +25,13 @@ _waiting: list[Callable[..., Any]] | None = []
 
 
 def jit(function: F) -> F:
-    """Compiled on the first call and kept on the disk between runs."""
+    """Compiled on the first call and kept in the user's cache between runs, where there can be one."""
     if not HAS_NUMBA:
         return function
-    return cast(F, _numba().njit(cache=True, nogil=True, **_OPTIONS)(function))
+    numba = _numba()
+    # Without a folder named, Numba would write beside the sources, which may be an installed package.
+    kept = bool(numba.config.CACHE_DIR)
+    return cast(F, numba.njit(cache=kept, nogil=True, **_OPTIONS)(function))
 
 
 def inline(function: F) -> F:
@@ -99,7 +102,7 @@ def _numba() -> Any:
 
 
 def _cache() -> str:
-    """A folder of its own for every state of the sources; Numba's usual one where there can be none.
+    """A folder of its own for every state of the sources; empty where there can be none.
 
     Numba looks whether the file of a function has changed, and not the files of what was compiled into it.
     """

@@ -303,8 +303,10 @@ async def test_a_failed_installation_is_told_in_its_words(
 ) -> None:
     source = small_workspace(tmp_path / "source")
     (source / "package.json").write_text("{")
+    told: list[str] = []
     with pytest.raises(PackagesError, match=rf"^npm ci for {source} failed: [^\n]+$"):
-        await with_packages(source, lambda sentence: None)
+        await with_packages(source, told.append)
+    assert [sentence.partition(" ")[0] for sentence in told] == ["downloading"]
     monkeypatch.setenv("PYTHONHOME", "/nonexistent")
     with pytest.raises(PackagesError, match=r"^[^\n]+$"):
         await with_packages(source, lambda sentence: None)

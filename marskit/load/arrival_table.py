@@ -6,7 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from marskit.load.curves import Curve, Diurnal, FlashCrowd, OnOff, Ramp, Spike, Steady, Trace
-from marskit.load.fields import LARGEST, ScenarioError, TomlTable
+from marskit.load.port import ScenarioError
+from marskit.system.toml_table import LARGEST, TomlTable
 
 KINDS = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "trace")
 _COLUMNS = ["time_s", "requests_per_s"]

@@ -9,6 +9,10 @@ from marskit.errors import UserError
 LARGEST_FACTOR = 10.0
 
 
+class ScenarioError(UserError):
+    """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
+
+
 class LoadError(UserError):
     """The load cannot do that, with one sentence saying why."""
 

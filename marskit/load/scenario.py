@@ -1,6 +1,5 @@
 """A load scenario, an arrival curve and a request mix, and where scenarios are found."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +7,9 @@ from marskit.demo import SCENARIOS
 from marskit.domain.events import ScenarioInfo
 from marskit.load.arrival_table import read_curve
 from marskit.load.curves import Curve
-from marskit.load.fields import ScenarioError as ScenarioError
-from marskit.load.fields import TomlTable
 from marskit.load.mix import Request, read_requests
+from marskit.load.port import ScenarioError as ScenarioError
+from marskit.system.toml_table import TomlTable, read_toml
 
 _POINTS = 200
 """In the curve that screens show."""
@@ -85,13 +84,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         ScenarioError: It cannot be found or used.
     """
     path = find_scenario(name_or_path)
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError(f"{path}: the scenario cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise ScenarioError(f"{path}: the scenario is not TOML in UTF-8: {error}.") from error
-    table = TomlTable(path, "", data)
+    table = TomlTable(path, "", read_toml(path, "the scenario", ScenarioError), ScenarioError)
     scenario = Scenario(
         name=path.stem,
         path=path.absolute(),

@@ -1,11 +1,11 @@
 """The settings of a training: the shipped ones, changed by a file if there is one."""
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from marskit.errors import UserError
+from marskit.system.toml_table import read_toml
 
 DEFAULTS = Path(__file__).parent / "defaults.toml"
 
@@ -82,9 +82,9 @@ def load_settings(path: Path = DEFAULTS) -> TrainingSettings:
     Raises:
         TrainingError: It cannot be read, or has a table or a key that there is not.
     """
-    tables = _read(DEFAULTS)
+    tables = read_toml(DEFAULTS, "the settings file", TrainingError)
     if path != DEFAULTS:
-        for name, table in _read(path).items():
+        for name, table in read_toml(path, "the settings file", TrainingError).items():
             if name not in tables or not isinstance(table, dict):
                 raise TrainingError(f"{path}: there is no [{name}]; allowed are {', '.join(tables)}.")
             for key, value in table.items():
@@ -98,15 +98,6 @@ def load_settings(path: Path = DEFAULTS) -> TrainingSettings:
     }
     assert set(parts) == {field.name for field in fields(TrainingSettings)}
     return TrainingSettings(**parts)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TrainingError(f"{path}: the settings cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise TrainingError(f"{path}: the settings are not TOML in UTF-8: {error}.") from error
 
 
 def _check(path: Path, name: str, key: str, value: object, known: dict[str, Any]) -> None:

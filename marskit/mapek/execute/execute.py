@@ -1,5 +1,6 @@
 """Execute: carries out one action, after recording how to repeat and undo it."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from marskit.domain.actions import Action
@@ -8,6 +9,8 @@ from marskit.mesh.port import ActionError, ActionPreview, Applied, Mesh, MeshErr
 from marskit.timing.clock import Clock
 
 ALREADY_SO = "already so"
+_MISFIT = ActionPreview("", "", None, None)
+"""Of an action that does not fit the mesh: no command could carry it out."""
 
 
 async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock: Clock) -> Execution:
@@ -16,7 +19,7 @@ async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock:
     try:
         preview = mesh.preview(action)
     except ActionError as error:
-        return _misfit(action, id, origin, at_s, str(error))
+        return _record(action, _MISFIT, id, origin, at_s, Outcome.REJECTED, str(error))
     if not preview.diff:
         return _record(action, preview, id, origin, at_s, Outcome.WITHHELD, ALREADY_SO)
     try:
@@ -25,17 +28,9 @@ async def execute(mesh: Mesh, action: Action, *, id: int, origin: Origin, clock:
         outcome = Unknown(str(error))
     match outcome:
         case Applied(generation, pushed_after_ms, effective_after_ms):
-            return Execution(
-                id=id,
-                origin=origin,
-                action=action,
-                command=preview.command,
-                diff=preview.diff,
-                inverse=preview.inverse,
-                inverse_command=preview.inverse_command,
-                outcome=Outcome.APPLIED,
-                reason=_when(effective_after_ms),
-                at_s=at_s,
+            reason = _when(effective_after_ms)
+            return replace(
+                _record(action, preview, id, origin, at_s, Outcome.APPLIED, reason),
                 generation=generation,
                 pushed_after_ms=pushed_after_ms,
                 effective_after_ms=effective_after_ms,
@@ -53,7 +48,7 @@ def withhold(mesh: Mesh, action: Action, *, id: int, origin: Origin, at_s: float
     try:
         preview = mesh.preview(action)
     except ActionError as error:
-        return _misfit(action, id, origin, at_s, str(error))
+        return _record(action, _MISFIT, id, origin, at_s, Outcome.REJECTED, str(error))
     return _record(action, preview, id, origin, at_s, Outcome.WITHHELD, reason)
 
 
@@ -81,22 +76,6 @@ def _record(
         inverse=preview.inverse,
         inverse_command=preview.inverse_command,
         outcome=outcome,
-        reason=reason,
-        at_s=at_s,
-    )
-
-
-def _misfit(action: Action, id: int, origin: Origin, at_s: float, reason: str) -> Execution:
-    """An action that does not fit the mesh: no command could carry it out."""
-    return Execution(
-        id=id,
-        origin=origin,
-        action=action,
-        command="",
-        diff="",
-        inverse=None,
-        inverse_command=None,
-        outcome=Outcome.REJECTED,
         reason=reason,
         at_s=at_s,
     )

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from hashlib import sha256
@@ -12,12 +11,12 @@ from pathlib import Path
 from marskit import __version__
 from marskit.demo import DEMO_MANIFESTS
 from marskit.errors import UserError
-from marskit.load.fields import ScenarioError, TomlTable
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.system.atomic_write import write_durably
+from marskit.system.toml_table import TomlTable, read_toml
 
 FORMAT = 1
 """Raised when a field changes its meaning; a reader refuses every other one."""
@@ -55,16 +54,8 @@ def read_card(path: Path, model: TwinModel) -> Card:
     Raises:
         CardError: It cannot be read, a field is wrong, or it belongs to another mesh.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CardError(f"{path}: the calibration card cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise CardError(f"{path}: the calibration card is not TOML in UTF-8: {error}.") from error
-    try:
-        return _card(TomlTable(path, "", data), model, path)
-    except ScenarioError as error:
-        raise CardError(str(error)) from None
+    data = read_toml(path, "the calibration card", CardError)
+    return _card(TomlTable(path, "", data, CardError), model, path)
 
 
 def demo_card() -> Card:

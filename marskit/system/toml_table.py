@@ -1,28 +1,34 @@
 """Reads TOML tables strictly: what is wrong is said in one sentence with file, field and what is allowed."""
 
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Never
-
-from marskit.errors import UserError
+from typing import Any, Never
 
 LARGEST = 1_000_000.0
-"""No number in a scenario is larger: it would be a slip of the pen."""
+"""Upper limit of every number unless told otherwise: a larger one would be a slip of the pen."""
 
 
-class ScenarioError(UserError):
-    """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
+def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
+    """The data of a TOML file; `what` it is stands in the sentence of an `error`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as reason:
+        raise error(f"{path}: {what} cannot be read: {reason.strerror}.") from reason
+    except ValueError as reason:
+        raise error(f"{path}: {what} is not TOML in UTF-8: {reason}.") from reason
 
 
 class TomlTable:
     """One TOML table, read field by field; what nobody asked for is refused at the end."""
 
-    def __init__(self, file: Path, name: str, data: Mapping[str, object]) -> None:
+    def __init__(self, file: Path, name: str, data: Mapping[str, object], error: type[Exception]) -> None:
         """`name` is the table's dotted name in the file; empty for the file itself."""
         self._file = file
         self._name = name
         self._data = data
+        self._error = error
         self._asked: list[str] = []
 
     def close(self) -> None:
@@ -33,7 +39,7 @@ class TomlTable:
 
     def fail(self, key: str, complaint: str) -> Never:
         """Raise the error that names file and field."""
-        raise ScenarioError(f"{self._file}: {self._dotted(key)} {complaint}.")
+        raise self._error(f"{self._file}: {self._dotted(key)} {complaint}.")
 
     def has(self, key: str) -> bool:
         """Whether the field is written down."""
@@ -102,7 +108,7 @@ class TomlTable:
         found = self.value(key, "a table")
         if not isinstance(found, dict):
             self._mismatch(key, found, "a table")
-        return TomlTable(self._file, self._dotted(key), found)
+        return TomlTable(self._file, self._dotted(key), found, self._error)
 
     def tables(self, key: str) -> tuple["TomlTable", ...]:
         """A list of tables, `[[key]]` in the file, at least one."""
@@ -110,7 +116,10 @@ class TomlTable:
         found = self.value(key, allowed)
         if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
             self._mismatch(key, found, allowed)
-        return tuple(TomlTable(self._file, f"{self._dotted(key)}[{n}]", item) for n, item in enumerate(found))
+        return tuple(
+            TomlTable(self._file, f"{self._dotted(key)}[{n}]", item, self._error)
+            for n, item in enumerate(found)
+        )
 
     def items(self) -> tuple[tuple[str, object], ...]:
         """All fields, for a table whose keys are the writer's to choose."""

@@ -86,6 +86,8 @@ def test_a_person_does_and_undoes_every_kind_of_action(mesh: str, tmp_path: Path
     async def script(live: LiveLoop) -> None:
         controller = live.controller
         await live.up()
+        # The shield has to have seen that replicas are ready.
+        await live.completed(1)
         before = controller.state.configuration
         for action in ACTIONS:
             dry = controller.preview(action)

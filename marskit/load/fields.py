@@ -1,4 +1,4 @@
-"""Reads TOML tables strictly: what is wrong is said in one sentence with file, field and what is allowed."""
+"""Reads TOML tables strictly; errors name file and field, what was found and what is allowed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Never
 from marskit.errors import UserError
 
 LARGEST = 1_000_000.0
-"""No number in a scenario is larger: it would be a slip of the pen."""
+"""Largest number in a scenario; a larger one must be a typing error."""
 
 
 class ScenarioError(UserError):
@@ -16,7 +16,7 @@ class ScenarioError(UserError):
 
 
 class TomlTable:
-    """One TOML table, read field by field; what nobody asked for is refused at the end."""
+    """One TOML table, read field by field; fields that nobody reads are refused at the end."""
 
     def __init__(self, file: Path, name: str, data: Mapping[str, object]) -> None:
         """`name` is the table's dotted name in the file; empty for the file itself."""
@@ -26,7 +26,7 @@ class TomlTable:
         self._asked: list[str] = []
 
     def close(self) -> None:
-        """Refuse fields that no reader asked for."""
+        """Refuse fields that no reader used."""
         for key in self._data:
             if key not in self._asked:
                 self.fail(key, f"is not a known field; known here: {', '.join(self._asked)}")
@@ -36,12 +36,12 @@ class TomlTable:
         raise ScenarioError(f"{self._file}: {self._dotted(key)} {complaint}.")
 
     def has(self, key: str) -> bool:
-        """Whether the field is written down."""
+        """Whether the field is present."""
         self._ask(key)
         return key in self._data
 
     def value(self, key: str, allowed: str) -> object:
-        """The field as it is; it must be there."""
+        """The raw field, which must be present."""
         self._ask(key)
         if key not in self._data:
             self.fail(key, f"is missing; it must be {allowed}")
@@ -98,7 +98,7 @@ class TomlTable:
         return found
 
     def table(self, key: str) -> "TomlTable":
-        """A table of its own."""
+        """A nested table."""
         found = self.value(key, "a table")
         if not isinstance(found, dict):
             self._mismatch(key, found, "a table")
@@ -113,7 +113,7 @@ class TomlTable:
         return tuple(TomlTable(self._file, f"{self._dotted(key)}[{n}]", item) for n, item in enumerate(found))
 
     def items(self) -> tuple[tuple[str, object], ...]:
-        """All fields, for a table whose keys are the writer's to choose."""
+        """All fields, for a table with arbitrary keys."""
         self._asked.extend(self._data)
         return tuple(self._data.items())
 

@@ -162,7 +162,7 @@ def test_what_is_broken_stays_broken_and_what_breaks_later_breaks(timeline: Time
         (17.0, ClearFaults()),
     ]
     told = [i.sentence for r in stored.records for i in r.incidents if isinstance(i, Noticed)]
-    assert "a replica of orders was killed and is started again" in told
+    assert "a replica of orders was killed and is restarting" in told
 
 
 def worst(found: Branched) -> float:

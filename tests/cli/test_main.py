@@ -115,7 +115,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --runs /dev/null", "Runs cannot be stored in /dev/null: it is not a folder"),
         ("check /nowhere", "/nowhere"),
         ("check --scenario calm", 'There is no scenario "calm"'),
-        ("report 2026 --runs /nowhere", "There are no runs in /nowhere"),
+        ("report 2026 --runs /nowhere", "contains no runs /nowhere"),
         ("--bogus", "`marskit run` does not take --bogus"),
         ("run --bogus", "`marskit run` does not take --bogus"),
         (
@@ -134,7 +134,7 @@ def test_a_command_loads_only_what_it_needs(
         ("ask --card card.toml", "`marskit ask` does not take --card"),
         ("compare --planner hpa", "`marskit compare` does not take --planner, hpa"),
         ("completion tcsh", "invalid choice: 'tcsh' (choose from 'bash', 'zsh', 'fish')"),
-        ("calibrate last --runs /nowhere", "There are no runs in /nowhere"),
+        ("calibrate last --runs /nowhere", "contains no runs /nowhere"),
         (
             "calibrate last --out /nowhere/card.toml",
             "--out is /nowhere/card.toml; it must be a file in a folder",
@@ -265,7 +265,7 @@ async def test_runs_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_folder_without_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "--runs", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"There are no runs in {tmp_path}.\n"
+    assert capsys.readouterr().out == f"contains no runs {tmp_path}.\n"
 
 
 def test_json_goes_out_line_by_line(tmp_path: Path) -> None:

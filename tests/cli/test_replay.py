@@ -141,7 +141,7 @@ def test_a_folder_without_runs_and_a_run_without_a_head_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"marskit: There are no runs in {tmp_path}.\n"
+    assert capsys.readouterr().err == f"marskit: contains no runs {tmp_path}.\n"
     (tmp_path / "run=20260101T000000Z-0000").mkdir()
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
     assert "20260101T000000Z-0000" in capsys.readouterr().err

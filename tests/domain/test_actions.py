@@ -94,7 +94,7 @@ def test_the_cases_cover_every_kind_of_fault() -> None:
         (SlowDown("orders", 1.0), None),
         (InjectErrors("orders", 100.0), None),
         (Delay("orders", 60_000), None),
-        (KillReplica("nobody"), "there is no workload 'nobody', only orders, payments"),
+        (KillReplica("nobody"), "'nobody' is not a workload; choose one of orders, payments"),
         (SlowDown("orders", 0.5), "a slow-down by 0.5 is none: the factor must be at least 1"),
         (SlowDown("orders", float("nan")), "a slow-down by nan is none: the factor must be at least 1"),
         (InjectErrors("orders", 100.5), "100.5% of errors: the share must be from 0 to 100"),

@@ -253,7 +253,9 @@ def test_faults_that_do_not_fit_are_refused_alike(on: Callable[[Behaviour], None
             InjectErrors("nobody", 5),
             Delay("nobody", 5),
         ):
-            with pytest.raises(ActionError, match="there is no workload 'nobody', only orders, payments"):
+            with pytest.raises(
+                ActionError, match="'nobody' is not a workload; choose one of orders, payments"
+            ):
                 await mesh.inject(fault)
         with pytest.raises(ActionError, match="the factor must be at least 1"):
             await mesh.inject(SlowDown("payments", 0.5))

@@ -140,7 +140,7 @@ def test_the_command_begins_with_recorded_runs(tmp_path: Path, capfd: pytest.Cap
     assert main([*usual, "--algorithm", "sac", "--warm-start", "last"]) == 0
     assert load_policy(out).card["recorded_steps"] >= 10
     for algorithm, run, sentence in (
-        ("ppo", "last", "--warm-start fills the replay buffer of sac; ppo has none."),
+        ("ppo", "last", "--warm-start fills the replay buffer of sac; ppo has no replay buffer."),
         ("sac", "1999", f"There is no run '1999' in {runs}"),
     ):
         capfd.readouterr()

@@ -159,7 +159,7 @@ async def test_a_replica_that_hangs_gets_no_more_requests_until_it_answers_again
     await eventually(lambda: bench.published[-1] == ())
     os.kill(child.pid, signal.SIGCONT)
     await eventually(lambda: bench.published[-1] == ("payments-1",))
-    assert bench.sentences == ["payments-1 does not answer its readiness probe and gets no more requests"]
+    assert bench.sentences == ["payments-1 fails its readiness probe and gets no more requests"]
     await payments.stop()
 
 

@@ -49,7 +49,7 @@ def test_a_gateway_takes_the_routes_of_both(tmp_path: Path) -> None:
         (
             "spec:\n  host: front\n",
             "spec:\n  host: elsewhere.example.com  # HERE\n",
-            "DestinationRule front: elsewhere.example.com is no Service of these manifests",
+            "DestinationRule front: elsewhere.example.com is not a Service of these manifests",
         ),
         (
             "  hosts: [cart]\n",

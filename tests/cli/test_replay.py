@@ -72,7 +72,7 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
     assert "recorded (twin)" in told
     assert "same (twin)" in told
     assert "static (twin)" in told
-    assert "The recording is of the twin itself" in told
+    assert "The recording comes from the twin itself" in told
     kept = {run.run: run.planner for run in list_runs(runs).runs if run.run != recorded}
     assert sorted(kept.values()) == ["as-recorded", "static"]
     *progress, last = lines(capsys, recorded, *arguments, "--json", "--cycles", "2")

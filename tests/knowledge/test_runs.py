@@ -75,7 +75,7 @@ def test_a_run_is_found_by_id_by_its_beginning_and_as_the_last(tmp_path: Path) -
     assert find_run(tmp_path, "2027") == "2027-c"
     with pytest.raises(KnowledgeError, match=r"2 runs in .* begin with '2026', such as 2026-a"):
         find_run(tmp_path, "2026")
-    with pytest.raises(KnowledgeError, match=r"There is no run 'x' in .*; the last one is 2027-c"):
+    with pytest.raises(KnowledgeError, match=r"contains no run 'x'; the latest is 2027-c"):
         find_run(tmp_path, "x")
 
 

@@ -109,7 +109,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones(name: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load_scenario(name)
     assert str(caught.value) == (
-        f'There is no scenario "{name}"; choose {", ".join(NAMES)} or the path of a .toml file.'
+        f'Unknown scenario "{name}"; choose {", ".join(NAMES)} or the path of a .toml file.'
     )
 
 

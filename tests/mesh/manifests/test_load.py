@@ -175,7 +175,7 @@ def test_a_few_lines_cannot_stand_for_billions_of_values(tmp_path: Path) -> None
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="this file or folder of manifests does not exist"):
         load_mesh([tmp_path / "none"])
-    with pytest.raises(ManifestError, match=r"the folder holds no \*.yaml or \*.yml file"):
+    with pytest.raises(ManifestError, match=r"the folder contains no \*.yaml or \*.yml file"):
         load_mesh([tmp_path])
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xff\xfe\x00")

@@ -60,7 +60,7 @@ def test_a_gateway_takes_the_routes_of_both(tmp_path: Path) -> None:
             "              value: http://cart:8080/items\n",
             "              value: http://cart/items\n",
             "Deployment front: the variable CART_URL addresses port 80 of Service cart, which has 8080,"
-            " so it is no call",
+            " so it is not a call",
         ),
     ],
 )

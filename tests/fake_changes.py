@@ -30,7 +30,7 @@ def changed(configuration: Configuration, action: Action) -> Configuration:
             )
         case SetOutlierDetection(rule, outlier):
             if rule not in {each.destination_rule for each in configuration.outliers}:
-                raise ActionError(f"There is no DestinationRule {rule}.")
+                raise ActionError(f"DestinationRule {rule} does not exist.")
             outliers = tuple(
                 replace(o, outlier_detection=outlier) if o.destination_rule == rule else o
                 for o in configuration.outliers
@@ -39,7 +39,7 @@ def changed(configuration: Configuration, action: Action) -> Configuration:
     try:
         old = configuration.route(action.virtual_service, action.route)
     except KeyError as error:
-        raise ActionError(f"There is no route {error.args[0]}.") from error
+        raise ActionError(f"Route {error.args[0]} does not exist.") from error
     match action:
         case ShiftTraffic():
             weights = dict(action.weights_percent)
@@ -88,12 +88,12 @@ def check_fault(configuration: Configuration, fault: Fault) -> None:
         case ClearFaults():
             return
         case _ if fault.workload not in names:
-            raise ActionError(f"there is no workload {fault.workload!r}, only {', '.join(names)}")
+            raise ActionError(f"{fault.workload!r} is not a workload; choose one of {', '.join(names)}")
         case SlowDown(factor=factor) if factor < 1:
-            raise ActionError(f"a slow-down by {factor:g} is none: the factor must be at least 1")
+            raise ActionError(f"the slow-down factor is {factor:g}; it must be at least 1")
         case InjectErrors(percent=percent) if not 0 <= percent <= 100:
-            raise ActionError(f"{percent:g}% of errors: the share must be from 0 to 100")
+            raise ActionError(f"the share of errors is {percent:g}%; it must be from 0 to 100")
         case Delay(delay_ms=delay_ms) if not 0 <= delay_ms <= LONGEST_DELAY_MS:
-            raise ActionError(f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}")
+            raise ActionError(f"the delay is {delay_ms} ms; it must be from 0 to {LONGEST_DELAY_MS}")
         case _:
             return

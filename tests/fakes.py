@@ -151,7 +151,7 @@ class FakeLoad:
     async def set_scenario(self, scenario: str) -> None:
         known = {"steady": STEADY, "spike": SPIKE}
         if scenario not in known:
-            raise LoadError(f"There is no scenario {scenario!r}; choose one of {', '.join(known)}.")
+            raise LoadError(f"Unknown scenario {scenario!r}; choose one of {', '.join(known)}.")
         self.scenario = known[scenario]
         self._began_s = self.clock.now()
 

@@ -1,4 +1,4 @@
-"""Two colour themes, readable without telling red from green, and the roles that use them."""
+"""Two colour themes, readable for colour-blind people, and the roles that use them."""
 
 from textual.theme import Theme
 

@@ -68,9 +68,9 @@ class Lookahead:
         tried |= self._trial.run(situation, view, rates, self._around(best, situation, now))
         best = max(tried, key=lambda choice: tried[choice].score)
         nothing = tried[now]
-        told = sorted(tried, key=lambda choice: -tried[choice].score)[:SHOWN]
+        shown = sorted(tried, key=lambda choice: -tried[choice].score)[:SHOWN]
         candidates = tuple(
-            self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*told, now])
+            self._candidate(choice, tried[choice], situation, view) for choice in dict.fromkeys([*shown, now])
         )
         actions = self._actions(best, situation, view)
         what = "this one has the highest predicted utility after penalties for SLO violations"

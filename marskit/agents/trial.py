@@ -170,26 +170,26 @@ class Trial:
         changed = (fluid.desired[:, :n] != before[:, None]).sum(axis=0) + self._shifted(n, situation)
         utility = (good - 2.0 * late - failed - changed * self._goals.action_cost) / seconds
         utility -= replicas * self._goals.replica_cost_per_s
-        told = self._told(service)
-        first, last = self._profiles(told)
+        counted = self._counted_calls(service)
+        first, last = self._profiles(counted)
         p95_s = np.zeros(n)
         _quantiles_s(0.95, seen, first, last, p95_s)
         succeeded = seen[first:last, 0, :n].sum(axis=0)
-        broken = lost_seen[told].sum(axis=0)
+        broken = lost_seen[counted].sum(axis=0)
         return {
             choice: TrialOutcome(
                 score=float(utility[i] - BREACH_PRICE * breach[i] / seconds),
                 utility_per_s=float(utility[i]),
                 requests_per_s=float((succeeded[i] + broken[i]) / (len(seeing) * self._period_s)),
                 latency_p95_ms=1000.0 * float(p95_s[i]) if succeeded[i] > 0.0 else None,
-                slow_percent=float(100.0 * self._slow(seen, i, told) / max(succeeded[i], 1e-9)),
+                slow_percent=float(100.0 * self._slow(seen, i, counted) / max(succeeded[i], 1e-9)),
                 failed_percent=float(100.0 * broken[i] / max(succeeded[i] + broken[i], 1e-9)),
                 replicas=int(replicas[i]),
             )
             for i, choice in enumerate(choices)
         }
 
-    def _told(self, service: str | None) -> range:
+    def _counted_calls(self, service: str | None) -> range:
         """The gateway's calls to the service, or all of its calls."""
         gates = range(self._fluid.structure.call_from[1])
         ours = [k for k in gates if self._encoding.model.calls[k].service == service]

@@ -1,1 +1,1 @@
-"""Puts a run together: settings, the choice of adapters, the twin of a run, what earlier runs know."""
+"""Puts a run together: settings, the choice of adapters, the twin of a run, data of earlier runs."""

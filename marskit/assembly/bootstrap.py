@@ -38,21 +38,21 @@ if TYPE_CHECKING:
 
 
 LEAST_SEEN = 0.75
-"""Of a control period must have been seen of the load before a planner is asked."""
+"""Share of a control period of load that must have been observed before the first plan."""
 ENGINE_ERROR_PERCENT = 5.0
-"""By how much the p95 of the twin's fast engine may differ from the request-level one's in the middle of all
-points; `python -m benchmarks.twin` measures 2.5 %."""
+"""Allowed p95 error of the twin's fast engine against the request-level one, as the median of all points, in
+percent; `python -m benchmarks.twin` measures 2.5 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What is different where a run begins in the midst of another one."""
+    """The differences when a run begins in the middle of another one."""
 
     parent: Parent
     load_begun_s: float
-    """When the load's curve began, on the clock."""
+    """Start of the load's curve, on the clock."""
     make_planner: Callable[[str], Planner] | None = None
-    """None is by the registry."""
+    """None uses the registry."""
     shield: Shield | None = None
 
 
@@ -61,10 +61,10 @@ async def build(settings: Settings) -> Controller:
 
     Raises:
         ManifestError: A manifest or the mapping file is wrong, or the twin cannot simulate the mesh.
-        ScenarioError: The scenario is wrong, or there is none of that name.
-        UnknownPlanner: There is no planner of that name.
+        ScenarioError: The scenario is wrong, or no scenario has that name.
+        UnknownPlanner: No planner has that name.
         MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
-        KnowledgeError: Nothing can be written to the folder for runs.
+        KnowledgeError: The folder for runs cannot be written to.
     """
     clock = LoopClock()
     config = load_mesh(settings.manifests, mapping=settings.mapping)
@@ -83,7 +83,7 @@ def put_together(
     clock: Clock,
     branch: Branch | None = None,
 ) -> Controller:
-    """The controller around a mesh and its load; errors as of `build`."""
+    """The controller around a mesh and its load; raises the errors of `build`."""
     begun_s = branch.load_begun_s if branch else 0.0
     twin = Twin(
         lambda: _plain(config),
@@ -139,7 +139,7 @@ def _with_planner(
         period_s=period_s,
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
-        # What a moment shows of a load is chance; a branch begins amid one.
+        # The first moments of a load are random; a branch begins in the middle of one.
         least_seen_s=0.0 if branch else LEAST_SEEN * period_s,
         guard=settings.guard,
         busy_ms=_busy_ms(twin),
@@ -185,7 +185,7 @@ def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Run
     )
 
 
-# Each imports its own adapters: neither has to wait until what only the other needs is loaded.
+# Each imports its own adapters, so that neither loads those of the other.
 def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
     from marskit.load.locust_process import LocustLoad
     from marskit.mesh.envoy.adapter import EnvoyMesh
@@ -228,30 +228,30 @@ def _plain(config: MeshConfig) -> "TwinModel":
 
 
 def _busy_ms(twin: Twin) -> tuple[tuple[str, float], ...]:
-    """For how long a request keeps all workers of one replica busy; nothing of a mesh that has no twin."""
+    """Time for which a request keeps all workers of one replica busy, by workload; empty without a twin."""
     from marskit.mesh.simulator.card_file import CardError
 
     try:
         stations = twin.model().stations
     except (ManifestError, CardError):
-        # Whoever needs the twin, as the preview does, says why there is none.
+        # Predictions report why there is no twin.
         return ()
     return tuple((station.workload, station.service_ms / station.workers) for station in stations)
 
 
 def _errors(card: "Card | None", model: "TwinModel", *, simulated: bool) -> Mapping[str, float | None]:
-    """By service, how far the p95 of that card's model is off, in percent."""
+    """The p95 error of that card's model by service, in percent."""
     errors: dict[str, float | None] = (
         {held.service: held.p95_error_percent for held in card.held_out} if card else {}
     )
     if simulated and (card is None or card.renewal is None):
-        # The same model on both sides: what is off is one engine against the other.
+        # The same model on both sides: the error is one engine's against the other's.
         errors = dict.fromkeys({station.service for station in model.stations}, ENGINE_ERROR_PERCENT)
     return errors
 
 
 def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":
-    """The card that was asked for, or the one that comes along for the demo."""
+    """The card given by the settings, or the one that ships with the demo."""
     from marskit.mesh.simulator.card_file import read_card, shipped_card
     from marskit.mesh.simulator.compile import twin_model
 

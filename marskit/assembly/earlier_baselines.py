@@ -1,4 +1,4 @@
-"""What the runs on the disk say is usual for one mesh under one scenario."""
+"""Baselines of the recorded runs of one mesh under one scenario."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +14,18 @@ from marskit.knowledge.record import Record
 from marskit.mapek.analyse.baselines import baselines_of
 
 MOST_RUNS = 5
-"""The newest runs are asked; what is usual changes with the machine and the manifests."""
+"""Number of newest runs used; usual values change with the machine and the manifests."""
 
 
 def recorded_baselines(root: Path | str, mesh: str, scenario: str, topology: Topology) -> Baselines | None:
     """The baselines of the newest runs with the same mesh, scenario and graph; None without any.
 
-    What cannot be read is left out: `marskit runs` says what that is.
+    Unreadable runs are skipped: `marskit runs` reports them.
     """
     dataset = Dataset(root)
     observations: list[Observation] = []
     runs = 0
-    # This is done at every start: of a run that is no help, only what it was is read.
+    # This runs at every start: of an unsuitable run, only the description is read.
     for started in dataset.heads(dataset.runs()[::-1]):
         if (started.mesh, started.scenario.name, started.topology) != (mesh, scenario, topology):
             continue
@@ -42,9 +42,9 @@ def recorded_baselines(root: Path | str, mesh: str, scenario: str, topology: Top
 
 
 def calm_observations(records: Sequence[Record]) -> tuple[Observation, ...]:
-    """What quiet windows showed while no objective was missed; no two of them overlap.
+    """Observations of fault-free windows without an SLO violation; no two of them overlap.
 
-    What is missed without a fault, for want of replicas, is to be told as unusual later.
+    A violation without a fault, for lack of replicas, must be reported as unusual later.
     """
     calm = (record for record in quiet(records) if record.slo_met is not False)
     return tuple(record.cycle.observation for record in apart(calm))

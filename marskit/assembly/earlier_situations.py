@@ -1,4 +1,4 @@
-"""The situations of the runs on the disk, to find those that are like the one of now."""
+"""The situations of recorded runs, to find those similar to the present one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from marskit.knowledge.questions.situation_index import SituationIndex
 
 MOST_CYCLES = 20_000
-"""The newest runs are taken that together have no more: a look-up then takes a millisecond."""
+"""Number of cycles up to which the newest runs are used: a look-up then takes a millisecond."""
 MOST_RUNS = 200
-"""Among so many of the newest runs in the store; of each, what it was has to be read."""
+"""Number of newest runs in the store to consider; the description of each must be read."""
 SHOWN = 3
 FOLLOWED = 10
-"""For so many cycles a past situation is followed."""
+"""Number of cycles for which a past situation is followed."""
 FARTHEST = 1.0
-"""What differs by more is not told, even where nothing is nearer: two cycles taken by chance from normally
-distributed ones differ by 1.4 of their spreads."""
+"""Distance above which a situation is not shown, even if none is closer: two random cycles of normally
+distributed features differ by 1.4 standard deviations."""
 
 
 class RecordedSituations:
-    """Looks up, in memory, what is like the situation of now; see `marskit.planning.SituationLookup`."""
+    """Looks up, in memory, situations similar to the present one; see `marskit.planning.SituationLookup`."""
 
     def __init__(self, index: "SituationIndex") -> None:
         """Take the index of the earlier runs."""
@@ -48,14 +48,14 @@ def recorded_situations(
 ) -> RecordedSituations | None:
     """The situations of the newest runs with the same mesh, graph and goals; None without any.
 
-    What cannot be read is left out: `marskit runs` says what that is.
+    Unreadable runs are skipped: `marskit runs` reports them.
 
     Args:
-        root: Where the runs are.
-        run: The one that asks, which is not its own past.
+        root: The store of runs.
+        run: The present run, which is not its own past.
         mesh: The adapter's name.
         topology: The graph.
-        goals: What its situations are told good and bad by.
+        goals: The goals that define SLO violations.
     """
     import polars as pl
 
@@ -70,7 +70,7 @@ def recorded_situations(
     cycles = 0
     for started in filter(is_alike, dataset.heads(newest)):
         cycles += dataset.scan("cycles", [started.run]).select(pl.len()).collect().item()
-        # One that is longer is all that is taken.
+        # A run that is longer is used alone.
         if chosen and cycles > MOST_CYCLES:
             break
         chosen.append(started.run)

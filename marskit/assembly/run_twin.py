@@ -1,4 +1,4 @@
-"""The twin of a run: its card, and the new one that it gets when the mesh has become another."""
+"""The twin of a run: its card, and its new card after the mesh has drifted."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from marskit.mesh.simulator.model import TwinModel
 
 REMEMBERED = 600
-"""So many cycles are kept: a drift that began earlier is fitted to the newest of them."""
+"""Number of cycles kept: a drift that began earlier is fitted to the newest of them."""
 
 
 @runtime_checkable
@@ -23,14 +23,14 @@ class KnowsTwin(Protocol):
     """A planner that plans with the twin's numbers."""
 
     def renew(self, model: "TwinModel") -> None:
-        """Go on with these numbers."""
+        """Continue with this model."""
         ...
 
 
 class Twin:
-    """The model that a run predicts and plans with; it is made when it is asked for.
+    """The model that a run predicts and plans with, made on demand.
 
-    `card` raises UserError where there is no twin of the mesh, and so do the methods.
+    `card` raises UserError if the twin cannot model the mesh, and so do the methods.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Twin:
         card: "Callable[[], Card | None]",
         errors: "Callable[[Card | None, TwinModel], Mapping[str, float | None]]",
     ) -> None:
-        """Take what the twin is made of.
+        """Take the parts of the twin.
 
         Args:
-            plain: Makes the model by the manifests alone.
+            plain: Makes the model from the manifests alone.
             card: Reads the card that the run begins with.
-            errors: Tells by service how far the p95 of a card's model is off, in percent.
+            errors: Returns the p95 error of a card's model by service, in percent.
         """
         self.plain = plain
         self._first_card = card
@@ -56,11 +56,11 @@ class Twin:
         return self._renewed or self._first_card()
 
     def model(self) -> "TwinModel":
-        """The mesh by the card in force."""
+        """The mesh with the card in force."""
         return self.with_errors()[0]
 
     def with_errors(self) -> "tuple[TwinModel, Mapping[str, float | None]]":
-        """The mesh by the card in force, and by service how far its p95 is off."""
+        """The mesh with the card in force, and its p95 error by service."""
         from marskit.mesh.simulator.compile import calibrated
 
         card, model = self.card(), self.plain()
@@ -68,7 +68,7 @@ class Twin:
         return model, self._errors(card, model)
 
     def use(self, card: "Card") -> None:
-        """Go on with this card."""
+        """Continue with this card."""
         self._renewed = card
 
 
@@ -84,7 +84,7 @@ class TwinRecalibration:
         self._found: Card | None = None
 
     def begin(self, run: RunStarted) -> None:
-        """Hold the cycles of this run against the twin from now on."""
+        """Compare this run's cycles with the twin from now on."""
         from marskit.calibration.drift import DriftDetector
 
         model, errors = self._twin.with_errors()
@@ -92,7 +92,7 @@ class TwinRecalibration:
         self._watch = DriftDetector(model, _known(errors), run.goals)
 
     def see(self, record: Record) -> Recalibrated | str | None:
-        """Take one more cycle; once the mesh has drifted and shown enough of what it is now, a new card."""
+        """Take one more cycle; returns a new card after a drift, once enough windows show the new state."""
         from marskit.calibration.drift import unannounced
         from marskit.calibration.renew import Kept, renew
         from marskit.knowledge.read.runs import StoredRun
@@ -110,7 +110,7 @@ class TwinRecalibration:
         if found is None:
             return None
         if isinstance(found, Kept):
-            # From the beginning: a drift that goes on is found again, with more windows to show it.
+            # From the beginning: a continuing drift is found again, with more windows to show it.
             self._watch.begin(calibrated(plain, card) if card else plain, self._watch.error_percent)
             return found.sentence
         self._found = found.card
@@ -127,7 +127,7 @@ class TwinRecalibration:
         )
 
     def adopt(self, planner: Planner) -> None:
-        """Predict and plan with the card that was found."""
+        """Predict and plan with the new card."""
         assert self._found is not None
         self._twin.use(self._found)
         model, errors = self._twin.with_errors()

@@ -1,4 +1,4 @@
-"""Everything a run is started with, checked once at the edge of the program."""
+"""The settings of a run, validated once at the edge of the program."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 MESHES = ("envoy", "twin")
 ENGINES = ("requests", "fast")
 KUBERNETES_PERIOD_S = 15.0
-"""The autoscaler's period, in scenario seconds: unless told otherwise, ours as well."""
+"""The autoscaler's period, in scenario seconds; the default period of the loop as well."""
 
 
 class SettingsError(UserError):
-    """A setting that cannot be used, with one sentence that says what is allowed."""
+    """A setting that cannot be used; one sentence says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,48 +32,48 @@ class Settings:
     mesh: str = "envoy"
     manifests: tuple[Path, ...] = DEMO_MANIFESTS
     mapping: Path | None = None
-    """How the images of manifests that are not ours run as local processes."""
+    """File that says how the images of foreign manifests run as local processes."""
     scenario: str = "spike"
-    """A shipped scenario's name or a file."""
+    """Name of a shipped scenario, or a file."""
     engine: str = "requests"
-    """How the twin is computed; nothing to any other mesh."""
+    """The twin's engine; unused on any other mesh."""
     card: Path | None = None
-    """What `marskit calibrate` wrote of the twin; None is the card that comes along, if it fits."""
+    """Calibration card from `marskit calibrate`; None uses the shipped card, if it fits."""
     planner: str = "threshold"
     mode: Mode = Mode.AUTO
     seed: int = 0
     period_s: float | None = None
-    """Real seconds from one cycle to the next; None is 15 seconds of the scenario's clock."""
+    """Real seconds from one cycle to the next; None is 15 scenario seconds."""
     sample_s: float = 0.5
     """Real seconds from one reading of mesh and load to the next."""
     runs: Path | str = Path("runs")
-    """The folder that knowledge is written to, or the URL of an object store."""
+    """The folder for recorded runs, or the URL of an object store."""
     keep: "Keep | None" = None
-    """Which earlier runs are kept when this one begins; None is all."""
+    """Which earlier runs are kept when this one begins; None keeps all."""
     gateway_port: int | None = None
-    """None picks a free one."""
+    """Port of the gateway; None picks a free one."""
     locust_workers: int = 0
-    """Locust worker processes besides the master; 0 is one process that does both."""
+    """Locust worker processes besides the master; 0 uses one process for both."""
     preview: bool = True
-    """Whether effects are predicted in a twin of the mesh."""
+    """Whether the twin predicts the effects of actions."""
     guard: bool = True
-    """Whether actions whose effect is worse than predicted are taken back."""
+    """Whether plans that turn out worse than predicted are rolled back."""
     baselines: bool | None = None
-    """Whether Analyse knows from earlier runs what is usual, and plans are shown with situations like theirs.
-    None is where the mesh is real: on the twin, the same seed gives the same run, whatever ran before."""
+    """Whether baselines and similar situations of earlier runs are used. None uses them on a real mesh only:
+    on the twin, the same seed gives the same run, whatever ran before."""
     recalibration: bool = True
-    """Whether the twin that effects are predicted in is fitted anew when the mesh has become another."""
+    """Recalibrate the prediction twin when the mesh drifts."""
     planner_deadline_s: float | None = None
-    """Seconds that a planner which is not ours may take for a decision; None is half a period."""
+    """Seconds that a foreign planner may take for a decision; None is half a period."""
     trust_planner: bool = False
-    """Whether such a planner runs in this process instead of one of its own."""
+    """Whether foreign planners run in this process instead of child processes."""
     pace: float | None = None
-    """How many seconds of the twin pass in a real one; None is as many as the machine can."""
+    """Twin seconds per real second, at most; None is as fast as possible."""
 
     def __post_init__(self) -> None:
-        """Check what needs no file; the files are checked by those who read them."""
+        """Check everything that needs no file; readers check the files."""
         if self.mesh not in MESHES:
-            raise SettingsError(f"there is no mesh {self.mesh!r}; choose one of {', '.join(MESHES)}")
+            raise SettingsError(f"unknown mesh {self.mesh!r}; choose one of {', '.join(MESHES)}")
         if not 0 <= self.seed < 2**63:
             raise SettingsError(f"the seed is {self.seed}; it must be from 0 to {2**63 - 1}")
         if self.period_s is not None and not 0.2 <= self.period_s <= 3600:
@@ -83,17 +83,19 @@ class Settings:
                 f"the planner's deadline is {self.planner_deadline_s:g} s; it must be from 0.01 to 3600"
             )
         if not 0.1 <= self.sample_s <= 60:
-            raise SettingsError(f"the time between samples is {self.sample_s:g} s; it must be from 0.1 to 60")
+            raise SettingsError(f"the sample period is {self.sample_s:g} s; it must be from 0.1 to 60")
         if self.gateway_port is not None and not 1 <= self.gateway_port <= 65535:
             raise SettingsError(f"the gateway port is {self.gateway_port}; it must be from 1 to 65535")
         if not 0 <= self.locust_workers <= 64:
-            raise SettingsError(f"{self.locust_workers} Locust workers; there may be 0 to 64")
+            raise SettingsError(
+                f"the number of Locust workers is {self.locust_workers}; it must be from 0 to 64"
+            )
         if self.pace is not None and not 0.1 <= self.pace <= 1000:
             raise SettingsError(f"the pace is {self.pace:g}; it must be from 0.1 to 1000")
         if self.mesh == "twin":
             self._check_twin()
         elif self.pace is not None:
-            raise SettingsError(f"the mesh {self.mesh} lives in real time, so --pace needs --mesh twin")
+            raise SettingsError(f"the mesh {self.mesh} runs in real time; --pace needs --mesh twin")
 
     def loop_factory(self) -> "Callable[[], AbstractEventLoop]":
         """What makes the run's event loop: in virtual time on the twin, in real time on any other mesh."""
@@ -107,8 +109,8 @@ class Settings:
 
     def _check_twin(self) -> None:
         if self.gateway_port is not None:
-            raise SettingsError("the twin listens on no port, so --gateway-port does not go with --mesh twin")
+            raise SettingsError("the twin has no port; --gateway-port cannot be used with --mesh twin")
         if self.locust_workers:
             raise SettingsError(
-                "no Locust runs with the twin, so --locust-workers does not go with --mesh twin"
+                "the twin runs without Locust; --locust-workers cannot be used with --mesh twin"
             )

@@ -55,12 +55,12 @@ def branch(
     count = there if cycles is None else min(cycles, there)
 
     def run(name: str, due: Sequence[Due]) -> "_Side":
-        told = _Side(lambda done: progress(name, done, count))
+        side = _Side(lambda done: progress(name, done, count))
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            runner.run(_run(past, name, settings, due, count, told))
-        if told.ended is not None and told.ended.reason:
-            raise ReplayError(f"The branch ended early: {told.ended.reason}")
-        return told
+            runner.run(_run(past, name, settings, due, count, side))
+        if side.ended is not None and side.ended.reason:
+            raise ReplayError(f"The branch ended early: {side.ended.reason}")
+        return side
 
     branched = run(planner, past.outside)
     due = sorted((*past.outside, *past.actions), key=lambda each: each[0])
@@ -69,7 +69,7 @@ def branch(
     for event in timeline.events:
         recorded.note(event)
     sides = recorded, control, branched
-    end_s = min(told.cycles[-1].started_at_s for told in sides)
+    end_s = min(side.cycles[-1].started_at_s for side in sides)
     if cycles is not None:
         end_s = min(end_s, past.at_s + (cycles - 1) * past.started.period_s)
     entry = _entry(past.started)
@@ -88,7 +88,7 @@ def branch(
 
 
 async def _run(
-    past: BranchPoint, planner: str, settings: Settings, due: Sequence[Due], cycles: int, told: "_Side"
+    past: BranchPoint, planner: str, settings: Settings, due: Sequence[Due], cycles: int, side: "_Side"
 ) -> None:
     """Run one branch until that many cycles are done."""
     built = await build_branch(past, planner, settings)
@@ -96,13 +96,13 @@ async def _run(
     ready = asyncio.Event()
 
     def sink(event: Event) -> None:
-        told.note(event)
+        side.note(event)
         if isinstance(event, MeshReady | RunEnded):
             ready.set()
 
     built.controller.bus.subscribe(sink)
     built.controller.bus.subscribe(StopAfterCycles(running.cancel, cycles))
-    driving = asyncio.ensure_future(_drive(built, past, due, ready, told))
+    driving = asyncio.ensure_future(_drive(built, past, due, ready, side))
     try:
         with suppress(asyncio.CancelledError):
             await running
@@ -114,7 +114,7 @@ async def _run(
 
 
 async def _drive(
-    built: Built, past: BranchPoint, due: Sequence[Due], ready: asyncio.Event, told: "_Side"
+    built: Built, past: BranchPoint, due: Sequence[Due], ready: asyncio.Event, side: "_Side"
 ) -> None:
     """Start the loop when the recorded cycle began, and send the recorded commands at their times."""
     await ready.wait()
@@ -128,14 +128,14 @@ async def _drive(
         for at_s, command in due:
             await built.clock.sleep(max(0.0, at_s - built.clock.now()))
             # Not awaited: new replicas take time, and the next command is due at its own time.
-            group.create_task(_do(controller.handle, command, told))
+            group.create_task(_do(controller.handle, command, side))
 
 
-async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, told: "_Side") -> None:
+async def _do(handle: Callable[[Command], Awaitable[None]], command: Command, side: "_Side") -> None:
     try:
         await handle(command)
     except CommandError as error:
-        told.refused.append(str(error))
+        side.refused.append(str(error))
 
 
 class _Side(RunRecords):

@@ -1,1 +1,1 @@
-"""Calibration: the twin's numbers fitted to recorded runs, and how well it repeats what it did not see."""
+"""Calibration: fits the twin to recorded runs, and validates it on data that it was not fitted to."""

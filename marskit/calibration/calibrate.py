@@ -1,4 +1,4 @@
-"""The whole of it: runs in, a card out that says how far to trust it."""
+"""The whole calibration: recorded runs in, a card with its accuracy out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,22 +16,22 @@ from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel
 
 FITTED_SHARE = 0.7
-"""Of a single run, the first part is fitted to and the rest held out."""
+"""Share of a single run that is fitted to; the rest is held out."""
 _ROUNDS = 2
-"""What queueing adds depends on what is fitted, though hardly."""
+"""Rounds of fitting: the effect of queueing depends slightly on the fitted values."""
 _TWINS = 3
-"""So many twins repeat a run, each with luck of its own; what is common to them is what the model says."""
+"""Number of twins, with different seeds, that repeat a run; their common behaviour is the model's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the runs told."""
+    """The result of a calibration."""
 
     card: Card
     untold: tuple[str, ...]
-    """One sentence for each number that they did not tell, and for each run that could not be repeated."""
+    """One sentence for each undetermined number, and for each run that could not be repeated."""
     compared: tuple[Compared, ...]
-    """What the card's held-out errors are counted from."""
+    """The comparisons behind the card's held-out errors."""
 
 
 def calibrate(
@@ -41,16 +41,16 @@ def calibrate(
     *,
     progress: Callable[[int, int, str], None] = lambda done, total, step: None,
 ) -> Calibration:
-    """Fit the model to the runs, and check each run against a fit to all others.
+    """Fit the model to the runs, and validate each run against a fit to all others.
 
     Args:
-        model: The mesh by its manifests.
-        runs: Of that mesh; with just one, its last part is checked against a fit to the first.
-        engine: Repeats the runs.
-        progress: Told how many of how many replays are done, and what the next one is for.
+        model: The mesh according to its manifests.
+        runs: Runs of that mesh; a single one is split into a part to fit to and one to validate on.
+        engine: Makes the engine that repeats the runs.
+        progress: Receives the number of replays done, their total, and the purpose of the next one.
 
     Raises:
-        CalibrationError: A run is of another mesh, or there is nothing to fit to.
+        CalibrationError: A run belongs to another mesh, or there is nothing to fit to.
     """
     for run in runs:
         check_mesh(model, run)
@@ -60,7 +60,7 @@ def calibrate(
         try:
             courses.append((run, course(run)))
         except CalibrationError as error:
-            untold.append(f"How well the twin repeats {error}")
+            untold.append(f"Accuracy of the twin for {error}")
     seen = windows(runs)
     if seen.workloads.is_empty():
         raise CalibrationError("The runs have no window without faults, so there is nothing to fit to.")
@@ -71,7 +71,7 @@ def calibrate(
         fitted = calibrated(model, fit(model, seen, starts, queueing).card)
         found: Queueing = {}
         for place, (run, what) in enumerate(courses):
-            progress(done, total, f"what queueing adds, round {number}: {run.started.scenario.name}")
+            progress(done, total, f"effect of queueing, round {number}: {run.started.scenario.name}")
             found = {**found, **added_by_queueing(fitted, seen, what, engine, _seeds(place))}
             done += 1
         queueing = found
@@ -87,7 +87,7 @@ def calibrate(
 
 
 def _seeds(place: int) -> range:
-    """Of its own for every run: the same luck in all of them would not even out."""
+    """Different seeds for every run: with the same ones, chance would not average out."""
     return range(_TWINS * place, _TWINS * (place + 1))
 
 
@@ -100,7 +100,7 @@ def _held_out(
     engine: MakeEngine,
     seeds: Sequence[int],
 ) -> Iterator[Compared]:
-    """The run, or the last part of the only one, against the twin that was fitted to all the rest."""
+    """The run, or the last part of the only one, compared with the twin fitted to the rest."""
     run, what = held_out
     if len(runs) > 1:
         since_s = 0.0
@@ -120,13 +120,14 @@ def check_mesh(model: TwinModel, run: StoredRun) -> None:
     """Refuse a run of another mesh.
 
     Raises:
-        CalibrationError: It is.
+        CalibrationError: The run belongs to another mesh.
     """
     recorded, ours = run.started.topology, [station.workload for station in model.stations]
     workloads = [workload.name for workload in recorded.workloads]
     calls = {(edge.source, edge.service) for edge in recorded.edges}
     if sorted(workloads) != sorted(ours) or calls != {(call.source, call.service) for call in model.calls}:
         raise CalibrationError(
-            f"run {run.started.run}: it was recorded on another mesh, with {', '.join(sorted(workloads))}; "
-            f"that of these manifests has {', '.join(sorted(ours))}, or calls them otherwise."
+            f"run {run.started.run}: it was recorded on another mesh; its workloads are "
+            f"{', '.join(sorted(workloads))}, "
+            f"those of the manifests {', '.join(sorted(ours))}; the calls may also differ."
         )

@@ -1,9 +1,9 @@
-"""Whether the mesh still is what the card says: residuals of the twin's p95, accumulated until chance is out.
+"""Drift detection: whether the mesh still matches the card, by accumulating residuals of the twin's p95.
 
-Every window without faults is held against what the fast twin expects under the same load, replicas and
-weights. What is left over, in standard deviations, is summed up for every edge by a two-sided CUSUM (Page
-1954, *Continuous Inspection Schemes*, Biometrika 41): a sum that falls back to 0 as long as the twin is
-right, and grows with every window once it is not. Where it last left 0 the drift began.
+Every window without faults is compared with the fast twin's prediction under the same load, replicas and
+weights. The residuals, in standard deviations, are summed for every edge by a two-sided CUSUM (Page 1954,
+*Continuous Inspection Schemes*, Biometrika 41): a sum falls back to 0 as long as the twin is right, and grows
+with every window once it is not. The drift began where the sum last left 0.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,28 +25,28 @@ from marskit.mesh.simulator.card import HeldOut
 from marskit.mesh.simulator.model import TwinModel
 
 SLACK = 0.5
-"""Standard deviations that a residual may be off without being counted: half the shift that is looked for."""
+"""Standard deviations that a residual may deviate without being counted: half the shift to detect."""
 LIMIT = 8.0
-"""At such a sum it is no chance: by Siegmund's approximation (*Sequential Analysis*, 1985) a twin that is
-right reaches it once in 19 000 windows on either side, and one that is a standard deviation off after 17."""
+"""Sum that raises an alarm: by Siegmund's approximation (*Sequential Analysis*, 1985) a correct twin reaches
+it once in 19 000 windows on either side, and one that is off by a standard deviation after 17."""
 FURTHEST = 4.0
-"""No single window counts for more, so that it takes three to raise an alarm."""
+"""Largest contribution of a single window, so that an alarm needs three."""
 WAITING = 0.75
-"""The standard error of the (logarithmic) part of a p95 that is waiting: in a few seconds queues are empty or
-long, and hardly ever what they are on average."""
+"""Standard error of the (logarithmic) waiting part of a p95: within a few seconds queues are empty or
+long, and rarely average."""
 USUAL_ERROR_PERCENT = 10.0
-"""Of a twin whose error is not known."""
+"""Assumed p95 error of a twin whose error is unknown, in percent."""
 BUSIEST = 0.85
-"""Where the twin expects workers to be busier than that, its p95 rests on what was before the window."""
+"""Predicted utilisation above which a window's p95 depends on the time before it."""
 _EPSILON_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """One edge in one window, as it was seen and as the twin expects it."""
+    """One edge in one window, as observed and as predicted by the twin."""
 
     cycle: int
-    """The id of the one that saw it."""
+    """The id of the observing cycle."""
     edge: EdgeId
     n: int
     seen_p50_ms: float
@@ -54,11 +54,12 @@ class Residual:
     expected: Expected
 
     def deviations(self, error_percent: float) -> float:
-        """How far off the p95 is, as standard deviations of its logarithm.
+        """The deviation of the p95, in standard deviations of its logarithm.
 
-        The twin's own error is a median of absolute ones; the p95 of `n` latencies whose logarithm has the
-        spread 0.47 (a coefficient of variation of a half) has itself the relative error 1 / sqrt(n)
-        (Mosteller 1946). Those that waited waited together, so that `n` says nothing of the waiting.
+        The twin's own error is a median absolute one; the p95 of `n` latencies whose logarithm has the
+        standard deviation 0.47 (a coefficient of variation of a half) has the relative error 1 / sqrt(n)
+        (Mosteller 1946). Requests that waited did so together, so `n` does not reduce the error of the
+        waiting time.
         """
         waiting = WAITING * log(self.expected.p95_ms / self.expected.calm_p95_ms)
         spread = sqrt((MAD_TO_SIGMA * error_percent / 100.0) ** 2 + 1.0 / self.n + waiting**2)
@@ -68,31 +69,31 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One window that can be held against a twin."""
+    """One window that can be compared with a twin."""
 
     record: Record
     steady: frozenset[str]
-    """The workloads that had as many replicas all the time."""
+    """The workloads with a constant number of replicas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The twin is off by more than chance."""
+    """The twin deviates by more than chance."""
 
     edge: EdgeId
     since: int
     """The id of the first cycle that shows it."""
     found: int
-    """The id of the cycle that was one too many."""
+    """The id of the cycle that raised the alarm."""
     ratio: float
-    """The median of seen over expected p95 since then."""
+    """The median of observed over predicted p95 since then."""
 
     @property
     def sentence(self) -> str:
-        """What drifted, and by how much."""
+        """The workload that drifted, and by how much."""
         percent = 100.0 * abs(self.ratio - 1.0)
         how = "slower" if self.ratio > 1.0 else "faster"
-        return f"{self.edge.workload} answers {percent:.0f} % {how} than the twin expects"
+        return f"{self.edge.workload} responds {percent:.0f} % {how} than the twin predicts"
 
 
 class Cusum:
@@ -103,7 +104,7 @@ class Cusum:
         self._since = {1.0: 0, -1.0: 0}
 
     def add(self, cycle: int, deviations: float) -> int | None:
-        """Take one residual; the cycle since which it drifts once a sum is over the limit."""
+        """Add one residual; once a sum exceeds the limit, the cycle since which the edge drifts."""
         for sign, total in self._sums.items():
             if total == 0.0:
                 self._since[sign] = cycle
@@ -114,14 +115,14 @@ class Cusum:
 
 
 class DriftDetector:
-    """Takes the records of one run as they come, and tells when the twin is not its mesh any more."""
+    """Watches the records of one run, and reports when the mesh no longer matches the twin."""
 
     def __init__(self, model: TwinModel, error_percent: Mapping[str, float], goals: Goals) -> None:
         self._goals = goals
         self.begin(model, error_percent)
 
     def begin(self, model: TwinModel, error_percent: Mapping[str, float]) -> None:
-        """Forget all sums and hold what comes against this model, whose p95 is usually that far off."""
+        """Reset all sums and compare with this model, which has these p95 errors."""
         self._model = model
         self.error_percent = error_percent
         self._sums: dict[EdgeId, Cusum] = {}
@@ -130,7 +131,7 @@ class DriftDetector:
         self.drift: Drift | None = None
 
     def see(self, records: Sequence[Record]) -> Drift | None:
-        """Take the newest of all records so far; the drift, if it is the one that shows it."""
+        """Take the newest of all records so far; returns the drift when it is detected."""
         newest = records[-1]
         begin_s = newest.cycle.observation.at_s - newest.cycle.observation.window_s
         calm = quiet(records)
@@ -153,7 +154,7 @@ class DriftDetector:
             if since is not None:
                 ratio = self._ratio(edge, since)
                 drifted.append((abs(log(ratio)), Drift(edge, since, residual.cycle, ratio)))
-        # Its callers wait for it, so they drift as well, but by a smaller share of what they take.
+        # Its callers wait for it and drift as well, but by a smaller share of their latency.
         return max(drifted, key=lambda each: each[0])[1] if drifted else None
 
     def _ratio(self, edge: EdgeId, since: int) -> float:
@@ -163,10 +164,10 @@ class DriftDetector:
 
 
 def unannounced(records: Iterable[Record]) -> tuple[Record, ...]:
-    """The records as if nobody had been told of services that were slowed down on purpose.
+    """The records without mentions of injected slow-downs.
 
-    A loop is not told of one that became slow either: to the twin it is drift, and not an accident to leave
-    out, as killed replicas and injected errors are.
+    Real slowdowns are not announced either: for the twin they are drift, not an accident to ignore like
+    killed replicas and injected errors.
     """
     return tuple(
         replace(record, incidents=tuple(i for i in record.incidents if not _is_slow_down(i)))
@@ -179,7 +180,7 @@ def _is_slow_down(incident: object) -> bool:
 
 
 def comparable(records: Sequence[Record]) -> tuple[Shown, ...]:
-    """What a run shows that can be held against a twin: windows without faults that do not overlap."""
+    """The parts of a run that can be compared with a twin: windows without faults that do not overlap."""
     return tuple(_shown(record, records) for record in apart(quiet(records)))
 
 
@@ -196,7 +197,7 @@ def _shown(record: Record, records: Sequence[Record]) -> Shown:
 
 
 def residuals(model: TwinModel, goals: Goals, shown: Sequence[Shown]) -> list[Residual]:
-    """What the windows left over, edge by edge where there are requests enough and replicas stayed."""
+    """The residuals of the windows, for every edge with enough requests and constant replicas."""
     found = []
     expected = expectations(model, goals, [each.record.cycle.observation for each in shown])
     behind = {station.workload: reach(model, station.workload) for station in model.stations}
@@ -212,7 +213,7 @@ def residuals(model: TwinModel, goals: Goals, shown: Sequence[Shown]) -> list[Re
 
 
 def errors(rows: Iterable[Residual]) -> tuple[HeldOut, ...]:
-    """How far the fast twin is off, by service: the medians."""
+    """The median error of the fast twin, by service."""
     by_service: dict[str, list[Residual]] = {}
     for row in rows:
         by_service.setdefault(row.edge.service, []).append(row)

@@ -1,7 +1,7 @@
-"""What keeps runs from being calibrated to."""
+"""Errors of calibration."""
 
 from marskit.errors import UserError
 
 
 class CalibrationError(UserError):
-    """One sentence that says which run or file is of no use, and why."""
+    """A run or a file that cannot be used for calibration; one sentence says why."""

@@ -1,4 +1,4 @@
-"""Estimates that a few odd windows do not move, each with its standard error."""
+"""Robust estimates with standard errors."""
 
 from collections.abc import Sequence
 from math import pi, sqrt
@@ -10,15 +10,15 @@ from marskit.domain.baselines import MAD_TO_SIGMA
 from marskit.mesh.simulator.card import Fitted
 
 LEAST = 5
-"""Fewer values than that tell no spread, so nothing is fitted to them."""
+"""Smallest number of values for a fit; fewer do not show their scatter."""
 OUTLIER = 4.0
-"""A value further from the middle than so many robust standard deviations is left out."""
+"""Distance from the middle, in robust standard deviations, beyond which a value is ignored."""
 _ROUNDS = 10
 _SHORTEST = 1e-3
 
 
 def ratio(totals: Sequence[tuple[float, float]]) -> Fitted | None:
-    """The slope through the origin of `y` over `x`, both summed up over a window: `(x, y)` for each.
+    """The slope through the origin of `y` over `x`, both totals over a window: `(x, y)` for each.
 
     Counts scatter with the root of their mean, so weighted least squares gives each window the weight 1/x,
     and the slope is the sum of y over the sum of x (the ratio estimator: Cochran, Sampling Techniques, 1977).
@@ -41,7 +41,7 @@ def ratio(totals: Sequence[tuple[float, float]]) -> Fitted | None:
 
 
 def middle(values: Sequence[float]) -> Fitted | None:
-    """The median, with the standard error that the median of normal values has."""
+    """The median, with the standard error of the median of normal values."""
     if len(values) < LEAST:
         return None
     value = median(values)
@@ -50,9 +50,9 @@ def middle(values: Sequence[float]) -> Fitted | None:
 
 
 def rise(points: Sequence[tuple[float, float]]) -> Fitted | None:
-    """By what share of its value at 0 a line through `(x, y)` rises with each x; none below 0.
+    """The relative rise of a line through `(x, y)` per x, as a share of its value at 0; at least 0.
 
-    The scatter of y is taken as proportional to y: weighted least squares, the weights found anew from each
+    The scatter of y is taken as proportional to y: weighted least squares, with weights from the previous
     line (iteratively reweighted; Carroll & Ruppert, Transformation and Weighting in Regression, 1988). The
     standard error is that of a quotient of slope and intercept by the delta method.
 
@@ -83,7 +83,7 @@ def rise(points: Sequence[tuple[float, float]]) -> Fitted | None:
 
 
 def inlying_rows(rows: Sequence[tuple[float, ...]]) -> list[int]:
-    """The indices of the rows of which no column is an outlier."""
+    """The indices of the rows without an outlier in any column."""
     kept = list(range(len(rows)))
     for column in zip(*rows, strict=True):
         inside = set(_inliers(column))
@@ -92,7 +92,7 @@ def inlying_rows(rows: Sequence[tuple[float, ...]]) -> list[int]:
 
 
 def pooled(fits: Sequence[Fitted]) -> Fitted | None:
-    """Estimates of the same number as one, each weighted by the inverse of its variance."""
+    """Estimates of the same number combined, each weighted by the inverse of its variance."""
     if not fits:
         return None
     if any(fit.stderr == 0 for fit in fits):
@@ -105,6 +105,6 @@ def pooled(fits: Sequence[Fitted]) -> Fitted | None:
 def _inliers(values: Sequence[float]) -> list[int]:
     centre = median(values)
     deviation = MAD_TO_SIGMA * median(abs(value - centre) for value in values)
-    # No spread at all is no reason to leave anything out.
+    # Without any scatter, nothing is an outlier.
     limit = OUTLIER * deviation or float("inf")
     return [index for index, value in enumerate(values) if abs(value - centre) <= limit]

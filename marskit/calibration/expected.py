@@ -1,4 +1,4 @@
-"""What the fast twin expects of every edge in a window that was seen."""
+"""The fast twin's prediction for every edge in an observed window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ from marskit.mesh.simulator.model import Call, TwinModel
 
 _SETTLED_TICKS = 40
 _CALM = 0.01
-"""Of the load, so little that nobody waits."""
+"""Share of the load at which nothing queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the fast twin expects of an edge."""
+    """The fast twin's prediction for an edge."""
 
     p50_ms: float
     p95_ms: float
     calm_p95_ms: float
-    """Under next to no load: what is above it is waiting."""
+    """p95 at hardly any load: the rest of a p95 is waiting."""
     busiest: float
-    """The highest utilisation of any workload that takes part in the answer."""
+    """The highest utilisation of any workload that contributes to the response."""
 
 
 def expectations(
     model: TwinModel, goals: Goals, observations: Sequence[Observation]
 ) -> list[dict[EdgeId, Expected]]:
-    """What the fast twin expects of every edge under the load, the replicas and the weights of each window.
+    """The fast twin's prediction for every edge under the load, the replicas and the weights of each window.
 
-    Steady state: what a window inherits from the one before is not known to it.
+    Steady state: the prediction ignores what a window inherits from the previous one.
     """
     if not observations:
         return []
@@ -84,7 +84,7 @@ def _latencies_ms(fluid: Fluid, flow: Flow, q: float) -> list[list[float]]:
 
     def latency_ms(e: int, call: Call, workload: str, i: int) -> float:
         if e < len(profiles) - 1:
-            # Requests that make no further call are others than those that do.
+            # Requests that make no further call differ from those that do.
             return 1000.0 * quantile(q, flow.moments, int(profiles[e]), int(profiles[e + 1]), i)
         k1, k2, k3 = (float(k) for k in flow.answer[place[workload], :, i])
         return call.hop_ms + 1000.0 * draw_s(z, k1, k2, k3)

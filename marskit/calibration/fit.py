@@ -1,4 +1,4 @@
-"""A card from windows: service times, who calls whom how often, what a hop costs, how long a start takes."""
+"""Fits a card to windows: service times, call rates, hops and start times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +16,18 @@ from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import Call, TwinModel
 
 CALM = 0.35
-"""Workers busy at most to this share hardly let anyone queue, so latencies show hops and service times."""
+"""Utilisation below which hardly any request queues, so that latencies show hops and service times."""
 _SLACK = 3.0
 
 WindowKey = tuple[str, float]
 """Run and end of a window."""
 Queueing = Mapping[tuple[WindowKey, EdgeId], tuple[float, float]]
-"""What queueing added to p50 and p95 of an edge in a window, in ms."""
+"""Additional p50 and p95 of an edge in a window that are due to queueing, in ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A card, and one sentence for each number that the runs do not tell."""
+    """A card, and one sentence for each number that the runs do not determine."""
 
     card: Card
     untold: tuple[str, ...]
@@ -39,22 +39,20 @@ def fit(
     starts: Sequence[Start],
     queueing: Queueing | None = None,
 ) -> Fit:
-    """Fit every number of the model that the windows tell.
+    """Fit every number of the model that the windows determine.
 
     Args:
-        model: The mesh by its manifests; its workers, queues and balancers are taken as they are.
-        windows: What runs showed.
-        starts: How long new replicas took until they were ready.
-        queueing: What queueing added to the latencies of calm windows, if that is known.
+        model: The mesh according to its manifests; its workers, queues and balancers are kept.
+        windows: Observations of the runs.
+        starts: Start times of new replicas.
+        queueing: The effect of queueing on the latencies of calm windows, if known.
     """
     untold: list[str] = []
     services = {s.workload: _service_ms(windows, s.workload, s.workers, untold) for s in model.stations}
     rates = _per_request(model, windows, untold)
     crowded = crowding(starts)
     if crowded is None:
-        untold.append(
-            f"How much starts slow each other: fewer than {LEAST} alone, or fewer than that side by side."
-        )
+        untold.append(f"Slowdown of simultaneous starts: fewer than {LEAST} single or simultaneous starts.")
     alone = alone_s(starts, crowded.value if crowded else model.crowding)
     started = {name: start_s(alone, name, untold) for name in services}
     if crowded is None and model.crowding == 0.0:
@@ -64,7 +62,7 @@ def fit(
     }
     calls = {key: CallFit(per_request=rate) for key, rate in rates.items()}
     spreads: dict[str, list[Fitted]] = {s.workload: [] for s in model.stations}
-    # Whom nobody calls any further comes first: their callers' latencies hold theirs.
+    # Workloads without further calls come first: their callers' latencies contain theirs.
     for caller in [*(s.workload for s in reversed(model.stations)), GATEWAY]:
         for call in model.calls_of(caller):
             card = Card((), stations, calls)
@@ -76,7 +74,7 @@ def fit(
                     f"{TRUSTED_N} requests and all workers below {CALM:.0%} busy."
                 )
             elif hop.value < 0:
-                # Nothing is faster than nothing: it is chance, and the standard error says so.
+                # No hop is negative: the value is chance, and the standard error reflects that.
                 hop = replace(hop, value=0.0)
             calls[call.source, call.service] = replace(
                 calls.get((call.source, call.service), CallFit()), hop_ms=hop
@@ -88,14 +86,14 @@ def fit(
     for name, found in spreads.items():
         if not found:
             untold.append(
-                f"The spread of {name}'s service times: too little of its callers' latency is its own."
+                f"Coefficient of variation of {name}'s service time: hardly visible to its callers."
             )
     runs = tuple(windows.workloads["run"].unique().sort())
     return Fit(Card(runs, stations, calls, crowding=crowded), tuple(untold))
 
 
 def _service_ms(windows: ObservedWindows, workload: str, workers: int, untold: list[str]) -> Fitted | None:
-    """The utilisation law: busy workers are throughput times service time (Denning & Buzen 1978)."""
+    """By the utilisation law: busy workers are throughput times service time (Denning & Buzen 1978)."""
     rows = (
         windows.workloads.filter(
             (pl.col("workload") == workload) & pl.col("steady") & pl.col("utilisation").is_not_null()
@@ -109,21 +107,21 @@ def _service_ms(windows: ObservedWindows, workload: str, workers: int, untold: l
     )
     fitted = ratio(list(rows.iter_rows()))
     if fitted is None:
-        untold.append(f"The service time of {workload}: fewer than {LEAST} steady windows with requests.")
+        untold.append(f"Service time of {workload}: fewer than {LEAST} steady windows with requests.")
     return fitted
 
 
 def _per_request(
     model: TwinModel, windows: ObservedWindows, untold: list[str]
 ) -> dict[tuple[str, str], Fitted | None]:
-    """How many of a source's requests make each call."""
+    """The share of a source's requests that make each call."""
     found: dict[tuple[str, str], Fitted | None] = {}
     for source in (GATEWAY, *(s.workload for s in model.stations)):
         calls = model.calls_of(source)
         if not calls:
             continue
         is_source = (pl.col("source") if source == GATEWAY else pl.col("workload")) == source
-        # In order: the same numbers summed in another one would differ in their last digit.
+        # In order: sums in another order would differ in their last digit.
         asked = (
             windows.edges.filter(is_source)
             .group_by("run", "at_s", maintain_order=True)
@@ -140,10 +138,10 @@ def _per_request(
             rate = ratio(list(rows.sort("run", "at_s").select("asked", "made").iter_rows()))
             where = f"{source} → {call.service}"
             if rate is None:
-                untold.append(f"How often {where} is called: fewer than {LEAST} windows without failures.")
+                untold.append(f"Call rate of {where}: fewer than {LEAST} windows without failures.")
             elif rate.value - _SLACK * rate.stderr > 1:
                 untold.append(
-                    f"How often {where} is called: {rate.value:.2f} times per request, but the twin knows at "
+                    f"Call rate of {where}: {rate.value:.2f} per request, but the twin supports at "
                     "most one call of each kind."
                 )
                 rate = None
@@ -158,7 +156,7 @@ def _requests() -> pl.Expr:
 
 
 def _clean(windows: ObservedWindows, edges: pl.Expr) -> pl.DataFrame:
-    """The windows in which nothing failed or was tried again on those edges."""
+    """The windows without failures or retries on those edges."""
     return (
         windows.edges.filter(edges)
         .group_by("run", "at_s", maintain_order=True)
@@ -190,7 +188,7 @@ def _edges(
 
 
 def calm_windows(model: TwinModel, windows: ObservedWindows, call: Call, workload: str) -> pl.DataFrame:
-    """`run, at_s, n, p50_ms, p95_ms` of the edge where it and all behind it had workers to spare."""
+    """`run, at_s, n, p50_ms, p95_ms` of the edge where it and everything behind it had spare workers."""
     behind = reach(model, workload)
     calm = (
         windows.workloads.filter(pl.col("workload").is_in(list(behind)))
@@ -211,7 +209,7 @@ def calm_windows(model: TwinModel, windows: ObservedWindows, call: Call, workloa
 
 
 def reach(model: TwinModel, workload: str) -> tuple[str, ...]:
-    """The workload and all that take part in its answers."""
+    """The workload and all others that contribute to its responses."""
     reached: dict[str, None] = {}
     todo = [workload]
     while todo:

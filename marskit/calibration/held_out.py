@@ -1,4 +1,4 @@
-"""How well a fitted twin repeats windows that it was not fitted to."""
+"""The accuracy of a fitted twin on windows that it was not fitted to."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from marskit.mesh.simulator.model import TwinModel
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One service in one window, as it was recorded and as the twin repeats it."""
+    """One service in one window, as recorded and as repeated by the twin."""
 
     run: str
     at_s: float
     service: str
     n: int
-    """Requests that were recorded."""
+    """Number of recorded requests."""
     recorded_p50_ms: float
     recorded_p95_ms: float
     twin_p50_ms: float
@@ -36,7 +36,7 @@ def compare(
     *,
     since_s: float = 0.0,
 ) -> Iterator[Compared]:
-    """Every service in every window that begins after `since_s` and has requests enough to tell its p95."""
+    """Every service in every window after `since_s` with enough requests for a p95."""
     observations = [
         observation
         for record in apart(quiet(run.records))
@@ -64,7 +64,7 @@ def compare(
 
 
 def errors(compared: Iterable[Compared]) -> tuple[HeldOut, ...]:
-    """The median error of each service, in the order in which they are first named."""
+    """The median error of each service, in order of appearance."""
     by_service: dict[str, list[Compared]] = {}
     for each in compared:
         by_service.setdefault(each.service, []).append(each)

@@ -1,7 +1,7 @@
-"""Hop and spread of service times, from the quantiles of windows in which hardly anyone queues.
+"""Hops and coefficients of variation of service times, from windows with hardly any queueing.
 
-A call takes its hop, a service time, and what is called from there. With the mean service time known, the
-distance from p50 to p95 tells the coefficient of variation, and then p50 tells the hop: the method of
+A call takes its hop, a service time, and its further calls. With the mean service time known, the distance
+from p50 to p95 determines the coefficient of variation, and then p50 determines the hop: the method of
 quantiles, with as many equations as unknowns.
 """
 
@@ -17,13 +17,13 @@ from marskit.mesh.simulator.model import Call, Distribution, TwinModel
 
 LARGEST_CV = 3.0
 TELLING = 0.1
-"""A coefficient of variation whose standard error is a larger share of it is not told by the runs."""
+"""Relative standard error above which a coefficient of variation counts as undetermined."""
 _BISECTIONS = 30
 _STEP = 0.01
 
 
 class Quantiles(NamedTuple):
-    """What one window showed of one edge, what queueing added being taken off."""
+    """The quantiles of one edge in one window, less the effect of queueing."""
 
     n: int
     p50_ms: float
@@ -32,7 +32,7 @@ class Quantiles(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EdgeFit:
-    """What the windows of one edge tell."""
+    """The fit of one edge."""
 
     hop_ms: Fitted
     service_cv: Fitted | None
@@ -41,14 +41,14 @@ class EdgeFit:
 def fit_edge(
     model: TwinModel, call: Call, workload: str, windows: Sequence[Quantiles], service: Fitted | None
 ) -> EdgeFit | None:
-    """The hop of the call and the spread of the workload that answers it; all further calls are known.
+    """The hop of the call and the coefficient of variation of its workload; all further calls are known.
 
     Args:
-        model: Has the fitted mean service times, and the fitted numbers of whatever `workload` calls.
-        call: The call whose hop is wanted.
-        workload: Who answers it.
+        model: Contains the fitted mean service times, and the fitted numbers of all that `workload` calls.
+        call: The call whose hop to fit.
+        workload: The workload that serves the call.
         windows: Of that edge alone.
-        service: The fitted mean service time of `workload`, whose uncertainty is passed on.
+        service: The fitted mean service time of `workload`, whose uncertainty is propagated.
     """
     kept = (
         [windows[index] for index in inlying_rows([(w.p50_ms, w.p95_ms) for w in windows])] if windows else []
@@ -74,7 +74,7 @@ def fit_edge(
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """One edge, its windows, and the latencies that the model has for it."""
+    """One edge, its windows, and the model's latencies for it."""
 
     model: TwinModel
     call: Call
@@ -82,7 +82,7 @@ class _Edge:
     windows: Sequence[Quantiles]
 
     def both(self) -> tuple[Fitted, Fitted] | None:
-        """Hop and coefficient of variation, or None when the spread is outside of what any could make."""
+        """Hop and coefficient of variation, or None if no coefficient explains the quantiles."""
         wanted = self._mean(lambda w: w.p95_ms - w.p50_ms)
         low, high = 0.0, LARGEST_CV
         if not self._spread(low) < wanted < self._spread(high):
@@ -110,14 +110,14 @@ class _Edge:
         return Fitted(hop_ms, self._stderr(off_hop), n), Fitted(cv, self._stderr(off_cv), n)
 
     def hop_alone(self) -> Fitted:
-        """The hop by the medians, the spread being taken as the model has it."""
+        """The hop from the medians, with the model's coefficient of variation."""
         rising = self._rising(self.model.station(self.workload).service_cv)
         hop_ms = self._mean(lambda w: w.p50_ms) - self._p50(rising)
         off = [w.p50_ms - hop_ms - quantile_ms(rising, 0.5, w.n) for w in self.windows]
         return Fitted(hop_ms, self._stderr(off), len(self.windows))
 
     def _rising(self, cv: float) -> list[float]:
-        """Latencies without the hop."""
+        """Latencies without the hop, in rising order."""
         return unqueued_ms(
             _with(self.model, self.workload, service_cv=cv), replace(self.call, hop_ms=0.0), self.workload
         )
@@ -132,11 +132,11 @@ class _Edge:
         return self._mean(lambda w: quantile_ms(rising, 0.5, w.n))
 
     def _mean(self, of: Callable[[Quantiles], float]) -> float:
-        """The mean over the windows, each weighted by its requests: that is how exact its quantiles are."""
+        """The mean over the windows, weighted by their requests, which make their quantiles accurate."""
         return sum(w.n * of(w) for w in self.windows) / sum(w.n for w in self.windows)
 
     def _stderr(self, off: Sequence[float]) -> float:
-        """The standard error of such a mean, by how much the windows differ from it."""
+        """The standard error of such a mean, from the deviations of the windows."""
         squares = sum((w.n * each) ** 2 for w, each in zip(self.windows, off, strict=True))
         count = len(self.windows)
         return sqrt(squares * count / (count - 1)) / sum(w.n for w in self.windows)

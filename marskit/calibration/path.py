@@ -1,4 +1,4 @@
-"""How long a call takes where nobody queues: hop, own service time, and all that is called from there."""
+"""The latency of a call without queueing: hop, service time, and all further calls."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,15 +12,15 @@ SAMPLES = 2_000
 
 
 def unqueued_ms(model: TwinModel, call: Call, workload: str) -> list[float]:
-    """Latencies of the call as its caller sees them, in rising order.
+    """Latencies of the call at its caller, in rising order.
 
-    The same draws serve every model, so that a latency moves smoothly with the numbers of the model.
+    The same draws serve every model, so that a latency changes smoothly with the model's numbers.
     """
     return sorted(_answered_by(model, call, workload))
 
 
 def quantile_ms(rising_ms: Sequence[float], q: float, n: int) -> float:
-    """What the q-quantile of `n` of these latencies is on average: few do not reach as far out as many.
+    """The expected q-quantile of `n` of these latencies: few samples reach less far than many.
 
     The k-th of n values lies at k / (n + 1) of the distribution on average (Weibull's plotting position).
     """
@@ -33,7 +33,8 @@ def quantile_ms(rising_ms: Sequence[float], q: float, n: int) -> float:
 def _answered_by(model: TwinModel, call: Call, workload: str) -> list[float]:
     station = model.station(workload)
     total = [call.hop_ms + own for own in _service_ms(station)]
-    # One number decides about all calls of a request: a rarer one is made only with the more frequent ones.
+    # One number decides about all calls of a request: a rarer call is made only along with a more frequent
+    # one.
     deciding = _uniform(f"{workload}/calls")
     for onward in model.calls_of(workload):
         for index, added in enumerate(_split(model, onward)):
@@ -43,7 +44,7 @@ def _answered_by(model: TwinModel, call: Call, workload: str) -> list[float]:
 
 
 def _split(model: TwinModel, call: Call) -> list[float]:
-    """Latencies of the call over all workloads that answer it, by their weights."""
+    """Latencies of the call over all workloads that serve it, by their weights."""
     choosing = _uniform(f"{call.source}/{call.service}/split")
     latencies = [(weight / 100.0, _answered_by(model, call, workload)) for workload, weight in call.splits]
     chosen: list[float] = []
@@ -71,7 +72,7 @@ def _service_ms(station: Station) -> list[float]:
 
 @cache
 def _uniform(name: str) -> tuple[float, ...]:
-    """Numbers from 0 to 1, evenly spread but in an order of their own."""
+    """Evenly spread numbers from 0 to 1, in a pseudo-random order."""
     numbers = [(index + 0.5) / SAMPLES for index in range(SAMPLES)]
     Random(name).shuffle(numbers)
     return tuple(numbers)

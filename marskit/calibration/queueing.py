@@ -1,4 +1,4 @@
-"""What queueing adds to the latencies of calm windows, by the twin: little, but more than their error."""
+"""The effect of queueing on latencies of calm windows, by the twin: small, but larger than their error."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from marskit.mesh.simulator.model import TwinModel
 def added_by_queueing(
     model: TwinModel, windows: ObservedWindows, course: Course, engine: MakeEngine, seeds: Sequence[int]
 ) -> Queueing:
-    """By how much p50 and p95 of a replay are above those of a mesh in which nobody queues."""
+    """The increase of p50 and p95 of a replay over those of a mesh without queueing."""
     calm = {
         (call, workload): {
             (run, at_s) for run, at_s, *_ in calm_windows(model, windows, call, workload).iter_rows()

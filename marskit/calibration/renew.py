@@ -1,4 +1,4 @@
-"""A new version of a card from what a mesh has shown of late, taken only if it foretells better."""
+"""Recalibration: a new version of a card from recent cycles, used only if it predicts better."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,27 +18,27 @@ from marskit.mesh.simulator.compile import calibrated
 from marskit.mesh.simulator.model import TwinModel
 
 ENOUGH = 9
-"""Windows since a drift began that make a new card: two thirds to fit to, the rest to try it on."""
+"""Windows since the start of a drift that a recalibration needs: two thirds to fit, the rest to validate."""
 FITTED_SHARE = 0.7
 MOVED = 3.0
-"""So many standard errors must lie between an old number and a new one: more windows are behind the old."""
+"""Standard errors by which a number must move to be replaced: the old one rests on more windows."""
 
-# Not how long starts take: a p95 is compared only while nothing starts, so no drift comes of them.
-_OF_STATION = (("service_ms", "service time", " ms"), ("service_cv", "spread", ""))
+# Start times are excluded: p95s are compared only while nothing starts, so they cause no drift.
+_OF_STATION = (("service_ms", "service time", " ms"), ("service_cv", "coefficient of variation", ""))
 _OF_CALL = (("per_request", "calls per request", ""), ("hop_ms", "hop", " ms"))
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """A card that foretells the held-out windows better than the former one."""
+    """A card that predicts the held-out windows better than the former one."""
 
     card: Card
     moved: tuple[str, ...]
-    """What has another value than before, in words."""
+    """The numbers that changed, in words."""
 
     @property
     def sentence(self) -> str:
-        """What was done and what came of it."""
+        """The recalibration and its result, in one sentence."""
         renewal = self.card.renewal
         assert renewal is not None
         return (
@@ -50,14 +50,14 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The card stays as it is."""
+    """The card stays in force."""
 
     sentence: str
-    """Why."""
+    """The reason."""
 
 
 def look_back(plain: TwinModel, card: Card | None, run: StoredRun) -> Renewed | Kept:
-    """Look for a drift in a whole run, and fit the card anew to all that it shows since."""
+    """Look for drift in a whole run, and recalibrate from everything since it began."""
     goals, records = run.started.goals, unannounced(run.records)
     errors_percent = {held.service: held.p95_error_percent for held in card.held_out} if card else {}
     watch = DriftDetector(calibrated(plain, card) if card else plain, errors_percent, goals)
@@ -72,19 +72,19 @@ def look_back(plain: TwinModel, card: Card | None, run: StoredRun) -> Renewed | 
 def renew(
     plain: TwinModel, card: Card | None, goals: Goals, run: StoredRun, drift: Drift
 ) -> Renewed | Kept | None:
-    """Fit the card anew to what the run shows since a drift began; None while there is too little of it.
+    """Recalibrate from the run's windows since a drift began; None while there are too few.
 
-    The first part of the windows is fitted to and the rest foretold, by the old card and by the new one. If
-    the new one is closer it is fitted to all of them and takes the old one's place, number by number: only
-    what has moved by more than its standard errors allow is replaced, and of that only what the drift can
-    come of. Few windows make chance findings elsewhere, and another drift is found by itself.
+    The first part of the windows is fitted to, and the old and the new card both predict the rest. If the new
+    one is closer, it is fitted to all of them and replaces the old one, number by number: only numbers that
+    moved by more than their standard errors allow are replaced, and only those that can cause the drift. Few
+    windows lead to chance findings elsewhere, and another drift is detected separately.
 
     Args:
-        plain: The mesh by its manifests.
-        card: The card in force, None for the manifests' numbers.
-        goals: Of the mesh.
-        run: Its records may begin earlier than the drift.
-        drift: Since when they count, and what drifted.
+        plain: The mesh according to its manifests.
+        card: The card in force; None for the manifests' numbers.
+        goals: Goals of the mesh.
+        run: The run; its records may begin before the drift.
+        drift: The drift, with its start.
     """
     records = tuple(record for record in run.records if record.cycle.id >= drift.since)
     shown = [each for each in comparable(records) if drift.edge.workload in each.steady]
@@ -96,18 +96,18 @@ def renew(
     early = [r for r in records if r.cycle.observation.at_s <= split.at_s - split.window_s]
     trial, _ = _fitted(old, card, replace(run, records=tuple(early)), drift.edge)
     foretold = [residuals(model, goals, late) for model in (old, calibrated(plain, trial))]
-    # Where either of them cannot tell, neither is judged.
+    # If one of them cannot predict a window, neither is judged on it.
     both = set.intersection(*({(r.cycle, r.edge) for r in rows} for rows in foretold))
     before, after = (errors(r for r in rows if (r.cycle, r.edge) in both) for rows in foretold)
     if drift.edge not in {edge for _, edge in both}:
-        # As while there is more load than the service can carry: what a p95 is then, no card foretells.
+        # For example under overload, when no card predicts a p95.
         return None
     worse, better = _error(before), _error(after)
     renewed, moved = _fitted(old, card, replace(run, records=records), drift.edge)
     if not moved or better >= worse:
         return Kept(
-            f"{drift.sentence}, but a card fitted to it foretells no better ({better:.0f} % off instead of "
-            f"{worse:.0f} %), so the old one stays."
+            f"{drift.sentence}, but a recalibrated card predicts no better ({better:.0f} % off instead of "
+            f"{worse:.0f} %), so the present card stays."
         )
     first, last = records[0].cycle.id, records[-1].cycle.id
     renewal = Renewal(run.started.run, first, last, len(shown), drift.edge.service, worse, better)
@@ -129,14 +129,14 @@ def _is_new(error: HeldOut, among: Sequence[HeldOut]) -> bool:
 
 
 def _error(errors: Sequence[HeldOut]) -> float:
-    """In percent, every service counting as much as any other."""
+    """The mean error in percent; all services count equally."""
     return fmean(error.p95_error_percent for error in errors)
 
 
 def calibrated_by(plain: TwinModel, card: Card | None, runs: Sequence[StoredRun]) -> Card:
-    """The card with what has moved of the numbers that counts tell: service times, calls and starts.
+    """The card with the moved numbers that counts determine: service times, calls and starts.
 
-    Hops and spreads rest on what queueing adds to latencies, which only a whole calibration takes off.
+    Hops and coefficients of variation depend on queueing, which only a full calibration corrects for.
     """
     old, base = calibrated(plain, card) if card else plain, card or Card(())
     unbroken = [replace(run, records=unannounced(run.records)) for run in runs]
@@ -159,8 +159,8 @@ def calibrated_by(plain: TwinModel, card: Card | None, runs: Sequence[StoredRun]
 
 
 def _fitted(old: TwinModel, card: Card | None, run: StoredRun, edge: EdgeId) -> tuple[Card, tuple[str, ...]]:
-    """The card with what has moved of all that the edge's latency is made of, and these numbers in words."""
-    # Of the old model, so that what the run does not tell is as it was.
+    """The card with the moved numbers behind the edge's latency, and these numbers in words."""
+    # Of the old model, so that undetermined numbers stay as they were.
     found = fit(old, windows([run]), recorded_starts([run])).card
     behind = reach(old, edge.workload)
     base = card or Card(())

@@ -1,4 +1,4 @@
-"""A recorded run once more in the twin: the same arrivals, the same actions at the same times."""
+"""Repeats a recorded run in the twin: the same arrivals, the same actions at the same times."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -23,30 +23,30 @@ from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import Call, Station, TwinModel, retry_rule
 
 MakeEngine = Callable[[TwinModel, Arrivals, int], Engine]
-"""Makes an engine of a model, its arrivals and a seed."""
+"""Makes an engine from a model, its arrivals and a seed."""
 Change = Action | Fault
-"""What is done to a mesh."""
+"""A change of a mesh."""
 Window = tuple[float, float]
-"""Beginning and end on the run's clock."""
+"""Start and end on the run's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What happened to the mesh of a run from outside."""
+    """The external events in a run's mesh."""
 
     run: str
     arrivals_s: tuple[float, ...]
     changes: tuple[tuple[float, Change], ...]
-    """Actions that were applied and faults, by time."""
+    """Applied actions and faults, by time."""
     configuration: Configuration
-    """As the run began."""
+    """The configuration at the start of the run."""
 
 
 def course(run: StoredRun) -> Course:
-    """What is to happen in the twin.
+    """The events to repeat in the twin.
 
     Raises:
-        CalibrationError: The run's record does not say which requests arrived.
+        CalibrationError: The recording does not determine the requests that arrived.
     """
     started = run.started
     loads = [load for record in run.records if (load := record.cycle.observation.load) is not None]
@@ -56,12 +56,12 @@ def course(run: StoredRun) -> Course:
         if load.status is LoadStatus.RUNNING
     ]
     if not begun:
-        raise CalibrationError(f"run {started.run}: no cycle of it has a running load.")
+        raise CalibrationError(f"run {started.run}: none of its cycles has a running load.")
     if any(load.factor != 1.0 for load in loads) or any(
         isinstance(incident, ScenarioChanged) for record in run.records for incident in record.incidents
     ):
         raise CalibrationError(
-            f"run {started.run}: its load was changed by hand, so its arrivals are not known."
+            f"run {started.run}: its load was changed by hand, so its arrivals are unknown."
         )
     return Course(
         run=started.run,
@@ -74,9 +74,9 @@ def course(run: StoredRun) -> Course:
 def replay(
     model: TwinModel, course: Course, windows: Sequence[Window], engine: MakeEngine, seeds: Sequence[int]
 ) -> tuple[dict[EdgeId, Histogram], ...]:
-    """What passed each edge in each of the windows, the twins of all seeds taken together.
+    """The traffic on each edge in each window, combined over the twins of all seeds.
 
-    One twin's quantiles would be one throw of the dice; several show what the model says.
+    The quantiles of a single twin would depend on chance; several show the model's.
     """
     together: list[dict[EdgeId, list[Histogram]]] = [{} for _ in windows]
     for seed in seeds:
@@ -110,7 +110,7 @@ def _replay_once(
 
 
 def started_as(model: TwinModel, configuration: Configuration) -> TwinModel:
-    """The model with the replicas and the routes that a run began with."""
+    """The model with the replicas and the routes at the start of a run."""
     replicas = dict(configuration.replicas)
 
     def station(each: Station) -> Station:
@@ -135,7 +135,7 @@ def _on_route(model: TwinModel, route: tuple[str, int], change: Callable[[Call],
 
 
 def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
-    """Do to the twin what was done to the mesh; `broken` has the workloads with faults to be cleared."""
+    """Apply a recorded change to the twin; `broken` collects the workloads with faults to clear."""
     match change:
         case Scale(workload, replicas):
             twin.scale(workload, replicas)
@@ -147,7 +147,7 @@ def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
             key = virtual_service, route
             twin.change(_on_route(twin.model, key, lambda call: replace(call, retries=retry_rule(retries))))
         case SetOutlierDetection():
-            pass  # The twin ejects nobody.
+            pass  # The twin does not simulate outlier detection.
         case KillReplica(workload):
             twin.kill(workload)
         case SlowDown(workload, factor):
@@ -173,13 +173,13 @@ def _arrivals_s(run: StoredRun, begun_s: float) -> tuple[float, ...]:
         scenario = load_scenario(started.scenario.name)
     except ScenarioError:
         raise CalibrationError(
-            f"run {started.run}: its scenario {started.scenario.name!r} is none of the shipped ones, so its "
-            "arrivals are not known."
+            f"run {started.run}: its scenario {started.scenario.name!r} is not one of the shipped ones, so "
+            "its arrivals are unknown."
         ) from None
     if scenario.info() != started.scenario:
         raise CalibrationError(
             f"run {started.run}: its scenario {started.scenario.name!r} has changed since, so its arrivals "
-            "are not known."
+            "are unknown."
         )
     end_s = run.records[-1].cycle.observation.at_s - begun_s
     streams = [user_arrivals(scenario, started.seed, user) for user in range(scenario.users)]
@@ -200,14 +200,14 @@ def _changes(run: StoredRun) -> tuple[tuple[float, Change], ...]:
 
 
 class _Recorded:
-    """Arrivals that are known beforehand."""
+    """Recorded arrivals."""
 
     def __init__(self, arrivals_s: Sequence[float]) -> None:
         self._arrivals_s = arrivals_s
         self._next = 0
 
     def rate_per_s(self, at_s: float) -> float:
-        """How many arrive in the second around that time."""
+        """Number of arrivals in the second around that time."""
         return float(sum(at_s - 0.5 <= arrival < at_s + 0.5 for arrival in self._arrivals_s))
 
     def until(self, at_s: float) -> Sequence[float]:

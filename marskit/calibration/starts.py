@@ -1,4 +1,4 @@
-"""How long new replicas took to be ready, and how much longer because others started at the same time."""
+"""Start times of new replicas, and how much starts at the same time slow each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from marskit.mesh.simulator.card import Fitted
 from marskit.mesh.simulator.starts import slowness
 
 _TOGETHER_S = 0.3
-"""Scale-ups begun within so long of each other start side by side; those of one plan do."""
+"""Seconds within which scale-ups count as simultaneous, as those of one plan are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,16 @@ class Start:
 
     workload: str
     took_s: float
-    """Until all its new replicas were ready."""
+    """Seconds until all its new replicas were ready."""
     others: int
-    """How many further replicas of the mesh started with each of them."""
+    """Number of other replicas of the mesh that started with each of them."""
 
 
 def recorded_starts(runs: Sequence[StoredRun]) -> tuple[Start, ...]:
     """Every scale-up of the runs, in order.
 
-    An execution waits only so long for its replicas; where it gave up, the cycles afterwards show between
-    which two moments the replicas became ready, and the middle is taken.
+    An execution waits for its replicas for a limited time; if it gave up, the later cycles bound the time at
+    which the replicas became ready, and the middle is taken.
     """
     return tuple(start for run in runs for record in run.records for start in _starts_of(record, run.records))
 
@@ -46,16 +46,16 @@ def _starts_of(record: Record, records: Sequence[Record]) -> Iterator[Start]:
 
 
 def crowding(starts: Sequence[Start]) -> Fitted | None:
-    """By what share of itself each other replica makes a start longer; None if the starts do not tell.
+    """Relative increase of a start per other simultaneous start; None if the starts do not determine it.
 
     Starts scatter in proportion to their length, so the slope over the intercept of the line through
-    `(others, took_s)` is found with each start weighted by the inverse of its expected length, squared.
+    `(others, took_s)` is estimated with weights of the inverse squared expected length.
     """
     return rise([(float(start.others), start.took_s) for start in starts])
 
 
 def alone_s(starts: Sequence[Start], crowding: float) -> Mapping[str, Sequence[float]]:
-    """By workload, how long its starts would have taken without the others."""
+    """The durations that starts would have had without the others, by workload."""
     found: dict[str, list[float]] = {}
     for start in starts:
         found.setdefault(start.workload, []).append(start.took_s / slowness(crowding, start.others))
@@ -63,20 +63,21 @@ def alone_s(starts: Sequence[Start], crowding: float) -> Mapping[str, Sequence[f
 
 
 def start_s(alone: Mapping[str, Sequence[float]], workload: str, untold: list[str]) -> Fitted | None:
-    """The median of the workload's own starts, or of all workloads' when it has too few."""
+    """The median of the workload's own starts, or of all workloads' if it has too few."""
     own = alone.get(workload, ())
     fitted = middle(own)
     if fitted is None:
         fitted = middle([took_s for of_one in alone.values() for took_s in of_one])
-        instead = "the median of all workloads is taken" if fitted else f"{LEAST} are needed"
-        untold.append(f"How long {workload} takes to start: {len(own)} scale-ups of its own; {instead}.")
+        instead = "the median of all workloads is used" if fitted else f"{LEAST} are needed"
+        untold.append(f"Start time of {workload}: only {len(own)} scale-ups; {instead}.")
     return fitted
 
 
 def unsure_of_crowding(fitted: Fitted | None, starts: Sequence[Start], workload: str) -> Fitted | None:
-    """The same start time, as uncertain as it is where nothing tells how much starts slow each other.
+    """The same start time, with the uncertainty of an unknown slowdown between starts.
 
-    Between not at all and in full, as if each further start took its share of the machine, anything is as
+    Anything between no slowdown and a full one, as if each further start took its share of the machine, is
+    equally
     likely: a uniform distribution, whose deviation is its width over the square root of 12.
     """
     in_full = start_s(alone_s(starts, 1.0), workload, [])
@@ -86,7 +87,7 @@ def unsure_of_crowding(fitted: Fitted | None, starts: Sequence[Start], workload:
 
 
 def _scale_ups(record: Record) -> list[tuple[Execution, Scale, int]]:
-    """With how many replicas each of them added."""
+    """The scale-ups of the record, with the number of replicas added."""
     return [
         (execution, action, action.replicas - inverse.replicas)
         for execution in record.cycle.executions

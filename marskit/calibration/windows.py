@@ -1,4 +1,4 @@
-"""Recorded cycles as frames to fit to: one row per window and workload, one per window and edge."""
+"""Recorded cycles as frames for fitting: one row per window and workload, one per window and edge."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from marskit.knowledge.record import Record
 
 @dataclass(frozen=True, slots=True)
 class ObservedWindows:
-    """What the runs showed, window by window; windows of one run do not overlap, so each counts once."""
+    """The runs' observations, window by window; windows of one run do not overlap, so each counts once."""
 
     workloads: pl.DataFrame
     """`run, at_s, window_s, workload, ready, utilisation, served_per_s, steady`."""
@@ -36,7 +36,7 @@ class ObservedWindows:
 
 
 def windows(runs: Iterable[StoredRun]) -> ObservedWindows:
-    """All windows of the runs in which nothing was broken on purpose."""
+    """All windows of the runs without injected faults."""
     text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
     workloads: list[dict[str, Any]] = []
     edges: list[dict[str, Any]] = []
@@ -80,9 +80,9 @@ def _workloads(run: StoredRun, observation: Observation) -> Iterator[dict[str, A
 
 
 def _served_per_s(observation: Observation, workload: str) -> float:
-    """The requests that took a worker: all but those that a full queue sent back.
+    """The requests that took a worker: all except those that a full queue rejected.
 
-    A request that failed because of a call it made was served before.
+    A request that failed because of one of its own calls was served first.
     """
     into = [e for e in observation.edges if e.edge.workload == workload]
     out = [e for e in observation.edges if e.edge.source == workload]
@@ -91,7 +91,7 @@ def _served_per_s(observation: Observation, workload: str) -> float:
 
 
 def is_steady(records: Sequence[Record], observation: Observation, workload: str) -> bool:
-    """Whether as many replicas as now were ready during the whole window, as far as the cycles show."""
+    """Whether the number of ready replicas was constant during the window, as far as the cycles show."""
     from_s = observation.at_s - observation.window_s - SETTLING_S
     ready = observation.workload(workload).replicas_ready
     for record in records:

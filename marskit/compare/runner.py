@@ -14,12 +14,12 @@ Tell = Callable[[Job, Measured | Failed], None]
 
 
 def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
-    """Run every job and call `tell` as each ends; the results are in the order of the jobs.
+    """Run every job and call `tell` when each one ends; the results are in the order of the jobs.
 
     A failed job is a result like the others. An interrupt ends all processes and is raised.
     """
     if not jobs or jobs[0].settings.mesh != "twin":
-        return tuple(_told(job, _run(job), tell) for job in jobs)
+        return tuple(_reported(job, _run(job), tell) for job in jobs)
     workers = min(len(jobs), cpu_count() or 1)
     results: dict[int, Measured | Failed] = {}
     # Spawned: a forked process would share the locks of threads that it does not have.
@@ -28,7 +28,7 @@ def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
         pending = {pool.submit(_run, job): n for n, job in enumerate(jobs)}
         for future in as_completed(pending):
             n = pending[future]
-            results[n] = _told(jobs[n], future.result(), tell)
+            results[n] = _reported(jobs[n], future.result(), tell)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return tuple(results[n] for n in range(len(jobs)))
@@ -55,6 +55,6 @@ def _run(job: Job) -> Measured | Failed:
         return Failed(job, f"{type(error).__name__}: {error}")
 
 
-def _told(job: Job, result: Measured | Failed, tell: Tell) -> Measured | Failed:
+def _reported(job: Job, result: Measured | Failed, tell: Tell) -> Measured | Failed:
     tell(job, result)
     return result

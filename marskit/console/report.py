@@ -96,7 +96,7 @@ def _chapters(records: Sequence[Record]) -> Iterator[Text]:
             slowest = text.ms(_most([_slowest_p95_ms(record) for record in chapter]))
             yield Text(
                 f"{since} to {until}: SLO violated for {totals.violation_real_s:.0f} s "
-                f"({totals.violation_minutes:.2f} of the scenario's minutes), p95 up to {slowest}, "
+                f"({totals.violation_minutes:.2f} scenario minutes), p95 up to {slowest}, "
                 f"{text.plural(totals.failed_requests, 'request')} failed",
                 "bold red",
             )

@@ -51,14 +51,14 @@ def why_unfit(fault: Fault, workloads: Collection[str]) -> str | None:
     if isinstance(fault, ClearFaults):
         return None
     if fault.workload not in workloads:
-        return f"there is no workload {fault.workload!r}, only {', '.join(sorted(workloads))}"
+        return f"{fault.workload!r} is not a workload; choose one of {', '.join(sorted(workloads))}"
     match fault:
         case SlowDown(_, factor) if not factor >= 1:
-            return f"a slow-down by {factor:g} is none: the factor must be at least 1"
+            return f"the slow-down factor is {factor:g}; it must be at least 1"
         case InjectErrors(_, percent) if not 0 <= percent <= 100:
-            return f"{percent:g}% of errors: the share must be from 0 to 100"
+            return f"the share of errors is {percent:g}%; it must be from 0 to 100"
         case Delay(_, delay_ms) if not 0 <= delay_ms <= LONGEST_DELAY_MS:
-            return f"a delay of {delay_ms} ms: it must be from 0 to {LONGEST_DELAY_MS}"
+            return f"the delay is {delay_ms} ms; it must be from 0 to {LONGEST_DELAY_MS}"
         case _:
             return None
 

@@ -1,1 +1,1 @@
-"""The mesh as a Gymnasium environment: `marskit/Mesh-v0`, and what learned policies see of a mesh."""
+"""The mesh as a Gymnasium environment: `marskit/Mesh-v0`, and the encoding for learned policies."""

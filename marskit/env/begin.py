@@ -1,4 +1,4 @@
-"""The beginning of an episode in many meshes: a mesh a little different from the model, and another load."""
+"""The beginning of an episode in many meshes: slightly varied meshes, and new loads."""
 
 from typing import NamedTuple
 
@@ -24,24 +24,24 @@ from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
 from marskit.mesh.simulator.jit import Packed, jit
 
 LONG_AGO = 1000
-"""Periods since replicas last changed, before anything did."""
+"""Initial number of periods since replicas last changed."""
 
 
 class Beginning(NamedTuple):
-    """What episodes begin with; W stations, K calls, E edges."""
+    """Initial values of episodes; W stations, K calls, E edges."""
 
     nominal: Parameters
-    """The model's, in one mesh."""
+    """The model's parameters, in one mesh."""
     replicas: Whole
     """(W,)"""
     weights: Floats
     """(E,)"""
     spread: float
-    """Service times, hops, starts and calls are drawn from within this share of the model's."""
+    """Relative range from which service times, hops, starts and calls are drawn."""
     lowest: float
-    """Requests per second; no load is below."""
+    """Lowest load, in requests per second."""
     highest: float
-    """Requests per second; no load is above."""
+    """Highest load, in requests per second."""
     period_s: float
     draws: bool
     """Whether loads are drawn; else `Run.rates` has them."""
@@ -52,10 +52,10 @@ def begin(packed: Packed[Everything], b: Beginning, first: int, last: int) -> No
     """Put the meshes `first` to `last` at the beginning of a new episode.
 
     Args:
-        packed: What is written, see `jit.packed`.
-        b: What episodes begin with.
+        packed: The arrays to write, see `jit.packed`.
+        b: The initial values.
         first: The first mesh.
-        last: The one behind the last.
+        last: The mesh after the last one.
     """
     _, c, _, meshes, run, _ = packed.parts
     p, state, desired, weights, _ = meshes

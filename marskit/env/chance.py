@@ -1,6 +1,6 @@
-"""What chance makes of a control period: the fast engine knows means, a monitor sees so many requests.
+"""Random variation within a control period: the fast engine computes means, a monitor counts requests.
 
-The sizes are those that the request-level engine shows in windows of two periods at constant loads; see
+Its size matches the request-level engine's in windows of two periods at constant loads; see
 `tests/env/test_chance.py`.
 """
 
@@ -13,24 +13,24 @@ from marskit.env.noise import normal, uniform, weibull
 from marskit.mesh.simulator.jit import inline
 
 _BY_CHANCE = 12.0
-"""So many requests wait by chance at most; a longer queue is a backlog, and the longer the less by chance."""
+"""Queue length up to which waiting is treated as random variation; beyond it, increasingly as backlog."""
 _CLUSTER = 1.5
-"""Slow requests come in clusters of this times the square of how many wait, as long as busy periods are."""
+"""Size of clusters of slow requests, as a multiple of the squared number of waiting requests."""
 _SATURATED = 0.99
-"""From this utilisation on it does not vary any more."""
+"""Utilisation above which utilisation no longer varies."""
 _NOTHING = 0.02
-"""A mean below which there is none to be found."""
+"""Mean below which a sample always finds none waiting."""
 
 
 @inline
 def by_chance(waiting: float) -> float:
-    """How many of the requests that wait in the mean do so because arrivals and service vary."""
+    """The part of the mean number of waiting requests that is due to random variation."""
     return waiting if waiting <= _BY_CHANCE else _BY_CHANCE * _BY_CHANCE / waiting
 
 
 @inline
 def found_waiting(noise: NDArray[np.uint64], i: int, waiting: float) -> float:
-    """How many a single look finds: by chance, geometrically many."""
+    """The number that a single sample finds waiting, with a geometrically distributed random part."""
     drawn = uniform(noise, i)
     if waiting < _NOTHING:
         return 0.0
@@ -42,15 +42,15 @@ def found_waiting(noise: NDArray[np.uint64], i: int, waiting: float) -> float:
 def found_busy(
     noise: NDArray[np.uint64], i: int, busy: float, more: float, cv2: float, requests: float
 ) -> float:
-    """The utilisation seen: as many more requests as came, each of its own service time.
+    """The observed utilisation, which varies with the number of requests and their service times.
 
     Args:
         noise: The streams of random numbers.
         i: The mesh.
-        busy: The mean.
-        more: The share of requests that came above the mean.
+        busy: The mean utilisation.
+        more: Share by which the number of requests exceeds the mean.
         cv2: Squared coefficient of variation of the service time.
-        requests: How many came in the mean.
+        requests: Mean number of requests.
     """
     apart = normal(noise, i) * math.sqrt(cv2 / max(requests, 1.0))
     return busy if busy >= _SATURATED else min(1.0, max(0.0, busy * (1.0 + more + apart)))
@@ -58,14 +58,14 @@ def found_busy(
 
 @inline
 def found_late(noise: NDArray[np.uint64], i: int, late: float, good: float, squares: float) -> float:
-    """How many of the successes were slow.
+    """The observed number of slow successes.
 
     Args:
         noise: The streams of random numbers.
         i: The mesh.
-        late: The mean, not above `good`.
+        late: The mean number, at most `good`.
         good: All successes.
-        squares: Sum over the stations of the square of how many wait there by chance.
+        squares: Sum over the stations of the squared number that wait by chance.
     """
     drawn = uniform(noise, i)
     if late < _NOTHING:

@@ -1,4 +1,4 @@
-"""Threads that compute the meshes together; compiled code holds no lock that keeps them apart."""
+"""Threads that compute the meshes together; compiled code does not hold the interpreter's lock."""
 
 import weakref
 from collections.abc import Callable, Iterator
@@ -6,13 +6,13 @@ from queue import SimpleQueue
 from threading import Thread
 
 Task = Callable[[int, int], None]
-"""Computes the meshes from the first to before the last."""
+"""Computes the meshes from the first up to, but without, the last."""
 
 
 class Crew:
     """The calling thread and `threads` - 1 others, which take chunk after chunk, the large ones first.
 
-    Whoever is late, because it had to be woken or shares its core with other programs, takes fewer of them.
+    A thread that is late, because it was asleep or shares its core with other programs, takes fewer chunks.
     """
 
     def __init__(self, threads: int, n: int, block: int) -> None:
@@ -20,13 +20,13 @@ class Crew:
 
         Args:
             threads: At least one.
-            n: How many meshes there are.
-            block: How many are computed side by side; no chunk but the last has a part of a block.
+            n: Number of meshes.
+            block: Number of meshes computed side by side; only the last chunk may contain a part of a block.
         """
         self._chunks = _chunks(threads, n, block)
         self._tasks: SimpleQueue[tuple[Task, Iterator[tuple[int, int]]] | None] = SimpleQueue()
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        # More of them than chunks would find nothing to do.
+        # More threads than chunks would be idle.
         self._others = min(threads, len(self._chunks)) - 1
         for _ in range(self._others):
             Thread(target=_work, args=(self._tasks, self._done), name="meshes", daemon=True).start()
@@ -34,14 +34,14 @@ class Crew:
         """End the threads; they also end with the crew."""
 
     def run(self, task: Task) -> None:
-        """Do the task for all meshes; what it raises in one of the threads is raised here.
+        """Do the task for all meshes; exceptions of any thread are raised here.
 
         Raises:
-            RuntimeError: The crew was closed.
+            RuntimeError: The crew is closed.
         """
         if not self.close.alive:
             raise RuntimeError("the environment is closed")
-        # Taking the next of an iterator is one operation under the interpreter's lock.
+        # Taking the next item of an iterator is atomic under the interpreter's lock.
         left = iter(self._chunks)
         for _ in range(self._others):
             self._tasks.put((task, left))
@@ -52,7 +52,7 @@ class Crew:
 
 
 def _chunks(threads: int, n: int, block: int) -> list[tuple[int, int]]:
-    """Each a good part of what is left, so that all are done at about the same time."""
+    """Chunks of decreasing size, so that all threads finish at about the same time."""
     chunks, first = [], 0
     while first < n:
         size = max(1, round((n - first) / (2 * threads * block))) * block
@@ -76,7 +76,7 @@ def _work(
 ) -> None:
     while (given := tasks.get()) is not None:
         result = _do(*given)
-        # Nothing of an environment may be held here while there is nothing to do.
+        # An idle thread must not keep references to an environment.
         del given
         done.put(result)
         del result

@@ -1,7 +1,7 @@
-"""The one mapping between what Monitor saw and numbers for a policy, and between its numbers and actions.
+"""The one mapping between observations and a policy's input, and between its output and actions.
 
-The environment and the planner that runs a trained policy both go through here, so that a policy sees the
-same in the twin, on Envoy and on a cluster.
+The environment and the planner that runs a trained policy both use it, so that a policy sees the same numbers
+in the twin, on Envoy and on a cluster.
 """
 
 from dataclasses import dataclass, replace
@@ -17,25 +17,25 @@ from marskit.mesh.simulator.jit import shared
 from marskit.mesh.simulator.model import TwinModel
 
 VERSION = 2
-"""Raised when a number changes its place or meaning; policies of another version are refused."""
+"""Raised whenever a number changes its place or meaning; policies of other versions are refused."""
 PER_STATION = 6
 GLOBAL = 7
 LOWEST_TARGET, HIGHEST_TARGET = 0.3, 1.0
-"""The target utilisations that an action can ask for."""
+"""Range of the target utilisations that an action can set."""
 WEIGHT_STEP_PERCENT = 10
-"""Weights are asked for in such steps, so that a policy's noise is not a traffic shift."""
+"""Step of the weights that an action can set, so that a policy's noise does not shift traffic."""
 SHORT_MEMORY, LONG_MEMORY = 0.85, 0.97
-"""What is left after a period of the highest load of late: half after 4 and after 23 periods."""
-# What a mesh is described by before it is scaled: three rates, two shares, what is remembered of the load
-# (its highest of late, twice, and its mean), then four numbers a station.
+"""Decay of the recent peak load per period: half is left after 4 and after 23 periods."""
+# The description of a mesh before scaling: three rates, two shares, the memory of the load (two recent peaks
+# and its mean), then four numbers per station.
 RATE, RATE_1, RATE_2, SLOW, FAILED, HIGH, HIGHEST, USUAL, STATIONS = range(9)
 DESIRED, READY, BUSY, QUEUED, PER_RAW = range(5)
 WEIGHT_DEAD_BAND = 0.1
-"""No weight is moved for less than this: every shift costs as much as a scaling."""
+"""Smallest change of a weight: every shift costs as much as a scaling."""
 DIRECT = 10.0
-"""From here on an action names the thing itself: DIRECT + replicas, DIRECT + share.
+"""Offset above which an action is direct: DIRECT + replicas, DIRECT + share.
 
-It lies outside of the action space, for rules that know no target utilisation to be held against policies.
+It lies outside the action space, so that rules without target utilisations can be compared with policies.
 """
 _TINY = 1e-9
 
@@ -44,13 +44,13 @@ class Codes(NamedTuple):
     """The mapping's constants; W stations, K calls, E edges, S calls whose traffic can be shifted."""
 
     busy_per_visit: Floats
-    """(W,) replicas that one visit a second keeps busy."""
+    """(W,) replicas that one visit per second keeps busy."""
     workers: Floats
     """(W,)"""
     least: Floats
-    """(W,) fewest replicas."""
+    """(W,) minimum of replicas."""
     most: Floats
-    """(W,) most replicas."""
+    """(W,) maximum of replicas."""
     call_source: Whole
     """(K,) the calling station, -1 for the gateway."""
     per_request: Floats
@@ -67,7 +67,7 @@ class Codes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a policy for one mesh sees and does, in order."""
+    """The inputs and outputs of a policy for one mesh, in order."""
 
     model: TwinModel
     codes: Codes
@@ -76,21 +76,21 @@ class Encoding:
 
     @property
     def observation_size(self) -> int:
-        """How many numbers an observation has."""
+        """Number of values in an observation."""
         return len(self.observation_names)
 
     @property
     def action_size(self) -> int:
-        """How many numbers an action has, each from -1 to 1."""
+        """Number of values in an action, each from -1 to 1."""
         return len(self.action_names)
 
     @property
     def raw_size(self) -> int:
-        """How many numbers describe a mesh before they are scaled."""
+        """Number of values that describe a mesh before scaling."""
         return STATIONS + PER_RAW * len(self.model.stations)
 
     def schema(self) -> dict[str, Any]:
-        """What a policy file says about the mesh it is for; JSON."""
+        """The mesh description in a policy file; JSON."""
         return {
             "version": VERSION,
             "observation": list(self.observation_names),
@@ -100,7 +100,7 @@ class Encoding:
 
 
 def renewed(known: Encoding, model: TwinModel) -> Encoding:
-    """The same mapping for a mesh of the same shape with other numbers."""
+    """The same mapping for a mesh of the same shape with new parameters."""
     codes = known.codes._replace(
         busy_per_visit=np.array([1.0 / s.capacity_per_s for s in model.stations]),
         per_request=np.array([c.per_request for c in model.calls]),
@@ -113,8 +113,8 @@ def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float
 
     Args:
         model: The mesh.
-        limits: The shield that projects what a policy asks for.
-        period_scenario_s: Seconds of the scenario's clock from one decision to the next.
+        limits: The shield that limits a policy's actions.
+        period_scenario_s: Scenario seconds from one decision to the next.
     """
     place = {station.workload: w for w, station in enumerate(model.stations)}
     shifted = [k for k, call in enumerate(model.calls) if len(call.splits) > 1 and call.subsets]
@@ -174,7 +174,7 @@ def encoding(model: TwinModel, limits: ShieldLimits, *, period_scenario_s: float
 
 @shared
 def remember_load(raw: Floats, i: int, periods: float) -> None:
-    """Move what mesh `i` remembers of the load on by so many periods, up to the load of now."""
+    """Move mesh `i`'s memory of the load forward by that many periods, up to the present load."""
     rate, kept = raw[RATE, i], LONG_MEMORY**periods
     raw[HIGH, i] = max(rate, raw[HIGH, i] * SHORT_MEMORY**periods)
     raw[HIGHEST, i] = max(rate, raw[HIGHEST, i] * kept)
@@ -183,14 +183,14 @@ def remember_load(raw: Floats, i: int, periods: float) -> None:
 
 @shared
 def ready_for(raw: Floats, i: int, action: float) -> float:
-    """The load, in requests per second, that the action asks mesh `i` to be ready for."""
+    """The load, in requests per second, that the action makes mesh `i` prepare for."""
     share = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
     return float(raw[RATE, i] + share * max(0.0, raw[HIGHEST, i] - raw[RATE, i]))
 
 
 @shared
 def demand(c: Codes, rate: float, weights: Floats, i: int, out: Floats) -> None:
-    """How many replicas of every station `rate` requests a second keep busy; into (W,) `out`."""
+    """The number of replicas that `rate` requests per second keep busy; into (W,) `out`."""
     for w in range(out.shape[0]):
         out[w] = 0.0
     for k in range(c.call_source.shape[0]):
@@ -204,14 +204,14 @@ def demand(c: Codes, rate: float, weights: Floats, i: int, out: Floats) -> None:
 
 @shared
 def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: NDArray[np.float32]) -> None:
-    """Scale what describes mesh `i` into row `i` of the (N, size) observations.
+    """Scale the description of mesh `i` into row `i` of the (N, size) observations.
 
     Args:
         c: The mapping.
         raw: (raw_size, N), see the constants above.
         weights: (E, N)
         i: The mesh.
-        load: (W,) room for the result of `demand`.
+        load: (W,) working space for `demand`.
         out: (N, size)
     """
     demand(c, raw[RATE, i], weights, i, load)
@@ -240,7 +240,7 @@ def encode(c: Codes, raw: Floats, weights: Floats, i: int, load: Floats, out: ND
 
 @shared
 def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
-    """The replicas that bring the station's load to the target utilisation that the action asks for."""
+    """The replicas that bring the station's load to the action's target utilisation."""
     if action >= DIRECT:
         return float(min(c.most[w], max(c.least[w], action - DIRECT)))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)
@@ -250,7 +250,7 @@ def wanted_replicas(c: Codes, w: int, load: float, action: float) -> float:
 
 @shared
 def wanted_share(action: float, now: float) -> float:
-    """The share of the first destination that the action asks for, in whole steps; `now` if it is near."""
+    """The action's share for the first destination, in whole steps; `now` if it is close."""
     if action >= DIRECT:
         return float(min(1.0, action - DIRECT))
     at = 0.5 * (min(1.0, max(-1.0, action)) + 1.0)

@@ -1,4 +1,4 @@
-"""Loads to train on: random curves of every shape that scenarios have, and those of given scenarios."""
+"""Loads to train on: random curves of every scenario shape, and those of given scenarios."""
 
 import math
 
@@ -13,7 +13,7 @@ from marskit.mesh.simulator.jit import inline
 SHAPES = ("steady", "ramp", "diurnal", "spike", "flash-crowd", "on-off", "levels")
 _STEADY, _RAMP, _DIURNAL, _SPIKE, _FLASH_CROWD, _ON_OFF, _LEVELS = range(7)
 STEPS = 4
-"""So many rates are drawn for half a period: a jump in the middle of one is not one at its edge."""
+"""Number of rates drawn for half a period, so that a jump need not be at the edge of a period."""
 
 
 @inline
@@ -27,13 +27,13 @@ def draw_rates(
         i: The mesh.
         lowest: Requests per second.
         highest: Requests per second.
-        walk: (periods,) room.
+        walk: (periods,) working space.
         rates: Requests per second in the first and in the second half of every control period, in turn.
     """
     base = log_between(noise, i, lowest, 0.6 * highest)
     peak = between(noise, i, base, highest)
     _draw_curve(noise, i, rates)
-    # Nobody's users are as smooth as a curve: a slow random walk of a few percent.
+    # Real users are not as smooth as a curve: add a slow random walk of a few percent.
     strength = between(noise, i, 0.0, 0.03)
     at = mean = 0.0
     for period in range(walk.shape[0]):
@@ -70,7 +70,7 @@ def _draw_curve(noise: NDArray[np.uint64], i: int, curve: Floats) -> None:
         length = log_between(noise, i, 5.0, 40.0)
         level = between(noise, i, 0.2, 0.7)
     elif shape == _LEVELS:
-        # Levels that nothing announces, each for a while.
+        # Unannounced levels, each for a while.
         length = log_between(noise, i, 4.0, 40.0)
     for half in range(halves):
         total = 0.0

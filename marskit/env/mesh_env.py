@@ -15,16 +15,16 @@ from marskit.mesh.simulator.model import TwinModel
 
 
 class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """Scale the workloads of a service mesh, and shift its traffic, under a load that changes.
+    """Scale the workloads of a service mesh, and shift its traffic, under a changing load.
 
     ## Description
 
     A mesh of workloads behind a gateway, in the calibrated twin. Once a control period (2 s of the mesh's
-    time, 15 s of the scenario's clock in the demo) the agent sees what Monitor would show it over the last
-    two periods and says how busy every workload should be. A shield makes of that what is safe; what is left
-    is executed, and ten ticks of the twin pass. As the loop, it waits for new replicas: when they take longer
-    than a period, the next action is passed over. What is seen varies as counts of single requests do: slow
-    ones come in clusters, and a look at a queue finds none as often as many.
+    time, 15 scenario seconds in the demo) the agent gets what Monitor would observe over the last two periods
+    and sets a target utilisation for every workload. A shield limits that to what is safe; the result is
+    executed, and ten ticks of the twin pass. Like the loop, it waits for new replicas: if they take longer
+    than a period, the next action is skipped. Observations vary like counts of single requests: slow ones
+    occur in clusters, and a sample of a queue may find it empty or long.
 
     ## Action Space
 
@@ -32,13 +32,12 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     | Num | Action | Min (-1) | Max (1) | Unit |
     | --- | --- | --- | --- | --- |
-    | 0 to W - 1 | target utilisation of each workload | 0.3 | 1.0 | busy share of its workers |
+    | 0 to W - 1 | target utilisation of each workload | 0.3 | 1.0 | share of its workers |
     | W to W + S - 1 | weight of the first destination of each split | 0 | 100 | percent, in steps of 10 |
-    | W + S | share of the way from the load to its highest of the last minutes | 0 | 1 | |
+    | W + S | position between the load and its recent peak | 0 | 1 | |
 
-    Replicas follow from it: `ceil(load / target)`, with the load at the gateway in replicas kept busy; of
-    what came before, as much is added as the last number says. A weight that is asked to move by less than 10
-    stays.
+    Replicas follow from it: `ceil(load / target)`, with the load at the gateway in busy replicas; the last
+    number adds part of the way to the recent peak. A weight that would change by less than 10 stays as it is.
 
     ## Observation Space
 
@@ -46,33 +45,33 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     | Num | Observation | Min | Max | Unit |
     | --- | --- | --- | --- | --- |
-    | 6 w | replicas desired | 0 | 1 | of the most there may be |
-    | 6 w + 1 | replicas ready | 0 | 1 | of the most there may be |
-    | 6 w + 2 | utilisation | 0 | 1 | busy share of workers |
+    | 6 w | replicas desired | 0 | 1 | of the maximum |
+    | 6 w + 1 | replicas ready | 0 | 1 | of the maximum |
+    | 6 w + 2 | utilisation | 0 | 1 | share of workers |
     | 6 w + 3 | requests waiting | 0 | 1 | four times the workers |
-    | 6 w + 4 | replicas that the load keeps busy | 0 | 2 | of the most there may be |
-    | 6 w + 5 | replicas that the load keeps busy | 0 | 2 | of those that are ready |
+    | 6 w + 4 | replicas that the load keeps busy | 0 | 2 | of the maximum |
+    | 6 w + 5 | replicas that the load keeps busy | 0 | 2 | of the ready ones |
     | 6 W | change of the load in the last period | -1 | 1 | share |
     | 6 W + 1 | change of the load in the period before | -1 | 1 | share |
-    | 6 W + 2 | successes slower than the objective | 0 | 1 | share |
+    | 6 W + 2 | successes slower than the SLO | 0 | 1 | share |
     | 6 W + 3 | requests that failed | 0 | 1 | share |
-    | 6 W + 4 | load | 0 | 1 | of its highest of late, of which half is left after a minute |
-    | 6 W + 5 | load | 0 | 1 | of its highest of late, of which half is left after six minutes |
+    | 6 W + 4 | load | 0 | 1 | of its recent peak, which halves in a minute |
+    | 6 W + 5 | load | 0 | 1 | of its recent peak, which halves in six minutes |
     | 6 W + 6 | load | 0 | 2 | of its mean of the last minutes |
     | 6 W + 7 + s | weight of the first destination of split s | 0 | 1 | share |
 
     ## Rewards
 
-    Utility of the period in requests per second, as a share of what the mesh carries at 70 %: what was served
-    within the objective, less what was slow, what failed, what replicas cost and what changes cost, less a
-    penalty that grows steeply as the objective comes near, over the same two periods that violations are
-    counted in, and is constant once it is missed. `info["terms"]` has every term by name.
+    Utility of the period in requests per second, as a share of what the mesh carries at 70 %: requests served
+    within the SLO, less slow and failed ones, the cost of replicas and of changes, and a penalty that grows
+    steeply as the SLO limit comes near, over the same two periods in which violations are counted, and is
+    constant once the SLO is violated. `info["terms"]` has every term by name.
 
     ## Starting State
 
     The replicas of the manifests, all ready and idle. Every episode has another load (a steady one, a ramp, a
-    day, a spike, a flash crowd, bursts or unannounced levels, all random) and slightly other service times,
-    hops and start times.
+    day, a spike, a flash crowd, bursts or unannounced levels, all random) and slightly different service
+    times, hops and start times.
 
     ## Episode End
 
@@ -80,12 +79,12 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     ## Arguments
 
-    `reset(options={"scenario": NAME_OR_FILE, "factor": 1.0})` plays a scenario's curve, as long as it lasts
-    and then level, instead of a random load.
+    `reset(options={"scenario": NAME_OR_FILE, "factor": 1.0})` plays a scenario's curve, and then holds its
+    last rate, instead of a random load.
 
     ## Version History
 
-    * v0: the first; since encoding 2 with a memory of the load, and actions that take their time.
+    * v0: the first; since encoding 2 with a memory of the load, and actions that take time.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 # as Gymnasium declares it
@@ -101,10 +100,10 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Make the environment.
 
         Args:
-            model: The mesh; the calibrated demo unless given.
-            goals: Its objectives and prices; the demo's unless given.
+            model: The mesh; by default the calibrated demo.
+            goals: Its SLOs and prices; by default the demo's.
             settings: Periods, randomisation and prices.
-            render_mode: Only None: there is nothing to see here that the terminal UI does not show better.
+            render_mode: Only None: use the terminal UI to watch a mesh.
         """
         if model is None or goals is None:
             model, goals = demo()
@@ -121,12 +120,12 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     @property
     def observation_names(self) -> tuple[str, ...]:
-        """What every number of an observation is."""
+        """The meaning of every number of an observation."""
         return self._vector.encoding.observation_names
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """What every number of an action is."""
+        """The meaning of every number of an action."""
         return self._vector.encoding.action_names
 
     def reset(
@@ -135,7 +134,7 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         """Begin an episode; see the class for `options`.
 
         Raises:
-            ScenarioError: There is no such scenario.
+            ScenarioError: The scenario does not exist.
         """
         super().reset(seed=seed)
         rates = None
@@ -154,7 +153,7 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """One control period."""
+        """Simulate one control period."""
         if self._is_over:
             self.reset()
         self._actions[0] = action
@@ -162,13 +161,13 @@ class MeshEnv(gym.Env[NDArray[np.float32], NDArray[np.float32]]):
         return self._observation.copy(), self._vector.run.reward.item(), False, is_over, self._info()
 
     def close(self) -> None:
-        """Let go of what the environment holds."""
+        """Release the environment's resources."""
         self._vector.close()
 
     def _info(self) -> dict[str, Any]:
         terms, replicas, executed = self._seen
         return {
-            # To compare their lengths takes as long as a tick of the twin.
+            # Comparing their lengths would take as long as a tick of the twin.
             "terms": dict(zip(TERMS, terms.tolist())),  # noqa: B905
             "replicas": dict(zip(self._workloads, replicas.tolist())),  # noqa: B905
             "actions_executed": executed.item(),

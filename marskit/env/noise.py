@@ -1,4 +1,4 @@
-"""Random numbers in compiled code: a stream for every mesh, so that no mesh depends on its neighbours."""
+"""Random numbers in compiled code: one stream per mesh, so that meshes are independent."""
 
 import math
 
@@ -24,19 +24,19 @@ def uniform(noise: NDArray[np.uint64], i: int) -> float:
 
 @inline
 def between(noise: NDArray[np.uint64], i: int, lowest: float, highest: float) -> float:
-    """A number between two others, all as likely."""
+    """A uniform random number between two bounds."""
     return lowest + uniform(noise, i) * (highest - lowest)
 
 
 @inline
 def log_between(noise: NDArray[np.uint64], i: int, lowest: float, highest: float) -> float:
-    """A positive number between two others, all sizes as likely."""
+    """A positive log-uniform random number between two bounds."""
     return math.exp(between(noise, i, math.log(lowest), math.log(highest)))
 
 
 @inline
 def normal(noise: NDArray[np.uint64], i: int) -> float:
-    """A nearly normal number with mean 0 and variance 1: the sum of four uniform ones."""
+    """An approximately normal number with mean 0 and variance 1: the sum of four uniform ones."""
     total = 0.0
     for _ in range(4):
         total += uniform(noise, i)
@@ -45,14 +45,14 @@ def normal(noise: NDArray[np.uint64], i: int) -> float:
 
 @inline
 def weibull(drawn: float, spread: float) -> float:
-    """A positive number with mean 1 that scatters: Weibull's distribution.
+    """A positive random number with mean 1, from Weibull's distribution.
 
     Its shape is the usual power of the coefficient of variation (Justus et al. 1978), which holds up to 1;
     for 2 it gives 2.4, and never more than 8.3, which is a shape of 1/4.
 
     Args:
         drawn: Uniform from 0 to 1.
-        spread: The coefficient of variation asked for.
+        spread: The desired coefficient of variation.
     """
     shape = max(0.25, min(20.0, max(spread, 0.01) ** -1.086))
     return float((-math.log(1.0 - drawn)) ** (1.0 / shape) / math.gamma(1.0 + 1.0 / shape))

@@ -1,4 +1,4 @@
-"""Importing this makes the environment known to Gymnasium, as `gymnasium.register_envs` expects it.
+"""Importing this module registers the environment with Gymnasium, as `gymnasium.register_envs` expects.
 
 `gymnasium.make("marskit.env.registration:marskit/Mesh-v0")` imports it by itself. The entry point in the
 group `gymnasium.envs` is for programs that read it; Gymnasium itself stopped with its version 1.0.

@@ -1,4 +1,4 @@
-"""The vector environment as stable-baselines3 wants it; importing this loads torch."""
+"""The vector environment in the form that stable-baselines3 requires; importing this loads torch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ class Sb3VecEnv(VecEnv):
     """`MeshVectorEnv` behind stable-baselines3's own vector API, without a wrapper for every mesh."""
 
     def __init__(self, env: MeshVectorEnv) -> None:
-        # Before the base class, which asks for its attributes.
+        # Before the base class, which reads the attributes.
         self.env = env
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
         self._actions: NDArray[np.float32] = np.zeros((env.num_envs, env.encoding.action_size), np.float32)
         self._nothing: list[dict[str, Any]] = [{} for _ in range(env.num_envs)]
 
     def reset(self) -> NDArray[np.float32]:
-        """Begin new episodes everywhere."""
+        """Begin new episodes in all meshes."""
         return self.env.reset(seed=self._seeds[0])[0]
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
@@ -30,7 +30,7 @@ class Sb3VecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """One control period in every mesh."""
+        """Simulate one control period in every mesh."""
         observation, rewards, _, ended, info = self.env.step(self._actions)
         infos = self._nothing
         if ended.any():

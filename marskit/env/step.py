@@ -1,4 +1,4 @@
-"""One control period of many meshes: what is asked, what the shield leaves of it, and what comes of that."""
+"""One control period of many meshes: the requested actions, the shield, and the outcome."""
 
 import math
 from typing import NamedTuple
@@ -35,55 +35,55 @@ from marskit.mesh.simulator.jit import Packed, inline, jit
 from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.latency import slow
 
-# The rows of the terms of utility, requests per second or what is worth as many.
+# The rows of the terms of utility, in requests per second or their equivalent.
 SERVED, VIOLATED, LOST, REPLICAS, CHURN, BREACH = range(6)
 TERMS = ("served_within_slo", "violated", "failed", "replica_cost", "action_churn", "breach")
 _TINY = 1e-9
 
 
 def utility_of(terms: Floats) -> Floats:
-    """(N,) utility per second by the prices of the goals, of (6, N) terms: reward without its own shaping."""
+    """(N,) utility per second from (6, N) terms at the goals' prices, without reward shaping."""
     return np.asarray(terms[SERVED] - terms[VIOLATED] - terms[LOST] - terms[REPLICAS] - terms[CHURN])
 
 
 class Prices(NamedTuple):
-    """What reward is made of."""
+    """The prices in the reward."""
 
     replica: float
-    """Requests per second that a replica costs."""
+    """Cost of a replica, in requests per second."""
     action: float
-    """Requests that an action costs."""
+    """Cost of an action, in requests."""
     breach: float
-    """Requests per second that a period in which the objective is missed costs."""
+    """Cost of a period with an SLO violation, in requests per second."""
     allowed: float
-    """The share of successes that may be slow before it is."""
+    """Share of successes that may be slow without a violation."""
     failing: float
-    """The share of requests that may fail before it is."""
+    """Share of requests that may fail without a violation."""
     steepness: float
-    """The power of the share of the allowance used up that a period costs."""
+    """Exponent of the penalty as the allowance is used up."""
     scale: float
-    """Requests per second that a reward of 1 stands for."""
+    """Requests per second that correspond to a reward of 1."""
 
 
 class EpisodeState(NamedTuple):
-    """What an episode remembers in N meshes besides the twin's own state."""
+    """The state of an episode in N meshes, besides the twin's own."""
 
     rates: Floats
-    """(2 T, N) requests per second in the first and in the second half of every period, in turn."""
+    """(2 T, N) requests per second in the first and the second half of every period, alternating."""
     ready: Whole
     """(W, N) replicas that were ready at the beginning of the period."""
     since: Whole
     """(W, N) periods since the number of replicas last changed."""
     late: Floats
-    """(N,) real seconds that the loop will still wait for new replicas when the next period begins."""
+    """(N,) real seconds by which waiting for new replicas will delay the next period."""
     raw: Floats
-    """(raw_size, N) what Monitor shows."""
+    """(raw_size, N) Monitor's observation."""
     last: Floats
     """(W + 4, N) of the previous period: utilisation, then entered, good, slow and failed requests."""
     noise: NDArray[np.uint64]
-    """(N,) state of the random numbers."""
+    """(N,) state of the random number generators."""
     terms: Floats
-    """(6, N) of utility and reward in the last period, see TERMS."""
+    """(6, N) terms of utility and reward in the last period, see TERMS."""
     actions: Whole
     """(N,) actions executed in the last period."""
     reward: Floats
@@ -93,7 +93,7 @@ class EpisodeState(NamedTuple):
 
 
 class Everything(NamedTuple):
-    """All that a step reads and writes."""
+    """All arrays that a step reads and writes."""
 
     structure: Structure
     codes: Codes
@@ -101,7 +101,7 @@ class Everything(NamedTuple):
     meshes: Meshes
     run: EpisodeState
     along: Floats
-    """(ticks,) how far the load has come from that of the first half of a period to that of the second."""
+    """(ticks,) progress of the load from its rate in the first half of a period to that in the second."""
 
 
 @inline
@@ -119,9 +119,9 @@ def _decide(
     first: int,
     last: int,
 ) -> None:
-    """Do of the actions what the shield allows; the rules are those of `mapek.shield_rules`.
+    """Execute the actions that the shield allows; the rules are those of `mapek.plan.shield_rules`.
 
-    As the loop, it waits for new replicas, and lets the next period pass when that takes longer than one.
+    Like the loop, it waits for new replicas, and skips the next period if that takes longer than one.
     """
     stations = c.most.shape[0]
     up, down, widest, safe, rest = c.limits[0], c.limits[1], c.limits[2], c.limits[3], c.limits[4]
@@ -193,7 +193,7 @@ def _measure(
     begin: int,
     end: int,
 ) -> None:
-    """What Monitor shows of the last two periods in some meshes, and what the last one was worth."""
+    """Monitor's observation of the last two periods in some meshes, and the reward of the last one."""
     stations, gates = c.most.shape[0], s.call_from[1]
     for i in range(begin, end):
         entered = good = late = failed = 0.0
@@ -243,8 +243,8 @@ def _measure(
         run.terms[LOST, i] = failed / period_s
         run.terms[REPLICAS, i] = replicas * prices.replica
         run.terms[CHURN, i] = run.actions[i] * prices.action / period_s
-        # By the windows that violations are counted in, but rising before the objective is missed, so that
-        # there is something to learn from.
+        # Uses the windows in which violations are counted, but rises before the SLO is violated, so that
+        # there is a gradient to learn from.
         run.terms[BREACH, i] = prices.breach * min(1.0, missed) ** prices.steepness
         total = run.terms[SERVED, i]
         for term in range(1, 6):
@@ -261,15 +261,15 @@ def step(
     first: int,
     last: int,
 ) -> None:
-    """Carry out (N, A) actions in the meshes `first` to `last`, let a control period pass, and measure.
+    """Execute (N, A) actions in the meshes `first` to `last`, simulate a control period, and measure.
 
     Args:
-        packed: What is read and written, see `jit.packed`.
-        action: What is asked for.
-        period: How many periods of the episode are over.
-        tick_s: Seconds from one tick to the next, in real time.
+        packed: The arrays to read and write, see `jit.packed`.
+        action: The requested actions.
+        period: Number of finished periods of the episode.
+        tick_s: Real seconds from one tick to the next.
         first: The first mesh.
-        last: The one behind the last.
+        last: The mesh after the last one.
     """
     s, c, prices, meshes, run, along = packed.parts
     p, state, desired, weights, flow = meshes

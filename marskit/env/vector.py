@@ -24,14 +24,14 @@ from marskit.mesh.simulator.kernel import BLOCK
 from marskit.mesh.simulator.model import TwinModel
 
 TICKS = 10
-"""Of the twin, in one control period."""
+"""Number of the twin's ticks in one control period."""
 _JUMP = np.repeat([0.0, 1.0], TICKS // 2)
-"""A load changes in the middle of a period and not all along it: what is sudden is to stay so."""
+"""Shape of a load change: at the middle of a period, so that a sudden change stays sudden."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvSettings:
-    """What an environment is, besides its mesh and its goals."""
+    """The settings of an environment, besides its mesh and its goals."""
 
     period_s: float = 2.0
     """Real seconds from one decision to the next."""
@@ -40,19 +40,19 @@ class EnvSettings:
     periods: int = 180
     """Control periods of an episode."""
     spread: float = 0.1
-    """Every episode's service times, hops and starts are drawn from within this share of the model's."""
+    """Relative range from which every episode's service times, hops and starts are drawn."""
     breach_price: float = 1.0
-    """What a period in which the objective is missed costs, as a share of `scale`."""
+    """Cost of a period with an SLO violation, as a share of `scale`."""
     steepness: float = 4.0
-    """The power with which that cost rises before the objective is missed."""
+    """Exponent with which that cost rises before the SLO is violated."""
     limits: ShieldLimits = field(default_factory=ShieldLimits)
 
 
 class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]):
-    """`n` meshes behind Gymnasium's vector API, with a new load and a slightly other mesh every episode.
+    """`n` meshes behind Gymnasium's vector API, with a new load and slightly different meshes every episode.
 
     Spaces, reward and episodes are those of `marskit.env.mesh_env.MeshEnv`, which documents them. Episodes
-    end by truncation and begin anew in the same step; the last observation is in `info["final_obs"]`.
+    end by truncation and restart in the same step; the last observation is in `info["final_obs"]`.
     """
 
     def __init__(
@@ -119,12 +119,12 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin new episodes everywhere.
+        """Begin new episodes in all meshes.
 
         Args:
-            seed: Of all randomness from now on.
-            options: `rates`, a (2 periods, n) array in place of random loads: requests per second in the
-                first and in the second half of every period.
+            seed: Seed of all later randomness.
+            options: `rates`, a (2 periods, n) array instead of random loads: requests per second in the first
+                and the second half of every period.
         """
         if isinstance(seed, list):
             seed = seed[0]
@@ -136,10 +136,10 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
     def step(
         self, actions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """One control period in every mesh.
+        """Simulate one control period in every mesh.
 
         Raises:
-            ValueError: There is not one action for every mesh.
+            ValueError: The number of actions is not that of the meshes.
         """
         actions = np.ascontiguousarray(actions, np.float32)
         # Compiled code would read beyond them.
@@ -157,10 +157,10 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
         return run.observation.copy(), reward, terminated, truncated, info
 
     def advance(self, actions: NDArray[np.float32]) -> bool:
-        """One control period in every mesh, whose results are in `run`; whether it was the episodes' last.
+        """Simulate one control period in every mesh, with results in `run`; returns whether it was the last.
 
         Args:
-            actions: One for every mesh, contiguous; nobody checks that here.
+            actions: One for every mesh, contiguous; not checked here.
         """
         period, tick_s = self.period, self.fluid.tick_s
         if self._crew is None:
@@ -178,7 +178,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
             self._crew.close()
 
     def _seed(self, seed: int) -> None:
-        # Never 0, which xorshift would not leave.
+        # Never 0, which xorshift could not leave.
         self.run.noise[:] = np.random.default_rng(seed).integers(1, 2**63, self.num_envs).astype(np.uint64)
 
     def _begin(self, rates: Floats | None) -> None:
@@ -195,7 +195,7 @@ class MeshVectorEnv(gym.vector.VectorEnv[NDArray[np.float32], NDArray[np.float32
 
 
 def _capacity_per_s(model: TwinModel) -> float:
-    """The load that the replicas of the beginning carry at 70 %."""
+    """The load that the initial replicas carry at 70 % utilisation."""
     visits = model.visits()
     loads = [
         0.7 * s.replicas * s.capacity_per_s / visits[s.workload] for s in model.stations if visits[s.workload]

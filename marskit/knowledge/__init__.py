@@ -1,1 +1,1 @@
-"""What the loop learned: every cycle of every run, durable and readable by other tools."""
+"""The loop's memory: every cycle of every run, durable and readable by other tools."""

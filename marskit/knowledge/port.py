@@ -1,4 +1,4 @@
-"""What the loop may ask of its memory, wherever it is kept."""
+"""The loop's interface to its memory, wherever that is stored."""
 
 from pathlib import Path
 from typing import Protocol
@@ -21,15 +21,15 @@ from marskit.errors import UserError
 Incident = (
     FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Recalibrated | Noticed
 )
-"""What happens between phases and belongs to the story of a run."""
+"""Events between phases that belong to the story of a run."""
 
 
 class KnowledgeError(UserError):
-    """Something could not be stored or read, with one sentence saying what."""
+    """Something could not be stored or read; one sentence says what."""
 
 
 def runs_place(text: str) -> Path | str:
-    """Where runs are: a folder, or a URL, which as a path would lose a slash."""
+    """The store of runs: a folder, or a URL, which would lose a slash as a path."""
     return text if "://" in text else Path(text)
 
 
@@ -41,22 +41,22 @@ class Knowledge(Protocol):
         ...
 
     async def open(self, run: RunStarted) -> None:
-        """Begin the run's record."""
+        """Begin recording the run."""
         ...
 
     async def append(self, cycle: Cycle) -> str | None:
         """Store one cycle and the events before it; once this returns, no crash loses them.
 
-        Where it fails, all of it is stored with the next cycle, provided that this one is noted as completed.
-        Where it fails for long, the oldest events are let go.
+        After a failure, everything is stored with the next cycle, provided that this one is noted as
+        completed. After many failures, the oldest events are discarded.
 
         Returns:
-            What was let go since this was last told, in one sentence; mostly None.
+            What was discarded since the last report, in one sentence; usually None.
         """
         ...
 
     async def close(self, ended: RunEnded | None = None) -> None:
-        """Store what was noted since the last cycle, and `ended`.
+        """Store the events since the last cycle, and `ended`.
 
         Safe to call twice and after a failed `open`.
         """

@@ -1,4 +1,4 @@
-"""What is kept of one cycle, and the headline figures that a run's cycles add up to."""
+"""The record of one cycle, and the headline figures over a run's cycles."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,42 +12,42 @@ from marskit.knowledge.port import Incident
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is stored of one cycle."""
+    """Everything that is stored about one cycle."""
 
     cycle: Cycle
     incidents: tuple[Incident, ...]
-    """What happened since the cycle before."""
+    """Events since the previous cycle."""
     scenario: str
     """The scenario in force."""
     speed: float
-    """Its scenario seconds per real second."""
+    """Scenario seconds per real second."""
     covers_s: float
-    """The real seconds since the cycle before began: the stretch that the cycle's observation speaks for."""
+    """Real seconds since the previous cycle began: the time that the cycle's observation counts for."""
 
     @property
     def slo_met(self) -> bool | None:
-        """Whether every objective that could be judged held."""
+        """Whether every SLO that could be judged was met."""
         return self.cycle.diagnosis.slo_met
 
     @property
     def failed_requests(self) -> float:
-        """How many of the users' requests failed in that stretch."""
+        """Number of the users' requests that failed in that time."""
         edges = self.cycle.observation.edges
         return sum(e.failures_per_s for e in edges if e.edge.source == GATEWAY) * self.covers_s
 
     @property
     def replicas_ready(self) -> int:
-        """All replicas that were paid for."""
+        """Total of ready replicas, which are paid for."""
         return sum(workload.replicas_ready for workload in self.cycle.observation.workloads)
 
     @property
     def actions(self) -> int:
-        """How many actions were really carried out."""
+        """Number of actions that were applied."""
         return sum(execution.outcome is Outcome.APPLIED for execution in self.cycle.executions)
 
 
 class Recorder:
-    """Makes the records of one run of its events, as they come."""
+    """Makes a run's records from its events."""
 
     def __init__(self) -> None:
         self._scenario: ScenarioInfo | None = None
@@ -55,7 +55,7 @@ class Recorder:
         self._last_started_s: float | None = None
 
     def note(self, event: Event) -> Record | None:
-        """Take the next event; the record of the cycle that it completes, if it completes one."""
+        """Take the next event; returns the record of the cycle that it completes, if any."""
         match event:
             case RunStarted(scenario=scenario):
                 self._scenario = scenario
@@ -102,7 +102,7 @@ class RunRecords:
 
 
 def covered_s(cycle: Cycle, before_s: float | None) -> float:
-    """The real seconds that a cycle speaks for; `before_s` is when the one before began, if there is one."""
+    """Real seconds that a cycle counts for; `before_s` is the start of the previous one, if any."""
     return cycle.observation.window_s if before_s is None else cycle.started_at_s - before_s
 
 
@@ -112,9 +112,9 @@ class Figures:
 
     cycles: int
     duration_s: float
-    """Real seconds that the cycles speak for."""
+    """Real seconds that the cycles count for."""
     violation_minutes: float
-    """Scenario minutes in which an objective was violated."""
+    """Scenario minutes in which an SLO was violated."""
     violation_real_s: float
     """The same in real seconds."""
     replica_minutes: float
@@ -124,7 +124,7 @@ class Figures:
 
 
 class Countable(Protocol):
-    """What figures are counted from: a record, or a row of the same columns."""
+    """Anything with the columns that figures are counted from: a record, or a row."""
 
     @property
     def speed(self) -> float: ...  # noqa: D102 # as in Record

@@ -1,4 +1,4 @@
-"""Reads a scenario's `[arrival]` table: which curve, with which numbers."""
+"""Reads a scenario's `[arrival]` table: the kind of curve and its numbers."""
 
 import csv
 import math
@@ -14,12 +14,12 @@ _COLUMNS = ["time_s", "requests_per_s"]
 
 
 def read_curve(table: TomlTable, folder: Path) -> Curve:
-    """Read the table; a trace's file is looked for from `folder`, where the scenario is."""
+    """Read the table; a trace file's path is relative to `folder`, where the scenario is."""
     kind = table.choice("kind", KINDS)
     curve = _curve(kind, table, folder)
     table.close()
     if curve.highest_requests_per_s == 0:
-        table.fail("kind", f'is "{kind}" with no rate above 0; it must ask for some requests')
+        table.fail("kind", f'is "{kind}" with no rate above 0; at least one rate must be above 0')
     return curve
 
 
@@ -65,7 +65,7 @@ def _read_trace(file: Path) -> Trace:
     for line, (before, after) in enumerate(pairwise(points), start=3):
         if after[0] <= before[0]:
             raise ScenarioError(
-                f"{file}:{line}: time_s is {after[0]:g}; it must be above the line before ({before[0]:g})."
+                f"{file}:{line}: time_s is {after[0]:g}; it must be above the previous line ({before[0]:g})."
             )
     times_s, rates_per_s = zip(*points, strict=True)
     return Trace(times_s, rates_per_s)

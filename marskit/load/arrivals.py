@@ -1,7 +1,7 @@
-"""Who sends what when: seeded Poisson arrivals whose rate follows the scenario's curve.
+"""Seeded Poisson arrivals whose rate follows the scenario's curve.
 
-A user's arrivals depend on scenario, seed and the user's number alone, never on how the system answers (open
-loop). Locust's users and the simulator read the same streams, so both face the same requests.
+A user's arrivals depend only on scenario, seed and the user's number, never on the system's responses (open
+loop). Locust's users and the simulator read the same streams, so both send the same requests.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Arrival:
 def user_arrivals(scenario: Scenario, seed: int, user: int) -> Iterator[Arrival]:
     """All arrivals of one user, in order; endless unless the scenario ends at rate 0.
 
-    Users beyond the scenario's pool are as busy as those in it: twice the users are twice the load.
+    Users beyond the scenario's pool send as much as those in it: twice the users are twice the load.
     """
     # Two generators: the choice of requests must not shift the times.
     choices = Random(f"{seed}/{user}/requests")

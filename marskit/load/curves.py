@@ -1,7 +1,7 @@
 """The shapes that load takes over time: requests per second as a function of scenario seconds.
 
-Seconds are scenario seconds from the scenario's beginning; rates are per real second. A curve is asked only
-about the scenario's duration.
+Seconds are scenario seconds from the scenario's beginning; rates are per real second. A curve is evaluated
+only within the scenario's duration.
 """
 
 import math
@@ -17,7 +17,7 @@ class Steady:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return self.base_requests_per_s
 
     def rate_at(self, t_s: float) -> float:
@@ -27,7 +27,7 @@ class Steady:
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """From base to peak in a straight line, level before and after."""
+    """From base to peak in a straight line, constant before and after."""
 
     base_requests_per_s: float
     peak_requests_per_s: float
@@ -36,7 +36,7 @@ class Ramp:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.base_requests_per_s, self.peak_requests_per_s)
 
     def rate_at(self, t_s: float) -> float:
@@ -47,7 +47,7 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Diurnal:
-    """A day after a day: base at night, peak at `peak_at_s`, a cosine between."""
+    """Day after day: base at night, peak at `peak_at_s`, a cosine between."""
 
     base_requests_per_s: float
     peak_requests_per_s: float
@@ -56,7 +56,7 @@ class Diurnal:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.base_requests_per_s, self.peak_requests_per_s)
 
     def rate_at(self, t_s: float) -> float:
@@ -67,7 +67,7 @@ class Diurnal:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """Base, but peak in between, with edges `edge_s` long inside that time."""
+    """Base, with a peak in between, whose edges are `edge_s` long."""
 
     base_requests_per_s: float
     peak_requests_per_s: float
@@ -77,7 +77,7 @@ class Spike:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.base_requests_per_s, self.peak_requests_per_s)
 
     def rate_at(self, t_s: float) -> float:
@@ -100,7 +100,7 @@ class FlashCrowd:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.base_requests_per_s, self.peak_requests_per_s)
 
     def rate_at(self, t_s: float) -> float:
@@ -123,7 +123,7 @@ class OnOff:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.base_requests_per_s, self.peak_requests_per_s)
 
     def rate_at(self, t_s: float) -> float:
@@ -134,7 +134,7 @@ class OnOff:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A recorded rate, in straight lines from point to point and level outside them."""
+    """A recorded rate, in straight lines between the points and constant outside them."""
 
     times_s: tuple[float, ...]
     """Strictly increasing."""
@@ -143,7 +143,7 @@ class Trace:
 
     @property
     def highest_requests_per_s(self) -> float:
-        """No rate of the curve is above this one."""
+        """An upper bound of the curve."""
         return max(self.rates_per_s)
 
     def rate_at(self, t_s: float) -> float:

@@ -1,4 +1,4 @@
-"""Locust's web API, as far as it is needed: read the totals, change the users."""
+"""The needed part of Locust's web API: read the totals, change the users."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from marskit.system.local_http import HttpClient, HttpError
 
 @dataclass(frozen=True, slots=True)
 class LocustTotals:
-    """What Locust says of itself."""
+    """Locust's own report."""
 
     state: str
-    """Locust's word: ready, spawning, running, stopped..."""
+    """Locust's state: ready, spawning, running, stopped..."""
     users: int
     workers: int
     """Connected worker processes."""
     requests: int
-    """Answered or failed since the users were started."""
+    """Responses and failures since the users were started."""
     failures: int
 
 
 class LocustApi:
-    """Asks a Locust at a URL; None means that it did not answer."""
+    """Talks to Locust at a URL; None means that it did not respond."""
 
     def __init__(self) -> None:
-        # Locust writes head and body apart: on a connection that stays open the body waits 40 ms for an
+        # Locust writes head and body separately: on a connection that stays open the body waits 40 ms for an
         # acknowledgement, on one that closes it does not.
         self._client = HttpClient(keep_alive=False)
 
@@ -48,7 +48,7 @@ class LocustApi:
     async def swarm(
         self, url: str, *, users: int, host: str, scenario: str, scenario_start: float | None
     ) -> str | None:
-        """Set users and scenario at once; return Locust's answer: "Swarming started", or what is wrong."""
+        """Set users and scenario; returns Locust's response: "Swarming started", or an error."""
         form = {"user_count": str(users), "spawn_rate": str(users), "host": host, "scenario": scenario}
         if scenario_start is not None:
             form["scenario_start"] = repr(scenario_start)
@@ -59,5 +59,5 @@ class LocustApi:
         return str(answer.json()["message"]) if answer.is_success else f"status {answer.status}"
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._client.close()

@@ -1,4 +1,4 @@
-"""Locust as child processes: one that does everything, or a master and its workers."""
+"""Locust as child processes: a single one, or a master with workers."""
 
 import asyncio
 import os
@@ -21,15 +21,15 @@ _READY_WITHIN_S = 30.0
 _POLL_S = 0.05
 _GRACE_S = 3.0
 _DYING_POLLS = 10
-_TELLING = re.compile(r"[\w.]+(Error|Exception|Exit)\b|\[.*/(ERROR|CRITICAL)/")
+_INFORMATIVE = re.compile(r"[\w.]+(Error|Exception|Exit)\b|\[.*/(ERROR|CRITICAL)/")
 
 
 class PortTakenError(Exception):
-    """Another program was faster."""
+    """Another program took the port."""
 
 
 class LocustChild:
-    """Starts Locust idle, watches it and ends it."""
+    """Starts an idle Locust, watches it and ends it."""
 
     def __init__(self, scenario: Scenario, *, seed: int, workers: int, folder: Path) -> None:
         """Logs go to `folder`, which disappears with Locust."""
@@ -44,11 +44,11 @@ class LocustChild:
 
     @property
     def url(self) -> str:
-        """Where Locust's own page and its web API are; empty before the start."""
+        """URL of Locust's web page and API; empty before the start."""
         return self._url
 
     async def start(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
-        """Start Locust, on other ports if they are taken, and wait until `is_ready` says so.
+        """Start Locust, on other ports if they are taken, and wait until `is_ready` returns true.
 
         Raises:
             LoadError: It does not start.
@@ -68,14 +68,14 @@ class LocustChild:
         raise LoadError(f"Locust found its ports taken {_ATTEMPTS} times in a row.")
 
     def failure(self) -> str | None:
-        """What ended any of the processes, in one sentence, or None while all run."""
+        """Why a process ended, in one sentence; None while all run."""
         for child in self._running:
             if child.returncode is not None:
                 return f"Locust {_ending(child.returncode)}{_last_words(child.log)}."
         return None
 
     async def failure_soon(self) -> str | None:
-        """The same, but patient: a dying process stops answering a moment before its end is seen."""
+        """Like `failure`, but waits a moment: a dying process stops responding before its end is visible."""
         for _ in range(_DYING_POLLS):
             if failure := self.failure():
                 return failure
@@ -88,8 +88,8 @@ class LocustChild:
 
     async def _launch(self) -> None:
         web_port = self._ports.pick()
-        # Nobody can guess the path: neither a web page that the user visits, nor another run that the port
-        # belonged to a moment ago, can take this Locust for its own.
+        # Nobody can guess the path: neither a web page that the user visits, nor another run that had the
+        # port a moment ago, can mistake this Locust for its own.
         base_path = f"/{secrets.token_hex(8)}"
         web = ["--web-host", LOOPBACK, "--web-port", str(web_port), "--web-base-path", base_path]
         self._url = f"http://{LOOPBACK}:{web_port}{base_path}"
@@ -107,7 +107,7 @@ class LocustChild:
             )
 
     async def _spawn(self, name: str, arguments: list[str]) -> None:
-        # -P keeps the working directory off the import path, where a folder named locust may lie.
+        # -P keeps the working directory off the import path, where a folder named locust may be.
         argv: list[str | Path] = [
             sys.executable,
             "-P",
@@ -133,7 +133,7 @@ class LocustChild:
                     raise PortTakenError
                 raise LoadError(failure)
             if time.monotonic() > deadline:
-                raise LoadError(f"Locust did not get ready within {_READY_WITHIN_S:g} s.")
+                raise LoadError(f"Locust was not ready within {_READY_WITHIN_S:g} s.")
             await asyncio.sleep(_POLL_S)
 
     async def _stop_all(self) -> None:
@@ -146,16 +146,16 @@ def _ending(returncode: int) -> str:
 
 
 def _last_words(log: Path) -> str:
-    """The last line of the log that says what went wrong."""
+    """The last line of the log that explains the failure."""
     lines = _text(log).splitlines()
-    telling = [line.strip() for line in lines if _TELLING.match(line)] or [
+    informative = [line.strip() for line in lines if _INFORMATIVE.match(line)] or [
         line.strip() for line in lines if line.strip() and "|" not in line
     ]
-    return f": {telling[-1][:300].rstrip('.')}" if telling else ""
+    return f": {informative[-1][:300].rstrip('.')}" if informative else ""
 
 
 def _text(log: Path) -> str:
-    """What is in the log; nothing once it has gone with its folder."""
+    """The content of the log; empty once its folder is gone."""
     try:
         return log.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""The load port over Locust as child processes. This process never imports locust."""
+"""The load port over Locust in child processes. This process never imports locust."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from marskit.timing.clock import Clock
 _RUNNING_WITHIN_S = 15.0
 _POLL_S = 0.02
 _LEAD_S = 0.1
-"""A scenario begins that long after it was asked for, when its users are there."""
+"""Delay of a scenario's start after the request, in seconds, so that its users are there."""
 _DISTRIBUTED_LEAD_S = 0.5
 
 
@@ -42,19 +42,19 @@ class LocustLoad:
 
     @property
     def scenario(self) -> ScenarioInfo:
-        """The scenario that is followed, or will be once the load starts."""
+        """The present scenario, or the one to follow once the load starts."""
         return self._info
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names that `set_scenario` takes."""
+        """The names that `set_scenario` accepts."""
         return list_scenarios()
 
     async def prepare(self) -> None:
-        """Start Locust without sending anything; it needs no gateway yet and may start beside the mesh.
+        """Start Locust without load; it needs no gateway yet and may start together with the mesh.
 
         Raises:
-            LoadError: It cannot start; everything that was started is gone again.
+            LoadError: It cannot start; everything that was started has been stopped.
         """
         async with self._preparing:
             if self._stopped:
@@ -69,10 +69,10 @@ class LocustLoad:
                 raise
 
     async def start(self, gateway_url: str) -> None:
-        """Begin the curve at its beginning; return once requests flow.
+        """Start the curve at its beginning; return once requests flow.
 
         Raises:
-            LoadError: It cannot start; everything that was started is gone again.
+            LoadError: It cannot start; everything that was started has been stopped.
         """
         await self.prepare()
         self._gateway_url = gateway_url
@@ -85,14 +85,14 @@ class LocustLoad:
             raise
 
     async def sample(self) -> LoadSample:
-        """Read the load as it is now; a Locust that died is a reading, not an exception."""
+        """The present state of the load; a dead Locust is a reading, not an exception."""
         if self._stopped:
             return self._sample(LoadStatus.STOPPED)
         if self._gateway_url is None:
             return self._sample(LoadStatus.STARTING)
         totals = await self._totals()
         if totals is None:
-            reason = await self._child.failure_soon() or "Locust does not answer."
+            reason = await self._child.failure_soon() or "Locust does not respond."
             return self._sample(LoadStatus.FAILED, reason=reason)
         if failure := self._child.failure():
             return self._sample(LoadStatus.FAILED, reason=failure)
@@ -100,10 +100,10 @@ class LocustLoad:
         return self._sample(LoadStatus.RUNNING if running else LoadStatus.STOPPED, totals)
 
     async def set_factor(self, factor: float) -> None:
-        """Send that many times the curve's rate from now on, by changing the number of users.
+        """Multiply the curve's rate from now on, by changing the number of users.
 
         Raises:
-            LoadError: The factor is out of range, or Locust does not answer.
+            LoadError: The factor is out of range, or Locust does not respond.
         """
         check_factor(factor)
         former, self._factor = self._factor, factor
@@ -118,7 +118,7 @@ class LocustLoad:
         """Follow another scenario (or the same) from its beginning; the factor stays.
 
         Raises:
-            LoadError: There is no such scenario, it is wrong, or Locust does not answer.
+            LoadError: The scenario does not exist or is wrong, or Locust does not respond.
         """
         former = self._scenario, self._info
         try:
@@ -132,7 +132,7 @@ class LocustLoad:
             raise LoadError(str(error)) from error
 
     async def stop(self) -> None:
-        """Send nothing more and leave no process behind; safe to call twice and after a failed start."""
+        """Stop the load and leave no process behind; safe to call twice and after a failed start."""
         if not self._stopped:
             self._stopped = True
             await self._child.close()
@@ -144,7 +144,7 @@ class LocustLoad:
         return max(1, round(self._scenario.users * self._factor))
 
     async def _revived(self) -> bool:
-        """Start Locust again if it died; whether it had."""
+        """Restart Locust if it died; returns whether it had."""
         if self._child.failure() is None:
             return False
         await self._child.start(self._is_ready)
@@ -165,9 +165,9 @@ class LocustLoad:
             scenario_start=time.time() + lead_s if restart else None,
         )
         if message is None:
-            raise LoadError(await self._child.failure_soon() or "Locust does not answer.")
+            raise LoadError(await self._child.failure_soon() or "Locust does not respond.")
         if message != "Swarming started":
-            raise LoadError(f"Locust did not take up the load: {message}.")
+            raise LoadError(f"Locust did not start the load: {message}.")
 
     async def _until_running(self) -> LocustTotals:
         deadline = time.monotonic() + _RUNNING_WITHIN_S

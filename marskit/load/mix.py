@@ -1,4 +1,4 @@
-"""The request mix: what is sent, and which answers count as a success."""
+"""The request mix: the requests to send, and the responses that count as success."""
 
 import json
 import re
@@ -13,13 +13,13 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One kind of request, and what its answer must be to count as a success."""
+    """One kind of request, and the conditions for a successful response."""
 
     name: str
     method: str
     path: str
     weight: float
-    """Its share of the mix is this over the sum of all weights."""
+    """Its share of the mix is this weight over the sum of all weights."""
     headers: tuple[tuple[str, str], ...]
     body: str | None
     expect_status: tuple[int, ...]
@@ -27,10 +27,10 @@ class Request:
     expect_headers: tuple[tuple[str, str], ...]
     """Response headers, and the values they must have."""
     expect_json: tuple[tuple[str, object], ...]
-    """Dotted paths into the JSON answer, and the values that must be found there."""
+    """Dotted paths into the JSON response, and the values expected there."""
 
     def fault(self, status: int, headers: Mapping[str, str], body: Callable[[], bytes]) -> str | None:
-        """Why the answer is a failure, or None; the body is asked for only if something is expected of it."""
+        """Why the response is a failure, or None; the body is read only if a condition needs it."""
         if not (status in self.expect_status if self.expect_status else status < 400):
             wanted = " or ".join(map(str, self.expect_status)) or "below 400"
             return f"status is {status}, expected {wanted}"
@@ -41,7 +41,7 @@ class Request:
             try:
                 answer = json.loads(body())
             except ValueError:
-                return "the answer is not JSON"
+                return "the response is not JSON"
             for path, value in self.expect_json:
                 found = _look_up(answer, path)
                 if found != value:
@@ -55,7 +55,7 @@ def read_requests(tables: tuple[TomlTable, ...]) -> tuple[Request, ...]:
     names = [request.name for request in requests]
     for table, name in zip(tables, names, strict=True):
         if names.count(name) > 1:
-            table.fail("name", f'is "{name}" more than once; each request needs a name of its own')
+            table.fail("name", f'is "{name}" more than once; every request needs a unique name')
     return requests
 
 
@@ -64,7 +64,7 @@ def _read_request(table: TomlTable) -> Request:
     method = table.choice("method", METHODS)
     path = table.text("path")
     if not path.startswith("/") or " " in path or not path.isascii():
-        table.fail("path", f'is "{path}"; it must begin with / and hold only what a URL may hold')
+        table.fail("path", f'is "{path}"; it must begin with / and contain only characters allowed in a URL')
     weight = table.number("weight", above=0) if table.has("weight") else 1.0
     headers = _read_headers(table, "headers")
     body = None
@@ -72,7 +72,7 @@ def _read_request(table: TomlTable) -> Request:
         try:
             body = json.dumps(table.value("json", "a JSON value"), allow_nan=False)
         except (TypeError, ValueError):
-            table.fail("json", "holds a date or a number that JSON does not have")
+            table.fail("json", "contains a date or a number that JSON does not support")
         if not any(header.lower() == "content-type" for header, _ in headers):
             headers = (*headers, ("content-type", "application/json"))
     request = Request(

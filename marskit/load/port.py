@@ -1,4 +1,4 @@
-"""What the controller may ask of a load generator, whatever it is."""
+"""The controller's interface to a load generator."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class ScenarioError(UserError):
 
 
 class LoadError(UserError):
-    """The load cannot do that, with one sentence saying why."""
+    """The load cannot do that; one sentence says why."""
 
 
 def check_factor(factor: float) -> None:
@@ -27,45 +27,45 @@ def check_factor(factor: float) -> None:
 class Load(Protocol):
     """A load generator that follows a scenario's curve.
 
-    All methods are called on the controller's event loop and must not block it. Readings carry the time of
+    All methods are called on the controller's event loop and must not block it. Readings have the time of
     the clock the adapter was built with.
     """
 
     @property
     def scenario(self) -> ScenarioInfo:
-        """The scenario that is followed, or will be once the load starts."""
+        """The present scenario, or the one to follow once the load starts."""
         ...
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names that `set_scenario` takes."""
+        """The names that `set_scenario` accepts."""
         ...
 
     async def prepare(self) -> None:
-        """Do what needs no gateway yet, so that it may happen beside the start of the mesh.
+        """Do what needs no gateway yet, while the mesh starts.
 
         Raises:
-            LoadError: It cannot start; everything that was started is gone again.
+            LoadError: It cannot start; everything that was started has been stopped.
         """
         ...
 
     async def start(self, gateway_url: str) -> None:
-        """Begin the curve at its beginning; return once requests flow.
+        """Start the curve at its beginning; return once requests flow.
 
         Raises:
-            LoadError: It cannot start; everything that was started is gone again.
+            LoadError: It cannot start; everything that was started has been stopped.
         """
         ...
 
     async def sample(self) -> LoadSample:
-        """Read the load as it is now; a generator that died is a reading, not an exception."""
+        """The present state of the load; a dead generator is a reading, not an exception."""
         ...
 
     async def set_factor(self, factor: float) -> None:
-        """Send that many times the curve's rate from now on: 1 is the scenario, 3 a flash crowd.
+        """Multiply the curve's rate from now on: 1 is the scenario, 3 a flash crowd.
 
         Raises:
-            LoadError: The factor is out of range, or the generator does not answer.
+            LoadError: The factor is out of range, or the generator does not respond.
         """
         ...
 
@@ -73,10 +73,10 @@ class Load(Protocol):
         """Follow another scenario (or the same) from its beginning; the factor stays.
 
         Raises:
-            LoadError: There is no such scenario, or the generator does not answer.
+            LoadError: The scenario does not exist, or the generator does not respond.
         """
         ...
 
     async def stop(self) -> None:
-        """Send nothing more and leave no process behind; safe to call twice and after a failed start."""
+        """Stop the load and leave no process behind; safe to call twice and after a failed start."""
         ...

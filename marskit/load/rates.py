@@ -1,9 +1,9 @@
-"""Requests per second, made of counters that only grow."""
+"""Requests per second from counters that only grow."""
 
 from collections import deque
 
 WINDOW_S = 2.0
-"""Rates are averages over that long."""
+"""Averaging time of rates, in seconds."""
 
 
 class Rates:
@@ -13,10 +13,10 @@ class Rates:
         self._history: deque[tuple[float, int, int]] = deque()
 
     def read(self, at_s: float, requests: int, failures: int) -> tuple[float, float]:
-        """Requests and failures per second, from the counters of now and of a window ago."""
+        """Requests and failures per second, from the counters now and a window ago."""
         history = self._history
         if history and requests < history[-1][1]:
-            # Somebody reset the statistics, or stopped and started anew, on Locust's page.
+            # Somebody reset the statistics, or restarted the load, on Locust's page.
             history.clear()
         history.append((at_s, requests, failures))
         while history[-1][0] - history[1 if len(history) > 1 else 0][0] >= WINDOW_S:

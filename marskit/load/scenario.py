@@ -1,4 +1,4 @@
-"""A load scenario, an arrival curve and a request mix, and where scenarios are found."""
+"""A load scenario: an arrival curve and a request mix; and where scenarios are found."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,16 @@ _POINTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How many requests arrive when, and which ones."""
+    """The rate of requests over time, and the request mix."""
 
     name: str
-    """The file's name without its ending."""
+    """The file's name without its extension."""
     path: Path
     """The file it was read from, absolute."""
     title: str
     description: str
     duration_s: float
-    """Scenario seconds; afterwards the last rate holds."""
+    """Length in scenario seconds; afterwards the last rate continues."""
     speed: float
     """Scenario seconds per real second. Rates are per real second; only the time axis is scaled."""
     users: int
@@ -40,7 +40,7 @@ class Scenario:
         return self.curve.highest_requests_per_s
 
     def rate_at(self, t_s: float) -> float:
-        """Requests per second at a scenario second; level before the beginning and after the end."""
+        """Requests per second at a scenario second; constant before the beginning and after the end."""
         return self.curve.rate_at(min(max(t_s, 0.0), self.duration_s))
 
     def info(self) -> ScenarioInfo:
@@ -72,7 +72,7 @@ def find_scenario(name_or_path: str | Path) -> Path:
     if path.suffix == ".toml" and path.is_file():
         return path
     raise ScenarioError(
-        f'There is no scenario "{name_or_path}"; choose {", ".join(list_scenarios())} '
+        f'Unknown scenario "{name_or_path}"; choose {", ".join(list_scenarios())} '
         "or the path of a .toml file."
     )
 

@@ -14,9 +14,9 @@ from marskit.timing.clock import Clock
 
 
 class SimulatedLoad:
-    """Follows a scenario, and hands its arrivals to whoever simulates the mesh.
+    """Follows a scenario, and passes its arrivals to the simulator of the mesh.
 
-    Scenario, seed and number of users make the same arrivals as with Locust.
+    The same scenario, seed and number of users give the same arrivals as with Locust.
     """
 
     def __init__(self, scenario: Scenario, *, seed: int, clock: Clock) -> None:
@@ -29,25 +29,25 @@ class SimulatedLoad:
         self._begun_s = 0.0
         self._crowd: _Crowd | None = None
         self._due: list[float] = []
-        """Arrivals that were drawn and are still to be handed over."""
+        """Arrivals that were drawn but not passed on yet."""
         self._requests = self._failures = 0
         self._rates = Rates()
 
     @property
     def scenario(self) -> ScenarioInfo:
-        """The scenario that is followed, or will be once the load starts."""
+        """The present scenario, or the one to follow once the load starts."""
         return self._info
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names that `set_scenario` takes."""
+        """The names that `set_scenario` accepts."""
         return list_scenarios()
 
     async def prepare(self) -> None:
-        """Nothing has to be prepared."""
+        """Does nothing."""
 
     async def start(self, gateway_url: str) -> None:
-        """Begin the curve at its beginning; raises `LoadError` once the load was stopped."""
+        """Start the curve at its beginning; raises `LoadError` once the load was stopped."""
         if self._status is LoadStatus.STOPPED:
             raise LoadError("The load was stopped.")
         self._status = LoadStatus.RUNNING
@@ -56,9 +56,9 @@ class SimulatedLoad:
             self._begin()
 
     def resume(self, *, begun_s: float, factor: float, now_s: float) -> None:
-        """Be in the midst of the curve, which began at `begun_s`; nothing is due that was before `now_s`.
+        """Continue a curve that began at `begun_s`; arrivals before `now_s` are skipped.
 
-        Times are seconds on the clock, which may not have come that far yet. `start` begins nothing then.
+        Times are seconds on the clock, which may not have reached them yet. `start` then does nothing.
         """
         self._status = LoadStatus.RUNNING
         self._factor = factor
@@ -67,7 +67,7 @@ class SimulatedLoad:
         self._crowd.become(self._users, now_s - begun_s)
 
     async def sample(self) -> LoadSample:
-        """Read the load as it is now."""
+        """The present state of the load."""
         at_s = self._clock.now()
         running = self._status is LoadStatus.RUNNING
         begun = self._status is not LoadStatus.STARTING
@@ -84,7 +84,7 @@ class SimulatedLoad:
         )
 
     async def set_factor(self, factor: float) -> None:
-        """Send that many times the curve's rate from now on, by changing the number of users.
+        """Multiply the curve's rate from now on, by changing the number of users.
 
         Raises:
             LoadError: The factor is out of range.
@@ -99,7 +99,7 @@ class SimulatedLoad:
         """Follow another scenario (or the same) from its beginning; the factor stays.
 
         Raises:
-            LoadError: There is no such scenario, or it is wrong.
+            LoadError: The scenario does not exist, or is wrong.
         """
         try:
             following = load_scenario(scenario)
@@ -111,27 +111,27 @@ class SimulatedLoad:
             self._begin()
 
     async def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._draw(self._clock.now())
         self._crowd = None
         self._status = LoadStatus.STOPPED
 
     def rate_per_s(self, at_s: float) -> float:
-        """How many requests a second are to be expected at that time."""
+        """The expected rate of requests at that time."""
         if self._status is not LoadStatus.RUNNING or at_s < self._begun_s:
             return 0.0
         scenario = self._scenario
         return scenario.rate_at((at_s - self._begun_s) * scenario.speed) * self._users / scenario.users
 
     def until(self, at_s: float) -> list[float]:
-        """When requests arrived since the last call and before `at_s`, in order."""
+        """The arrivals since the last call and before `at_s`, in order."""
         self._draw(at_s)
         count = bisect_left(self._due, at_s)
         due, self._due = self._due[:count], self._due[count:]
         return due
 
     def answered(self, requests: int, failures: int) -> None:
-        """Take note of what the mesh has answered since the last call, as Locust counts its responses."""
+        """Count the mesh's responses since the last call, as Locust counts its responses."""
         self._requests += requests
         self._failures += failures
 
@@ -157,13 +157,13 @@ class _Crowd:
         self._seed = seed
         self._streams: list[Iterator[Arrival]] = []
         self._next: list[tuple[float, int]] = []
-        """A heap of when each of those who are there is due, and who that is."""
+        """A heap of the present users' next arrivals."""
         self._away: dict[int, float | None] = {}
-        """When each of those who are not there is due next; None if never."""
+        """The absent users' next arrivals; None if there are none."""
         self._size = 0
 
     def become(self, size: int, now_s: float) -> None:
-        """Let users come or go; one who comes back has missed what was due in the meantime."""
+        """Let users join or leave; a returning user skips the arrivals in the meantime."""
         for user in range(len(self._streams), size):
             self._streams.append(user_arrivals(self._scenario, self._seed, user))
             self._away[user] = self._following(user)
@@ -179,7 +179,7 @@ class _Crowd:
         self._size = size
 
     def draw(self, until_s: float) -> Iterator[float]:
-        """The arrivals that are due before then and were not drawn yet, in order."""
+        """The arrivals before that time that were not drawn yet, in order."""
         while self._next and self._next[0][0] < until_s:
             at_s, user = self._next[0]
             following = self._following(user)

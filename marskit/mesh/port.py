@@ -1,4 +1,4 @@
-"""What the loop may ask of a mesh, whatever the mesh is."""
+"""The loop's interface to a mesh."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from marskit.domain.topology import Topology
 from marskit.errors import UserError
 
 MeshEvent = Progressed | MeshReady | Noticed
-"""What a mesh reports by itself."""
+"""Events that a mesh reports by itself."""
 
 SCALE_WAIT_S = 1.5
-"""How long an action waits for new replicas before it reports them as still starting.
+"""Time that an action waits for new replicas before it reports them as still starting, in seconds.
 
-Less than the demo's control period, so that the loop misses none when it matters most."""
+Less than the demo's control period, so that no cycle is lost at the worst moment."""
 
 
 class MeshError(UserError):
-    """The mesh cannot start or go on, with one sentence saying why."""
+    """The mesh cannot start or continue; one sentence says why."""
 
 
 class ActionError(UserError):
-    """An action that names something the mesh does not have, or a value it does not allow."""
+    """An action whose target does not exist in the mesh, or whose value is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ActionPreview:
     command: str
     """The exact `kubectl` command a person would type."""
     diff: str
-    """The unified diff of the manifest; empty when the action would change nothing."""
+    """The unified diff of the manifest; empty if the action would change nothing."""
     inverse: Action | None
     """What takes it back; None when the action would change nothing."""
     inverse_command: str | None
@@ -49,7 +49,7 @@ class Applied:
     generation: int
     pushed_after_ms: float
     effective_after_ms: float | None
-    """None when it becomes effective later, as a replica that still starts does."""
+    """None if it becomes effective later, like a replica that is still starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The write may or may not have landed; the next observation tells."""
+    """The write may or may not have been applied; the next observation will show."""
 
     reason: str
 
@@ -70,7 +70,7 @@ WriteOutcome = Applied | Rejected | Unknown
 
 
 class Mesh(Protocol):
-    """A service mesh that can be watched and changed.
+    """A service mesh that can be observed and changed.
 
     All methods are called on the controller's event loop and must not block it. `clock` readings come from
     the clock the adapter was built with.
@@ -88,23 +88,23 @@ class Mesh(Protocol):
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration that was accepted last."""
+        """The configuration accepted last."""
         ...
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
-        """Bring the mesh up and return the gateway's URL once it answers.
+        """Start the mesh and return the gateway's URL once it responds.
 
         Raises:
-            MeshError: It cannot start; everything that was started is gone again.
+            MeshError: It cannot start; everything that was started has been stopped.
         """
         ...
 
     async def stop(self) -> None:
-        """End everything that `start` began; safe to call twice and after a failed start."""
+        """Stop everything that `start` began; safe to call twice and after a failed start."""
         ...
 
     async def sample(self) -> MeshSample:
-        """What passed since the previous call (or since the start)."""
+        """The traffic since the previous call (or since the start)."""
         ...
 
     def preview(self, action: Action) -> ActionPreview:
@@ -126,7 +126,7 @@ class Mesh(Protocol):
         ...
 
     async def inject(self, fault: Fault) -> None:
-        """Break something, or take the breakage back.
+        """Inject a fault, or clear the faults.
 
         Raises:
             ActionError: The fault does not fit this mesh.

@@ -1,1 +1,1 @@
-"""A recorded run to go about in: every step of it, what it is worth jumping to, and a hash of each state."""
+"""A recorded run to move through: its steps, the stops worth jumping to, and a hash of each state."""

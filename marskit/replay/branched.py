@@ -1,4 +1,4 @@
-"""A branch beside the run that it left: what happened, and what would have happened in the twin."""
+"""A branch beside its run: what happened, and what would have happened in the twin."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ AS_RECORDED = "as-recorded"
 
 
 class ReplayError(UserError):
-    """A recording that cannot be replayed, or not be branched there, with one sentence saying why."""
+    """A recording that cannot be replayed or branched; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,17 @@ class Moment:
     at_s: float
     """Seconds on the recorded run's clock, for every side."""
     p95_ms: float | None
-    """Of the entry service; None where nothing succeeded."""
+    """p95 of the entry service; None if nothing succeeded."""
     replicas_ready: int
-    """Of all workloads together."""
+    """Total over all workloads."""
     violated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The headline figures from the branch point on, as `marskit.knowledge.record.Figures` has them.
+    """The headline figures from the branch point on, like `marskit.knowledge.record.Figures`.
 
-    Minutes are the scenario's. What is done in the last cycle does not count: nothing comes of it any more.
+    Minutes are scenario minutes. The last cycle's actions do not count: they have no effect any more.
     """
 
     violation_minutes: float
@@ -40,7 +40,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One course of things from the branch point on."""
+    """One course of events from the branch point on."""
 
     run: str
     mesh: str
@@ -48,26 +48,26 @@ class Side:
     planner: str
     moments: tuple[Moment, ...]
     actions_s: tuple[float, ...]
-    """When something was done to the mesh."""
+    """Times of the actions."""
     headline: Headline
 
 
 @dataclass(frozen=True, slots=True)
 class Branched:
-    """The recorded side, the same once more in the twin, and the twin with another planner."""
+    """The recorded side, its repetition in the twin, and the twin with another planner."""
 
     cycle: int
     """The first cycle that the other planner decided."""
     at_s: float
-    """When that was, and so where all sides begin."""
+    """Start of that cycle, and so of all sides."""
     end_s: float
-    """When the shortest side ends, and so what all figures go up to."""
+    """End of the shortest side, up to which all figures count."""
     service: str
-    """The one that users meet first."""
+    """The entry service."""
     slo_ms: float | None
     recorded: Side
     control: Side
-    """The recorded actions in the twin: how it differs from `recorded` is how wrong the twin is here."""
+    """The recorded actions in the twin: the difference from `recorded` is the twin's error here."""
     branch: Side
     notes: tuple[str, ...] = ()
-    """What keeps the comparison from being exact, one sentence each."""
+    """Limits of the comparison, one sentence each."""

@@ -1,4 +1,4 @@
-"""A short hash of a whole state that any process, live or in replay, works out alike."""
+"""A short hash of a whole state that is the same in any process, live or in replay."""
 
 import json
 from dataclasses import fields
@@ -11,17 +11,17 @@ from marskit.domain.events import Event
 from marskit.domain.state import CycleInProgress, State
 
 SHORT = 8
-"""How many of the letters a person is shown."""
+"""Number of digits shown to a person."""
 _BYTES = 16
 _SHALLOW = (State, CycleInProgress)
-"""Made anew by nearly every event out of parts that stay: only their parts are worth remembering."""
+"""Types that nearly every event rebuilds from unchanged parts: only their parts are worth caching."""
 
 
 class Fingerprints:
     """Hashes states of one run; the parts that states share are hashed once.
 
-    A record's hash is that of its canonical JSON, a state's that of its parts' hashes, so that the next state
-    costs little more than what the event brought. All parts that were seen are kept.
+    A record's hash is that of its canonical JSON, a state's is that of its parts' hashes, so that the next
+    state costs little more than the event's own content. All hashed parts are kept.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Fingerprints:
         return self._digest(state).hex()
 
     def learn(self, event: Event) -> None:
-        """Hash what an event brings before a state that holds it has to be hashed at once."""
+        """Hash an event's content in advance, before a state that contains it is needed at once."""
         for part in _parts(event):
             self._digest(part)
 
@@ -45,7 +45,7 @@ class Fingerprints:
             return _hashed(value)
         known = self._known.get(id(value))
         if known is None:
-            # The value itself is kept as well, or another might come to have its id.
+            # The value itself is kept too, so that no other value can get its id.
             known = self._known[id(value)] = (value, _hashed(value))
         return known[1]
 
@@ -58,7 +58,7 @@ def _hashed(value: object) -> bytes:
 def _plain(value: Any) -> Any:
     """What JSON has, with every record led by its class, and every number as a float.
 
-    A whole number where a float belongs is equal to that float, and must have its hash.
+    An integer where a float is expected equals that float, and must have its hash.
     """
     kind = type(value)
     if kind is float or kind is int:

@@ -1,4 +1,4 @@
-"""A recording as a runtime: what the screen shows of a live run, it shows of this one, and can go back."""
+"""A recording as a runtime: screens show it like a live run, and can also go back."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,20 +10,20 @@ from marskit.domain.state import State
 from marskit.replay.timeline import Position, Stop, Timeline
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""Seconds of the run that may pass in a real one."""
+"""Speeds: seconds of the run per real second."""
 UNCHANGEABLE = "A recording cannot be changed; branch with b."
 
 Sink = Callable[[Event], None]
 
 
 class Player:
-    """Goes about in a timeline; see `tui.app.Runtime` for what screens ask of it. On one thread.
+    """Moves through a timeline; see `tui.app.Runtime` for the interface. Uses one thread.
 
-    It has no clock of its own: whoever shows it says how much time has passed.
+    It has no clock of its own: its owner reports how much time has passed.
     """
 
     def __init__(self, timeline: Timeline, step: int | None = None) -> None:
-        """Begin at that step, or where the run had begun to be shown live: at its first event."""
+        """Begin at that step, or at the first event, as a live run does."""
         self.timeline = timeline
         self.playing = False
         self.speed = 1.0
@@ -39,12 +39,12 @@ class Player:
 
     @property
     def step(self) -> int:
-        """How many events have happened."""
+        """Number of events so far."""
         return self._step
 
     @property
     def position(self) -> Position:
-        """Where that is."""
+        """The present position."""
         return self.timeline.position(self._step, self._state)
 
     @property
@@ -53,15 +53,15 @@ class Player:
         return self.timeline.hash_of(self._state)
 
     def subscribe(self, sink: Sink) -> None:
-        """Hand the last event of every move from now on to `sink`."""
+        """Send the last event of every later move to `sink`."""
         self._sinks = (*self._sinks, sink)
 
     def unsubscribe(self, sink: Sink) -> None:
-        """Leave `sink` alone from now on."""
+        """Send no more events to `sink`."""
         self._sinks = tuple(each for each in self._sinks if each != sink)
 
     def submit(self, command: Command) -> Future[None]:
-        """Refuse: what happened has happened."""
+        """Refuse: a recording cannot be changed."""
         result: Future[None] = Future()
         result.set_exception(CommandError(UNCHANGEABLE))
         return result
@@ -73,7 +73,7 @@ class Player:
         return result
 
     def stop(self, timeout_s: float) -> bool:
-        """Nothing was started that would have to end."""
+        """Nothing has to be stopped."""
         return True
 
     def go(self, step: int) -> None:
@@ -82,7 +82,7 @@ class Player:
         self._now_s = self.timeline.times_s[self._step]
 
     def go_to(self, at_s: float) -> None:
-        """Jump to the last step that had come by that time."""
+        """Jump to the last step up to that time."""
         self.go(self.timeline.step_at(at_s))
 
     def next(self, stop: Stop, *, back: bool = False) -> bool:
@@ -94,7 +94,7 @@ class Player:
         return True
 
     def play(self, *, on: bool) -> None:
-        """Let time pass or not; at the end, it begins anew."""
+        """Play or pause; at the end, play starts from the beginning."""
         if on and self._step == len(self.timeline):
             self.go(1)
         self.playing = on
@@ -105,11 +105,11 @@ class Player:
         self.speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
 
     def advance(self, real_s: float) -> None:
-        """Let so much real time pass while it plays."""
+        """Advance by that much real time if playing."""
         if not self.playing:
             return
         self._now_s += real_s * self.speed
-        # Of several steps at one time, a person may stand on any: never go back from there.
+        # Of several steps at the same time, a person may be on any: never go back from there.
         self._show(max(self._step, self.timeline.step_at(self._now_s)))
         self.playing = self._step < len(self.timeline)
 

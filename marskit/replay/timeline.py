@@ -1,4 +1,4 @@
-"""Every step of a recorded run, forward and backward, and the steps that are worth jumping to."""
+"""Every step of a recorded run, forward and backward, and the stops worth jumping to."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -21,12 +21,12 @@ from marskit.domain.state import State, apply
 from marskit.replay.fingerprint import Fingerprints
 
 FAR = 32
-"""The most events between two states that are kept, where no cycle ends."""
+"""Largest number of events between two kept states, where no cycle ends."""
 _TOLD_EVERY = 256
 
 
 class Stop(StrEnum):
-    """What a jump may go to."""
+    """The kinds of stop."""
 
     EVENT = "event"
     PHASE = "phase"
@@ -34,19 +34,19 @@ class Stop(StrEnum):
     CYCLE = "cycle"
     """The end of a cycle."""
     VIOLATION = "violation"
-    """The first diagnosis that finds an objective violated after one that did not."""
+    """The first diagnosis with an SLO violation after one without."""
     ACTION = "action"
-    """Something was done to the mesh, or tried."""
+    """An action on the mesh, successful or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a step is."""
+    """The position of a step."""
 
     step: int
     steps: int
     cycle: int | None
-    """The cycle under way or just done; None before the first."""
+    """The cycle under way or just finished; None before the first."""
     last_cycle: int
     phase: Phase | None
     at_s: float
@@ -56,8 +56,8 @@ class Position:
 class Timeline:
     """The run from step 0, before its first event, to step `len`, after its last one.
 
-    A state is kept at the end of every cycle and at least every `FAR` events; states share nearly everything,
-    so that all of them take less room than the events do.
+    A state is kept at the end of every cycle and at least every `FAR` events; states share nearly all their
+    parts, so all of them take less memory than the events.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Timeline:
         progress: Callable[[int, int], None] = lambda done, of: None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        """Fold all events once, and tell `progress` how many are done of how many."""
+        """Fold all events once, and report to `progress` how many of how many are done."""
         self.events = tuple(events)
         self.notes = notes
-        """What is missing of the recording, one sentence each."""
+        """Gaps in the recording, one sentence each."""
         self.times_s = array("d", [0.0])
-        """The latest time told by then, of every step."""
+        """For every step, the latest time in any event so far."""
         self.violated: list[tuple[float, float]] = []
         """Stretches of time in which the newest diagnosis was a violation."""
         self._kept_at = [0]
@@ -100,12 +100,12 @@ class Timeline:
 
     @property
     def end_s(self) -> float:
-        """When the run ended, in seconds since it began."""
+        """End of the run, in seconds since its start."""
         return self.times_s[-1]
 
     @property
     def started(self) -> RunStarted | None:
-        """What the run was started as."""
+        """The run's first event."""
         return next((event for event in self.events if isinstance(event, RunStarted)), None)
 
     @property
@@ -114,7 +114,7 @@ class Timeline:
         return tuple(self._begun)
 
     def state_at(self, step: int) -> State:
-        """The state after that many events; steps outside the run are its ends."""
+        """The state after that many events; steps outside the run are clamped to its ends."""
         step = self.within(step)
         place = bisect_right(self._kept_at, step) - 1
         state = self._kept[place]
@@ -123,7 +123,7 @@ class Timeline:
         return state
 
     def hash_at(self, step: int) -> str:
-        """The hash of that state, which equals the live one's."""
+        """The hash of that state, equal to the live run's."""
         return self.hash_of(self.state_at(step))
 
     def hash_of(self, state: State) -> str:
@@ -131,7 +131,7 @@ class Timeline:
         return self._fingerprints.of(state)
 
     def within(self, step: int) -> int:
-        """That step, or the end that is nearest to it."""
+        """That step, clamped to the run."""
         return min(max(step, 0), len(self.events))
 
     def after(self, stop: Stop, step: int) -> int | None:
@@ -155,15 +155,15 @@ class Timeline:
         return tuple(self._stops[stop])
 
     def begin_of(self, cycle: int) -> int | None:
-        """The step with which that cycle began, or None."""
+        """The step at which that cycle began, or None."""
         return self._begun.get(cycle)
 
     def step_at(self, at_s: float) -> int:
-        """The last step that had come by that time."""
+        """The last step up to that time."""
         return bisect_right(self.times_s, at_s) - 1
 
     def position(self, step: int, state: State | None = None) -> Position:
-        """Where that step is; `state` is the one there, if it is at hand."""
+        """The position of that step; pass `state` if it is known."""
         step = self.within(step)
         cycle = (state or self.state_at(step)).cycle
         return Position(

@@ -1,1 +1,1 @@
-"""What the operating system gives: processes, ports, signals, files."""
+"""Operating system services: processes, ports, signals, files."""

@@ -1,12 +1,12 @@
-"""How a file gets there whole or not at all, and stays."""
+"""Writes files atomically and durably."""
 
 import os
 from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Put `content` into `path` at once and for good: a crash leaves the old file, the new one or none."""
-    # Not *.parquet: nobody who reads a dataset may come across half a file.
+    """Write `content` to `path` durably: a crash leaves the old file, the new one or none."""
+    # Not *.parquet: dataset readers must not find half a file.
     unfinished = path.with_name(f".{path.name}.unfinished")
     with unfinished.open("wb", buffering=0) as file:
         rest = memoryview(content)

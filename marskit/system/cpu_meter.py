@@ -1,17 +1,17 @@
-"""What a cycle costs this thread."""
+"""Measures the processor time of a cycle."""
 
 import time
 
 
 class CpuMeter:
-    """Counts the thread's processor time while it is on, so that waiting costs a cycle nothing."""
+    """Counts the thread's processor time while it is on, so that waiting costs nothing."""
 
     def __init__(self) -> None:
         self._total_s = 0.0
         self._since_s: float | None = None
 
     def start(self) -> None:
-        """Count from now on."""
+        """Start counting."""
         self._since_s = time.thread_time()
 
     def pause(self) -> None:
@@ -21,7 +21,7 @@ class CpuMeter:
             self._since_s = None
 
     def take_ms(self) -> float:
-        """What was counted so far, and begin anew."""
+        """Return the time counted so far, and reset it."""
         self.pause()
         total_s, self._total_s = self._total_s, 0.0
         return 1000.0 * total_s

@@ -1,4 +1,4 @@
-"""An executor whose work nobody waits for at the end of a run."""
+"""An executor whose jobs do not delay the end of a run."""
 
 import threading
 from collections.abc import Callable
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 class DaemonExecutor(Executor):
-    """Does every job in a daemon thread of its own: a run that ends need not wait for a compiler."""
+    """Runs every job in a daemon thread of its own: a run that ends need not wait for a compiler."""
 
     def __init__(self, name: str = "marskit-preview") -> None:
         """Name the threads."""
         self._name = name
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Begin the job."""
+        """Start the job."""
         future: Future[T] = Future()
 
         def work() -> None:

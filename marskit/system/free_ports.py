@@ -6,14 +6,14 @@ import weakref
 from collections import deque
 
 LOOPBACK = "127.0.0.1"
-# Below the range of outgoing connections, which would take a port between choice and use.
+# Below the range of outgoing connections, which could take a port between choice and use.
 _FIRST, _LAST = 20_000, 31_999
-# Enough for whoever got one to be listening; a replica that restarts for days must not use up the range.
+# Enough time for the user of a port to listen; a replica that restarts for days must not use up the range.
 _HELD = 64
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on that port of the loopback interface now."""
+    """Whether a server could listen on that loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -24,22 +24,22 @@ def is_free(port: int) -> bool:
 
 
 class PortPicker:
-    """Hands out ports that are free now, and never one that any run on this machine was given lately.
+    """Picks free ports, and never one that a run on this machine was given lately.
 
-    A port stays held by a UDP socket of the same number, which nobody misses and which the system takes back
-    whenever the program ends. Other programs do not ask: they may still take it between choice and use.
+    A UDP socket of the same number reserves a port; nobody misses it, and the system frees it whenever the
+    program ends. Other programs do not know this: they may still take a port between choice and use.
     """
 
     def __init__(self, *, taken: int | None = None) -> None:
-        """Never give `taken`, which somebody else will use."""
+        """Never pick `taken`, which has another use."""
         self._taken = taken
-        # Unseeded on purpose: two runs with the same seed must not reach for the same ports.
+        # Unseeded on purpose: two runs with the same seed must not pick the same ports.
         self._random = random.SystemRandom()
         self._held: deque[socket.socket] = deque()
         weakref.finalize(self, _close, self._held)
 
     def pick(self) -> int:
-        """A free port that this picker has not given lately; raises OSError when there is none."""
+        """A free port that this picker has not given lately; raises OSError if there is none."""
         for _ in range(1000):
             port = self._random.randint(_FIRST, _LAST)
             if port != self._taken and is_free(port) and self._hold(port):

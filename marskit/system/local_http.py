@@ -1,4 +1,4 @@
-"""Requests to our own processes on the loopback interface: many a second, so each must be cheap."""
+"""HTTP requests to our own processes on the loopback interface: many per second, so each must be cheap."""
 
 import json
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ TIMEOUT_S = 2.0
 
 
 class HttpError(Exception):
-    """No answer came."""
+    """No response arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -25,18 +25,18 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status says that all went well."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON; raises ValueError when it is none."""
+        """The body as JSON; raises ValueError if it is not JSON."""
         return json.loads(self.body)
 
 
 class HttpClient:
-    """Keeps connections open between requests, unless told not to; made and closed on one event loop.
+    """Keeps connections open between requests by default; must be created and closed on one event loop.
 
-    It goes straight to the address: proxies that the environment names are for other hosts.
+    It ignores proxies from the environment, which are for other hosts.
     """
 
     def __init__(self, *, keep_alive: bool = True) -> None:
@@ -47,19 +47,19 @@ class HttpClient:
     async def get(
         self, url: str, *, headers: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
     ) -> Answer:
-        """Ask; raises `HttpError` when no answer comes in time."""
+        """Send a GET request; raises `HttpError` if no response arrives in time."""
         return await self._request("GET", url, headers=headers, timeout=self._timeout(timeout_s))
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> Answer:
-        """Send a form; raises `HttpError` when no answer comes in time."""
+        """Send a form; raises `HttpError` if no response arrives in time."""
         return await self._request("POST", url, data=form)
 
     async def put_json(self, url: str, body: object) -> Answer:
-        """Send JSON; raises `HttpError` when no answer comes in time."""
+        """Send JSON; raises `HttpError` if no response arrives in time."""
         return await self._request("PUT", url, json=body)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._closed = True
         if self._opened is not None:
             await self._opened.close()
@@ -76,7 +76,7 @@ class HttpClient:
             raise HttpError(str(error) or type(error).__name__) from error
 
     def _session(self) -> "aiohttp.ClientSession":
-        """Opened with the first question: loading its package would hold up what is to be asked."""
+        """Opened with the first request, because its package is slow to load."""
         import aiohttp
 
         if self._opened is None:

@@ -1,8 +1,8 @@
-"""Child processes that never outlive the program, whatever is killed.
+"""Child processes that never outlive the program, however it ends.
 
-Two nets hold: on Linux the kernel kills each child with its parent (PDEATHSIG), and everywhere a reaper
-process (`marskit.system.reaper`) does it when the pipe from the parent ends. Either may fail and no orphan is
-left.
+Two mechanisms ensure this: on Linux the kernel kills each child with its parent (PDEATHSIG), and everywhere a
+reaper process (`marskit.system.reaper`) does so when the pipe from the parent ends. Either one alone
+suffices.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from marskit.system import reaper
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.01
-# Bound here, and keeping the GIL: between fork and exec nothing may wait for a lock that another thread held.
+# Bound here, and keeping the GIL: between fork and exec nothing may wait for a lock of another thread.
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
 
@@ -30,11 +30,11 @@ class Child:
     """One running process, leader of its own session and process group."""
 
     name: str
-    """What the program calls it; not unique."""
+    """The program's name for it; not unique."""
     pid: int
     """Process id, and the id of its process group."""
     log: Path
-    """Where its standard output and error go."""
+    """File for its standard output and error."""
 
     def __init__(self, name: str, log: Path, popen: subprocess.Popen[bytes]) -> None:
         self.name = name
@@ -53,12 +53,12 @@ class Child:
         return await asyncio.shield(self._exit)
 
     def signal(self, number: Signals) -> None:
-        """Send a signal to the process itself, as `kill` does; nothing happens if it has ended."""
+        """Send a signal to the process itself, as `kill` does; does nothing if it has ended."""
         if not self._exit.done():
             os.kill(self.pid, number)
 
     def kill_group(self) -> None:
-        """Kill the process and everything it started that stayed in its group."""
+        """Kill the process and every descendant that stayed in its group."""
         if not self._exit.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, SIGKILL)
@@ -72,7 +72,7 @@ class Children:
     """
 
     def __init__(self, *, scratch: Path | None = None) -> None:
-        """Own `scratch`, a directory that disappears when the program does, once `make_scratch` made it."""
+        """Own `scratch`, a directory that `make_scratch` creates and that disappears with the program."""
         self._scratch = scratch
         self._running: set[Child] = set()
         self._guard: Child | None = None
@@ -80,7 +80,7 @@ class Children:
         self._closed = False
 
     def make_scratch(self) -> None:
-        """Make the scratch directory; the guard is there before it, so no death can leave it behind."""
+        """Make the scratch directory after starting the reaper, so that it is always removed."""
         assert self._scratch is not None
         self._ensure_guard()
         self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ class Children:
     ) -> Child:
         """Start a process whose output is appended to `log`; raise OSError if it cannot be started.
 
-        `stdin` and `stdout` are descriptors that it is to have instead of nothing and of the log.
+        `stdin` and `stdout` are descriptors to use instead of nothing and of the log.
         """
         if self._closed:
             raise RuntimeError(f"cannot start {name}: its children are being closed")
@@ -120,7 +120,7 @@ class Children:
         return await child.wait()
 
     async def close(self, *, grace_s: float) -> None:
-        """Stop every child at once, then the guard, which removes the scratch directory."""
+        """Stop every child at once, then the reaper, which removes the scratch directory."""
         self._closed = True
         await asyncio.gather(*(self.stop(child, grace_s=grace_s) for child in tuple(self._running)))
         if self._guard is None and self._scratch is None:
@@ -140,7 +140,7 @@ class Children:
         log: Path,
     ) -> Child:
         with warnings.catch_warnings():
-            # Python 3.12 warns of any fork in a threaded process; what runs before exec here takes no lock.
+            # Python 3.12 warns of any fork in a threaded process; the code before exec here takes no lock.
             warnings.simplefilter("ignore", DeprecationWarning)
             popen = subprocess.Popen(
                 argv,
@@ -179,12 +179,12 @@ class Children:
         return self._guard
 
     def _tell(self, line: str) -> None:
-        # A guard that was killed is replaced at the next spawn; until then the kernel's net holds alone.
+        # A killed reaper is replaced at the next spawn; until then only the kernel protects.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._pipe, f"{line}\n".encode())
 
     def _ended(self, child: Child) -> None:
-        # With a pidfd the leader is not reaped yet, so its group id cannot belong to somebody else by now.
+        # With a pidfd the leader is not reaped yet, so its group id cannot belong to another process by now.
         child.kill_group()
         self._running.discard(child)
         self._tell(f"-{child.pid}")
@@ -214,7 +214,7 @@ class Children:
 
 
 def scratch_path(prefix: str) -> Path:
-    """A path in the folder for temporary files that is nobody's yet, for `Children` to make and remove."""
+    """An unused path in the temporary folder, for `Children` to make and remove."""
     return Path(tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
 
 
@@ -223,7 +223,7 @@ def _settle(child: Child) -> None:
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:
-    """What a child runs before exec so that the kernel kills it together with its parent."""
+    """The code that a child runs before exec so that the kernel kills it together with its parent."""
     prctl = _prctl
     if prctl is None:
         return None

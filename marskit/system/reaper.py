@@ -1,8 +1,8 @@
-"""The last one out: kills what a dead parent left running and removes its scratch directory.
+"""Kills the processes of a dead parent and removes its scratch directory.
 
 Run as a script by `marskit.system.processes`, in a session of its own, with the parent's pipe as standard
 input. Lines `+PGID` and `-PGID` register and release a process group. The end of the pipe means that the
-parent is gone, however it died. It imports nothing of marskit: it starts in milliseconds and stays small.
+parent is gone, however it ended. It imports nothing of marskit: it starts in milliseconds and stays small.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 REMOVE_DEADLINE_S = 2.0
-"""How long a killed process may still be writing into the directory that is being removed."""
+"""Time for which a killed process may still write into the directory being removed, in seconds."""
 
 
 def _read_groups(pipe: int) -> set[int]:
@@ -38,7 +38,7 @@ def _remove(scratch: Path) -> None:
 
 def main() -> None:
     """Wait for the parent's end, then kill every registered group and remove the directory given, if any."""
-    # Only the end of the pipe ends the guard: a signal meant for the whole program must not disarm it.
+    # Only the end of the pipe ends the reaper: a signal for the whole program must not disarm it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for group in _read_groups(sys.stdin.fileno()):

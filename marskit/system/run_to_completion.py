@@ -1,4 +1,4 @@
-"""Work that is finished even if who waits for it is cancelled."""
+"""Work that is finished even if the waiting task is cancelled."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""Ending by signal as by any other way: through the same clean stop."""
+"""A clean stop on signals, the same as any other end."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,16 +7,16 @@ from types import FrameType
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
-    """The signals that end the program: SIGHUP is a terminal that was closed; `nohup` has it ignored."""
+    """The signals that end the program. SIGHUP means that the terminal was closed; `nohup` ignores it."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 @contextmanager
 def first_signal(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of the first signal that ends; a second one ends the program at once.
+    """Call `act` with the number of the first ending signal; a second one ends the program at once.
 
-    `act` must not raise: an exception out of nowhere can leave Python's import lock taken for ever.
+    `act` must not raise: an exception at a random place can leave Python's import lock held for ever.
     """
     numbers = ending_signals()
 

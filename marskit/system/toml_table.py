@@ -1,4 +1,4 @@
-"""Reads TOML tables strictly: what is wrong is said in one sentence with file, field and what is allowed."""
+"""Reads TOML tables strictly; errors name file and field, what was found and what is allowed."""
 
 import math
 import tomllib
@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any, Never
 
 LARGEST = 1_000_000.0
+<<<<<<< HEAD:marskit/system/toml_table.py
 """Upper limit of every number unless told otherwise: a larger one would be a slip of the pen."""
+=======
+"""Largest number in a scenario; a larger one must be a typing error."""
+>>>>>>> words:marskit/load/fields.py
 
 
 def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
 
 
 class TomlTable:
-    """One TOML table, read field by field; what nobody asked for is refused at the end."""
+    """One TOML table, read field by field; fields that nobody reads are refused at the end."""
 
     def __init__(self, file: Path, name: str, data: Mapping[str, object], error: type[Exception]) -> None:
         """`name` is the table's dotted name in the file; empty for the file itself."""
@@ -32,7 +36,7 @@ class TomlTable:
         self._asked: list[str] = []
 
     def close(self) -> None:
-        """Refuse fields that no reader asked for."""
+        """Refuse fields that no reader used."""
         for key in self._data:
             if key not in self._asked:
                 self.fail(key, f"is not a known field; known here: {', '.join(self._asked)}")
@@ -42,12 +46,12 @@ class TomlTable:
         raise self._error(f"{self._file}: {self._dotted(key)} {complaint}.")
 
     def has(self, key: str) -> bool:
-        """Whether the field is written down."""
+        """Whether the field is present."""
         self._ask(key)
         return key in self._data
 
     def value(self, key: str, allowed: str) -> object:
-        """The field as it is; it must be there."""
+        """The raw field, which must be present."""
         self._ask(key)
         if key not in self._data:
             self.fail(key, f"is missing; it must be {allowed}")
@@ -104,7 +108,7 @@ class TomlTable:
         return found
 
     def table(self, key: str) -> "TomlTable":
-        """A table of its own."""
+        """A nested table."""
         found = self.value(key, "a table")
         if not isinstance(found, dict):
             self._mismatch(key, found, "a table")
@@ -122,7 +126,7 @@ class TomlTable:
         )
 
     def items(self) -> tuple[tuple[str, object], ...]:
-        """All fields, for a table whose keys are the writer's to choose."""
+        """All fields, for a table with arbitrary keys."""
         self._asked.extend(self._data)
         return tuple(self._data.items())
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds since the run began, and a way to wait for them to pass."""
+    """Seconds since the run began, and a way to wait."""
 
     def now(self) -> float:
         """Seconds since the run began."""
@@ -17,10 +17,10 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The event loop's own clock, counted from where a run begins; virtual when the loop's time is."""
+    """The event loop's own clock, counted from the start of a run; virtual if the loop's time is."""
 
     def __init__(self, now_s: float = 0.0) -> None:
-        """Say `now_s` now."""
+        """Start the clock at `now_s`."""
         self._loop = asyncio.get_running_loop()
         self._start_s = self._loop.time() - now_s
 

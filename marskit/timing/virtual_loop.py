@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while there is nothing to do: what the twin and its loop live in."""
+"""An event loop whose time passes only while nothing is to be done: the loop of the twin."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,24 +8,24 @@ from time import monotonic
 from typing import Any, TypeVar
 
 MOST_BEHIND_S = 0.25
-"""A paced loop that is later than that takes its time from then on, rather than rush to catch up."""
+"""Lag above which a paced loop continues from the present time instead of catching up, in seconds."""
 
 T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer as soon as nothing else is left, or keeps a pace.
+    """Jumps to the next timer once nothing else is to be done, or keeps a pace.
 
-    Callbacks and jobs in threads take no time: the clock stands still until they are done. So the same
-    program does the same at the same times, however fast the machine is and whatever the pace. Only what
-    comes from outside, as a person's command does, comes at a time of its own.
+    Callbacks and jobs in threads take no time: the clock stands still until they are done. So a program does
+    the same things at the same times, however fast the machine and whatever the pace. Only events from
+    outside, such as a person's command, come at arbitrary times.
     """
 
     def __init__(self, pace: float | None = None) -> None:
-        """Begin at second 0.
+        """Start at second 0.
 
         Args:
-            pace: Virtual seconds per real one, at most; None is as fast as possible.
+            pace: Virtual seconds per real second, at most; None is as fast as possible.
         """
         self._time = _Time(pace)
         super().__init__(self._time)
@@ -48,19 +48,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Time(BaseSelector):
-    """Where the loop waits, and so where its time passes."""
+    """The place where the loop waits, and so where its time passes."""
 
     def __init__(self, pace: float | None) -> None:
         self.now_s = 0.0
         self.jobs = 0
-        """How many jobs in threads are still to be done."""
+        """Number of unfinished jobs in threads."""
         self._pace = pace
         self._real = DefaultSelector()
         self._anchor_s = (monotonic(), 0.0)
-        """A real and a virtual second that are the same moment, from which the pace is kept."""
+        """A pair of real and virtual seconds that denote the same moment, from which the pace is kept."""
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        """Wait for that many virtual seconds, or for something from outside."""
+        """Wait for that many virtual seconds, or for an event from outside."""
         if timeout is not None and timeout <= 0:
             return self._real.select(0)
         if self.jobs:
@@ -92,21 +92,21 @@ class _Time(BaseSelector):
         return events
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
-        """As the real selector does, and so on for the others."""
+        """Delegates to the real selector, like the methods below."""
         return self._real.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> SelectorKey:
-        """Watch the file no more."""
+        """Stop watching the file."""
         return self._real.unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
-        """Watch the file for something else."""
+        """Watch the file for other events."""
         return self._real.modify(fileobj, events, data)
 
     def get_map(self) -> Mapping[Any, SelectorKey]:
-        """What is watched."""
+        """The watched files."""
         return self._real.get_map()
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Stop watching all files."""
         self._real.close()

@@ -1,1 +1,1 @@
-"""Learning to plan in the twin: PPO and SAC, held against tuned rules. Needs the extra `rl`."""
+"""Learning to plan in the twin: PPO and SAC, compared with tuned rules. Needs the extra `rl`."""

@@ -1,6 +1,6 @@
 """The child process that trains: arguments in, one JSON object per line out, a policy file at the end.
 
-It is started by `marskit train`. SIGTERM and SIGINT end it early with the best policy so far.
+`marskit train` starts it. SIGTERM and SIGINT end it early with the best policy so far.
 """
 
 import argparse
@@ -39,12 +39,12 @@ _REFUSED = (TrainingError, ManifestError, CardError, PolicyError, KnowledgeError
 
 
 def main() -> int:
-    """Train as the arguments say; 0 when a policy was written."""
+    """Train according to the arguments; 0 if a policy was written."""
     parsed = _arguments()
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopped.append(number))
-    # The pipe from whoever started us ends with them, however they end.
+    # The parent's pipe ends with the parent, however that ends.
     Thread(target=lambda: stopped.append(len(sys.stdin.read())), daemon=True).start()
     try:
         _check_out(parsed.out)
@@ -55,7 +55,7 @@ def main() -> int:
         if parsed.fine_tune:
             return _fine_tune(parsed, config, card, settings, stopped)
         if parsed.warm_start and parsed.algorithm != "sac":
-            raise TrainingError("--warm-start fills the replay buffer of sac; ppo has none")
+            raise TrainingError("--warm-start fills the replay buffer of sac; ppo has no replay buffer")
         model = twin_model(config, card)
         resume = _resumed(parsed.resume, parsed.algorithm, model) if parsed.resume else None
         runs = [load_run(parsed.runs, find_run(parsed.runs, name)) for name in parsed.warm_start]
@@ -84,7 +84,7 @@ def _fine_tune(
     settings: TrainingSettings,
     stopped: Sequence[int],
 ) -> int:
-    """Let a policy learn on from recorded runs; 0 whether or not it was replaced."""
+    """Continue training a policy from recorded runs; 0 whether or not it was replaced."""
     runs = [load_run(parsed.runs, find_run(parsed.runs, name)) for name in dict.fromkeys(parsed.from_runs)]
     tuning = prepare(
         parsed.fine_tune, runs, twin_model(config), card, goals(config), settings, seed=parsed.seed
@@ -124,17 +124,19 @@ def _arguments() -> argparse.Namespace:
 
 
 def _check_out(path: Path) -> None:
-    """Said now rather than after a minute's work."""
+    """Checked now rather than after a minute's work."""
     folder = next(each for each in path.absolute().parents if each.exists())
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise TrainingError(f"{path}: no policy file can be written there.")
+        raise TrainingError(f"{path}: a policy file cannot be written there.")
 
 
 def _resumed(path: Path, algorithm: str, model: TwinModel) -> Policy:
     policy = load_policy(path)
     if policy.algorithm != algorithm:
-        raise PolicyError(f"{path}: the policy is of {policy.algorithm}; {algorithm} cannot go on from it.")
-    # The period only enters the shield's cool-downs, which the schema does not hold.
+        raise PolicyError(
+            f"{path}: the policy was trained with {policy.algorithm}; {algorithm} cannot continue from it."
+        )
+    # The period affects only the shield's cool-downs, which the schema does not contain.
     check_fits(policy, encoding(model, ShieldLimits(), period_scenario_s=15.0), path)
     return policy
 

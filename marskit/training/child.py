@@ -1,4 +1,4 @@
-"""The training's child process seen from outside: started, told to stop, and never left behind."""
+"""The training's child process, seen from its parent: started, stopped, and never left behind."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -10,11 +10,11 @@ from marskit.knowledge.format.codec import CodecError, dumps, loads
 from marskit.system.line_child import LineChild
 
 NICENESS = 10
-"""Training takes a whole core: a mesh on the same machine goes first."""
+"""Niceness of the child: training takes a whole core, and a mesh on the same machine goes first."""
 
 
 class TrainingFailed(Exception):
-    """The child ended without a policy file, with one sentence saying why."""
+    """The child ended without a policy file; one sentence says why."""
 
     def __init__(self, sentence: str, exit_code: int) -> None:
         super().__init__(sentence)
@@ -22,7 +22,7 @@ class TrainingFailed(Exception):
 
 
 def missing() -> str | None:
-    """What must be installed before anything can be trained, in one sentence; None when all is there."""
+    """What must be installed before training, in one sentence; None if nothing is missing."""
     if find_spec("stable_baselines3") is None or find_spec("torch") is None:
         return "Training needs the extra rl: pip install 'marskit[rl]'"
     return None
@@ -34,7 +34,7 @@ def encode(update: Update) -> str:
 
 
 def decode(line: str) -> Update | None:
-    """The update that the line holds; None when it holds none: libraries also print."""
+    """The update in the line; None if there is none, because libraries print as well."""
     try:
         update: Update = loads(line, Update)
     except CodecError:
@@ -51,7 +51,7 @@ class TrainingChild:
         self._stopped = False
 
     async def updates(self) -> AsyncGenerator[Update]:
-        """Start it and yield what it tells until it has ended. On one event loop, and once.
+        """Start it and yield its updates until it has ended. On one event loop, and once.
 
         Raises:
             TrainingFailed: It ended without a policy file.
@@ -66,12 +66,12 @@ class TrainingChild:
             raise TrainingFailed(self._complaint(code), code)
 
     def stop(self) -> None:
-        """Let it end early: it saves the best policy so far, if it has begun to learn."""
+        """Stop it early: it saves the best policy so far, if it has begun to learn."""
         self._stopped = True
         if self._child.child is not None:
             self._child.child.signal(SIGTERM)
 
     def _complaint(self, code: int) -> str:
         if self._stopped and code == -SIGTERM:
-            return "It was stopped before anything was learned."
+            return "The training was stopped before anything was learned."
         return self._child.complaint or f"The training ended with code {code}."

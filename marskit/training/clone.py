@@ -1,7 +1,7 @@
-"""A beginning for SAC: experience of a rule, and an actor that imitates it.
+"""A start for SAC: the experience of a rule, and an actor that imitates it.
 
-A random actor makes most replicas useless for most of its time, and the critic has to learn that before it
-can learn anything about planning; from a sensible rule on, every gradient is about the question.
+A random actor makes most replicas useless most of the time, and the critic has to learn that before it can
+learn anything about planning; starting from a sensible rule, every gradient is about the actual problem.
 """
 
 import numpy as np
@@ -14,16 +14,16 @@ from marskit.training.recorded import Transitions
 from marskit.training.rules import VectorRule
 
 NOISE = 0.15
-"""Standard deviation of what is added to the rule's actions, for the critic to see the neighbourhood."""
+"""Standard deviation of the noise on the rule's actions, which shows the critic their neighbourhood."""
 PERIODS = 150
 FIRST_LOG_STD = -2.0
-"""Of what the actor tries around its actions, before they are squashed."""
+"""Logarithm of the actor's exploration noise, before squashing."""
 
 
 def prefill(
     learner: SAC, env: MeshVectorEnv, rule: VectorRule, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Let the rule, with noise, fill the replay buffer; what it saw and would have done without noise."""
+    """Fill the replay buffer with the noisy rule; the observations and the rule's actions without noise."""
     rng = np.random.default_rng(seed)
     assert learner.replay_buffer is not None
     seen, wanted = [], []
@@ -42,7 +42,7 @@ def prefill(
 
 
 def remember(learner: SAC, experience: Transitions) -> None:
-    """Add recorded steps to the replay buffer, which takes as many at once as there are meshes."""
+    """Add recorded steps to the replay buffer, which takes one per mesh at a time."""
     buffer = learner.replay_buffer
     assert buffer is not None
     count, at_once = len(experience.rewards), learner.n_envs
@@ -61,7 +61,7 @@ def remember(learner: SAC, experience: Transitions) -> None:
 def imitate(
     learner: SAC, observations: NDArray[np.float32], actions: NDArray[np.float32], steps: int, seed: int
 ) -> None:
-    """Regress the actor's mean onto the actions, and make it explore little around them."""
+    """Regress the actor's mean onto the actions, and reduce its exploration noise."""
     rng = np.random.default_rng(seed)
     actor = learner.actor
     optimizer = torch.optim.Adam(actor.parameters(), lr=1e-3)

@@ -1,4 +1,4 @@
-"""How well somebody plans: the same loads and meshes for all, and the tuned front of the rules beside it."""
+"""Evaluation of planning rules: the same loads and meshes for all, beside the front of tuned rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ DEMAND_TARGETS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Means over all meshes and periods, and over the meshes (N,) what an interval can be made of."""
+    """Means over all meshes and periods, and means by mesh (N,) for confidence intervals."""
 
     violated_percent: float
-    """Periods whose window (of two) misses the objective, as comparisons count them."""
+    """Share of periods whose window (of two) violates the SLO, counted like in comparisons."""
     replicas: float
     failed_per_s: float
     actions: float
-    """In one period."""
+    """Actions per period."""
     utility_per_s: float
     reward: float
     violated_by_mesh: Floats
 
 
 class Judge:
-    """Evaluates rules and policies on fixed loads that nobody has been trained on."""
+    """Evaluates rules and policies on fixed loads that are kept out of training."""
 
     def __init__(
         self, model: TwinModel, goals: Goals, settings: EnvSettings, *, meshes: int, seed: int
@@ -42,7 +42,7 @@ class Judge:
         self._seed = seed
 
     def scores(self, rule: VectorRule) -> Scores:
-        """What the rule makes of every load."""
+        """The rule's results on all loads."""
         env = self._env
         observation, _ = env.reset(seed=self._seed)
         periods = env.settings.periods - 1
@@ -69,7 +69,7 @@ class Judge:
         )
 
     def hpa_front(self) -> tuple[tuple[str, Scores], ...]:
-        """Every tuning of the HPA, by the name its planner has."""
+        """Every tuning of the HPA, by its planner's name."""
         return tuple(
             (f"hpa:{target}:{window_s}", self.scores(HpaRule(target / 100.0, window_s)))
             for target in TARGETS_PERCENT
@@ -84,12 +84,12 @@ class Judge:
 
 
 def at_equal_replicas(front: tuple[tuple[str, Scores], ...], replicas: float) -> float:
-    """The least violations, in percent, that the front reaches with so many replicas (its lower hull)."""
+    """The lowest share of violations, in percent, on the front (lower hull) at that number of replicas."""
     return read_off([(scores.replicas, scores.violated_percent) for _, scores in front], replicas)
 
 
 def read_off(points: Sequence[tuple[float, float]], x: float) -> float:
-    """The least y at `x` that (x, y) points reach, between those that no other beats in both."""
+    """The lowest y at `x` on the hull of (x, y) points that no other dominates."""
     front = [(at, y) for at, y in sorted(points) if all(y < other for before, other in points if before < at)]
     xs, ys = zip(*front, strict=True)
     return float(np.interp(x, xs, ys))

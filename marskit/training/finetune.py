@@ -1,4 +1,4 @@
-"""Fine-tuning: a policy learns on from what recorded runs executed, in the twin that they calibrate."""
+"""Fine-tuning: a policy continues to learn from recorded runs, in the twin calibrated from them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,32 +23,32 @@ from marskit.training.resume import acting
 from marskit.training.settings import TrainingError, TrainingSettings
 
 HELD_OUT_SHARE = 0.3
-"""Of the runs, the last ones, that nothing is learned from."""
+"""Share of the runs, the last ones, that is kept out of learning."""
 SLOWER = 0.3
-"""Of the usual learning rate: there is less to learn, and something to lose."""
+"""Factor on the usual learning rate: there is less to learn, and something to lose."""
 LOG_STD = -1.5
-"""PPO explores half as far as one that begins."""
+"""Logarithm of PPO's exploration noise: half of a new training's."""
 
 
 @dataclass(frozen=True, slots=True)
 class FineTuning:
-    """Everything that a fine-tuning is of."""
+    """Everything that a fine-tuning needs."""
 
     path: Path
-    """The policy file, which a better one takes the place of."""
+    """The policy file, which a better policy replaces."""
     policy: Policy
     instead_of: str
-    """Its digest."""
+    """The digest of the policy."""
     learned_from: tuple[StoredRun, ...]
     held_out: tuple[StoredRun, ...]
     model: TwinModel
-    """The twin as the runs that are learned from have it."""
+    """The twin calibrated from the runs to learn from."""
     goals: Goals
     settings: TrainingSettings
     seed: int
 
     def learner(self, recorded: Callable[[MeshVectorEnv], Transitions]) -> Learner:
-        """The learner that goes on from the policy; `recorded` are the steps of the runs it learns from."""
+        """The learner that continues from the policy; `recorded` returns the recorded steps to learn from."""
         algorithm = self.policy.algorithm
         return Learner(
             algorithm,
@@ -61,23 +61,23 @@ class FineTuning:
         )
 
     def train(
-        self, learner: Learner, budget: Budget, tell: Callable[[Update], None], stopped: Callable[[], bool]
+        self, learner: Learner, budget: Budget, report: Callable[[Update], None], stopped: Callable[[], bool]
     ) -> None:
-        """Learn on, and replace the policy if what comes out is better on loads that it did not learn from.
+        """Continue to learn, and replace the policy if the result is better on loads kept out of learning.
 
         Raises:
-            PolicyError: The file was changed meanwhile.
+            PolicyError: The file has changed meanwhile.
         """
-        judged, policy = self.judge(learner.train(budget, tell, stopped))
-        tell(judged)
+        judged, policy = self.judge(learner.train(budget, report, stopped))
+        report(judged)
         if judged.promoted:
-            tell(Saved(str(self.path), policy.card))
+            report(Saved(str(self.path), policy.card))
 
     def judge(self, candidate: Policy) -> tuple[Judged, Policy]:
-        """Hold the candidate against the policy; if it is better it takes its place, as it is returned.
+        """Compare the candidate with the policy and save it if it is better.
 
         Raises:
-            PolicyError: The file was changed meanwhile.
+            PolicyError: The file has changed meanwhile.
         """
         environment = EnvSettings(**asdict(self.settings.environment))
         replays = Replays(self.model, self.goals, environment, self.held_out, seed=self.seed)
@@ -108,24 +108,24 @@ def prepare(
     *,
     seed: int,
 ) -> FineTuning:
-    """Check and read all that a fine-tuning needs.
+    """Check and read everything that a fine-tuning needs.
 
     Raises:
-        PolicyError: The policy cannot be read, or is for another mesh.
+        PolicyError: The policy cannot be read, or belongs to another mesh.
         TrainingError: There are fewer than two runs with cycles.
-        CalibrationError: A run is of another mesh.
+        CalibrationError: A run belongs to another mesh.
     """
     policy = load_policy(path)
     for run in runs:
         check_mesh(plain, run)
-    told = sorted((run for run in runs if len(run.records) > 1), key=lambda run: run.started_at)
-    if len(told) < 2:
+    usable = sorted((run for run in runs if len(run.records) > 1), key=lambda run: run.started_at)
+    if len(usable) < 2:
         raise TrainingError(
-            f"--from-runs names {len(told)} with more than one cycle; fine-tuning needs two or more: some to "
-            "learn from, and the last ones to judge by"
+            f"--from-runs names {len(usable)} with more than one cycle; fine-tuning needs at least two: some "
+            "to learn from, and the last ones to judge by"
         )
-    kept = max(1, round(HELD_OUT_SHARE * len(told)))
-    learned_from, held_out = told[:-kept], told[-kept:]
+    kept = max(1, round(HELD_OUT_SHARE * len(usable)))
+    learned_from, held_out = usable[:-kept], usable[-kept:]
     model = calibrated(plain, calibrated_by(plain, card, learned_from))
     check_fits(policy, encoding(model, ShieldLimits(), period_scenario_s=15.0), path)
     return FineTuning(
@@ -144,9 +144,9 @@ def _careful(settings: TrainingSettings) -> TrainingSettings:
 
 def _judged(found: PolicyComparison, path: Path) -> Judged:
     what = (
-        f"On {found.replays} replays of {found.loads} recorded loads that it did not learn from, the utility "
-        f"changed by {found.difference_per_s:+.2f} a second (95 %: {found.low:+.2f} to {found.high:+.2f})"
+        f"On {found.replays} replays of {found.loads} recorded loads kept out of learning, the utility "
+        f"changed by {found.difference_per_s:+.2f} per second (95 %: {found.low:+.2f} to {found.high:+.2f})"
     )
-    done = f"the policy was replaced, the former one is {former_of(path).name}"
-    ending = done if found.is_better else "that is no proven gain, so the policy stays as it is"
+    done = f"the policy was replaced; the former one is kept as {former_of(path).name}"
+    ending = done if found.is_better else "this is not a proven gain, so the policy is unchanged"
     return Judged(found.is_better, found.difference_per_s, found.low, found.high, f"{what}: {ending}.")

@@ -1,4 +1,4 @@
-"""One training, from the first step to the policy file; it runs in a process of its own."""
+"""One training, from the first step to the policy file; it runs in a child process."""
 
 import time
 from collections.abc import Callable
@@ -29,22 +29,22 @@ from marskit.training.rules import DemandRule, as_action
 from marskit.training.settings import TrainingSettings
 
 FIRST_TARGET = 0.65
-"""The demand rule that training begins as."""
+"""Target utilisation of the demand rule that training begins as."""
 FIRST_HOLD = -0.8
-"""A tenth of the way to the highest load of late: at the very edge there would be little to try."""
+"""Initial hold: a tenth of the way to the recent peak load; at the edge there is little to explore."""
 PACKAGES = ("stable-baselines3", "torch", "gymnasium", "numpy")
-"""Whose versions are written down."""
+"""Packages whose versions are recorded in the card."""
 LAST_LEARNING_RATE = 0.05
-"""Of the first one."""
+"""Final learning rate as a share of the first."""
 EVALUATIONS = 20
-"""Of a training that is bounded by its steps."""
+"""Number of evaluations in a training that is bounded by its steps."""
 TICK_S = 0.5
-"""How often it is told how far a training is."""
+"""Interval between progress reports, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop: at whichever comes first."""
+    """The end of a training: the first limit to be reached."""
 
     seconds: float
     steps: int | None = None
@@ -69,11 +69,11 @@ class Learner:
         Args:
             algorithm: `ppo` or `sac`.
             model: The mesh.
-            goals: What it is for.
-            settings: Of learner, environment and evaluation.
-            seed: Of all that is random.
-            resume: A policy whose weights the actor begins with.
-            recorded: The steps of recorded runs, told which environment they are to be like; for SAC only.
+            goals: Goals of the mesh.
+            settings: Settings of learner, environment and evaluation.
+            seed: Seed of all randomness.
+            resume: A policy whose weights the actor starts from.
+            recorded: Returns the steps of recorded runs for an environment; for SAC only.
         """
         torch.set_num_threads(1)
         self.algorithm = algorithm
@@ -95,15 +95,15 @@ class Learner:
         )
         self._hpa, self._demand = self._judge.hpa_front(), self._judge.demand_front()
         self.learner = self._ppo() if algorithm == "ppo" else self._sac()
-        # Its usual one makes a folder that nobody looks into.
+        # The default logger makes a folder that nobody needs.
         self.learner.set_logger(Logger(folder=None, output_formats=[]))
         self._resume = resume
         if resume is not None:
             take_over(_actor(self.learner), resume)
 
-    def train(self, budget: Budget, tell: Callable[[Update], None], stopped: Callable[[], bool]) -> Policy:
+    def train(self, budget: Budget, report: Callable[[Update], None], stopped: Callable[[], bool]) -> Policy:
         """Learn until the budget is spent or `stopped`; the best policy of all evaluations."""
-        watch = _Watch(self, budget, tell, stopped)
+        watch = _Watch(self, budget, report, stopped)
         watch.tick(0, 0.0)
         self.begin()
         watch.evaluate(0)
@@ -113,11 +113,11 @@ class Learner:
         return Policy(self.algorithm, watch.best_layers, self.encoding.schema(), self._card(watch))
 
     def scores(self) -> Scores:
-        """How well the policy does as it is now."""
+        """The scores of the present policy."""
         return self._judge.scores(lambda env, seen: self.learner.predict(seen, deterministic=True)[0])
 
     def beside(self, scores: Scores) -> tuple[float, float]:
-        """Violations, in percent, of the tuned HPA and of the tuned demand rule with as many replicas."""
+        """Violations, in percent, of the tuned HPA and the tuned demand rule at equal replicas."""
         return at_equal_replicas(self._hpa, scores.replicas), at_equal_replicas(self._demand, scores.replicas)
 
     def _ppo(self) -> PPO:
@@ -163,7 +163,7 @@ class Learner:
         )
 
     def begin(self) -> None:
-        """Before the first step: as the policy that is gone on from, or as the demand rule, which PPO is."""
+        """Prepare the first step: continue from the resumed policy, or imitate the demand rule."""
         learner, env = self.learner, self._env.env
         if self._experience is not None and isinstance(learner, SAC):
             remember(learner, self._experience)
@@ -203,39 +203,39 @@ class Learner:
 
 
 class _Watch(BaseCallback):
-    """Evaluates now and then, keeps the best, lowers the learning rate, and ends the training in time."""
+    """Evaluates regularly, keeps the best policy, lowers the learning rate, and ends the training in time."""
 
     def __init__(
         self,
         learner: Learner,
         budget: Budget,
-        tell: Callable[[Update], None],
+        report: Callable[[Update], None],
         stopped: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._learner = learner
         self._budget = budget
-        self._tell = tell
+        self._report = report
         self._stopped = stopped
         self._started_s = time.monotonic()
         self._evaluated_s = 0.0
         self._next_steps = 0
-        """When to evaluate next, where steps are counted."""
+        """Step of the next evaluation, if steps are counted."""
         self._ticked_s = 0.0
         self.best_layers: tuple[Layer, ...] = ()
         self.best_scores: Scores
 
     def elapsed_s(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self._started_s
 
     def evaluate(self, steps: int) -> None:
-        """Score the policy, keep it if it is the best so far, and tell."""
+        """Score the policy, keep it if it is the best so far, and report."""
         scores = self._learner.scores()
         if not self.best_layers or scores.reward > self.best_scores.reward:
             self.best_layers, self.best_scores = layers_of(self._learner.learner), scores
         hpa, demand = self._learner.beside(scores)
-        self._tell(
+        self._report(
             Evaluated(
                 seconds=round(self.elapsed_s(), 1),
                 steps=steps,
@@ -253,14 +253,14 @@ class _Watch(BaseCallback):
             self._next_steps = steps + max(1, self._budget.steps // EVALUATIONS)
 
     def tick(self, steps: int, share: float) -> None:
-        """Tell how far it is."""
+        """Report progress."""
         self._ticked_s = self.elapsed_s()
-        self._tell(Ticked(round(self._ticked_s, 1), steps, round(min(1.0, share), 4)))
+        self._report(Ticked(round(self._ticked_s, 1), steps, round(min(1.0, share), 4)))
 
     def _on_step(self) -> bool:
         left = 1.0 - self.elapsed_s() / self._budget.seconds
         if self._budget.steps is not None:
-            # A training that is bounded by its steps repeats itself to the bit, so time must not enter it.
+            # A training that is bounded by its steps is reproducible to the bit, so time must not affect it.
             left = 1.0 - self.num_timesteps / self._budget.steps
             if self.num_timesteps >= self._next_steps:
                 self.evaluate(self.num_timesteps)
@@ -284,7 +284,7 @@ def layers_of(learner: BaseAlgorithm) -> tuple[Layer, ...]:
 
 
 def _actor(learner: BaseAlgorithm) -> list[torch.nn.Linear]:
-    """The layers that make a deterministic action of an observation, in order."""
+    """The layers that turn an observation into a deterministic action, in order."""
     if isinstance(learner, PPO):
         modules = [*learner.policy.mlp_extractor.policy_net, learner.policy.action_net]
     else:

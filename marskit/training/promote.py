@@ -1,4 +1,4 @@
-"""Whether a policy may take another one's place: both on the same recorded loads, with the same luck."""
+"""Whether a policy may replace another: both are compared on the same recorded loads and seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,18 +21,18 @@ from marskit.system.atomic_write import write_durably
 from marskit.training.rules import VectorRule
 
 SEEDS = 16
-"""So often each recorded load is replayed, each time on slightly other meshes and with other noise."""
+"""Number of replays of each recorded load, each with slightly different meshes and other noise."""
 _RESAMPLES = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyComparison:
-    """How two policies compare on replays: utility per second, the candidate's less the incumbent's."""
+    """The comparison of two policies on replays: the candidate's utility per second less the incumbent's."""
 
     difference_per_s: float
     low: float
     high: float
-    """Of a 95 % interval."""
+    """Bounds of a 95 % interval."""
     loads: int
     replays: int
 
@@ -75,15 +75,15 @@ class Replays:
         return np.asarray((total / lengths).reshape(loads, SEEDS))
 
     def compare(self, candidate: VectorRule, incumbent: VectorRule) -> PolicyComparison:
-        """Both on all replays, pair by pair with the same load, mesh and noise."""
+        """Both on all replays, paired by load, mesh and noise."""
         return verdict(self.utilities(candidate) - self.utilities(incumbent))
 
 
 def verdict(differences: Floats) -> PolicyComparison:
-    """What (loads, seeds) paired differences say.
+    """The verdict from (loads, seeds) paired differences.
 
-    A two-stage bootstrap (Davison & Hinkley 1997, *Bootstrap Methods*, 3.8): loads are drawn anew, and the
-    seeds of each, for replays of one load are more alike than those of several.
+    A two-stage bootstrap (Davison & Hinkley 1997, *Bootstrap Methods*, 3.8) resamples loads and the seeds of
+    each, because replays of one load are more alike than those of several.
     """
     rng = np.random.default_rng(0)
     loads, seeds = differences.shape
@@ -96,7 +96,7 @@ def verdict(differences: Floats) -> PolicyComparison:
 def recorded_rates(run: StoredRun, period_s: float) -> Floats:
     """(2 P,) requests per second in the first and in the second half of every control period of a run.
 
-    Those that arrived, where the run's scenario and seed tell; else those that its cycles saw.
+    The arrivals if the run's scenario and seed determine them; else the rates that its cycles observed.
     """
     half_s = period_s / 2
     observations = [record.cycle.observation for record in run.records]
@@ -115,27 +115,27 @@ def recorded_rates(run: StoredRun, period_s: float) -> Floats:
 
 
 def former_of(path: Path) -> Path:
-    """Where the policy that was in a file before is kept."""
+    """The file that keeps the previous policy."""
     return path.with_name(f"{path.stem}.former{path.suffix}")
 
 
 def digest(path: Path) -> str:
-    """Tells one policy file from another."""
+    """Identifies a policy file by its content."""
     return sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def promote(path: Path, candidate: Policy, *, instead_of: str) -> None:
-    """Put the candidate into the file and the former policy beside it; a crash leaves one of them there.
+    """Save the candidate and keep the former policy beside it; a crash leaves one of them in place.
 
     Args:
         path: The policy file.
-        candidate: What is to be in it.
-        instead_of: The digest of what it was compared with.
+        candidate: The new policy.
+        instead_of: The digest of the policy it was compared with.
 
     Raises:
-        PolicyError: Something else is in the file by now.
+        PolicyError: The file has changed since.
     """
     if digest(path) != instead_of:
-        raise PolicyError(f"{path}: the policy was changed meanwhile, so it is not replaced.")
+        raise PolicyError(f"{path}: the policy has changed meanwhile, so it is not replaced.")
     write_durably(former_of(path), path.read_bytes())
     save_policy(path, candidate)

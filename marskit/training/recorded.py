@@ -1,7 +1,7 @@
 """Experience from recorded runs: cycles as the transitions that SAC's replay buffer begins with.
 
-What was executed counts, whoever decided it. An observation covers two control periods, so the reward of a
-decision is that of the window in which its effect shows; the environment's own is of one period.
+Executed actions count, whatever their origin. An observation covers two control periods, so the reward of a
+decision is that of the window in which its effect shows; the environment's own covers one period.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ class Transitions:
     observations: Floats32
     """(T, O)"""
     actions: Floats32
-    """(T, A) what would have asked for that which was executed."""
+    """(T, A) actions that would have led to the executed ones."""
     rewards: Floats32
     """(T,)"""
     following: Floats32
@@ -53,22 +53,22 @@ class Transitions:
 def transitions(
     runs: Iterable[StoredRun], encoding: Encoding, settings: Configuration, prices: Prices, *, period_s: float
 ) -> Transitions:
-    """Every pair of neighbouring cycles of the runs, one control period apart, as one step.
+    """Every pair of adjacent cycles of the runs, one control period apart, as one step.
 
     Args:
-        runs: The recorded runs, of the mesh that is trained for.
-        encoding: Of that mesh.
-        settings: What the manifests say; routes and replicas are set to what each cycle had.
-        prices: What reward is made of.
-        period_s: Real seconds of a control period; cycles that are further apart are no step.
+        runs: The recorded runs, of the mesh to train for.
+        encoding: The encoding of that mesh.
+        settings: The manifests' configuration; routes and replicas are set to those of each cycle.
+        prices: The prices for the reward.
+        period_s: Real seconds of a control period; cycles further apart are not a step.
 
     Raises:
-        TrainingError: A run is of another mesh, or there is no step in any of them.
+        TrainingError: A run belongs to another mesh, or no run contains a step.
     """
     rows = [step for run in runs for step in _steps(run, encoding, settings, prices, period_s)]
     if not rows:
         raise TrainingError(
-            f"the recorded runs hold no two cycles about {period_s:g} s apart, so nothing to begin with"
+            f"the recorded runs contain no two cycles about {period_s:g} s apart to start from"
         )
     observations, actions, rewards, following = zip(*rows, strict=True)
     return Transitions(
@@ -83,8 +83,9 @@ def _steps(
     ours = {station.workload for station in encoding.model.stations}
     if workloads != ours:
         raise TrainingError(
-            f"run {run.started.run} is of another mesh: its workloads are {', '.join(sorted(workloads))}, "
-            f"these {', '.join(sorted(ours))}"
+            f"run {run.started.run} belongs to another mesh: its workloads are "
+            f"{', '.join(sorted(workloads))}, "
+            f"those of the manifests {', '.join(sorted(ours))}"
         )
     observer = Observer(encoding, period_s=period_s)
     cycles = [record.cycle for record in run.records]
@@ -100,7 +101,7 @@ def _steps(
 
 
 def _view(cycle: Cycle, run: StoredRun, settings: Configuration) -> PlanningView:
-    """What the planner was shown, as far as encoding needs it."""
+    """The planner's view, as far as the encoding needs it."""
     observation = cycle.observation
     replicas = {w.workload: w.replicas_desired for w in observation.workloads}
     weights = {edge.edge.workload: edge.weight_percent for edge in observation.edges}
@@ -144,9 +145,9 @@ def _encoded(encoding: Encoding, situation: Situation) -> Floats32:
 
 
 def _asking_for(encoding: Encoding, now: Situation, then: Situation) -> Floats32:
-    """The action that asks for what the next situation has, as far as one can.
+    """The action that would lead to the next situation, as closely as possible.
 
-    Many targets ask for the same number of replicas; the one in the middle of them stands for all.
+    Many targets lead to the same number of replicas; the middle one is taken.
     """
     codes = encoding.codes
     stations = len(codes.most)
@@ -162,7 +163,7 @@ def _asking_for(encoding: Encoding, now: Situation, then: Situation) -> Floats32
 
 
 def _reward(then: Situation, cycle: Cycle, prices: Prices, executed: int, period_s: float) -> float:
-    """The environment's reward of the window that the cycle observed."""
+    """The environment's reward for the window that the cycle observed."""
     into = {edge.edge.service for edge in cycle.observation.edges if edge.edge.source == GATEWAY}
     services = [s for s in cycle.observation.services if s.service in into]
     good = sum(s.requests_per_s - s.failures_per_s for s in services)

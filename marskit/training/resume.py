@@ -1,7 +1,7 @@
-"""Going on from a policy: a file holds the weights of its actor and nothing else, the rest is learned first.
+"""Continuing from a policy: its file holds only the actor's weights, so the rest is learned first.
 
-A critic that knows nothing of what the actor does would drive it away from it. So until it does, the actor
-stays as it is: SAC's critic learns from the buffer alone, PPO's value function from what the actor does.
+An untrained critic would drive the actor away from its policy. So the actor stays unchanged at first: SAC's
+critic learns from the buffer alone, PPO's value function from the actor's behaviour.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ CRITIC_STEPS = 2000
 VALUE_UPDATES = 5
 """Updates of PPO's value function, with all their epochs, before its actor learns."""
 FIRST_ENTROPY_PRICE = 0.02
-"""What SAC first pays for randomness; the 1 that it begins with by itself is for an actor to be spread."""
+"""SAC's first entropy coefficient; its own default of 1 would randomise the actor."""
 
 
 def acting(policy: Policy) -> VectorRule:
@@ -38,7 +38,7 @@ def acting(policy: Policy) -> VectorRule:
 
 
 def take_over(modules: Sequence[torch.nn.Linear], policy: Policy) -> None:
-    """Put a policy's weights into the layers of an actor."""
+    """Copy a policy's weights into the layers of an actor."""
     with torch.no_grad():
         for module, (weight, bias) in zip(modules, policy.layers, strict=True):
             module.weight.copy_(torch.as_tensor(weight))
@@ -46,7 +46,7 @@ def take_over(modules: Sequence[torch.nn.Linear], policy: Policy) -> None:
 
 
 def go_on(learner: BaseAlgorithm, env: MeshVectorEnv, policy: Policy, *, seed: int) -> None:
-    """Prepare a learner whose actor has the policy's weights for learning on."""
+    """Prepare a learner whose actor has the policy's weights for further training."""
     if isinstance(learner, SAC):
         prefill(learner, env, acting(policy), seed)
         spread = learner.actor.log_std
@@ -63,7 +63,7 @@ def go_on(learner: BaseAlgorithm, env: MeshVectorEnv, policy: Policy, *, seed: i
 
 
 def learn_critic(learner: SAC, steps: int) -> None:
-    """Let the critic learn from the buffer how good what the actor does is; as in SAC, the actor resting."""
+    """Let the critic learn from the buffer how good the actor's behaviour is, with the actor unchanged."""
     buffer = learner.replay_buffer
     assert buffer is not None
     assert learner.log_ent_coef is not None

@@ -1,4 +1,4 @@
-"""The rules that learners are held against, for many meshes at once: by demand, and the HPA."""
+"""The rules that learners are compared with, for many meshes at once: by demand, and the HPA."""
 
 from collections import deque
 from typing import Protocol
@@ -22,7 +22,7 @@ Actions = NDArray[np.float32]
 
 
 class VectorRule(Protocol):
-    """Whoever acts in all meshes of an environment."""
+    """Acts in all meshes of an environment."""
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
         """(N, A) actions for (N, O) observations."""
@@ -36,14 +36,14 @@ class DemandRule:
         self.target = target
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
-        """The same action everywhere; weights stay where they are."""
+        """The same action everywhere; weights stay as they are."""
         actions = _unmoved(env)
         actions[:, : len(env.encoding.model.stations)] = as_action(self.target)
         return actions
 
 
 class HpaRule:
-    """The HorizontalPodAutoscaler on utilisation, as `marskit.agents.hpa` has it."""
+    """The HorizontalPodAutoscaler on utilisation, like `marskit.agents.hpa`."""
 
     def __init__(self, target: float, stabilisation_s: float, *, tolerance: float = 0.1) -> None:
         self.target = target
@@ -52,14 +52,14 @@ class HpaRule:
         self._recent: deque[Floats] = deque()
 
     def __call__(self, env: MeshVectorEnv, observation: NDArray[np.float32]) -> Actions:
-        """As many replicas as the autoscaler would ask for."""
+        """The replicas that the autoscaler would set."""
         raw, desired = env.run.raw, env.fluid.desired
         wanted = self._recommended(raw[STATIONS + READY :: PER_RAW], raw[STATIONS + BUSY :: PER_RAW], desired)
         codes = env.encoding.codes
         wanted = np.clip(wanted, codes.least[:, None], codes.most[:, None])
         window = max(1, round(self.stabilisation_s / (env.settings.period_s * env.settings.speed)))
         if env.period == 0:
-            # The size found at the start counts as recommended.
+            # The initial size counts as recommended.
             self._recent = deque([desired.astype(np.float64)])
         self._recent.append(wanted)
         while len(self._recent) > window:
@@ -67,7 +67,7 @@ class HpaRule:
         highest = np.max(list(self._recent), axis=0)
         wanted = np.where(wanted < desired, np.minimum(highest, desired), wanted)
         actions = _unmoved(env)
-        # As target utilisations they would be bounded by the load at the gateway, which it does not know.
+        # Target utilisations would be bounded by the load at the gateway, which the autoscaler does not know.
         actions[:, : len(wanted)] = (DIRECT + wanted).T
         return actions
 
@@ -91,7 +91,7 @@ def _whole_percents(busy: Floats, replicas: Floats) -> Floats:
 
 
 def as_action(target: float | Floats) -> Floats:
-    """The action that asks for a target utilisation, as near as it can."""
+    """The action closest to a target utilisation."""
     share = (np.asarray(target, np.float64) - LOWEST_TARGET) / (HIGHEST_TARGET - LOWEST_TARGET)
     return np.asarray(np.clip(2.0 * share - 1.0, -1.0, 1.0))
 

@@ -1,4 +1,4 @@
-"""The settings of a training: the shipped ones, changed by a file if there is one."""
+"""The settings of a training: the shipped defaults, optionally overridden by a file."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,12 +11,12 @@ DEFAULTS = Path(__file__).parent / "defaults.toml"
 
 
 class TrainingError(UserError):
-    """A training that cannot be done as asked, with one sentence saying why."""
+    """A training that cannot be done as requested; one sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class PpoSettings:
-    """Of Proximal Policy Optimization; see `defaults.toml`."""
+    """Settings of Proximal Policy Optimization; see `defaults.toml`."""
 
     meshes: int
     steps_per_update: int
@@ -32,7 +32,7 @@ class PpoSettings:
 
 @dataclass(frozen=True, slots=True)
 class SacSettings:
-    """Of Soft Actor-Critic; see `defaults.toml`."""
+    """Settings of Soft Actor-Critic; see `defaults.toml`."""
 
     meshes: int
     batch: int
@@ -49,7 +49,7 @@ class SacSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSettings:
-    """Of the environment that is trained in."""
+    """Settings of the training environment."""
 
     periods: int
     spread: float
@@ -59,7 +59,7 @@ class EnvironmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
-    """Of the loads that the best policy is chosen by."""
+    """Settings of the loads by which the best policy is chosen."""
 
     meshes: int
     seed: int
@@ -68,7 +68,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """All of them."""
+    """All settings of a training."""
 
     ppo: PpoSettings
     sac: SacSettings
@@ -77,16 +77,18 @@ class TrainingSettings:
 
 
 def load_settings(path: Path = DEFAULTS) -> TrainingSettings:
-    """Read a settings file; what it leaves out is as in `defaults.toml`.
+    """Read a settings file; missing keys have the values of `defaults.toml`.
 
     Raises:
-        TrainingError: It cannot be read, or has a table or a key that there is not.
+        TrainingError: It cannot be read, or has an unknown table or key.
     """
     tables = read_toml(DEFAULTS, "the settings file", TrainingError)
     if path != DEFAULTS:
         for name, table in read_toml(path, "the settings file", TrainingError).items():
             if name not in tables or not isinstance(table, dict):
-                raise TrainingError(f"{path}: there is no [{name}]; allowed are {', '.join(tables)}.")
+                raise TrainingError(
+                    f"{path}: [{name}] is not a known table; allowed are {', '.join(tables)}."
+                )
             for key, value in table.items():
                 _check(path, name, key, value, tables[name])
             tables[name] |= table

@@ -1,4 +1,4 @@
-"""The training that the screen starts: one at a time, in a child process, and ended with the screen."""
+"""The training that a screen starts: one at a time, in a child process, ended with the screen."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,27 +9,27 @@ from marskit.domain.training import Stage, TrainingState, advance
 from marskit.training.child import TrainingChild, TrainingFailed, missing
 
 CLOSE_GRACE_S = 2.0
-"""How long leaving waits for the best policy to be saved."""
+"""Time that leaving waits for the best policy to be saved, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What a person chose to be trained."""
+    """A person's choice of training."""
 
     algorithm: str = "ppo"
     seed: int = 0
     seconds: int = 60
     goes_on: bool = False
-    """Whether it begins with the weights in the file that it will be saved as."""
+    """Whether training starts from the weights in the file that it will overwrite."""
 
     @property
     def out(self) -> str:
-        """The policy file, in the folder that the program was started in."""
+        """The policy file, in the working folder."""
         return f"{self.algorithm}-{self.seed}.npz"
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Those of `marskit.training`."""
+        """Arguments for `marskit.training`."""
         resume = ("--resume", self.out) if self.goes_on else ()
         chosen = {"--algorithm": self.algorithm, "--seed": self.seed, "--seconds": self.seconds}
         return (
@@ -39,10 +39,10 @@ class TrainingRequest:
 
 
 class Trainer:
-    """Runs one training after the other and keeps what is known of the newest."""
+    """Runs one training after another and keeps the state of the newest."""
 
     def __init__(self, arguments: Sequence[str], changed: Callable[[], object]) -> None:
-        """Give every training these `arguments` besides its own, and call `changed` when there is news."""
+        """Pass these `arguments` to every training, and call `changed` after every update."""
         self.state = (
             TrainingState(Stage.FAILED, reason=sentence) if (sentence := missing()) else TrainingState()
         )
@@ -51,10 +51,10 @@ class Trainer:
         self._changed = changed
         self._child: TrainingChild | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        """Of the newest training, and of one before it whose child has saved and not ended yet."""
+        """Tasks of the newest training, and of a previous one whose child has saved but not ended yet."""
 
     def begin(self, choice: TrainingRequest) -> None:
-        """Start a training, unless one is under way or nothing can be trained."""
+        """Start a training, unless one is running or training is impossible."""
         if self.state.is_busy or missing():
             return
         self._child = TrainingChild((*choice.arguments, *self._arguments))
@@ -64,13 +64,13 @@ class Trainer:
         task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """End it early; the best policy so far is kept."""
+        """Stop early; the best policy so far is kept."""
         if self._child is not None and self.state.is_busy:
             self._child.stop()
             self._tell(replace(self.state, stage=Stage.STOPPING))
 
     async def close(self) -> None:
-        """End it with the screen."""
+        """End the training together with the screen."""
         if not self._tasks:
             return
         self.stop()

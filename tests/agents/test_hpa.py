@@ -84,14 +84,14 @@ class Cluster:
 def test_it_scales_up_at_once_and_says_how_it_counted() -> None:
     plan = Cluster(2).plan(0.0, 1.0)
     assert plan.proposed == (Scale("payments", 3),)
-    assert plan.reason == "payments goes from 2 to 3: ceil(2 × 100 % / 70 %) = 3."
+    assert plan.reason == "payments goes from 2 to 3 replicas: ceil(2 × 100 % / 70 %) = 3."
     assert len(plan.candidates) == 4
 
 
 def test_it_looks_once_per_sync_period_however_often_it_is_asked() -> None:
     cluster = Cluster(1)
     assert [cluster.follow(t, 1.0) for t in (0.0, 5.0, 10.0, 13.0, 15.0, 20.0, 30.0)] == [2, 2, 2, 2, 3, 3, 5]
-    assert "looks again in 10 s" in cluster.plan(35.0, 1.0).reason
+    assert "next sync is in 10 s" in cluster.plan(35.0, 1.0).reason
 
 
 def test_a_loop_that_comes_a_little_early_or_late_misses_no_sync() -> None:

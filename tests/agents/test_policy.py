@@ -89,7 +89,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
             "other": other.getvalue(),
         }[damage]
     )
-    with pytest.raises(PolicyError, match=r"p\.npz: this is no policy file, or it is damaged\."):
+    with pytest.raises(PolicyError, match=r"p\.npz: this is not a policy file, or it is damaged\."):
         load_policy(path)
 
 
@@ -100,7 +100,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, number: float) 
     broken = first.copy()
     broken[0, 0] = number
     save_policy(tmp_path / "p.npz", replace(whole, layers=((broken, bias), last)))
-    with pytest.raises(PolicyError, match=r"p\.npz: a weight is no finite number"):
+    with pytest.raises(PolicyError, match=r"p\.npz: a weight is NaN or infinite"):
         load_policy(tmp_path / "p.npz")
 
 

@@ -51,7 +51,8 @@ def test_the_bottleneck_is_scaled_in_proportion_to_how_busy_it_is() -> None:
     result = plan(Threshold(), overloaded(configuration(payments=3)))
     assert result.proposed == (Scale("payments", 5),)
     assert result.reason == (
-        "payments is the bottleneck: 20 requests wait, so 100% busy, 60% is the aim, so from 3 to 5."
+        "payments is the bottleneck: 20 requests are waiting, utilisation 100%, target 60%; "
+        "from 3 to 5 replicas."
     )
 
 
@@ -66,7 +67,7 @@ def test_at_least_one_replica_is_added() -> None:
     planner, world = Threshold(), overloaded(utilisation=0.4, queued=0.0)
     first = plan(planner, world)
     assert first.proposed == ()
-    assert "the next cycle will show whether it lasts" in first.reason
+    assert "the next cycle will show whether this lasts" in first.reason
     assert plan(planner, world).proposed == (Scale("payments", 2),)
     assert plan(Threshold(), overloaded(utilisation=None)).proposed == (Scale("payments", 2),)
 
@@ -87,7 +88,7 @@ def test_it_waits_for_the_window_to_show_what_the_last_scaling_did() -> None:
     relieved = overloaded(configuration(payments=2), utilisation=0.55, queued=1.0)
     waiting = plan(planner, relieved, 101.0)
     assert waiting.proposed == ()
-    assert "only just" in waiting.candidates[0].reason
+    assert "only recently" in waiting.candidates[0].reason
     still_short = overloaded(configuration(payments=2), utilisation=0.9, queued=0.0)
     assert plan(planner, still_short, 102.0).proposed == (Scale("payments", 3),), (
         "what is busy is not waited for"
@@ -100,7 +101,10 @@ def test_it_waits_for_the_window_to_show_what_the_last_scaling_did() -> None:
 def test_at_the_maximum_there_is_nothing_left_to_add() -> None:
     result = plan(Threshold(), overloaded(configuration(payments=10)))
     assert result.proposed == ()
-    assert result.candidates[0].reason == "payments is the bottleneck but has all of its 10 replicas."
+    assert (
+        result.candidates[0].reason
+        == "payments is the bottleneck but already has its maximum of 10 replicas."
+    )
 
 
 def test_more_replicas_do_not_help_a_workload_that_idles() -> None:

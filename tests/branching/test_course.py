@@ -162,7 +162,7 @@ def test_what_is_broken_stays_broken_and_what_breaks_later_breaks(timeline: Time
         (17.0, ClearFaults()),
     ]
     told = [i.sentence for r in stored.records for i in r.incidents if isinstance(i, Noticed)]
-    assert "a replica of orders was killed and is started again" in told
+    assert "a replica of orders was killed and is restarting" in told
 
 
 def worst(found: Branched) -> float:
@@ -234,7 +234,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
     assert all(isinstance(c, Act) and c.origin is Origin.PERSON for _, c in left.actions)
     found = branch(byhand, left, "static", settings(tmp_path), cycles=4)
     assert found.notes == (
-        f"Left out of the branch: {plural(left.by_persons, 'action')} by hand after that moment.",
+        f"The branch leaves out {plural(left.by_persons, 'manual action')} after that moment.",
     )
 
 
@@ -242,19 +242,23 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
     ("change", "cycle", "sentence"),
     [
         (lambda e: e, 99, "There is no cycle 99 in run"),
-        (lambda e: e, CYCLES, rf"Nothing comes after cycle {CYCLES} .* cycles 1 to {CYCLES - 1} can be"),
+        (lambda e: e, CYCLES, rf"has nothing after cycle {CYCLES} .* cycles 1 to {CYCLES - 1} can be"),
         # As of a run that was ended while its last cycle was under way.
         (
             lambda e: None if isinstance(e, CycleCompleted) and e.cycle.id == CYCLES else e,
             CYCLES - 1,
-            rf"Nothing comes after cycle {CYCLES - 1} .* cycles 1 to {CYCLES - 2} can be",
+            rf"has nothing after cycle {CYCLES - 1} .* cycles 1 to {CYCLES - 2} can be",
         ),
         (
             lambda e: None if isinstance(e, CycleCompleted) and e.cycle.id > 1 else e,
             1,
             "no cycle of it can be branched from",
         ),
-        (lambda e: None if isinstance(e, CycleCompleted) else e, 1, "no cycle that could be branched from"),
+        (
+            lambda e: None if isinstance(e, CycleCompleted) else e,
+            1,
+            "This recording has no cycle to branch from",
+        ),
         (lambda e: e if not isinstance(e, Observed) else None, 5, "no load ran in it"),
         (
             lambda e: (
@@ -273,7 +277,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
                 replace(e, topology=replace(e.topology, namespace="shop")) if isinstance(e, RunStarted) else e
             ),
             5,
-            "The manifests are not those of run",
+            "The manifests differ from those of run",
         ),
     ],
     ids=["cycle", "last", "unfinished", "one", "none", "load", "scenario", "changed", "manifests"],

@@ -124,7 +124,7 @@ def test_what_the_runs_do_not_tell_stays_open_and_is_said() -> None:
     card = found.card
     assert card.stations["payments"].start_s is None
     assert card.stations["orders"].service_cv is None
-    assert "How long payments takes to start: 0 scale-ups of its own; 5 are needed." in found.untold
+    assert "Start time of payments: only 0 scale-ups; 5 are needed." in found.untold
     assert any(sentence.startswith("The service time of payments: fewer than 5") for sentence in found.untold)
     assert any(sentence.startswith("The hop of orders → payments: fewer than 5") for sentence in found.untold)
 

@@ -136,7 +136,7 @@ def test_a_card_that_foretells_no_better_is_not_taken() -> None:
     passing = replace(both, records=(*both.records[:until], *calm.records[until:]))
     found = renew(demo_model(), known(), demo_goals(), passing, drift)
     assert isinstance(found, Kept)
-    assert "foretells no better" in found.sentence
+    assert "predicts no better" in found.sentence
 
 
 def test_too_few_windows_are_waited_for() -> None:

@@ -81,7 +81,7 @@ def test_starts_that_were_never_alone_are_as_uncertain_as_what_slowed_them() -> 
     crowded = [Start(name, 0.6 + 0.01 * n, 1) for n in range(4) for name in ("orders", "payments")]
     seen = windows([record(demo_model(), scenario="steady", seed=1, cycles=8)])
     found = fit(demo_model(), seen, crowded)
-    assert any("How much starts slow each other" in sentence for sentence in found.untold)
+    assert any("Slowdown of simultaneous starts" in sentence for sentence in found.untold)
     start = found.card.stations["payments"].start_s
     assert start is not None
     assert start.value == pytest.approx(0.615)

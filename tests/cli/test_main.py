@@ -98,11 +98,11 @@ def test_a_command_loads_only_what_it_needs(
         ("--seed x", "Argument --seed: invalid int value: 'x'"),
         ("--period 0", "the period is 0 s; it must be from 0.2 to 3600"),
         ("--gateway-port 70000", "the gateway port is 70000; it must be from 1 to 65535"),
-        ("--locust-workers 65", "65 Locust workers; there may be 0 to 64"),
+        ("--locust-workers 65", "the number of Locust workers is 65; it must be from 0 to 64"),
         ("--pace 10", "the mesh envoy lives in real time, so --pace needs --mesh twin"),
         ("--mesh twin --pace 0", "the pace is 0; it must be from 0.1 to 1000"),
-        ("--mesh twin --gateway-port 80", "the twin listens on no port, so --gateway-port does not go with"),
-        ("--mesh twin --locust-workers 2", "no Locust runs with the twin, so --locust-workers does not go"),
+        ("--mesh twin --gateway-port 80", "the twin has no port; --gateway-port cannot be used with"),
+        ("--mesh twin --locust-workers 2", "the twin runs without Locust; --locust-workers cannot be used"),
         ("--headless --keep-days 0", "--keep-days is 0; it must be above 0 and below 36500"),
         ("--headless --keep-size much", "--keep-size is 'much'; it must be a number with KB, MB, GB or TB"),
         ("--json", "--json needs --headless"),
@@ -115,7 +115,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --runs /dev/null", "Runs cannot be stored in /dev/null: it is not a folder"),
         ("check /nowhere", "/nowhere"),
         ("check --scenario calm", 'There is no scenario "calm"'),
-        ("report 2026 --runs /nowhere", "There are no runs in /nowhere"),
+        ("report 2026 --runs /nowhere", "contains no runs /nowhere"),
         ("--bogus", "`marskit run` does not take --bogus"),
         ("run --bogus", "`marskit run` does not take --bogus"),
         (
@@ -134,7 +134,7 @@ def test_a_command_loads_only_what_it_needs(
         ("ask --card card.toml", "`marskit ask` does not take --card"),
         ("compare --planner hpa", "`marskit compare` does not take --planner, hpa"),
         ("completion tcsh", "invalid choice: 'tcsh' (choose from 'bash', 'zsh', 'fish')"),
-        ("calibrate last --runs /nowhere", "There are no runs in /nowhere"),
+        ("calibrate last --runs /nowhere", "contains no runs /nowhere"),
         (
             "calibrate last --out /nowhere/card.toml",
             "--out is /nowhere/card.toml; it must be a file in a folder",
@@ -265,7 +265,7 @@ async def test_runs_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_folder_without_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "--runs", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"There are no runs in {tmp_path}.\n"
+    assert capsys.readouterr().out == f"contains no runs {tmp_path}.\n"
 
 
 def test_json_goes_out_line_by_line(tmp_path: Path) -> None:

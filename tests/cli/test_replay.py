@@ -72,7 +72,7 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
     assert "recorded (twin)" in told
     assert "same (twin)" in told
     assert "static (twin)" in told
-    assert "The recording is of the twin itself" in told
+    assert "The recording comes from the twin itself" in told
     kept = {run.run: run.planner for run in list_runs(runs).runs if run.run != recorded}
     assert sorted(kept.values()) == ["as-recorded", "static"]
     *progress, last = lines(capsys, recorded, *arguments, "--json", "--cycles", "2")
@@ -141,7 +141,7 @@ def test_a_folder_without_runs_and_a_run_without_a_head_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"marskit: There are no runs in {tmp_path}.\n"
+    assert capsys.readouterr().err == f"marskit: contains no runs {tmp_path}.\n"
     (tmp_path / "run=20260101T000000Z-0000").mkdir()
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
     assert "20260101T000000Z-0000" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_the_oracle_takes_nobody_off_the_front() -> None:
         "oracle": (False, True),
     }
     drawn = page(summary, [measured(name, 1, *point) for name, point in points.items()], {})
-    assert "left out of the front" in drawn
+    assert "excluded from the front" in drawn
     assert drawn.count("<polygon") == 1
 
 
@@ -236,7 +236,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
     ("arguments", "sentence"),
     [
         (["--planners", "hpa-tund"], "oracle, hpa-tuned, or a policy file."),
-        (["--planners", "hpa,hpa"], "Give every planner once, and at least one; found hpa, hpa."),
+        (["--planners", "hpa,hpa"], "Name every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
         (["--out", __file__], "this is a file; --out needs a folder."),

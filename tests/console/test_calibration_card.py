@@ -42,8 +42,8 @@ def test_a_card_shows_every_number_beside_the_manifests_own() -> None:
     assert squeezed(lines[4]) == "payments 39.8 ± 0.2 40 0.501 ± 0.010 0.5 — 0.6"
     assert squeezed(lines[11]) == "orders → payments 0.901 ± 0.002 1 2.8 ± 0.4 2"
     assert lines[13].startswith("held out")
-    assert lines[14] == "orders        120       3.5 %       5.4 %  █████░░░░░░░░░░░░░░░"
-    assert lines[15] == "payments      119        12 %        44 %  ████████████████████"
+    assert lines[14] == "orders        120      3.5 %      5.4 %  █████░░░░░░░░░░░░░░░"
+    assert lines[15] == "payments      119       12 %       44 %  ████████████████████"
     assert lines[-1] == "  The spread of orders: too little."
 
 

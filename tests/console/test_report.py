@@ -40,29 +40,28 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
     )
     assert lines[3:8] == [
         "load      ███████  20 req/s max",
-        "p95       ▂▂███▂▂  412 ms at most",
-        "failures  ▁▁█▁▁▁▁  2.0 req/s at most",
+        "p95       ▂▂███▂▂  412 ms max",
+        "failures  ▁▁█▁▁▁▁  2.0 req/s max",
         "replicas  ▇▇▇████  8 to 9",
         "SLO       ··×××··  × violated",
     ]
     assert lines[9] == "00:02 to 00:04: 2 cycles without a violation"
     assert lines[11] == (
-        "00:06 to 00:10: SLO violated for 6 s (0.10 scenario minutes minutes), p95 up to 412 ms, "
-        "4 requests failed"
+        "00:06 to 00:10: SLO violated for 6 s (0.10 scenario minutes), p95 up to 412 ms, 4 requests failed"
     )
     assert lines[13:19] == [
         "        00:05  fault injected by a person: kill a replica of payments",
-        "    3   00:06             20/20    412 ms (100)      10 %  MISSED     8/8  objective violated.",
+        "    3   00:06                 20/20    412 ms (100)      10 %  VIOLATED     8/8  SLO violated.",
         "               plan   payments is the bottleneck",
         "               action 3: scale payments to 3, applied (effective after 40 ms)",
         "                      $ kubectl scale deployment/payments --replicas=3",
-        "    5   00:10             20/20    412 ms (100)       0 %  MISSED     9/9  objective violated.",
+        "    5   00:10                 20/20    412 ms (100)       0 %  VIOLATED     9/9  SLO violated.",
     ]
     assert lines[20] == "00:12 to 00:14: 2 cycles without a violation"
     assert "               effect of action 3: p95 of orders fell from 412 to 60 ms." in lines
     assert lines[-6:] == [
         "7 cycles over 17 s",
-        "  SLO-violation minutes  0.10 scenario minutes, by any service (6 s of the mesh's time)",
+        "  SLO-violation minutes  0.10 scenario minutes, any service (6 s of mesh time)",
         "  replica-minutes        2.4",
         "  failed requests        4",
         "  actions                1",

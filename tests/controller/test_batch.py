@@ -62,8 +62,8 @@ async def test_the_story_of_a_spike(make_rig: Callable[..., Rig]) -> None:
         "planner scripted, mode auto, seed 7, a cycle every 5 s",
         "     0.0 s  services: starting",
         "     0.0 s  the gateway answers at http://127.0.0.1:8080",
-        "cycle    time  sent/asked req/s       p95 (n)      errors  SLO      ready",
-        "    1   00:05             40/40    540 ms (155)       0 %  MISSED     8/8  "
+        "cycle    time  actual/offered req/s       p95 (n)      errors  SLO        ready",
+        "    1   00:05                 40/40    540 ms (155)       0 %  VIOLATED     8/8  "
         + rig.knowledge.cycles[0].diagnosis.sentence,
     ]
     assert "        00:09  fault injected by a person: kill a replica of orders" in lines
@@ -80,7 +80,7 @@ async def test_the_story_of_a_spike(make_rig: Callable[..., Rig]) -> None:
         "  replica-minutes        3.0",
         "  failed requests        77",
         "  actions                1",
-        "  SLO at the end         missed",
+        "  SLO at the end         violated",
         "  recorded in            runs/run=20260101T000000Z-abcd",
     ]
 

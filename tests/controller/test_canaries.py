@@ -163,7 +163,7 @@ def test_no_planner_gives_it_traffic_again(tmp_path: Path) -> None:
     assert told.executions == [back]
     changes = told.cycles[-1].plan.shield
     assert [change.rule for change in changes] == ["canary"]
-    assert changes[0].sentence.startswith(f"Canary blocked: {V2} fails ")
+    assert changes[0].sentence.startswith(f"Canary blocked: {V2} failed ")
 
 
 @pytest.mark.parametrize("how", ["act", "undo", "undo 1"])

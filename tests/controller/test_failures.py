@@ -81,7 +81,7 @@ async def test_a_load_that_the_mesh_does_not_know_is_told_once(
     assert rig.notices == []
     await asyncio.sleep(20)
     assert len(rig.notices) == told
-    assert all("does the gateway route these paths?" in notice for notice in rig.notices)
+    assert all("Check that the gateway routes these paths." in notice for notice in rig.notices)
 
 
 async def test_a_cycle_that_is_being_stored_at_the_end_is_published(make_rig: MakeRig) -> None:
@@ -111,10 +111,10 @@ async def test_failing_knowledge_is_told_once_and_stops_nothing(make_rig: MakeRi
 
 async def test_what_knowledge_let_go_is_told_once(make_rig: MakeRig) -> None:
     rig = make_rig()
-    rig.knowledge.let_go = "While nothing could be stored, the oldest 3 events were let go."
+    rig.knowledge.let_go = "Storing failed for a while, so the oldest 3 events were discarded."
     await rig.start()
     await rig.do(StepCycle(), StepCycle())
-    assert rig.notices == ["While nothing could be stored, the oldest 3 events were let go."]
+    assert rig.notices == ["Storing failed for a while, so the oldest 3 events were discarded."]
     # Knowledge hears of it after the cycle that it stored.
     kinds = [type(event) for event in rig.events if isinstance(event, CycleCompleted | Noticed)]
     assert kinds == [CycleCompleted, Noticed, CycleCompleted]

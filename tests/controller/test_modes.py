@@ -100,7 +100,7 @@ async def test_a_waiting_plan_is_dropped_when_it_becomes_stale(
     (execution,) = rig.state.executions
     assert (execution.outcome, execution.reason) == (Outcome.WITHHELD, reason)
     assert rig.state.cycles_done == 1
-    with pytest.raises(CommandError, match=r"^No plan waits for approval\.$"):
+    with pytest.raises(CommandError, match=r"^No plan is awaiting approval\.$"):
         await rig.do(Approve())
 
 
@@ -226,7 +226,7 @@ async def test_undo_walks_back_and_an_undo_can_be_undone(make_rig: MakeRig) -> N
     assert replicas() == (3, 2)
     await rig.do(Undo())
     assert replicas() == (2, 2)
-    with pytest.raises(CommandError, match="There is nothing to undo"):
+    with pytest.raises(CommandError, match="Nothing to undo"):
         await rig.do(Undo())
     await rig.do(Undo(execution=4))
     assert replicas() == (3, 2)

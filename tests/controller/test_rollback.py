@@ -92,7 +92,7 @@ def test_what_made_things_worse_is_taken_back_and_told(tmp_path: Path) -> None:
     (cycle,) = [c for c in told.cycles if back in c.executions]
     assert cycle.plan.planner == "guard"
     assert cycle.plan.reason.startswith("After “scale payments to 1” ")
-    assert cycle.plan.reason.endswith("at about the same load. It is taken back.")
+    assert cycle.plan.reason.endswith("at about the same load. It is rolled back.")
     assert cycle.plan.prediction is not None
     assert [n.subject for n in told.events if isinstance(n, Noticed) and n.subject == "guard"] == ["guard"]
     assert told.cycles[-1].diagnosis.slo_met is True

@@ -94,11 +94,11 @@ def test_the_cases_cover_every_kind_of_fault() -> None:
         (SlowDown("orders", 1.0), None),
         (InjectErrors("orders", 100.0), None),
         (Delay("orders", 60_000), None),
-        (KillReplica("nobody"), "there is no workload 'nobody', only orders, payments"),
-        (SlowDown("orders", 0.5), "a slow-down by 0.5 is none: the factor must be at least 1"),
+        (KillReplica("nobody"), "'nobody' is not a workload; choose one of orders, payments"),
+        (SlowDown("orders", 0.5), "the slow-down factor is 0.5; it must be at least 1"),
         (SlowDown("orders", float("nan")), "a slow-down by nan is none: the factor must be at least 1"),
-        (InjectErrors("orders", 100.5), "100.5% of errors: the share must be from 0 to 100"),
-        (Delay("orders", 60_001), "a delay of 60001 ms: it must be from 0 to 60000"),
+        (InjectErrors("orders", 100.5), "the share of errors is 100.5%; it must be from 0 to 100"),
+        (Delay("orders", 60_001), "the delay is 60001 ms; it must be from 0 to 60000"),
     ],
 )
 def test_a_fault_that_does_not_fit_says_why(fault: Fault, problem: str | None) -> None:

@@ -122,7 +122,7 @@ def test_a_number_of_cycles_that_is_none(tmp_path: Path, cycles: str) -> None:
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
     with Program(tmp_path / "home", "report", "20260101") as program:
-        assert_refused(program, "There are no runs in")
+        assert_refused(program, "contains no runs")
 
 
 def test_a_folder_for_runs_that_cannot_be_one(tmp_path: Path) -> None:

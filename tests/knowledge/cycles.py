@@ -79,7 +79,7 @@ def cycle(
         symptoms=() if met else (symptom,),
         bottleneck=None if met else "payments",
         utility=Utility(20.0, 0.0, 0.0, 4.0, 0.0),
-        sentence="All SLOs are met." if met else "objective violated.",
+        sentence="All SLOs are met." if met else "SLO violated.",
     )
     action = Scale("payments", payments + 1)
     actions = (action,) if act else ()

@@ -48,14 +48,14 @@ async def test_a_check_puts_damaged_files_aside_and_says_what_is_lost(
     assert main(["runs", "--check", "--runs", str(tmp_path)]) == 1
     told = capsys.readouterr()
     assert f"{table}: this file is damaged" in told.err
-    assert "nothing is lost, other files hold the same." in told.err
+    assert "nothing is lost, other files contain the same." in told.err
     assert f"{second}: this file is damaged" in told.err
     assert "cycle 2 is missing." in told.err
     assert f"set aside as {second}.corrupt\n" in told.out
     assert not second.exists()
-    # What is put aside is no longer in the way, but what it held is still missing.
+    # A file that was set aside is no longer in the way, but what it held is still missing.
     (problem,) = check_runs(tmp_path).problems
-    assert problem == f"{folder}: files are gone or were never stored; cycle 2 is missing."
+    assert problem == f"{folder}: files are missing or never stored; cycle 2 is missing."
 
 
 async def test_a_check_leaves_the_files_of_a_live_run_where_they_are(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ async def test_a_run_travels_as_one_file(tmp_path: Path, capsys: pytest.CaptureF
     assert check_runs(away).problems == ()
     # Neither a file nor a run is ever replaced.
     assert main(["export", "last", str(file), "--runs", str(home)]) == 2
-    assert "there is a file of that name already" in capsys.readouterr().err
+    assert "this file exists already" in capsys.readouterr().err
     assert main(["import", str(file), "--runs", str(away)]) == 2
     assert f"the run {run} is in {away} already" in capsys.readouterr().err
 
@@ -212,14 +212,14 @@ def _flip(members: dict[str, bytes], manifest: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (_climb, "'../../evil.parquet' is no file of a run"),
+        (_climb, "'../../evil.parquet' is not a file of a run"),
         (_flip, "in it is damaged"),
-        (lambda members, manifest: manifest.update(run="../up"), "'../up' is no id of a run"),
+        (lambda members, manifest: manifest.update(run="../up"), "'../up' is not a run id"),
         (lambda members, manifest: manifest.update(format=2), "it was exported by another release"),
         (lambda members, manifest: manifest.update(schema_version=99), "it was exported by another release"),
         (lambda members, manifest: manifest.update(schema_version=2), "it was exported by another release"),
-        (lambda members, manifest: manifest.pop("files"), "its manifest is missing or not what it should be"),
-        (lambda members, manifest: members.clear(), "its manifest names .* which is not in it"),
+        (lambda members, manifest: manifest.pop("files"), "its manifest is missing or damaged"),
+        (lambda members, manifest: members.clear(), ".* is in its manifest but not in the archive"),
     ],
 )
 async def test_what_is_not_whole_is_refused_and_leaves_nothing(
@@ -236,12 +236,12 @@ async def test_what_is_not_whole_is_refused_and_leaves_nothing(
 
 async def test_a_torn_or_missing_archive_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run.marskit"
-    with pytest.raises(KnowledgeError, match="this is no run that was exported"):
+    with pytest.raises(KnowledgeError, match="this is not an exported run"):
         import_run(tmp_path / "away", file)
     export_run(tmp_path, await store(tmp_path, [cycle(1)]), file)
     content = file.read_bytes()
     for torn in (b"", content[:100], content[: len(content) // 2], content[:-1]):
         file.write_bytes(torn)
-        with pytest.raises(KnowledgeError, match="this is no run that was exported, or it is damaged"):
+        with pytest.raises(KnowledgeError, match="this is not an exported run, or it is damaged"):
             import_run(tmp_path / "away", file)
     assert not (tmp_path / "away").exists()

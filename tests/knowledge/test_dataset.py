@@ -86,7 +86,7 @@ async def test_a_damaged_table_is_made_again_from_the_log_and_a_damaged_log_hide
     assert dataset.scan("workloads").collect().equals(whole)
     (sentence,) = dataset.damaged
     assert str(table) in sentence
-    assert sentence.endswith("nothing is lost, other files hold the same.")
+    assert sentence.endswith("nothing is lost, other files contain the same.")
     table.write_bytes(content)
     (log,) = run_folder(tmp_path, run).glob("events-*")
     log.write_bytes(b"")
@@ -95,4 +95,4 @@ async def test_a_damaged_table_is_made_again_from_the_log_and_a_damaged_log_hide
     assert not dataset.damaged
     assert dataset.scan("events").collect().height == 0
     (sentence,) = dataset.damaged
-    assert sentence.endswith("what was stored from cycle 1 on is missing.")
+    assert sentence.endswith("everything from cycle 1 on is missing.")

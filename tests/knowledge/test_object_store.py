@@ -129,5 +129,5 @@ def test_what_cannot_be_reached_is_told_in_one_sentence(
     told = capsys.readouterr().err
     assert told.startswith("marskit: s3://no-such-bucket/runs: the object store cannot be used")
     assert told.count("\n") == 1
-    with pytest.raises(KnowledgeError, match="this is no object store"):
+    with pytest.raises(KnowledgeError, match="this is not an object store"):
         open_store("gopher://somewhere/runs")

@@ -163,7 +163,7 @@ async def test_a_merge_that_was_cut_short_shows_no_cycle_twice(
     merged.write_bytes(b"PAR1 torn")
     stored = load_run(tmp_path, run)
     assert cycles_of(stored) == cycles
-    assert stored.unreadable == (f"{merged}: {DAMAGED}; nothing is lost, other files hold the same.",)
+    assert stored.unreadable == (f"{merged}: {DAMAGED}; nothing is lost, other files contain the same.",)
 
 
 async def unmerged(root: Path, cycles: int) -> tuple[str, Path]:
@@ -190,10 +190,10 @@ async def test_torn_empty_and_foreign_files_are_named_and_the_rest_is_read(tmp_p
     stored = load_run(tmp_path, run)
     assert cycles_of(stored) == [cycle(2)]
     assert stored.unreadable == (
-        f"{folder / 'notes.txt'}: this is no file of a run.",
+        f"{folder / 'notes.txt'}: this is not a file of a run.",
         f"{first}: {DAMAGED}; cycle 1 is missing.",
-        f"{third}: {DAMAGED}; what was stored from cycle 3 on is missing.",
-        f"{fourth}: {DAMAGED}; what was stored from cycle 3 on is missing.",
+        f"{third}: {DAMAGED}; everything from cycle 3 on is missing.",
+        f"{fourth}: {DAMAGED}; everything from cycle 3 on is missing.",
     )
 
 
@@ -205,7 +205,7 @@ async def test_what_is_gone_is_named(tmp_path: Path) -> None:
     # What the run was is in its log as well.
     assert stored.started == run_started(run)
     assert cycles_of(stored) == [cycle(1), cycle(3), cycle(4)]
-    assert stored.unreadable == (f"{folder}: files are gone or were never stored; cycle 2 is missing.",)
+    assert stored.unreadable == (f"{folder}: files are missing or never stored; cycle 2 is missing.",)
 
 
 @pytest.mark.parametrize("version", [1, 2, 99])
@@ -309,11 +309,11 @@ async def test_what_cannot_be_stored_for_long_is_let_go_told_and_missed_by_reade
         first = numbers[1]
         assert numbers == [1, *range(first, 63)]
         assert told == (
-            f"While nothing could be stored, the oldest {first - 2} events were let go; "
+            f"Storing failed for a while, so the oldest {first - 2} events were discarded; "
             f"completed cycles among them: {first - 2}."
         )
         folder = run_folder(tmp_path, run)
-        missing = f"{folder}: files are gone or were never stored; cycles 2 to {first - 1} are missing."
+        missing = f"{folder}: files are missing or never stored; cycles 2 to {first - 1} are missing."
         assert stored.unreadable == list_runs(tmp_path).unreadable == (missing,)
         # No cycle speaks for the time of those that are missing, and the scenario is known all the same.
         assert [record.covers_s for record in stored.records[:3]] == [5.0, 5.0, 2.0]
@@ -345,7 +345,7 @@ async def test_a_hole_at_the_beginning_takes_nothing_of_what_the_run_was(
     assert told is not None
     assert f"oldest {kept[0] - 1} events" in told
     assert recording.unreadable == (
-        f"{folder}: files are gone or were never stored; cycles 1 to {kept[0] - 1} are missing.",
+        f"{folder}: files are missing or never stored; cycles 1 to {kept[0] - 1} are missing.",
     )
 
 

@@ -78,15 +78,15 @@ def test_what_is_not_to_be_kept_goes_but_never_this_run_nor_one_that_is_being_wr
 @pytest.mark.parametrize(
     ("keep", "kept"),
     [
-        (Keep(days=30), "those of 30 days"),
-        (LEAST, "the newest that fit into 0.001KB"),
-        (Keep(days=1.5, size_bytes=2 * 10**9), "those of 1.5 days that fit into 2GB"),
+        (Keep(days=30), "runs of the last 30 days"),
+        (LEAST, "the newest runs up to 0.001KB"),
+        (Keep(days=1.5, size_bytes=2 * 10**9), "runs of the last 1.5 days up to 2GB"),
     ],
 )
 def test_the_sentence_says_what_is_kept(keep: Keep, kept: str, root: Path) -> None:
     (sentence,) = told(begin(root, keep, cycles=2)[1])
     assert sentence.startswith("2 earlier runs, ")
-    assert sentence.endswith(f" MB, removed; kept are {kept}.")
+    assert sentence.endswith(f" MB, removed; kept: {kept}.")
 
 
 def test_they_are_read_before_they_go(tmp_path: Path) -> None:
@@ -111,5 +111,5 @@ def test_the_command_line_lets_go_of_old_runs(root: Path, capsys: pytest.Capture
     arguments = "--mesh twin --engine fast --headless --cycles 2 --keep-days 30 --keep-size 2GB --runs"
     assert main([*arguments.split(), str(root)]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "earlier runs" in line]
-    assert line.endswith("removed; kept are those of 30 days that fit into 2GB.")
+    assert line.endswith("removed; kept: runs of the last 30 days up to 2GB.")
     assert len(open_store(root).runs()) == 1

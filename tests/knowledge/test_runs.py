@@ -66,7 +66,7 @@ async def test_a_run_without_cycles_is_listed(tmp_path: Path) -> None:
 
 
 def test_a_run_is_found_by_id_by_its_beginning_and_as_the_last(tmp_path: Path) -> None:
-    with pytest.raises(KnowledgeError, match="There are no runs in"):
+    with pytest.raises(KnowledgeError, match="contains no runs"):
         find_run(tmp_path, "last")
     for run in ("2026-a", "2026-b", "2027-c"):
         run_folder(tmp_path, run).mkdir()
@@ -75,13 +75,13 @@ def test_a_run_is_found_by_id_by_its_beginning_and_as_the_last(tmp_path: Path) -
     assert find_run(tmp_path, "2027") == "2027-c"
     with pytest.raises(KnowledgeError, match=r"2 runs in .* begin with '2026', such as 2026-a"):
         find_run(tmp_path, "2026")
-    with pytest.raises(KnowledgeError, match=r"There is no run 'x' in .*; the last one is 2027-c"):
+    with pytest.raises(KnowledgeError, match=r"contains no run 'x'; the latest is 2027-c"):
         find_run(tmp_path, "x")
 
 
 def test_what_a_run_was_must_be_readable_to_load_it(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    with pytest.raises(KnowledgeError, match="this file is missing, so nothing is known of the run"):
+    with pytest.raises(KnowledgeError, match="this file is missing, so the run cannot be described"):
         load_run(tmp_path, run)
     (run_folder(tmp_path, run) / "_run.parquet").write_bytes(b"PAR1")
     with pytest.raises(KnowledgeError, match="this file cannot be read"):

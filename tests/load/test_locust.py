@@ -243,7 +243,7 @@ async def test_a_locust_that_hangs_is_a_reading_too(gateway: Gateway, tmp_path: 
     async with running(steady(tmp_path), gateway, tmp_path) as run:
         (locust,) = (process for process in run.family if "locust" in process.cmdline())
         locust.suspend()
-        assert (await run.load.sample()).reason == "Locust does not answer."
+        assert (await run.load.sample()).reason == "Locust does not respond."
         locust.resume()
         await sampled(run.load, lambda sample: sample.status is LoadStatus.RUNNING)
         locust.suspend()

@@ -58,4 +58,4 @@ def test_json(path: str, value: object, fault: str | None) -> None:
 
 
 def test_an_answer_that_is_not_json() -> None:
-    assert a_request(expect_json=(("a", 1),)).fault(200, {}, lambda: b"<html>") == "the answer is not JSON"
+    assert a_request(expect_json=(("a", 1),)).fault(200, {}, lambda: b"<html>") == "the response is not JSON"

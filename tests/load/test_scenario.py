@@ -109,7 +109,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones(name: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         load_scenario(name)
     assert str(caught.value) == (
-        f'There is no scenario "{name}"; choose {", ".join(NAMES)} or the path of a .toml file.'
+        f'Unknown scenario "{name}"; choose {", ".join(NAMES)} or the path of a .toml file.'
     )
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones(name: str) -> None:
         (
             'kind = "steady"\nbase_requests_per_s = 0',
             "",
-            'arrival.kind is "steady" with no rate above 0; it must ask for some requests',
+            'arrival.kind is "steady" with no rate above 0; at least one rate must be above 0',
         ),
         (
             STEADY + "\npeak = 1",
@@ -185,13 +185,13 @@ def test_a_wrong_field_is_named(tmp_path: Path, arrival: str, head: str, complai
             GET + "heaviness = 1",
             "request[0].heaviness is not a known field; known here: name, method, path, weight",
         ),
-        (GET + GET, 'request[0].name is "a" more than once; each request needs a name of its own'),
+        (GET + GET, 'request[0].name is "a" more than once; every request needs a unique name'),
         (GET + "weight = 0", "request[0].weight is 0; it must be a number above 0 and at most 1000000"),
         (GET.replace("GET", "get"), 'request[0].method is "get"; it must be one of GET, POST, PUT'),
         (GET.replace('"/"', '"orders"'), 'request[0].path is "orders"; it must begin with / and hold only'),
         (GET.replace('"/"', '"/a b"'), 'request[0].path is "/a b"; it must begin with / and hold only'),
-        (GET + "json = 2026-01-01", "request[0].json holds a date or a number that JSON does not have"),
-        (GET + "json = nan", "request[0].json holds a date or a number that JSON does not have"),
+        (GET + "json = 2026-01-01", "request[0].json contains a date or a number that JSON does not support"),
+        (GET + "json = nan", "request[0].json contains a date or a number that JSON does not support"),
         (GET + "headers = { a = 1 }", "request[0].headers.a is 1; it must be a text of one line"),
         (GET + 'headers = { "a b" = "c" }', "request[0].headers.a b is not a header name"),
         (GET + 'headers = { a = "b\\r\\nc: d" }', "request[0].headers.a is"),
@@ -224,7 +224,10 @@ def test_a_wrong_request_is_named_by_its_place(tmp_path: Path, requests: str, co
         ("time_s,requests_per_s\n0,x\n", ':2: requests_per_s is "x"; it must be a number from 0 to 1000000.'),
         ("time_s,requests_per_s\n-1,1\n", ':2: time_s is "-1"; it must be a number from 0 to 1000000.'),
         ("time_s,requests_per_s\n0,nan\n", ':2: requests_per_s is "nan"; it must be a number from 0'),
-        ("time_s,requests_per_s\n0,1\n5,1\n5,2\n", ":4: time_s is 5; it must be above the line before (5)."),
+        (
+            "time_s,requests_per_s\n0,1\n5,1\n5,2\n",
+            ":4: time_s is 5; it must be above the previous line (5).",
+        ),
         (b"time_s,requests_per_s\n\xff,1\n", ": the trace is not a CSV file in UTF-8: "),
     ],
 )

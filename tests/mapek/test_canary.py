@@ -133,7 +133,7 @@ def test_what_was_found_is_told_of_both() -> None:
     assert finding.p < LEVEL
     assert ours.n + theirs.n == PERIOD * 200
     failures = round(ours.value * ours.n / 100)
-    assert finding.sentence.startswith(f"v2 fails {failures} of {ours.n} requests, its control v1 ")
+    assert finding.sentence.startswith(f"v2 failed {failures} of {ours.n} requests, its control v1 ")
     assert finding.sentence.endswith(" in the same 2 s (p < 1e-12).")
 
 

@@ -79,7 +79,7 @@ def test_work_per_request_tells_a_slow_workload_from_an_overloaded_one() -> None
     assert diagnosis.bottleneck == "payments"
     assert [(s.subject, s.ailment) for s in diagnosis.suspects] == [("payments", Ailment.OVERLOADED)]
     assert not diagnosis.suspects[0].is_fault
-    assert "likeliest fault" not in diagnosis.sentence
+    assert "most likely fault" not in diagnosis.sentence
 
 
 def test_who_has_just_been_scaled_is_not_taken_for_slow_because_the_load_rises() -> None:

@@ -253,13 +253,15 @@ def test_faults_that_do_not_fit_are_refused_alike(on: Callable[[Behaviour], None
             InjectErrors("nobody", 5),
             Delay("nobody", 5),
         ):
-            with pytest.raises(ActionError, match="there is no workload 'nobody', only orders, payments"):
+            with pytest.raises(
+                ActionError, match="'nobody' is not a workload; choose one of orders, payments"
+            ):
                 await mesh.inject(fault)
-        with pytest.raises(ActionError, match="the factor must be at least 1"):
+        with pytest.raises(ActionError, match="the slow-down factor is 0.5; it must be at least 1"):
             await mesh.inject(SlowDown("payments", 0.5))
-        with pytest.raises(ActionError, match="the share must be from 0 to 100"):
+        with pytest.raises(ActionError, match="the share of errors is 101%; it must be from 0 to 100"):
             await mesh.inject(InjectErrors("payments", 101))
-        with pytest.raises(ActionError, match="a delay of -1 ms: it must be from 0 to 60000"):
+        with pytest.raises(ActionError, match="the delay is -1 ms; it must be from 0 to 60000"):
             await mesh.inject(Delay("payments", -1))
         await mesh.inject(SlowDown("payments", 2))
         await mesh.inject(ClearFaults())

@@ -113,7 +113,7 @@ def test_a_promotion_keeps_the_former_one_and_gives_way_to_another(
     assert former_of(path).read_bytes() == before
     assert np.array_equal(load_policy(path).layers[-1][1], new.layers[-1][1])
     now = path.read_bytes()
-    with pytest.raises(PolicyError, match="the policy was changed meanwhile, so it is not replaced"):
+    with pytest.raises(PolicyError, match="the policy has changed meanwhile, so it is not replaced"):
         promote(path, old, instead_of=known)
     assert path.read_bytes() == now
     assert former_of(path).read_bytes() == before
@@ -221,7 +221,7 @@ def test_a_policy_that_is_no_better_changes_nothing(
     told = fine_tune(path, root, settings_file, *(run.started.run for run in runs))
     assert told[-1]["kind"] == "Judged"
     assert told[-1]["promoted"] is False
-    assert "so the policy stays as it is" in str(told[-1]["sentence"])
+    assert "so the policy is unchanged" in str(told[-1]["sentence"])
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".npz"] == ["mine.npz"]
 

@@ -123,12 +123,12 @@ def test_a_replay_buffer_begins_with_them() -> None:
 
 def test_a_run_of_another_pace_or_another_mesh_is_refused() -> None:
     env = simulated(10)
-    with pytest.raises(TrainingError, match=r"hold no two cycles about 30 s apart"):
+    with pytest.raises(TrainingError, match=r"contain no two cycles about 30 s apart"):
         transitions([recorded("hpa")], env.encoding, written(), env.prices, period_s=30.0)
     run = recorded("hpa")
     topology = replace(run.started.topology, workloads=run.started.topology.workloads[1:])
     other = replace(run, started=replace(run.started, topology=topology))
-    with pytest.raises(TrainingError, match=r"is of another mesh: its workloads are "):
+    with pytest.raises(TrainingError, match=r"belongs to another mesh: its workloads are "):
         transitions([other], env.encoding, written(), env.prices, period_s=2.0)
 
 
@@ -140,7 +140,7 @@ def test_the_command_begins_with_recorded_runs(tmp_path: Path, capfd: pytest.Cap
     assert main([*usual, "--algorithm", "sac", "--warm-start", "last"]) == 0
     assert load_policy(out).card["recorded_steps"] >= 10
     for algorithm, run, sentence in (
-        ("ppo", "last", "--warm-start fills the replay buffer of sac; ppo has none."),
+        ("ppo", "last", "--warm-start fills the replay buffer of sac; ppo has no replay buffer."),
         ("sac", "1999", f"There is no run '1999' in {runs}"),
     ):
         capfd.readouterr()

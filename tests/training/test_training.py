@@ -142,7 +142,7 @@ def test_the_command_shows_how_it_comes_along(
         (["--seconds", "0"], "--seconds is 0; it must be above 0, and finite."),
         (["--seconds", "nan"], "--seconds is nan; it must be above 0, and finite."),
         (["--resume", "nowhere.npz"], "nowhere.npz: the policy cannot be read: No such file or directory."),
-        (["--out", "."], ".: no policy file can be written there."),
+        (["--out", "."], ".: a policy file cannot be written there."),
         (["--settings", "nowhere.toml"], "nowhere.toml: the settings cannot be read"),
     ],
 )

@@ -150,7 +150,7 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
         await pilot.press("q")
         await until(pilot, lambda: "Stopping the load and the mesh" in text_of(app))
         runtime.tell(Progressed(60.0, "load", "stopped"))
-        await until(pilot, lambda: "✔ load  stopped" in text_of(app) and "going down" in text_of(app))
+        await until(pilot, lambda: "✔ load  stopped" in text_of(app) and "stopping" in text_of(app))
         runtime.go_on.set()
         await until(pilot, lambda: app.return_value is not None)
     assert (runtime.stopped, app.return_value) == (True, 0)

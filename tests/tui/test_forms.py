@@ -106,12 +106,12 @@ async def test_what_is_wrong_is_said_and_neither_asked_nor_applied() -> None:
 
 async def test_a_refusal_keeps_the_form_open_until_it_is_allowed() -> None:
     runtime = FakeRuntime(scripts.healthy())
-    runtime.refuse = "virtualservice/recommendations[2] was changed 2 s ago and rests for 10 s."
+    runtime.refuse = "virtualservice/recommendations[2] was changed 2 s ago; its cool-down is 10 s."
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
         form = fill_in(app, Setting.TIMEOUT)
         await pilot.press(*"800", "enter")
-        await until(pilot, lambda: "rests for 10 s." in text_of(app))
+        await until(pilot, lambda: "cool-down is 10 s." in text_of(app))
         assert app.screen == form
         assert runtime.commands == []
         runtime.refuse = None

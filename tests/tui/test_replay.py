@@ -222,7 +222,7 @@ FOUND = Branched(
     recorded=side("20260101T000000Z-0001", "threshold", mesh="envoy"),
     control=side("20260101T000000Z-0002", "as-recorded", p95_ms=120.0),
     branch=side("20260101T000000Z-0003", "hpa", p95_ms=480.0),
-    notes=("Left out of the branch: 2 actions by hand after that moment.",),
+    notes=("The branch leaves out 2 manual actions after that moment.",),
 )
 
 
@@ -310,7 +310,7 @@ async def test_the_last_cycle_cannot_be_branched_from_and_b_says_so_at_once() ->
         assert started is not None
         last = max(TIMELINE.cycles)
         assert said(app) == [
-            f"Nothing comes after cycle {last} of run {started.run} to compare with; "
+            f"Run {started.run} has nothing after cycle {last} to compare with; "
             f"cycles 1 to {last - 1} can be branched from."
         ]
         assert not isinstance(app.screen, Picker)

@@ -73,7 +73,7 @@ async def test_a_policy_is_trained_while_one_watches_and_decides_at_once(small: 
         await pilot.press("t")
         assert "saved as ppo-0.npz" in text_of(app)
         await pilot.press("right", "backspace", "4", "enter")
-        await until(pilot, lambda: "Loading learner and twin" in text_of(app))
+        await until(pilot, lambda: "Loading the learner and the twin" in text_of(app))
         await ended(pilot, app)
         shown = text_of(app)
         for words in ("Saved as ppo-4.npz", "100 %", "policy ", "HPA* ", "demand* ", "best", "replicas"):

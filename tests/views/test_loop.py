@@ -102,9 +102,9 @@ def test_plan_tells_how_it_ended_when_earlier_runs_were_like_this() -> None:
     told = [b.text for b in document if isinstance(b, Sentence) and b.symbol == "≈"]
     assert told == [
         "distance 0.31 (robust sigma), run 20260313-164010 cycle 22: scale payments to 4; no violation in "
-        "the 10 cycles after, utility −38 → +84 per second.",
-        "0.84 spreads away, cycle 9 of run 20260312-090845: no action; 1.25 violation minutes in the "
-        "10 cycles after, utility −41 → −13 per second.",
+        "the next 10 cycles, utility −38 → +84 per second.",
+        "distance 0.84 (robust sigma), run 20260312-090845 cycle 9: no action; 1.25 violation minutes in "
+        "the next 10 cycles, utility −41 → −13 per second.",
     ]
     without = phase_document(scripts.violated().plan().state, Phase.PLAN)
     assert not [b for b in without if isinstance(b, Sentence) and b.symbol == "≈"]

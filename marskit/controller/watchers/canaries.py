@@ -30,7 +30,7 @@ class Retreat:
         return guards_plan(self.actions, self.sentence, instead_of)
 
     def execution(self, action: Action) -> int | None:
-        """None: it undoes no single execution, whoever gave the canary its traffic."""
+        """None: it undoes no single execution, whatever gave the canary its traffic."""
         return None
 
 

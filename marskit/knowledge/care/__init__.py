@@ -1,1 +1,1 @@
-"""Runs looked after: checked, pruned, shared."""
+"""Care of runs: checking, pruning, sharing."""

@@ -1,4 +1,4 @@
-"""Checks every file of every run, and puts aside those that are damaged."""
+"""Checks every file of every run, and sets damaged ones aside."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,21 @@ from marskit.knowledge.storage.store import open_store
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found."""
+    """The result of a check."""
 
     runs: int
     files: int
-    """How many were looked at."""
+    """Number of files checked."""
     problems: tuple[str, ...]
-    """One sentence for each thing that is damaged or missing, with what is lost by it."""
+    """One sentence for each damaged or missing file, with what is lost."""
     set_aside: tuple[str, ...]
-    """What became of damaged files: where each is now."""
+    """One sentence for each damaged file that was set aside, with its new name."""
 
 
 def check_runs(root: str | Path) -> Checked:
-    """Read every file of the runs under `root` whole, and rename what is damaged to `*.corrupt`.
+    """Read every file of the runs under `root`, and rename damaged ones to `*.corrupt`.
 
-    Files of a run that is being written are only told of: who writes it may be about to replace them.
+    Files of a run that is being written are only reported: its writer may be about to replace them.
     """
     store = open_store(root)
     runs = store.runs()
@@ -36,12 +36,12 @@ def check_runs(root: str | Path) -> Checked:
     set_aside: list[str] = []
     for run in runs:
         try:
-            found, damaged, told, live = attempt(store, run, _check)
+            found, damaged, reported, live = attempt(store, run, _check)
         except KnowledgeError as error:
             problems.append(str(error))
             continue
         files += found
-        problems += told
+        problems += reported
         for name in () if live else damaged:
             store.rename(run, name, name + CORRUPT)
             set_aside.append(store.location(run, name + CORRUPT))
@@ -49,16 +49,16 @@ def check_runs(root: str | Path) -> Checked:
 
 
 def _check(files: Files) -> tuple[int, list[str], list[str], bool]:
-    """How many files there are, the names of damaged ones, what to tell, and whether the run is live."""
+    """The number of files, the names of damaged ones, the problems, and whether the run is live."""
     head = files.head()
     names = [*files.heads, *(file.name for file in files.files)]
     wrong = {name: sentence for name in names if (sentence := files.wrong_with(name)) is not None}
     content = Content(files, head)
-    # What is lost by it depends on what else holds the same.
+    # The loss depends on what other files contain.
     for table in sorted({LOG, *(file.table for file in files.files if file.name in wrong)}):
         content.cover(table)
-    told = dict.fromkeys(content.problems)
+    reported = dict.fromkeys(content.problems)
     for name, sentence in wrong.items():
-        if not any(problem.startswith(files.location(name)) for problem in told):
-            told[sentence] = None
-    return len(files.names), list(wrong), list(told), files.live
+        if not any(problem.startswith(files.location(name)) for problem in reported):
+            reported[sentence] = None
+    return len(files.names), list(wrong), list(reported), files.live

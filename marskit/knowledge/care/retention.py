@@ -1,4 +1,4 @@
-"""Which runs to let go when there are too many: the oldest first, and never one that is being written."""
+"""Removes runs beyond a limit: the oldest first, and never one that is being written."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from marskit.knowledge.storage.store import Store, open_store
 from marskit.text import plural
 
 BEGINNING = timedelta(hours=1)
-"""For so long a run without a file may be one that is about to be written."""
+"""Time for which a run without a file may still be about to be written."""
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How much is kept; None is no limit."""
+    """The runs to keep; None means no limit."""
 
     days: float | None = None
-    """Runs that began within so many days."""
+    """Keep runs that began within this many days."""
     size_bytes: int | None = None
-    """The newest runs that together take no more than this."""
+    """Keep the newest runs up to this total size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """A run that goes, or would."""
+    """A run that is removed, or would be."""
 
     run: str
     size_bytes: int
 
 
 def parse_size(size: str) -> int:
-    """The bytes that `2GB`, `500 MB` or `1.5TB` are.
+    """The bytes in `2GB`, `500 MB` or `1.5TB`.
 
     Raises:
-        ValueError: It is no size.
+        ValueError: The text is not a size.
     """
     number, unit = size.strip()[:-2], size.strip()[-2:].upper()
     if unit not in UNITS or not (size_bytes := float(number) * UNITS[unit]) > 0:
@@ -46,7 +46,7 @@ def parse_size(size: str) -> int:
 
 
 def size_text(size_bytes: int) -> str:
-    """The size as `parse_size` reads it, with the largest unit that it reaches: `2GB`."""
+    """The size in the form that `parse_size` reads, with the largest unit that it reaches: `2GB`."""
     unit = max((unit for unit in UNITS if UNITS[unit] <= size_bytes), key=UNITS.__getitem__, default="KB")
     return f"{size_bytes / UNITS[unit]:g}{unit}"
 
@@ -59,14 +59,14 @@ def prune(
     now: datetime | None = None,
     spared: Collection[str] = (),
 ) -> tuple[Pruned, ...]:
-    """The runs under `root` that are not to be kept, oldest first; with `really`, they are gone then.
+    """The runs under `root` beyond the limit, oldest first; removed if `really`.
 
     Args:
-        root: Where the runs are.
-        keep: What stays.
+        root: The store of runs.
+        keep: The runs to keep.
         really: Whether to remove the others.
-        now: What days are counted back from; None is now.
-        spared: Runs that stay whatever `keep` says, as those do that are being written.
+        now: The time from which days are counted back; None is now.
+        spared: Runs to keep in any case, like those that are being written.
 
     Raises:
         KnowledgeError: A run cannot be removed.
@@ -86,7 +86,7 @@ def prune(
         if live or not (old or full):
             kept_bytes += size
         else:
-            # What is older goes as well: a small old run does not outlive a large newer one.
+            # Everything older goes as well: a small old run does not outlive a large newer one.
             kept_bytes += size if full else 0
             gone.insert(0, Pruned(run, size))
     if really:
@@ -96,7 +96,7 @@ def prune(
 
 
 def prune_at_start(root: Path | str, keep: Keep, run: str) -> str | None:
-    """Remove what is not to be kept beside the run that begins; a sentence on it, or None if that is nothing.
+    """Remove runs beyond the limit as a run begins; a sentence about it, or None if none was removed.
 
     Raises:
         KnowledgeError: A run cannot be removed.
@@ -106,20 +106,20 @@ def prune_at_start(root: Path | str, keep: Keep, run: str) -> str | None:
     if not gone:
         return None
     size = sum(each.size_bytes for each in gone) / 1e6
-    return f"{plural(len(gone), 'earlier run')}, {size:.1f} MB, removed; kept are {_kept(keep)}."
+    return f"{plural(len(gone), 'earlier run')}, {size:.1f} MB, removed; kept: {_kept(keep)}."
 
 
 def _kept(keep: Keep) -> str:
-    days = "" if keep.days is None else f"those of {keep.days:g} days"
-    room = "" if keep.size_bytes is None else f"that fit into {size_text(keep.size_bytes)}"
-    return f"{days} {room}" if days and room else days or f"the newest {room}"
+    days = "" if keep.days is None else f"runs of the last {keep.days:g} days"
+    room = "" if keep.size_bytes is None else f"up to {size_text(keep.size_bytes)}"
+    return f"{days} {room}" if days and room else days or f"the newest runs {room}"
 
 
 def _remove(store: Store, run: str) -> None:
     try:
         store.remove_run(run)
     except FileNotFoundError:
-        # Somebody else prunes as well.
+        # Another process may prune as well.
         return
     except OSError as error:
         raise KnowledgeError(f"{store.location(run, '')}: the run cannot be removed: {error}.") from error

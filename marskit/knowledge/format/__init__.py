@@ -1,1 +1,1 @@
-"""How events and tables look as rows and file names."""
+"""Events and tables as rows, and the names of files."""

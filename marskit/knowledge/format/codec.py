@@ -1,8 +1,8 @@
-"""Domain records to JSON and back without loss, from their types alone.
+"""Converts domain records to JSON and back without loss, using only their types.
 
-Dataclasses become objects, tuples arrays, enumerations their values; mappings hold whatever JSON can. A
+Dataclasses become objects, tuples arrays, enumerations their values; mappings contain any JSON. A
 member of a union of dataclasses carries its class name as `kind`. Numbers that JSON lacks become the
-strings `NaN`, `Infinity` and `-Infinity`. Whole numbers are of 64 bits.
+strings `NaN`, `Infinity` and `-Infinity`. Integers have 64 bits.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ import orjson
 T = TypeVar("T")
 
 KIND = "kind"
-"""The key that says which member of a union an object is."""
+"""The key that names the union member of an object."""
 
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -26,11 +26,11 @@ _Convert = Callable[[Any], Any]
 
 
 class CodecError(ValueError):
-    """JSON that is not the record it should be: one sentence with the place, what was found and expected."""
+    """JSON that does not match the record: one sentence with the place, what was found and expected."""
 
 
 def dumps(value: object, kind: Any) -> str:
-    """One line of JSON for a value of the type `kind`, which may be a union."""
+    """A value of the type `kind`, which may be a union, as one line of JSON."""
     return orjson.dumps(_encoder(kind)(value)).decode()
 
 
@@ -39,7 +39,7 @@ def loads(text: str, kind: type[T]) -> T: ...
 @overload
 def loads(text: str, kind: UnionType) -> Any: ...
 def loads(text: str, kind: Any) -> Any:
-    """The record that `dumps` wrote of a value of the type `kind`.
+    """The value of the type `kind` that `dumps` wrote.
 
     Raises:
         CodecError: The text is not JSON, or not a record of that type.
@@ -59,7 +59,7 @@ def loads(text: str, kind: Any) -> Any:
 
 
 class _Mismatch(Exception):
-    """What is wrong; every level it passes through adds its own place."""
+    """A mismatch; every level it passes through adds its own place."""
 
     def __init__(self, found: object, expected: str) -> None:
         super().__init__(expected)
@@ -75,7 +75,7 @@ def _members(kind: Any) -> tuple[Any, ...] | None:
 
 
 def _tagged(members: tuple[type, ...]) -> dict[str, type]:
-    """The dataclasses that need a tag because there are several."""
+    """The dataclasses that need a tag because the union has several."""
     records: dict[str, type] = {member.__name__: member for member in members if is_dataclass(member)}
     return records if len(records) > 1 else {}
 
@@ -134,18 +134,18 @@ def _tuple_encoder(items: tuple[Any, ...]) -> _Convert:
 
 
 def _record_encoder(record: Any) -> _Convert:
-    # Written out as dataclasses write their methods: a loop over the fields takes twice as long.
+    # Written out as dataclasses write their methods: a loop over the fields would take twice as long.
     hints = get_type_hints(record)
     scope: dict[str, Any] = {"isfinite": isfinite, "word": _encode_float}
     parts: list[str] = []
     for number, field in enumerate(fields(record)):
-        convert, told = _encoder(hints[field.name]), f"value.{field.name}"
+        convert, expression = _encoder(hints[field.name]), f"value.{field.name}"
         if convert is _encode_float:
-            told = f"x if isfinite(x := {told}) else word(x)"
+            expression = f"x if isfinite(x := {expression}) else word(x)"
         elif convert is not _same:
             scope[f"encode_{number}"] = convert
-            told = f"encode_{number}({told})"
-        parts.append(f"{field.name!r}: {told}")
+            expression = f"encode_{number}({expression})"
+        parts.append(f"{field.name!r}: {expression}")
     encode: _Convert = eval(f"lambda value: {{{', '.join(parts)}}}", scope)
     return encode
 
@@ -234,7 +234,7 @@ def _tuple_decoder(items: tuple[Any, ...]) -> _Convert:
         made: list[Any] = []
         try:
             for convert, item in zip(decoders, found, strict=True):
-                made.append(convert(item))  # how many there are says where it failed
+                made.append(convert(item))  # its length locates a failure
         except _Mismatch as mismatch:
             mismatch.place.append(f"[{len(made)}]")
             raise
@@ -250,7 +250,7 @@ def _many_decoder(convert: _Convert) -> _Convert:
         made: list[Any] = []
         try:
             for item in found:
-                made.append(convert(item))  # how many there are says where it failed
+                made.append(convert(item))  # its length locates a failure
         except _Mismatch as mismatch:
             mismatch.place.append(f"[{len(made)}]")
             raise

@@ -1,7 +1,7 @@
-"""The log of a run: its events as rows, and rows as events and records.
+"""The log of a run: events as rows, and rows as events and records.
 
-A cycle is stored before the bus tells that it is complete, and telemetry may be told in between. So the row
-of a `CycleCompleted` may claim the place of an event of the next batch: then it comes after that one, as it
+A cycle is stored before the bus reports its completion, and telemetry may be published in between. So the row
+of a `CycleCompleted` may have the place of an event of the next batch: it then comes after that one, as it
 did on the bus.
 """
 
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 def at_s(event: Event) -> float:
-    """When it happened, in seconds of the run's clock."""
+    """Time of the event, in seconds of the run's clock."""
     match event:
         case RunStarted():
             return 0.0
@@ -74,15 +74,15 @@ def at_s(event: Event) -> float:
 def row_of(
     run: str, seq: int, cycle: int, event: Event, text: str, context: tuple[str, float, float | None]
 ) -> Row:
-    """The row of an event, whose JSON is `text`.
+    """The row of an event with the JSON `text`.
 
-    `context` is the scenario in force, its speed, and the seconds that a completed cycle covers.
+    `context` contains the scenario in force, its speed, and the seconds that a completed cycle covers.
     """
     return Row(run, cycle, at_s(event), seq, type(event).__name__, text, *context)
 
 
 class Encoder:
-    """Encodes the events of one batch; what a cycle repeats of its phases is encoded once."""
+    """Encodes the events of one batch; parts that a cycle shares with its phases are encoded once."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._texts = {
@@ -93,7 +93,7 @@ class Encoder:
         }
 
     def encode(self, event: Event) -> str:
-        """The same JSON as `dumps` makes of the event."""
+        """The same JSON as `dumps` returns for the event."""
         kind = type(event).__name__
         if isinstance(event, CycleCompleted):
             cycle = event.cycle
@@ -102,8 +102,8 @@ class Encoder:
         if isinstance(event, Monitored | Analysed | Planned):
             name = _SHARED[kind][0]
             if id(getattr(event, name)) in self._texts:
-                told = f'{{"kind":"{kind}","at_s":{dumps(event.at_s, float)},"cycle":{event.cycle}'
-                return f"{told},{self._field(event, name, _CYCLE_FIELDS[name])}}}"
+                encoded = f'{{"kind":"{kind}","at_s":{dumps(event.at_s, float)},"cycle":{event.cycle}'
+                return f"{encoded},{self._field(event, name, _CYCLE_FIELDS[name])}}}"
         return dumps(event, Event)
 
     def _field(self, of: Cycle | Monitored | Analysed | Planned, name: str, hint: Any) -> str:
@@ -113,7 +113,7 @@ class Encoder:
 
 
 def settle(rows: Iterable[Row]) -> list[Row]:
-    """The rows in the order of the bus, each with a place of its own."""
+    """The rows in the order of the bus, each with its own place."""
     rows = list(rows)
     taken = {row.seq for row in rows if row.kind != COMPLETED}
     for index, row in enumerate(rows):
@@ -142,14 +142,14 @@ def event_of(row: Row) -> Event:
     """The event of a row.
 
     Raises:
-        CodecError: It is not what it should be.
+        CodecError: The row does not contain an event.
     """
     event: Event = loads(row.event, Event)
     return event
 
 
 class Decoder:
-    """Decodes the events of a run; what a cycle repeats of its phases is decoded once."""
+    """Decodes the events of a run; parts that a cycle shares with its phases are decoded once."""
 
     def __init__(self, cycles: Iterable[tuple[Row, Cycle]]) -> None:
         self._cycles = {cycle.id: (row.event, cycle) for row, cycle in cycles}
@@ -158,7 +158,7 @@ class Decoder:
         """The event of a row.
 
         Raises:
-            CodecError: It is not what it should be.
+            CodecError: The row does not contain an event.
         """
         known = self._cycles.get(row.cycle)
         if known is not None and row.kind in _SHARED:
@@ -167,6 +167,6 @@ class Decoder:
             head, _, tail = row.event.partition(f',"{field}":')
             # The same text is the same value; a cycle has fields after all of these.
             if f',"{field}":{tail[:-1]},' in text:
-                told: dict[str, Any] = orjson.loads(head + "}")
-                return kind(float(told["at_s"]), told["cycle"], getattr(cycle, field))
+                fields: dict[str, Any] = orjson.loads(head + "}")
+                return kind(float(fields["at_s"]), fields["cycle"], getattr(cycle, field))
         return event_of(row)

@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 
 
 def table(name: str, run: RunStarted, records: Iterable[Record]) -> "pl.DataFrame":
-    """The rows of that table, any but the log, which these cycles make."""
+    """The rows of these cycles in any table other than the log."""
     import polars as pl
 
     make = _MAKERS[name]
@@ -32,7 +32,7 @@ def table(name: str, run: RunStarted, records: Iterable[Record]) -> "pl.DataFram
 
 
 def run_table(run: RunStarted, started_at_us: int) -> "pl.DataFrame":
-    """The one row that says what a run was, `started_at_us` being microseconds since 1970 in UTC."""
+    """The one row that describes a run; `started_at_us` is in microseconds since 1970 in UTC."""
     import polars as pl
 
     row = (

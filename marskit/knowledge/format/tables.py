@@ -33,14 +33,14 @@ LOG = "events"
 
 @cache
 def table_schema(table: str) -> "pl.Schema":
-    """The columns of the files of that table; raises `KeyError` where there is none of that name."""
+    """The columns of the files of that table; raises `KeyError` for an unknown table."""
     import polars as pl
 
     text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
     key = {"run": text, "cycle": whole, "at_s": real}
     latency = {"latency_n": whole, "latency_p50_ms": real, "latency_p95_ms": real, "latency_p99_ms": real}
     schemas = {
-        # One row a cycle: its headline numbers.
+        # One row per cycle: its headline numbers.
         "cycles": {
             "schema_version": whole,
             "run": text,
@@ -114,7 +114,7 @@ def table_schema(table: str) -> "pl.Schema":
             "weight_percent": whole,
             "share_percent": real,
         },
-        # One row per symptom, the gravest first (rank 0); its first evidence flat.
+        # One row per symptom, the most severe first (rank 0), with its first evidence.
         "symptoms": {
             **key,
             "rank": whole,
@@ -127,7 +127,7 @@ def table_schema(table: str) -> "pl.Schema":
             "n": whole,
             "sentence": text,
         },
-        # What was considered: rank -1 is the chosen plan, -2 doing nothing, from 0 on the alternatives.
+        # The candidates: rank -1 is the chosen plan, -2 doing nothing, from 0 on the alternatives.
         "candidates": {
             **key,
             "planner": text,
@@ -182,7 +182,7 @@ def table_schema(table: str) -> "pl.Schema":
 
 @cache
 def run_schema() -> "pl.Schema":
-    """The columns of the file that says what a run was: one row."""
+    """The columns of the file that describes a run: one row."""
     import polars as pl
 
     text, real, whole = pl.String(), pl.Float64(), pl.Int64()

@@ -1,1 +1,1 @@
-"""Questions asked of everything that was recorded, each a function of its own; `catalogue` lists them."""
+"""Questions about everything that was recorded, one function each; `catalogue` lists them."""

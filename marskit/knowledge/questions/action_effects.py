@@ -1,4 +1,4 @@
-"""What each kind of action did to latency, errors and utility, against like situations without an action."""
+"""The effect of each kind of action on latency, errors and utility, compared with matched controls."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,27 @@ from marskit.knowledge.questions.action_units import OUTCOMES, Calipers, EffectW
 from marskit.knowledge.questions.actions import applied
 from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key, heads
 
-_UNITS = {"p95_ms": "ms", "error_percent": "percentage points", "utility_per_s": "utility a second"}
+_UNITS = {"p95_ms": "ms", "error_percent": "percentage points", "utility_per_s": "utility per second"}
 _KEYS = ("action", "target", "service")
 
 EFFECT_COLUMNS = {
-    "action": "its kind",
+    "action": "the kind of action",
     "target": "the object that was changed",
-    "service": "the service with an objective that is looked at",
-    "actions": "applied ones with enough seen before and after",
-    "alone": "those without another action within their windows",
-    "matched": "those with at least one control",
-    "runs": "runs that the matched ones come from",
-    "controls": "cycles in like situations without an action, each counted once",
+    "service": "the service with an SLO for which the effect is measured",
+    "actions": "applied actions with enough data before and after",
+    "alone": "actions without another one within their windows",
+    "matched": "actions with at least one control",
+    "runs": "runs with matched actions",
+    "controls": "cycles without an action in similar situations, each counted once",
     **{
         f"{outcome}_{name}": meaning.format(unit)
         for outcome, unit in _UNITS.items()
         for name, meaning in {
             "before": "mean before the matched actions",
-            "after": "mean after them",
-            "effect": "change less that of the controls, in {}",
-            "effect_low": "where the effect lies with 95 % confidence, from here ...",
-            "effect_high": "... to here; empty with fewer than two runs",
+            "after": "mean after the matched actions",
+            "effect": "change minus that of the controls, in {}",
+            "effect_low": "lower bound of the effect's 95 % interval",
+            "effect_high": "upper bound; empty with fewer than two runs",
         }.items()
     },
 }
@@ -36,13 +36,13 @@ EACH_COLUMNS = {
     "run": "the run",
     "cycle": "the cycle that acted",
     "execution": "the execution's number in the run",
-    "action": "its kind",
+    "action": "the kind of action",
     "words": "the action itself",
     "target": "the object that was changed",
-    "origin": "who asked for it",
-    "service": "the service with an objective that is looked at",
+    "origin": "who requested it",
+    "service": "the service with an SLO for which the effect is measured",
     "alone": "whether no other action lies within the windows",
-    "controls": "cycles in like situations without an action",
+    "controls": "cycles without an action in similar situations",
     **{
         f"{outcome}_{name}": meaning.format(unit)
         for outcome, unit in _UNITS.items()
@@ -62,22 +62,22 @@ def action_effects(
     calipers: Calipers = Calipers(),  # noqa: B008 # frozen
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
-    """The mean effect of each kind of action on each target, on every service with an objective.
+    """The mean effect of each kind of action on each target, for every service with an SLO.
 
-    Of every action the windows before and after are compared, and from the change is taken the mean change
-    of its controls: cycles without an action in either window that lie in the same stratum, see `Calipers`.
+    The windows before and after every action are compared, and the mean change of its controls is subtracted:
+    cycles without an action in either window that lie in the same stratum, see `Calipers`.
     That is coarsened exact matching (Iacus, King & Porro 2012; Stuart 2010 surveys the alternatives) with
     differences in differences, and it estimates the effect on the situations in which one acted (Rubin
-    1974). Actions without a control are left out of the effect and counted. Cycles of one run are no
+    1974). Actions without a control are counted but excluded. Cycles of one run are not
     independent samples, so the interval is Student's with the variance of the sums of influences per run,
     controls included (Liang & Zeger 1986; Abadie & Spiess 2022).
 
-    An action in a stratum of what cannot be seen, such as a fault, may still be confounded.
+    An action in a stratum with unobserved causes, such as a fault, may still be confounded.
 
     Args:
         tables: What was recorded.
-        windows: Which cycles are compared.
-        calipers: How alike controls must be.
+        windows: The cycles to compare.
+        calipers: How similar controls must be.
         runs: Only these, for actions and controls alike.
     """
     treated, cells = _seen(tables, windows, calipers, runs)
@@ -120,13 +120,13 @@ def action_effects(
         .group_by(_KEYS)
         .agg((pl.col(o) ** 2).sum().alias(f"{o}_squares") for o in OUTCOMES)
     )
-    told = (
+    answer = (
         counted.join(means, on=_KEYS, how="left")
         .join(controls, on=_KEYS, how="left")
         .join(squares, on=_KEYS, how="left")
     )
     return (
-        told.with_columns(pl.col("matched", "runs", "controls").fill_null(0))
+        answer.with_columns(pl.col("matched", "runs", "controls").fill_null(0))
         .with_columns(bound.alias(f"{o}_{name}") for o in OUTCOMES for name, bound in _interval(o).items())
         .select(*EFFECT_COLUMNS)
         .sort(_KEYS)
@@ -141,7 +141,7 @@ def actions_seen(
     calipers: Calipers = Calipers(),  # noqa: B008 # frozen
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
-    """Every action with what was seen before and after it, and how its controls changed meanwhile.
+    """Every action with the means before and after it, and the change of its controls.
 
     Matched as in `action_effects`; columns: `EACH_COLUMNS`.
     """
@@ -158,7 +158,7 @@ def actions_seen(
 def _seen(
     tables: Tables, windows: EffectWindows, calipers: Calipers, runs: Sequence[str] | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The actions with their windows, and the controls added up by stratum and run."""
+    """The actions with their windows, and the sums of the controls by stratum and run."""
     was = heads(tables, runs)
     treated, cells = [], []
     for some in chunks(tables, runs):
@@ -181,7 +181,7 @@ def _seen(
 
 
 def _strata(cells: pl.DataFrame) -> pl.DataFrame:
-    """How the controls of each stratum changed in the mean, and how many there are."""
+    """The mean change and the number of the controls of each stratum."""
     n = pl.col("n").sum()
     return cells.group_by("stratum").agg(
         n.alias("controls"),

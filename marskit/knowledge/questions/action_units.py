@@ -1,4 +1,4 @@
-"""Windows before and after every cycle, those that acted and the others: what effects are read from."""
+"""Windows before and after every cycle, with and without actions, from which effects are estimated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from marskit.knowledge.questions.source import (
 )
 
 OUTCOMES = ("p95_ms", "error_percent", "utility_per_s")
-"""What actions are judged by: of each service with an objective, and the mesh's utility."""
+"""The outcomes by which actions are judged: for each service with an SLO, and the mesh's utility."""
 
 
 @dataclass(frozen=True, slots=True)
 class EffectWindows:
-    """Which cycles are looked at: `span` up to the one that acts, then none, then `span` from `gap` later."""
+    """The compared cycles: `span` up to the acting one, then a pause, then `span` from `gap` later."""
 
     span: int = 3
     gap: int = 3
-    """As many as it takes until a window holds nothing from before: 3 for windows of 5 s every 2 s."""
+    """Cycles until a window contains nothing from before: 3 for windows of 5 s every 2 s."""
 
     def __post_init__(self) -> None:
         for name in ("span", "gap"):
@@ -34,36 +34,36 @@ class EffectWindows:
 
     @property
     def last(self) -> int:
-        """How many cycles after the action its windows end."""
+        """Number of cycles after the action at which its windows end."""
         return self.gap + self.span - 1
 
     @property
     def across(self) -> int:
-        """How many cycles lie from the first to the last of them."""
+        """Number of cycles from the first to the last of them."""
         return self.span + self.last
 
 
 @dataclass(frozen=True, slots=True)
 class Calipers:
-    """How alike two situations must be to be held against each other."""
+    """How similar two situations must be for a comparison."""
 
     phase_s: float = 120.0
-    """The same stretch of so many scenario seconds."""
+    """Length of the scenario stretch that both must lie in, in scenario seconds."""
     load_ratio: float = 1.25
-    """The same level of offered load, each so many times the one below."""
+    """Ratio between the bounds of the level of offered load that both must have."""
     slowness_ratio: float = 1.5
-    """The same level of p95 / objective before the action. Planners act when things are at their worst, and
-    what is at its worst gets better by itself: without this, regression to the mean would count as effect."""
+    """Ratio between the bounds of the level of p95 / SLO that both must have before the action. Planners act
+    at the worst moments, which improve by themselves: without this, that would count as an effect."""
 
 
 def units(
     tables: Tables, heads: pl.DataFrame, runs: Sequence[str], windows: EffectWindows, calipers: Calipers
 ) -> pl.DataFrame:
-    """One row per run, cycle and service with an objective, where all that is needed was seen.
+    """One row per run, cycle and service with an SLO, where all required data was observed.
 
     `key` is that of `cycle_key(runs)`; `<outcome>_before` and `<outcome>_after` are means over the windows;
     `acted` counts the actions within all of them; and units of the same `stratum` were in the same situation:
-    mesh, scenario, speed, service, ready replicas and what the calipers say.
+    mesh, scenario, speed, service, ready replicas and the levels of the calipers.
     """
     service = (
         tables.scan("services", runs)
@@ -99,12 +99,12 @@ def units(
         (pl.col("actions") > 0).alias("acts"),
         *_means(windows, "utility_per_s"),
     )
-    # What lies near somebody else's action tells of neither.
+    # Data near an action of another execution describes neither.
     around = around.filter((pl.col("acted") == 0) | pl.col("acts")).drop_nulls().drop("acts")
     slowness = log_bin(pl.col("p95_ms_before") / pl.col("slo_latency_ms"), calipers.slowness_ratio)
     seen = [
         one.lazy().select("key", "service", "slo_latency_ms", *_means(windows, "p95_ms", "error_percent"))
-        # One service at a time its rows lie cycle after cycle, and a window is some rows on end.
+        # The rows of one service lie cycle after cycle, so a window is a range of rows.
         for one in services.partition_by("service") or [services]
     ]
     return (
@@ -124,13 +124,13 @@ def units(
 
 
 def _hash(*parts: str | pl.Expr) -> pl.Expr:
-    """One number for all of them together; null where one is unknown, which is like nothing else."""
+    """One number for all of them together; null if one is unknown, which matches nothing."""
     there = [(pl.col(part) if isinstance(part, str) else part).is_not_null() for part in parts]
     return pl.when(*there).then(pl.struct(*parts).hash())
 
 
 def _means(windows: EffectWindows, *outcomes: str) -> list[pl.Expr]:
-    """Means over both windows; null where a cycle of them is missing or what was to be seen in one."""
+    """Means over both windows; null if a cycle or a value is missing."""
     key = pl.col("key")
     whole = key.shift(-windows.last) - key.shift(windows.span - 1) == windows.across - 1
     means = {outcome: pl.col(outcome).rolling_mean(windows.span) for outcome in outcomes}

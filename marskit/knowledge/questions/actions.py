@@ -1,4 +1,4 @@
-"""The actions that were carried out, told apart by what kind they were."""
+"""The applied actions, classified by kind."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ _SCALE = r"^scale (.+) to (\d+)$"
 
 
 def applied(tables: Tables, runs: Sequence[str] | None = None) -> pl.LazyFrame:
-    """Every applied action, with its own words in `words` and its kind in `action`.
+    """Every applied action, with its description in `words` and its kind in `action`.
 
-    Further columns: `run`, `cycle`, `at_s`, `execution`, `origin`, `target`. The kind is how
-    `domain.actions.describe` begins; whether a scaling went up or down is read off the workload as it was
-    when that was decided.
+    Further columns: `run`, `cycle`, `at_s`, `execution`, `origin`, `target`. The kind is the beginning of
+    `domain.actions.describe`; the direction of a scaling comes from the workload's replicas at the time of
+    the decision.
     """
     executions = (
         tables.scan("executions", runs)
@@ -32,7 +32,7 @@ def applied(tables: Tables, runs: Sequence[str] | None = None) -> pl.LazyFrame:
         )
     )
     before = tables.scan("workloads", runs).select("run", "cycle", "workload", "replicas_desired")
-    # Few actions were scalings: they, not all that was observed, are what is kept in memory.
+    # Only the few scalings, not all observations, are kept in memory.
     at = executions.filter(pl.col("workload").is_not_null()).select("run", "cycle", "workload").unique()
     before = before.join(at, on=["run", "cycle", "workload"], how="semi")
     to, now = pl.col("to"), pl.col("replicas_desired")

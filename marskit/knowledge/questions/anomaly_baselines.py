@@ -1,4 +1,4 @@
-"""What is usual for each metric of each subject, by hour of the scenario or by load."""
+"""The usual value of each metric of each subject, by hour of the scenario or by load."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -23,18 +23,18 @@ COLUMNS = {
     "subject": "the service, workload or edge",
     "scenario": "with `by=hour`",
     "hour": "with `by=hour`: full hours of scenario time",
-    "load_from_per_s": "with `by=load`: where the level begins, in offered requests per second",
+    "load_from_per_s": "with `by=load`: lower bound of the level, in offered requests per second",
     "median": "in the metric's unit",
     "mad": "median absolute deviation from the median, unscaled, in the metric's unit",
-    "n": "observations behind both",
+    "n": "number of observations",
 }
 KEYS = {"hour": ("scenario", "hour"), "load": ("load_from_per_s",)}
 LEVEL = 1.25
-"""A level of load reaches to so many times where it begins."""
+"""Ratio between the bounds of a level of load."""
 HOUR_S = 3600.0
 
 _AT_ONCE = 5_000_000
-"""Up to so many rows are kept in memory to find medians, which is faster than reading them twice."""
+"""Number of rows up to which medians are found in memory, which is faster than reading twice."""
 _SUBJECTS = {"services": ("service",), "workloads": ("workload",), "edges": ("source", "workload")}
 _FLOW = {
     "requests_per_s": known("requests_per_s"),
@@ -58,14 +58,14 @@ def anomaly_baselines(
 ) -> pl.LazyFrame:
     """The median and the MAD of each metric; a robust z-score is (value - median) / (MAD_TO_SIGMA * mad).
 
-    Both withstand half of the observations being anomalies themselves (Rousseeuw & Croux 1993). Both are
-    exact, and of many observations found in several passes, so that memory does not grow with them. Columns:
+    Both tolerate that half of the observations are anomalies (Rousseeuw & Croux 1993). Both are
+    exact; many observations are read in several passes, so that memory does not grow with them. Columns:
     `COLUMNS`, sorted by all but the last three.
 
     Args:
         tables: What was recorded.
-        of: What the subjects are.
-        by: Told apart by the hour of the scenario, or by levels of the offered load.
+        of: The kind of subject.
+        by: Group by the hour of the scenario, or by levels of the offered load.
         metrics: Only these of `METRICS[of]`.
         runs: Only these.
     """
@@ -80,7 +80,7 @@ def _told(
     tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Sequence[str] | None
 ) -> pl.LazyFrame:
     keys = (*_SUBJECTS[of], *KEYS[by])
-    told = (
+    found = (
         _observed(tables, of, by, metrics, runs_of(tables, runs))
         .group_by(keys)
         .agg(
@@ -93,8 +93,8 @@ def _told(
             for name in metrics
         )
     )
-    long = pl.concat([told.select(*keys, pl.col(name).alias("told")) for name in metrics])
-    return _answer(long.unnest("told").filter(pl.col("n") > 0), of, by)
+    long = pl.concat([found.select(*keys, pl.col(name).alias("found")) for name in metrics])
+    return _answer(long.unnest("found").filter(pl.col("n") > 0), of, by)
 
 
 def _in_passes(
@@ -121,7 +121,7 @@ def _observed(tables: Tables, of: str, by: str, metrics: Sequence[str], runs: Se
     return tables.scan(of, runs).select(key, *_SUBJECTS[of], *values).join(cycles, on="key").drop("key")
 
 
-def _answer(told: pl.LazyFrame, of: str, by: str) -> pl.LazyFrame:
+def _answer(found: pl.LazyFrame, of: str, by: str) -> pl.LazyFrame:
     keys = KEYS[by]
     subject = pl.concat_str(*_SUBJECTS[of], separator=" → ").alias("subject")
-    return told.select("metric", subject, *keys, "median", "mad", "n").sort("metric", "subject", *keys)
+    return found.select("metric", subject, *keys, "median", "mad", "n").sort("metric", "subject", *keys)

@@ -1,4 +1,4 @@
-"""Which planner did how well, on runs that had the same arrivals."""
+"""The results of each planner on runs that had the same arrivals."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from marskit.knowledge.questions.source import Tables, heads, known
 from marskit.statistics import Estimate, Values, estimate, mean_difference
 
 FIGURES = {
-    "violation_minutes": "scenario minutes in which an objective of any service was missed",
+    "violation_minutes": "scenario minutes with an SLO violation of any service",
     "replica_minutes": "scenario minutes of ready replicas",
     "failed_requests": "users' requests that failed",
     "actions": "applied",
@@ -17,34 +17,34 @@ FIGURES = {
 }
 _AGAINST = ("violation_minutes", "replica_minutes", "utility_per_s")
 COLUMNS = {
-    "mesh": "where they ran",
+    "mesh": "the mesh they ran on",
     "scenario": "the load",
     "planner": "the planner",
-    "runs": "runs compared, one for each seed and speed that all of these planners ran",
+    "runs": "compared runs, one for each seed and speed that all of these planners ran",
     **{
         f"{figure}{end}": meaning
-        for figure, told in FIGURES.items()
+        for figure, title in FIGURES.items()
         for end, meaning in {
-            "": f"{told}: interquartile mean over runs",
-            "_low": "its 95 % interval, from here ...",
-            "_high": "... to here; empty with one run",
+            "": f"{title}: interquartile mean over runs",
+            "_low": "lower bound of its 95 % interval",
+            "_high": "upper bound; empty with one run",
         }.items()
     },
-    "baseline": "what the next columns are told against",
+    "baseline": "the planner that the next columns refer to",
     **{
         f"{figure}_against{end}": meaning
         for figure in _AGAINST
         for end, meaning in {
-            "": "mean difference on the same arrivals",
-            "_low": "its 95 % interval, from here ...",
-            "_high": "... to here; empty with one run",
+            "": "mean difference from the baseline on the same arrivals",
+            "_low": "lower bound of its 95 % interval",
+            "_high": "upper bound; empty with one run",
         }.items()
     },
 }
 _PLACE = ("mesh", "scenario")
 _ARRIVALS = ("speed", "seed")
 _WHOLE = 0.98
-"""A run that covers less of the scenario's time than this share of the longest one was cut short."""
+"""Share of the longest run's scenario time below which a run counts as cut short."""
 
 
 def compare_policies(
@@ -56,15 +56,15 @@ def compare_policies(
 ) -> pl.LazyFrame:
     """The headline figures of every planner, by mesh and scenario; columns: `COLUMNS`.
 
-    Only runs with identical arrivals stand side by side: of each mesh and scenario those seeds and speeds
-    that every planner ran there. Left out are runs whose planner, scenario or load a person changed, and
-    those cut short. Several runs of one planner on the same arrivals count as their mean. Interquartile
-    means and bootstrap intervals are those of `marskit.statistics` (Agarwal et al. 2021).
+    Only runs with identical arrivals are compared: for each mesh and scenario, the seeds and speeds that
+    every planner ran there. Runs whose planner, scenario or load a person changed, and those cut short, are
+    left out. Repeated runs of one planner on the same arrivals count as their mean. Interquartile means and
+    bootstrap intervals are those of `marskit.statistics` (Agarwal et al. 2021).
 
     Args:
         tables: What was recorded.
         planners: Only these; a planner that ran few seeds limits the others to them.
-        baseline: The planner to tell differences against, where it ran; else the first by name.
+        baseline: The planner that differences refer to, if it ran there; else the first by name.
         runs: Only these.
     """
     measured = _measured(tables, runs)
@@ -87,23 +87,23 @@ def compare_policies(
                 "baseline": base,
             }
             for figure in FIGURES:
-                row |= _told(figure, estimate([_values(part, figure)]))
+                row |= _with_bounds(figure, estimate([_values(part, figure)]))
             for figure in _AGAINST:
                 theirs = _values(by_planner[base], figure)
-                row |= _told(f"{figure}_against", mean_difference([_values(part, figure)], [theirs]))
+                row |= _with_bounds(f"{figure}_against", mean_difference([_values(part, figure)], [theirs]))
             rows.append(row)
     text = dict.fromkeys((*_PLACE, "planner", "baseline"), pl.String())
     return pl.LazyFrame(rows, schema=dict.fromkeys(COLUMNS, pl.Float64()) | text | {"runs": pl.Int64()})
 
 
 def _measured(tables: Tables, runs: Sequence[str] | None) -> pl.DataFrame:
-    """The figures of every run that can be compared, one row for each planner and arrivals."""
+    """The figures of every comparable run, one row for each planner and arrivals."""
     covers, minutes = pl.col("covers_s"), pl.col("covers_s") * pl.col("speed") / 60.0
     changed = pl.any_horizontal(
         *(pl.col(name).min() != pl.col(name).max() for name in ("planner", "scenario", "speed")),
         (known("load_factor") != 1.0).any(),
     )
-    # The run's planner, scenario and speed are those of its head: one row of a run holds them all.
+    # A run's planner, scenario and speed are those of its description: one row has them all.
     figures = (
         tables.scan("cycles", runs)
         .group_by("run")
@@ -132,8 +132,8 @@ def _values(runs: pl.DataFrame, figure: str) -> Values:
     return np.asarray(runs[figure].to_numpy(), np.float64)
 
 
-def _told(name: str, found: Estimate) -> dict[str, float | None]:
-    """One run alone says nothing of how sure it is."""
+def _with_bounds(name: str, found: Estimate) -> dict[str, float | None]:
+    """The estimate with its bounds, which need more than one run."""
     sure = found.n > 1
     return {
         name: found.value,

@@ -1,4 +1,4 @@
-"""Medians, and median absolute deviations from them, of more values than fit into memory; they are exact."""
+"""Exact medians, and median absolute deviations, of more values than fit into memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -7,11 +7,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 _FIRST = 45
-"""The first cells leave out so many of the 52 bits of a number's fraction: 128 cells to a doubling."""
+"""Bits of a number's 52-bit fraction that the first cells ignore: 128 cells per doubling."""
 _FINER = 6
-"""Then 64 times as many for every one that is looked into."""
+"""Bits added by each further pass: 64 times as many cells."""
 _FEW = 2_000_000
-"""So many values of a metric at most are told apart one by one."""
+"""Largest number of values of a metric that are compared one by one."""
 
 _CELL = ("group", "cell")
 Pieces = Callable[[], Iterable[pl.DataFrame]]
@@ -20,16 +20,16 @@ Pieces = Callable[[], Iterable[pl.DataFrame]]
 def medians_by(read: Pieces, keys: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
     """The median, the `mad` around it and `n`, the count: one row for all of `keys` and each `metric`.
 
-    Where the middle lies is known once the values were counted in cells of like ones. Only those in the
-    cells that may hold a median, or a value as far from it as the median deviation, are looked at again,
-    in finer cells, at last each by itself: selection in several passes (Munro & Paterson 1980). What is in
-    memory is one piece, some hundred cells for each group and metric, and at most `_FEW` values of each.
+    Counting the values in cells of similar ones locates the middle. Only values in cells that may contain a
+    median, or a value at the median deviation from it, are read again, in finer cells and at last one by one:
+    selection in several passes (Munro & Paterson 1980). Memory holds one piece, some hundred cells for each
+    group and metric, and at most `_FEW` values of each.
 
     Args:
-        read: The values piece by piece, the same ones whenever it is called: columns `keys`, by which
-            groups are told apart, and `metrics`, null where there is no value.
-        keys: Their names.
-        metrics: Each is looked at by itself.
+        read: The values piece by piece, the same at every call: columns `keys`, which identify
+            groups, and `metrics`, null where there is no value.
+        keys: Names of the key columns.
+        metrics: Names of the value columns; each is treated on its own.
     """
     groups = pl.DataFrame()
 
@@ -56,8 +56,8 @@ def medians_by(read: Pieces, keys: Sequence[str], metrics: Sequence[str]) -> pl.
             for metric, search in going.items():
                 search.count(piece.select("group", pl.col(metric).alias("low")).drop_nulls())
         going = {metric: search for metric, search in going.items() if search.goes_on()}
-    told = [search.told().with_columns(pl.lit(name).alias("metric")) for name, search in searches.items()]
-    return groups.join(pl.concat(told), on="group").drop("group")
+    found = [search.result().with_columns(pl.lit(name).alias("metric")) for name, search in searches.items()]
+    return groups.join(pl.concat(found), on="group").drop("group")
 
 
 def _numbered(
@@ -68,10 +68,10 @@ def _numbered(
 
 
 class _Search:
-    """Looks for the median and the deviation of one metric in every group.
+    """Finds the median and the deviation of one metric in every group.
 
-    A cell holds the values of a group that are the same number but for their last bits. It is known by how
-    many they are, and the least and the greatest of them.
+    A cell holds the values of a group that agree in all but their last bits; it keeps their number, the
+    smallest and the largest.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class _Search:
         self._shift = max(0, self._shift - _FINER) if many else 0
         return self._wanted.height > 0
 
-    def told(self) -> pl.DataFrame:
+    def result(self) -> pl.DataFrame:
         """The `median`, the `mad` and `n` of each `group`."""
         median = (pl.col("least") + pl.col("greatest")) / 2
         middle = _middle(self._cells, "low", "high").with_columns(median.alias("median"))
@@ -118,7 +118,7 @@ def _in_cells(values: pl.DataFrame, shift: int) -> pl.DataFrame:
 
 
 def _wanted(cells: pl.DataFrame) -> pl.DataFrame:
-    """The cells of unlike values that may hold one of those in the middle, or one as far off as these."""
+    """The cells of different values that may contain a middle value, or one at the median deviation."""
     middle = _middle(cells, "low", "high").drop("n")
     placed = _apart(cells.join(middle, on="group"), pl.col("least"), pl.col("greatest"))
     off = _middle(placed, "near", "far").select("group", near_by="least", far_by="greatest")
@@ -129,16 +129,16 @@ def _wanted(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _apart(cells: pl.DataFrame, low: pl.Expr, high: pl.Expr) -> pl.DataFrame:
-    """With how far values of each cell are, at least and at most, from what lies between `low` and `high`."""
+    """The cells with the range of their values' distances from the interval between `low` and `high`."""
     near = pl.max_horizontal(pl.col("low") - high, low - pl.col("high"), pl.lit(0.0))
     far = pl.max_horizontal(pl.col("high") - low, high - pl.col("low"))
     return cells.with_columns(near.alias("near"), far.alias("far"))
 
 
 def _middle(cells: pl.DataFrame, low: str, high: str) -> pl.DataFrame:
-    """Between which bounds the middle of each group lies, and its `n`; each value is between low and high.
+    """Bounds of each group's middle, and its `n`; each value lies between low and high.
 
-    Of an even number two are in the middle: `least` is a bound of the one, `greatest` of the other.
+    An even number of values has two middles: `least` bounds one, `greatest` the other.
     """
     n, upto = pl.col("n").sum(), pl.col("n").cum_sum()
 

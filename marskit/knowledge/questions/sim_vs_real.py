@@ -1,4 +1,4 @@
-"""How far the twin is from the real mesh where both were given the same arrivals."""
+"""The error of the twin compared with the real mesh, on the same arrivals."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,24 +11,24 @@ from marskit.knowledge.questions.source import A_RUN, Tables, cycle_key, heads, 
 _METRICS = {"p50_ms": "p50", "p95_ms": "p95", "requests_per_s": "rate"}
 COLUMNS = {
     "service": "the service",
-    "load_from_per_s": "where the level of load begins, in requests per second offered to the real mesh",
+    "load_from_per_s": "lower bound of the load level, in requests per second offered to the real mesh",
     "runs": "pairs of scenario, speed, seed and planner that both meshes ran",
-    "stretches": "those of scenario time that both observed",
+    "stretches": "stretches of scenario time that both observed",
     **{
         f"{short}_{name}": meaning
         for short in _METRICS.values()
         for name, meaning in {
             "bias_percent": "median of (twin - real) / real",
-            "error_percent": "median of its size",
+            "error_percent": "median of |twin - real| / real",
         }.items()
     },
 }
 TWIN = "twin"
 LEVEL = 1.25
 _PAIRS = 25
-"""So many are read at a time."""
+"""Number of pairs read at a time."""
 _AT_ONCE = 2_000_000
-"""Up to so many stretches are kept in memory to find medians, which is faster than reading them again."""
+"""Number of stretches up to which medians are found in memory, which is faster than reading twice."""
 _KEYS = ("service", "load_from_per_s")
 _ERRORS = tuple(f"{short}_{name}_percent" for short in _METRICS.values() for name in ("bias", "error"))
 _RUN = ("scenario", "speed", "seed", "planner")
@@ -39,13 +39,13 @@ def sim_vs_real(
 ) -> pl.LazyFrame:
     """The twin's error of p50, p95 and rate, by service and level of load; columns: `COLUMNS`.
 
-    Runs of the same scenario, speed, seed and planner had the same arrivals. They are compared stretch by
-    stretch of scenario time, each the mean of the windows that end in it; several runs alike are one. A p95
-    counts where enough successes stand behind it. The error is the median absolute percentage error.
+    Runs of the same scenario, speed, seed and planner had the same arrivals. They are compared by stretches
+    of scenario time, each the mean of the windows that end in it; repeated runs are averaged. A p95 counts if
+    it rests on enough successes. The error is the median absolute percentage error.
 
     Args:
         tables: What was recorded.
-        real: The mesh that the twin is held against.
+        real: The mesh to compare the twin with.
         bucket_s: Length of a stretch in scenario seconds; a few control periods.
         runs: Only these.
     """
@@ -72,15 +72,17 @@ def sim_vs_real(
     if rows <= _AT_ONCE:
         medians = [pl.concat(kept).group_by(_KEYS).agg(pl.col(_ERRORS).median())]
     else:
-        told = medians_by(read, _KEYS, _ERRORS)
-        medians = [told.filter(metric=name).select(*_KEYS, pl.col("median").alias(name)) for name in _ERRORS]
+        errors = medians_by(read, _KEYS, _ERRORS)
+        medians = [
+            errors.filter(metric=name).select(*_KEYS, pl.col("median").alias(name)) for name in _ERRORS
+        ]
     for found in medians:
         counts = counts.join(found, on=_KEYS, how="left", nulls_equal=True)
     return counts.select(*COLUMNS).sort(_KEYS).lazy()
 
 
 def _errors(stretches: pl.DataFrame) -> pl.DataFrame:
-    """How far off the twin was in each stretch, by service and level of load."""
+    """The twin's error in each stretch, by service and level of load."""
     level = (pl.lit(LEVEL) ** log_bin(pl.col("load"), LEVEL)).alias("load_from_per_s")
     off = {
         short: pl.when(pl.col(f"{name}_real") > 0).then(
@@ -98,7 +100,7 @@ def _errors(stretches: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stretches(tables: Tables, both: pl.DataFrame, bucket_s: float) -> pl.DataFrame:
-    """What twin and real mesh had in every stretch of scenario time that both observed."""
+    """The values of twin and real mesh in every stretch of scenario time that both observed."""
     runs = both["run"].sort().to_list()
     number = pl.col("key") // A_RUN
     of_run = both.sort("run")

@@ -1,4 +1,4 @@
-"""Past situations like one of a run: what was done then, and how it ended."""
+"""Past situations similar to one of a run: the actions taken then, and the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,36 +9,36 @@ from marskit.knowledge.questions.situation_index import SituationIndex
 from marskit.knowledge.questions.source import Tables
 
 COLUMNS = {
-    "run": "the run of then",
+    "run": "the similar run",
     "cycle": "its cycle",
-    "distance": "root mean square of the differences, each in spreads of its number",
+    "distance": "root mean square of the differences, each in robust standard deviations",
     "done": "the actions applied in that cycle",
     "utility_per_s": "then",
-    "utility_after_per_s": "its mean over the cycles after",
-    "violation_minutes_after": "scenario minutes of the cycles after that missed an objective",
-    "cycles_after": "how many cycles that rests on",
+    "utility_after_per_s": "mean over the following cycles",
+    "violation_minutes_after": "scenario minutes of the following cycles with an SLO violation",
+    "cycles_after": "number of following cycles",
 }
 
 
 def similar_situations(
     tables: Tables, run: str, cycle: int, *, k: int = 10, after: int = 10, runs: Sequence[str] | None = None
 ) -> pl.LazyFrame:
-    """The `k` past situations nearest to that of a cycle, the nearest first; columns: `COLUMNS`.
+    """The `k` past situations most similar to that of a cycle, closest first; columns: `COLUMNS`.
 
-    See `SituationIndex`, which answers again and again from memory. A situation is the load, its trend,
+    `SituationIndex` answers many such queries from memory. A situation consists of the load, its trend,
     utilisation and ready replicas of every workload, p95 against every objective and the weights; distances
-    are in robust spreads (`situation_features`).
+    are in robust standard deviations (`situation_features`).
 
     Args:
+        run: The run with the situation to compare.
+        cycle: Its cycle.
+        k: Number of situations to return.
+        after: Number of cycles to follow each of them.
         tables: What was recorded.
-        run: The run whose situation is looked for.
-        cycle: The cycle of it.
-        k: How many.
-        after: How many cycles each of them is followed for.
-        runs: Look among these only; the run itself is always among them.
+        runs: Search only these; the run itself is always included.
 
     Raises:
-        KnowledgeError: There is no such cycle.
+        KnowledgeError: The run has no such cycle.
     """
     index = SituationIndex.build(tables, None if runs is None else sorted({*runs, run}))
     found = index.nearest(index.situation(run, cycle), k=k, after=after, before=(run, cycle))

@@ -1,4 +1,4 @@
-"""What a situation is described by: numbers that are near each other where two situations are alike."""
+"""The features of a situation: numbers that are close in similar situations."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import log, log1p
@@ -13,7 +13,7 @@ from marskit.knowledge.questions.source import Tables, cycle_key, known, trusted
 
 LOAD, TREND = "load", "trend"
 TREND_CYCLES = 4
-"""The trend is how the load changed over so many cycles."""
+"""Number of cycles over which the trend of the load is taken."""
 Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
@@ -21,12 +21,12 @@ Whole = NDArray[np.int64]
 def situation_of(
     observation: Observation, diagnosis: Diagnosis, load_before_per_s: float | None = None
 ) -> dict[str, float]:
-    """The situation that was just observed, as `stored_features` has it of the cycles of before.
+    """The situation just observed, with the same features as `stored_features`.
 
     Args:
-        observation: What Monitor saw.
-        diagnosis: How it stands against the objectives.
-        load_before_per_s: The requests sent per second `TREND_CYCLES` cycles earlier, if known.
+        observation: Monitor's observation.
+        diagnosis: Its status against the SLOs.
+        load_before_per_s: The actual rate `TREND_CYCLES` cycles earlier, if known.
     """
     found: dict[str, float] = {}
     if observation.load is not None:
@@ -48,12 +48,12 @@ def situation_of(
 
 
 def stored_features(tables: Tables, runs: list[str]) -> tuple[pl.DataFrame, dict[str, Floats]]:
-    """The cycles of these runs in order, and by name what each situation is described by, NaN if not seen.
+    """The cycles of these runs in order, and their features by name, NaN if not observed.
 
-    The load and its change are logarithms of 1 + requests per second, p95 that of its share of the objective:
-    twice as much is as far as half as much. Utilisations are shares of 1, replicas those that were ready,
+    The load and its change are logarithms of 1 + requests per second, p95 that of its share of the SLO:
+    twice as much is as far as half as much. Utilisations are shares of 1, replicas the ready ones,
     weights shares of 1. The cycles come with `key`, `utility_per_s`, `replicas_ready`, `minutes` (scenario
-    minutes that the cycle stands for) and `slo_met`.
+    minutes that the cycle counts for) and `slo_met`.
     """
     key = cycle_key(runs)
     load = pl.coalesce(known("sent_requests_per_s"), known("offered_requests_per_s"))
@@ -114,7 +114,7 @@ def _parts(frame: pl.DataFrame, *names: str) -> Iterator[tuple[tuple[object, ...
 
 
 def _laid(keys: Whole, part: pl.DataFrame, value: str) -> Floats:
-    """The values beside the cycles that they are of."""
+    """The values aligned with their cycles."""
     values = part[value].cast(pl.Float32).to_numpy()
     at = _numbers(part["key"])
     if len(at) == len(keys) and np.array_equal(at, keys):

@@ -1,4 +1,4 @@
-"""All past situations in memory, to find the ones that are nearest to another within milliseconds."""
+"""All past situations in memory, to find the most similar ones within milliseconds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,13 +13,13 @@ from marskit.knowledge.questions.situation_features import Floats, Whole, stored
 from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key, runs_of
 
 _BLOCK = 16_384
-"""Cycles that are looked at together: what is computed of them stays in the processor's cache."""
+"""Number of cycles processed together: their intermediate results stay in the processor's cache."""
 _SAMPLE = 200_000
-"""Spreads are measured on about so many cycles, evenly picked."""
+"""Number of cycles, evenly picked, on which standard deviations are estimated."""
 
 
 class SituationIndex:
-    """Every recorded cycle as a vector; about 100 bytes a cycle in a mesh of four workloads."""
+    """Every recorded cycle as a vector; about 100 bytes per cycle in a mesh of four workloads."""
 
     def __init__(
         self,
@@ -29,12 +29,12 @@ class SituationIndex:
         features: Floats,
         done: Mapping[int, tuple[str, ...]],
     ) -> None:
-        """Use `build`; `features` is (d, n) and taken over: it is scaled in place."""
+        """Use `build` instead; `features` is (d, n), and is scaled in place."""
         self.names = tuple(names)
         self._runs = tuple(runs)
         self._keys: Whole = cycles["key"].to_numpy()
         self._utility: NDArray[np.float64] = cycles["utility_per_s"].to_numpy()
-        # What the objectives say nothing of is no violation.
+        # A cycle that could not be judged is not a violation.
         missed = cycles["slo_met"].not_().fill_null(value=False)
         self._violated: NDArray[np.float64] = (cycles["minutes"] * missed).to_numpy()
         self._done = done
@@ -61,14 +61,14 @@ class SituationIndex:
         return cls(chosen, frame, names, whole, done)
 
     def __len__(self) -> int:
-        """How many cycles it holds."""
+        """Number of cycles."""
         return len(self._keys)
 
     def situation(self, run: str, cycle: int) -> dict[str, float]:
-        """The situation of a cycle that it holds.
+        """The situation of an indexed cycle.
 
         Raises:
-            KnowledgeError: It holds none such.
+            KnowledgeError: The index does not contain the cycle.
         """
         row = self._row(run, cycle)
         if row is None:
@@ -84,18 +84,18 @@ class SituationIndex:
         after: int = 10,
         before: tuple[str, int] | None = None,
     ) -> tuple[Similar, ...]:
-        """The `k` past situations nearest to this one, the nearest first; the search is exact.
+        """The `k` past situations most similar to this one, closest first; the search is exact.
 
-        What only one of two situations has is left out of their distance (Gower 1971); those that have less
-        than half of it in common are not compared. Of cycles of one run less than `after` apart only the
-        nearest counts: they are one occasion.
+        Features that only one of two situations has are ignored in their distance (Gower 1971); those with
+        less than half in common are not compared. Of cycles of one run less than `after` apart only the
+        closest counts: they are one occasion.
 
         Args:
-            situation: By name, as `situation_of` makes it.
-            k: How many.
-            after: How many cycles to follow each of them.
-            before: The run and the cycle that the situation is of: what came after in its run, or less than
-                `after` cycles earlier, is not its past.
+            situation: Values by name, as `situation_of` returns them.
+            k: Number of situations to return.
+            after: Number of cycles to follow each of them.
+            before: The run and the cycle of the situation: later cycles of its run, and those less than
+                `after` cycles earlier, are not its past.
         """
         if k < 1 or after < 1:
             raise ValueError(f"k is {k} and after is {after}; both must be at least 1")
@@ -104,7 +104,7 @@ class SituationIndex:
             own = self._runs.index(before[0]) * A_RUN
             since, until = np.searchsorted(self._keys, [own + before[1] - after + 1, own + A_RUN])
             distance[since:until] = np.inf
-        # Each that is taken keeps at most 2 x (after - 1) others away.
+        # Each result excludes at most 2 x (after - 1) others.
         enough = min(len(distance), k * (2 * after - 1))
         nearest = np.argpartition(distance, enough - 1)[:enough] if enough else np.arange(0)
         order = nearest[np.lexsort((nearest, distance[nearest]))]
@@ -117,7 +117,7 @@ class SituationIndex:
         return tuple(self._similar(row, float(distance[row]), after) for row in taken)
 
     def _distances(self, situation: Mapping[str, float]) -> NDArray[np.float32]:
-        """To every cycle; infinite where too little can be compared."""
+        """The distance to every cycle; infinite where too little can be compared."""
         n = len(self._keys)
         total = np.zeros(n, np.float32)
         held = [j for j, name in enumerate(self.names) if name in situation]
@@ -151,7 +151,7 @@ class SituationIndex:
         key = int(self._keys[row])
         until = int(np.searchsorted(self._keys, min(key + after, (key // A_RUN + 1) * A_RUN - 1), "right"))
         utility = self._utility[row + 1 : until]
-        told = utility[~np.isnan(utility)]
+        known = utility[~np.isnan(utility)]
         then = float(self._utility[row])
         return Similar(
             run=self._runs[key // A_RUN],
@@ -159,14 +159,14 @@ class SituationIndex:
             distance=distance,
             done=self._done.get(key, ()),
             utility_per_s=None if np.isnan(then) else then,
-            utility_after_per_s=float(told.mean()) if len(told) else None,
+            utility_after_per_s=float(known.mean()) if len(known) else None,
             violation_minutes_after=float(np.nansum(self._violated[row + 1 : until])),
             cycles_after=until - row - 1,
         )
 
 
 def _spread(values: Floats) -> float:
-    """The scaled median absolute deviation; the standard deviation where that is 0, and 1 where both are."""
+    """The scaled median absolute deviation; the standard deviation if that is 0, and 1 if both are."""
     some = values[:: max(1, len(values) // _SAMPLE)].astype(np.float64)
     some = some[~np.isnan(some)]
     if not len(some):
@@ -176,7 +176,7 @@ def _spread(values: Floats) -> float:
 
 
 def _done(tables: Tables, runs: list[str]) -> dict[int, tuple[str, ...]]:
-    """What was applied, by the key of its cycle."""
+    """The applied actions by the key of their cycle."""
     done = (
         tables.scan("executions", runs)
         .filter(pl.col("outcome") == "applied")

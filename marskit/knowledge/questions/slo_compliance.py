@@ -1,4 +1,4 @@
-"""How well each service kept its objective: over a run, over scenario time or altogether."""
+"""How well each service met its SLO: by run, over scenario time or overall."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,17 +10,17 @@ from marskit.knowledge.questions.source import Tables, chunks, cycle_key, known,
 COLUMNS = {
     "run": "with `by=run`",
     "scenario": "with `by=time`",
-    "from_s": "with `by=time`: where the bucket begins, in scenario seconds",
-    "service": "the service that has the objective",
+    "from_s": "with `by=time`: start of the bucket, in scenario seconds",
+    "service": "the service with the SLO",
     "windows": "cycles that observed it",
-    "judged": "those with enough requests to judge the objective",
-    "met": "those that met it",
+    "judged": "windows with enough requests to judge the SLO",
+    "met": "windows that met it",
     "met_percent": "share of the judged windows that met it",
-    "violation_minutes": "scenario minutes of windows that missed it",
+    "violation_minutes": "scenario minutes of windows that violated it",
     "requests": "requests in judged windows",
-    "met_requests_percent": "the same share, every window weighing as many as its requests",
-    "good_requests_percent": "share of requests answered, and within the latency limit",
-    "budget_left_percent": "what is left of the requests that may be bad; below 0 it is overspent",
+    "met_requests_percent": "the same share, weighted by requests",
+    "good_requests_percent": "share of requests that succeeded within the latency limit",
+    "budget_left_percent": "share of the error budget that is left; negative if overspent",
 }
 KEYS = {"run": ("run", "service"), "time": ("scenario", "from_s", "service"), "service": ("service",)}
 
@@ -33,16 +33,16 @@ def slo_compliance(
     target_percent: float = 95.0,
     runs: Sequence[str] | None = None,
 ) -> pl.LazyFrame:
-    """How well each service kept its objective; the columns are those of `COLUMNS`, the rows by `KEYS[by]`.
+    """How well each service met its SLO; the columns are those of `COLUMNS`, the rows by `KEYS[by]`.
 
-    A window stands for the stretch since the cycle before (`covers_s`), so that overlapping windows count
+    A window counts for the time since the previous cycle (`covers_s`), so that overlapping windows count
     once. A bad request failed or was slower than the limit. The error budget is the share of requests that
-    may be bad, 100 - `target_percent`, and what is left of it is 1 - bad / (budget x requests), as in The
+    may be bad, 100 - `target_percent`, and its remainder is 1 - bad / (budget x requests), as in The
     Site Reliability Workbook (Beyer et al. 2018), chapters 2 and 5.
 
     Args:
         tables: What was recorded.
-        by: What the rows are told apart by, besides the service.
+        by: The key of the rows, besides the service.
         bucket_s: The length of a bucket in scenario seconds, with `by="time"`.
         target_percent: The share of requests that must be good, below 100.
         runs: Only these.
@@ -76,7 +76,7 @@ def slo_compliance(
 
 
 def _counted(tables: Tables, by: str, bucket_s: float, runs: Sequence[str]) -> pl.LazyFrame:
-    """What was counted in these runs by the keys, to be added up."""
+    """The counts of these runs by the keys, to be added up."""
     cycles = tables.scan("cycles", runs).select(
         cycle_key(runs),
         "covers_s",
@@ -99,7 +99,7 @@ def _counted(tables: Tables, by: str, bucket_s: float, runs: Sequence[str]) -> p
             "service",
             "slo_met",
             requests.alias("requests"),
-            # Of what was answered without telling how slowly nothing can be said.
+            # Requests answered without a recorded latency cannot be judged.
             (
                 failures
                 + pl.when(answered <= 0).then(0.0).otherwise(answered * known("slow_percent") / 100.0)
@@ -126,5 +126,5 @@ def _counted(tables: Tables, by: str, bucket_s: float, runs: Sequence[str]) -> p
 
 
 def bucket(bucket_s: float) -> pl.Expr:
-    """Where the stretch of scenario seconds that a cycle lies in begins; null without load."""
+    """Start of a cycle's bucket, in scenario seconds; null without load."""
     return (known("scenario_s") / bucket_s).floor() * bucket_s

@@ -1,4 +1,4 @@
-"""What a question is asked of, and the few expressions that all of them share."""
+"""The tables that questions read, and the expressions that they share."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from marskit.domain.events import RunStarted
 from marskit.domain.observation import TRUSTED_N
 
 A_RUN = 1 << 32
-"""More than a run has cycles."""
+"""An upper bound for the number of cycles of a run."""
 
 
 class Tables(Protocol):
@@ -20,7 +20,7 @@ class Tables(Protocol):
         ...
 
     def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
-        """What all runs were, or those given, without those of which that cannot be known."""
+        """The descriptions of all runs, or of those given, without unreadable ones."""
         ...
 
     def scan(self, table: str, runs: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -32,12 +32,12 @@ class Tables(Protocol):
 
 
 def runs_of(tables: Tables, runs: Sequence[str] | None = None) -> list[str]:
-    """The ids of these runs, or of all there are, sorted."""
+    """The ids of these runs, or of all runs, sorted."""
     return sorted({*tables.runs()} if runs is None else {*runs})
 
 
 def heads(tables: Tables, runs: Sequence[str] | None = None) -> pl.DataFrame:
-    """What each run was, by `run`: `mesh`, `planner`, `scenario`, `speed`, `seed`; unreadable left out."""
+    """The description of each run: `run`, `mesh`, `planner`, `scenario`, `speed`, `seed`."""
     rows = [
         (head.run, head.mesh, head.planner, head.scenario.name, head.scenario.speed, head.seed)
         for head in tables.heads(runs)
@@ -47,14 +47,14 @@ def heads(tables: Tables, runs: Sequence[str] | None = None) -> pl.DataFrame:
 
 
 def chunks(tables: Tables, runs: Sequence[str] | None, size: int = 50) -> Iterator[list[str]]:
-    """The runs, so many at a time: what is asked within runs then needs the memory of so many only."""
+    """The runs in groups of `size`: a question that treats runs separately then needs little memory."""
     chosen = runs_of(tables, runs)
     # Without a run there is one empty chunk, which has the columns of the answer.
     yield from (chosen[start : start + size] for start in range(0, max(1, len(chosen)), size))
 
 
 def cycle_key(runs: Sequence[str]) -> pl.Expr:
-    """One number for run and cycle, rising by one from cycle to cycle within a run: cheap to join by.
+    """One number for run and cycle, rising by one per cycle within a run: cheap to join by.
 
     The number of the run in `runs` is `key // A_RUN`.
     """
@@ -63,7 +63,7 @@ def cycle_key(runs: Sequence[str]) -> pl.Expr:
 
 
 def known(column: str) -> pl.Expr:
-    """The column with NaN, which no comparison finds, as null."""
+    """The column with NaN, which no comparison finds, replaced by null."""
     return pl.col(column).fill_nan(None)
 
 
@@ -74,7 +74,7 @@ def error_percent() -> pl.Expr:
 
 
 def trusted_p95_ms() -> pl.Expr:
-    """The p95 where enough successes stand behind it, else null."""
+    """The p95 if it rests on enough successes, else null."""
     return pl.when(pl.col("latency_n") >= TRUSTED_N).then(known("latency_p95_ms"))
 
 
@@ -84,5 +84,5 @@ def percent(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 
 
 def log_bin(value: pl.Expr, ratio: float) -> pl.Expr:
-    """The number of the bin, each reaching `ratio` times as far as the one before; null for 0 and below."""
+    """The number of the bin; each spans a factor of `ratio`; null for 0 and below."""
     return pl.when(value > 0).then((value.log() / pl.lit(ratio).log()).floor().cast(pl.Int32))

@@ -1,4 +1,4 @@
-"""Which symptom stood before which action, and how much more often than at any time."""
+"""Symptoms that precede actions, and how much more often than they occur in general."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,16 @@ from marskit.knowledge.questions.actions import applied
 from marskit.knowledge.questions.source import A_RUN, Tables, chunks, cycle_key
 
 COLUMNS = {
-    "symptom": "its kind",
-    "subject": "the service, workload or edge that it is about",
+    "symptom": "the kind of symptom",
+    "subject": "the affected service, workload or edge",
     "action": "the kind of action",
     "target": "the object that was changed",
     "actions": "actions of that kind on that object",
-    "preceded": "those before which the symptom stood",
+    "preceded": "those preceded by the symptom",
     "preceded_percent": "their share",
-    "base_percent": "the share of all cycles before which it stood",
-    "lift": "how many times more often before the action than at any time",
-    "median_delay_s": "real seconds from the first of these cycles that showed the symptom to the action",
+    "base_percent": "share of all cycles preceded by the symptom",
+    "lift": "ratio of preceded_percent to base_percent",
+    "median_delay_s": "median of real seconds from the symptom's first such cycle to the action",
 }
 _SYMPTOM, _ACTION = ("symptom", "subject"), ("action", "target")
 _RUN = (pl.col("key") // A_RUN).alias("number")
@@ -26,15 +26,15 @@ _RUN = (pl.col("key") // A_RUN).alias("number")
 def symptom_before_action(
     tables: Tables, *, cycles: int = 5, runs: Sequence[str] | None = None
 ) -> pl.LazyFrame:
-    """Which symptom stood in the last `cycles` cycles before which action, the action's own one counting.
+    """The symptoms within the last `cycles` cycles before each action, its own cycle included.
 
     Lift is P(symptom | action) / P(symptom), the interest of Silverstein et al. (1998); P(symptom) is
-    the share of all cycles that have it among their own and the ones before. A lift says what went
-    together, not what caused it. Columns: `COLUMNS`; the pairs seen most often come first.
+    the share of all cycles with it among their own and the preceding ones. A lift shows what occurred
+    together, not what caused it. Columns: `COLUMNS`; the most frequent pairs come first.
 
     Args:
         tables: What was recorded.
-        cycles: How far to look back, at least 1.
+        cycles: Number of cycles to look back, at least 1.
         runs: Only these.
     """
     if cycles < 1:
@@ -76,7 +76,7 @@ def symptom_before_action(
 
 
 def _delays(symptoms: pl.DataFrame, done: pl.DataFrame, cycles: int) -> pl.DataFrame:
-    """For each symptom and action, how long before each such action it was seen first, as a list."""
+    """For each symptom and action, the time from its first occurrence to each such action, as a list."""
     return (
         done.with_columns(pl.int_ranges(pl.col("key") - cycles + 1, pl.col("key") + 1).alias("key"))
         .explode("key", empty_as_null=False, keep_nulls=False)
@@ -89,10 +89,10 @@ def _delays(symptoms: pl.DataFrame, done: pl.DataFrame, cycles: int) -> pl.DataF
 
 
 def _stands(symptoms: pl.DataFrame, lengths: pl.DataFrame, cycles: int) -> pl.DataFrame:
-    """How many cycles have the symptom among their own and the `cycles` - 1 before.
+    """The number of cycles that have the symptom among their own and the `cycles` - 1 before.
 
-    Each time it was seen it stands so for the next `cycles` cycles, but no further than to where it is seen
-    again or the run ends: adding up those stretches counts every cycle once.
+    Each occurrence covers the next `cycles` cycles, but only up to the next occurrence or the end of the run:
+    adding up these stretches counts every cycle once.
     """
     again = pl.col("key").shift(-1).over(_SYMPTOM)
     until = pl.min_horizontal(pl.col("key") + cycles, "again", pl.col("last") + 1)

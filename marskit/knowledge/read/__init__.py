@@ -1,1 +1,1 @@
-"""Runs read back: files, events, tables."""
+"""Reads runs: files, events, tables."""

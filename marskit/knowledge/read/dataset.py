@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 class Dataset:
     """The runs in one folder, or behind one URL.
 
-    Files that are damaged or missing are left out of every scan, and told.
+    Damaged and missing files are left out of every scan, and reported.
     """
 
     def __init__(self, root: str | Path) -> None:
-        """Look at the runs under `root`, which need not be there."""
+        """Use the runs under `root`, which need not exist."""
         self._store = open_store(root)
         self._listing = Listing(self._store)
         self._made: dict[tuple[str, str, str], tuple[Sequence[File], pl.DataFrame]] = {}
@@ -33,7 +33,7 @@ class Dataset:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """One sentence for each thing that the scans so far had to leave out."""
+        """One sentence for each thing that the scans so far left out."""
         return tuple(self._damaged)
 
     def runs(self) -> list[str]:
@@ -41,7 +41,7 @@ class Dataset:
         return self._store.runs()
 
     def heads(self, runs: Sequence[str] | None = None) -> Iterator[RunStarted]:
-        """What all runs were, or those given; what cannot be known is told as damaged."""
+        """The descriptions of all runs, or of those given; unreadable ones are reported as damaged."""
         chosen = self.runs() if runs is None else runs
         for found in self._listing.each(chosen, lambda _, head: head.started):
             if isinstance(found, KnowledgeError):
@@ -52,11 +52,11 @@ class Dataset:
     def scan(self, table: str, runs: Sequence[str] | None = None) -> "pl.LazyFrame":
         """The rows of that table, of all runs or of those given, sorted by run and cycle.
 
-        Whole files are read only when the frame is collected, and can be streamed. What a run that goes on
-        has stored lately is read or made now.
+        Files are read only when the frame is collected, and can be streamed. The newest data of a run in
+        progress is read or converted at once.
 
         Raises:
-            KeyError: There is no table of that name.
+            KeyError: No table has that name.
         """
         import polars as pl
 
@@ -98,7 +98,7 @@ class Dataset:
         content = Content(files, head)
 
         def lazily(file: File) -> bool:
-            # While the run goes on, a small file will be merged and gone before long.
+            # While the run goes on, a small file will soon be merged and removed.
             stays = file.span.size >= MERGED if files.live else file.span.size > 1
             return file.table == table and stays
 
@@ -118,6 +118,6 @@ class Dataset:
         if frame is None or made_of != files:
             frame = content.frame(table, files)
             if table != LOG:
-                # The log is the one that is large, and quickly read.
+                # The log is the large one, and quick to read.
                 self._made[key] = files, frame
         return frame

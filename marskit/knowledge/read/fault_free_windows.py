@@ -1,4 +1,4 @@
-"""The records of a run that show the mesh as it is: under load, and while nothing is broken on purpose."""
+"""The records of a run that show the mesh under load and without injected faults."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,14 +8,14 @@ from marskit.domain.load import LoadStatus
 from marskit.knowledge.record import Record
 
 SETTLING_S = 2.0
-"""How long a mesh that was changed is no steady one: queues drain, and replicas are read late."""
+"""Seconds for which a changed mesh is not steady: queues drain, and replicas are observed late."""
 _EPSILON_S = 1e-6
 
 
 def quiet(records: Sequence[Record]) -> tuple[Record, ...]:
-    """The records whose whole window lies under load and is touched by no fault, nor by what that left.
+    """The records whose whole window is under load and touched neither by a fault nor by its aftermath.
 
-    Whether objectives were met does not matter: too few replicas are no accident, and the twin has them too.
+    SLO violations do not matter: too few replicas are normal, and the twin has them too.
     """
     broken = [*_broken(records), (float("-inf"), _load_settled_s(records))]
     kept = []
@@ -28,7 +28,7 @@ def quiet(records: Sequence[Record]) -> tuple[Record, ...]:
 
 
 def apart(records: Iterable[Record]) -> Iterator[Record]:
-    """Those of the records whose windows do not overlap, the earliest first."""
+    """The records whose windows do not overlap, the earliest first."""
     end_s = float("-inf")
     for record in records:
         observation = record.cycle.observation
@@ -38,7 +38,7 @@ def apart(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def _broken(records: Sequence[Record]) -> list[tuple[float, float]]:
-    """The stretches in which something was broken, each until the mesh had time to settle."""
+    """The times with an active fault, each extended until the mesh had time to settle."""
     stretches: list[tuple[float, float]] = []
     since_s: float | None = None
     for incident in (incident for record in records for incident in record.incidents):
@@ -57,7 +57,7 @@ def _broken(records: Sequence[Record]) -> list[tuple[float, float]]:
 
 
 def _load_settled_s(records: Sequence[Record]) -> float:
-    """When the load had begun and the mesh had settled under it."""
+    """Time at which the load had begun and the mesh had settled."""
     for record in records:
         load = record.cycle.observation.load
         if load is not None and load.status is LoadStatus.RUNNING:

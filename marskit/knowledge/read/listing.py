@@ -1,4 +1,4 @@
-"""The files of many runs and what these were; what did not change since is not looked at again."""
+"""The files and descriptions of many runs; unchanged ones are not read again."""
 
 import contextlib
 import zlib
@@ -14,11 +14,11 @@ T = TypeVar("T")
 _Key = tuple[str, tuple[str, ...]]
 
 _FEW, _MANY = 8, 256
-"""The first runs are read few at a time: whoever looks for the newest ones may stop there."""
+"""The first runs are read a few at a time: a caller that wants the newest ones may stop there."""
 
 
 class Listing:
-    """What lies in a store, as it is whenever one asks."""
+    """The present content of a store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -26,9 +26,9 @@ class Listing:
         self._heads: dict[_Key, Head] = {}
 
     def each(self, runs: Sequence[str], read: Callable[[Files, Head], T]) -> Iterator[T | KnowledgeError]:
-        """What `read` makes of each run's files, in this order, or why it cannot be known.
+        """What `read` returns for each run's files, in this order, or the error.
 
-        As with `attempt`, `read` is called again where files were merged while it read.
+        As with `attempt`, `read` is called again if files were merged while it read.
         """
         start, size = 0, _FEW
         while start < len(runs):
@@ -59,14 +59,14 @@ class Listing:
         return files
 
     def _head(self, files: Files) -> Head:
-        """A file's name tells its content, so that what was read need not be read again."""
+        """A file's name identifies its content, so nothing is read twice."""
         key = _key(files)
         if key not in self._heads or not any(map(crc_in, files.heads)):
             self._heads[key] = files.head()
         return self._heads[key]
 
     def _learn(self, looked: Iterable[Files]) -> None:
-        """Read what these runs were, all at once; whatever is odd about one is left to `_head`."""
+        """Read the descriptions of these runs, all at once; problems are left to `_head`."""
         import polars as pl
 
         found: dict[_Key, bytes] = {}

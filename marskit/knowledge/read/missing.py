@@ -1,4 +1,4 @@
-"""Says what is lost when files of a run are damaged or gone, or could not be stored."""
+"""Reports the loss when files of a run are damaged or missing, or could not be stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,12 +9,12 @@ from marskit.knowledge.read.reading import Cover, Files
 
 
 def problems(files: Files, cover: Cover) -> list[str]:
-    """One sentence for each file that is damaged or gone, of a cover that was chosen of `files`."""
+    """One sentence for each damaged or missing file, given the cover chosen from `files`."""
     held = [file.span for file in cover.files]
     sentences = []
     for file, wrong in cover.damaged:
         lost = list(_without(file.span, held))
-        what = _cycles(files, lost) if lost else "nothing is lost, other files hold the same"
+        what = _cycles(files, lost) if lost else "nothing is lost, other files contain the same"
         sentences.append(f"{wrong.rstrip('.')}; {what}.")
     if files.files:
         whole = Span(1, max(file.span.last for file in files.files))
@@ -22,12 +22,12 @@ def problems(files: Files, cover: Cover) -> list[str]:
         gone = list(_without(whole, known))
         if gone:
             lost_cycles = _cycles(files, gone)
-            sentences.append(f"{files.location()}: files are gone or were never stored; {lost_cycles}.")
+            sentences.append(f"{files.location()}: files are missing or never stored; {lost_cycles}.")
     return sentences
 
 
 def _without(span: Span, held: Iterable[Span]) -> Iterator[Span]:
-    """The stretches of `span` that none of `held` has."""
+    """The parts of `span` that none of `held` contains."""
     first = span.first
     for other in sorted(held):
         if other.first > first:
@@ -39,19 +39,19 @@ def _without(span: Span, held: Iterable[Span]) -> Iterator[Span]:
 
 
 def _cycles(files: Files, lost: Sequence[Span]) -> str:
-    """That the cycles in these batches are missing: those from the last one before to the first one after."""
+    """The missing cycles of these batches: from the last stored one before to the first one after."""
     stored = [(file.span, _completed(files, file)) for file in files.cover(LOG).files]
-    told = []
+    parts = []
     for span in lost:
         before = [n for other, numbers in stored if other.last < span.first for n in numbers]
         after = [n for other, numbers in stored if other.first > span.last for n in numbers]
-        told.append(_missing(max(before, default=0) + 1, min(after) - 1 if after else None))
-    return ", ".join(told)
+        parts.append(_missing(max(before, default=0) + 1, min(after) - 1 if after else None))
+    return ", ".join(parts)
 
 
 def _missing(first: int, last: int | None) -> str:
     if last is None:
-        return f"what was stored from cycle {first} on is missing"
+        return f"everything from cycle {first} on is missing"
     if last < first:
         return f"some events before cycle {first} are missing"
     return f"cycle {first} is missing" if first == last else f"cycles {first} to {last} are missing"

@@ -1,4 +1,4 @@
-"""Reading the files of one run: which of them together hold everything once, and which are damaged."""
+"""Reads the files of one run: which files together contain everything once, and which are damaged."""
 
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DAMAGED = "this file is damaged: its bytes are not those that were written"
+DAMAGED = "this file is damaged: its bytes differ from those that were written"
 HEAD_COLUMNS = ("schema_version", "started_at", "run_record")
-"""What is read of the file that says what a run was."""
+"""Columns to read from the file that describes a run."""
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a run was."""
+    """The description of a run."""
 
     started_at: datetime
     started: RunStarted
@@ -35,23 +35,23 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The files that together hold every batch of a table once, or of the log that it can be made from."""
+    """The files that together contain every batch once, of a table or of the log behind it."""
 
     files: tuple[File, ...]
     damaged: tuple[tuple[File, str], ...]
-    """With a sentence that says what is wrong."""
+    """Each with a sentence about the damage."""
 
 
 class Files:
     """The files of one run, as they were when this was made.
 
-    Whoever reads them while the run goes on may find them gone, merged into others: `attempt` tries again.
+    Files of a run in progress may vanish because they are merged: `attempt` then tries again.
     """
 
     def __init__(self, store: Store, run: str) -> None:
         self.store = store
         self.run = run
-        # Before they are listed: what ends meanwhile is taken for live, which costs nothing.
+        # Before listing: a run that ends meanwhile counts as live, which does no harm.
         self.live = store.is_live(run)
         self.names = store.names(run)
         self.files: list[File] = []
@@ -63,21 +63,21 @@ class Files:
             elif is_run_file(name):
                 self.heads.append(name)
             elif not name.endswith(CORRUPT) and name[0] != "_":
-                self.foreign.append(f"{self.location(name)}: this is no file of a run.")
+                self.foreign.append(f"{self.location(name)}: this is not a file of a run.")
 
     def location(self, name: str = "") -> str:
-        """Where that file or the run is, for sentences."""
+        """The location of that file or of the run, for messages."""
         return self.store.location(self.run, name).rstrip("/")
 
     def wrong_with(self, name: str) -> str | None:
-        """A sentence if the file is not what was stored, else None; raises `FileNotFoundError`."""
+        """A sentence if the file differs from what was stored, else None; raises `FileNotFoundError`."""
         damaged = self.store.crc(self.run, name) != crc_in(name)
         return f"{self.location(name)}: {DAMAGED}." if damaged else None
 
     def cover(self, table: str) -> Cover:
-        """The files that hold that table; raises `FileNotFoundError`.
+        """The files that contain that table; raises `FileNotFoundError`.
 
-        A file whose batches a wider one holds is looked at only if that one is damaged.
+        A file whose batches a wider file contains is used only if the wider one is damaged.
         """
         wanted = [file for file in self.files if file.table in (table, LOG)]
         chosen: list[File] = []
@@ -95,8 +95,8 @@ class Files:
         """Those columns of a file.
 
         Raises:
-            KnowledgeError: It is not the file it should be.
-            FileNotFoundError: It is not there any more.
+            KnowledgeError: The file is not as expected.
+            FileNotFoundError: The file does not exist any more.
         """
         import polars as pl
 
@@ -110,14 +110,14 @@ class Files:
             raise KnowledgeError(f"{self.location(name)}: this file cannot be read ({reason}).") from error
 
     def head(self) -> Head:
-        """What the run was; raises `FileNotFoundError`.
+        """The run's description; raises `FileNotFoundError`.
 
         Raises:
-            KnowledgeError: Nothing can be known of it, or its schema version is another.
+            KnowledgeError: It cannot be read, or has another schema version.
         """
         problem = (
-            f"{self.location('_run.parquet')}: this file is missing, so nothing is known of the run; "
-            "one that has just begun has it within seconds."
+            f"{self.location('_run.parquet')}: this file is missing, so the run cannot be described; "
+            "a run that has just begun writes it within seconds."
         )
         for name in self.heads:
             try:
@@ -141,7 +141,7 @@ class Files:
         return head_of(frame.row(0), place)
 
     def _head_of_log(self) -> Head | None:
-        """What the run was by the first event of its log, where that can be read."""
+        """The run's description from the first event of its log, if that can be read."""
         for file in self.files:
             if file.table == LOG and file.span.first == 1 and self.wrong_with(file.name) is None:
                 first = log.settle(log.rows_of(self.read(file.name)))[0]
@@ -151,10 +151,10 @@ class Files:
 
 
 def head_of(row: Sequence[Any], place: str) -> Head:
-    """What a run was, by the `HEAD_COLUMNS` of the file that says so.
+    """A run's description from the `HEAD_COLUMNS` of its file.
 
     Raises:
-        KnowledgeError: Its schema version is another, or it is not such a record.
+        KnowledgeError: It has another schema version, or is not a description.
     """
     version, started_at, record = row
     if version != SCHEMA_VERSION:
@@ -172,7 +172,7 @@ class _OtherVersion(KnowledgeError):
 
 
 def attempt(store: Store, run: str, read: Callable[[Files], T]) -> T:
-    """What `read` makes of the run's files; it is called again where files were merged while it read.
+    """What `read` returns for the run's files; it is called again if files were merged while it read.
 
     Raises:
         KnowledgeError: They keep changing, or `read` raises it.
@@ -187,7 +187,7 @@ def attempt(store: Store, run: str, read: Callable[[Files], T]) -> T:
 
 
 def time_of(run: str) -> datetime:
-    """When a run began, by its id."""
+    """The start of a run, by its id."""
     try:
         return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:

@@ -17,7 +17,7 @@ from marskit.knowledge.storage.store import open_store
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A run as it can be seen again."""
+    """A run that can be replayed."""
 
     started: RunStarted
     started_at: datetime
@@ -33,7 +33,7 @@ def load_recording(root: str | Path, run: str) -> Recording:
     """Every event of that run.
 
     Raises:
-        KnowledgeError: What the run was cannot be read; events that cannot be are only told.
+        KnowledgeError: The run's description cannot be read; unreadable events are only reported.
     """
     with _no_garbage():
         return attempt(open_store(root), run, _load)
@@ -41,7 +41,7 @@ def load_recording(root: str | Path, run: str) -> Recording:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Millions of objects come and stay: looking for garbage among them again and again costs a third."""
+    """Suspend garbage collection: with millions of long-lived objects, it costs a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -55,7 +55,7 @@ def _load(files: Files) -> Recording:
     head = files.head()
     content = Content(files, head)
     rows = content.rows(content.cover(LOG))
-    # The cycles first: they repeat what their phases told, which need not be decoded twice.
+    # The cycles first: their parts repeat in the phases' events, which need not be decoded again.
     decoded: dict[int, Event | None] = {
         row.seq: content.decoded(row) for row in rows if row.kind == COMPLETED
     }

@@ -1,4 +1,4 @@
-"""What the files of one run hold: its log, its records and its tables."""
+"""The content of one run's files: its log, records and tables."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -30,14 +30,14 @@ class Content:
         """One sentence for each thing that could not be read so far."""
 
     def cover(self, table: str) -> Cover:
-        """The files that hold that table; what is damaged or missing of it becomes a problem."""
+        """The files of that table; damaged or missing ones become problems."""
         cover = self._files.cover(table)
         self.problems += self._files.foreign
         self.problems += missing.problems(self._files, cover)
         return cover
 
     def rows(self, cover: Cover, kinds: frozenset[str] | None = None) -> list[Row]:
-        """The rows of the log in order, of those kinds only if given."""
+        """The rows of the log in order, optionally of some kinds only."""
         return log.settle(row for file in cover.files for row in self._rows(file, kinds))
 
     def records(self) -> tuple[Record, ...]:
@@ -55,14 +55,14 @@ class Content:
         return tuple(records)
 
     def frame(self, table: str, files: Sequence[File]) -> "pl.DataFrame":
-        """The rows of a table that these neighbouring files hold, or that can be made of them."""
+        """The rows of a table that these adjacent files contain, or that can be made from them."""
         import polars as pl
 
         frames = [self._frame(table, own, tuple(group)) for own, group in groupby(files, lambda f: f.table)]
         return pl.concat(frames) if frames else table_schema(table).to_frame()
 
     def decoded(self, row: Row, decode: Callable[[Row], Event] = log.event_of) -> Event | None:
-        """The event of a row; None, and a problem, where it cannot be read."""
+        """The event of a row; None, and a problem, if it cannot be read."""
         try:
             return decode(row)
         except CodecError as error:

@@ -1,4 +1,4 @@
-"""Reading what runs left behind: their list with headline figures, and every record of one of them."""
+"""Reads recorded runs: their list with headline figures, and every record of one of them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """All runs that can be read, oldest first, and one sentence for each thing that cannot."""
+    """All readable runs, oldest first, and one sentence for each unreadable one."""
 
     runs: tuple[RunSummary, ...]
     unreadable: tuple[str, ...]
@@ -36,7 +36,7 @@ class RunList:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """Everything that is known of one run."""
+    """Everything that is known about one run."""
 
     started: RunStarted
     started_at: datetime
@@ -57,7 +57,7 @@ class _Counted(NamedTuple):
 
 
 def list_runs(root: str | Path) -> RunList:
-    """All runs under `root`; what cannot be read is told and left out."""
+    """All runs under `root`; unreadable ones are reported and left out."""
     runs: list[RunSummary] = []
     unreadable: list[str] = []
     store = open_store(root)
@@ -73,30 +73,30 @@ def list_runs(root: str | Path) -> RunList:
 
 
 def find_run(root: str | Path, name: str) -> str:
-    """The id of the run meant by `name`: an id, the beginning of just one, or `last`.
+    """The id of the run that `name` denotes: an id, a unique beginning of one, or `last`.
 
     Raises:
-        KnowledgeError: There is none, or there are several.
+        KnowledgeError: No run matches, or several do.
     """
     store = open_store(root)
     runs = store.runs()
     if not runs:
-        raise KnowledgeError(f"There are no runs in {store.place}.")
+        raise KnowledgeError(f"{store.place} contains no runs.")
     if name == "last":
         return runs[-1]
     found = [name] if name in runs else [run for run in runs if run.startswith(name)]
     if not found:
-        raise KnowledgeError(f"There is no run {name!r} in {store.place}; the last one is {runs[-1]}.")
+        raise KnowledgeError(f"{store.place} contains no run {name!r}; the latest is {runs[-1]}.")
     if len(found) > 1:
         raise KnowledgeError(f"{len(found)} runs in {store.place} begin with {name!r}, such as {found[0]}.")
     return found[0]
 
 
 def load_run(root: str | Path, run: str) -> StoredRun:
-    """Everything that is stored of that run.
+    """Everything stored about that run.
 
     Raises:
-        KnowledgeError: What the run was cannot be read; cycles that cannot be are only told.
+        KnowledgeError: The run's description cannot be read; unreadable cycles are only reported.
     """
 
     def load(files: Files) -> StoredRun:

@@ -1,1 +1,1 @@
-"""Where files are kept: a folder or an object store."""
+"""Storage of files: a folder or an object store."""

@@ -1,4 +1,4 @@
-"""Runs in a local folder, and how a file gets there whole or not at all."""
+"""Runs in a local folder, with atomic writes."""
 
 import errno
 import fcntl
@@ -37,8 +37,8 @@ class LocalStore:
         """Make the run's folder.
 
         Raises:
-            FileExistsError: There is one.
-            KnowledgeError: It cannot be made.
+            FileExistsError: The run exists already.
+            KnowledgeError: The folder cannot be made.
         """
         try:
             self._root.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class LocalStore:
             return []
 
     def names(self, run: str) -> list[str]:
-        """See `Store`; what begins with a dot is nobody's but ours."""
+        """See `Store`; names that begin with a dot are internal."""
         try:
             with os.scandir(self._place(run)) as found:
                 return [file.name for file in found if file.name[0] != "."]
@@ -67,7 +67,7 @@ class LocalStore:
             return []
 
     def stamp(self, run: str) -> tuple[int, int] | None:
-        """See `Store`; what changed just now may change once more within the same tick of the clock."""
+        """See `Store`; very recent changes may be followed by another within the same clock tick."""
         try:
             found = Path(self._place(run)).stat()
         except FileNotFoundError:
@@ -97,22 +97,22 @@ class LocalStore:
         sync_folder(run_folder(self._root, run))
 
     def remove_run(self, run: str) -> None:
-        """See `Store`; cut short, it leaves nothing that is taken for a run, and the next removal ends it."""
+        """See `Store`; after an interruption nothing looks like a run, and the next removal finishes."""
         folder = run_folder(self._root, run)
         going = folder.with_name(f".{folder.name}.removed")
         shutil.rmtree(going, ignore_errors=True)
         folder.rename(going)
         sync_folder(self._root)
         for left in self._root.glob(".run=*.removed"):
-            # Another process may be at it.
+            # Another process may be removing it.
             shutil.rmtree(left, ignore_errors=left != going)
 
     def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
-        """See `Store`; the folder gets its name when all is in it."""
+        """See `Store`; the folder gets its name once it is complete."""
         self._root.mkdir(parents=True, exist_ok=True)
         folder = run_folder(self._root, run)
         if folder.exists():
-            raise FileExistsError(errno.EEXIST, "there is such a run", str(folder))
+            raise FileExistsError(errno.EEXIST, "the run exists already", str(folder))
         coming = folder.with_name(f".{folder.name}.coming")
         shutil.rmtree(coming, ignore_errors=True)
         coming.mkdir()
@@ -126,7 +126,7 @@ class LocalStore:
         sync_folder(self._root)
 
     def crc(self, run: str, name: str) -> int:
-        """See `Store`; a file that did not change is not read again."""
+        """See `Store`; an unchanged file is not read again."""
         path = self._path(run, name)
         found = path.stat()
         key = run, name, found.st_size, found.st_mtime_ns, found.st_ino
@@ -144,7 +144,7 @@ class LocalStore:
 
     @contextmanager
     def hold(self, run: str) -> Iterator[None]:
-        """See `Store`; the kernel lets go of the lock with the process, however that ends."""
+        """See `Store`; the kernel releases the lock with the process, however it ends."""
         with self._path(run, _LOCK).open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # The folder's own name becomes durable with the run's first file.
@@ -163,7 +163,7 @@ class LocalStore:
         return False
 
     def _place(self, run: str) -> str:
-        # Asked for every file of every run, which is too often for a `Path`.
+        # Called for every file of every run, which is too often for a `Path`.
         return f"{self._beginning}{run}"
 
     def _path(self, run: str, name: str) -> Path:

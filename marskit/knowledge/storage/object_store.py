@@ -1,6 +1,6 @@
-"""Runs in an object store, such as S3: what `obstore` can reach. Needs the extra `objectstore`.
+"""Runs in an object store, such as S3, through `obstore`. Needs the extra `objectstore`.
 
-An object is there whole or not at all, and put under its last name at once. Credentials and endpoint come
+An object appears whole or not at all, and under its final name at once. Credentials and endpoint come
 from the environment, as for any tool of the store: `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and so on.
 """
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 _WRITING = "_writing"
 _AGAIN_S = 600.0
 _LIVE_FOR = timedelta(seconds=3 * _AGAIN_S)
-"""A writer says every ten minutes that it lives; half an hour after it was killed, it is not live."""
+"""A writer renews its lease every ten minutes; half an hour after a kill it no longer counts as live."""
 
 
 class ObjectStore:
     """Runs behind a URL, as `<url>/run=<id>/`."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet.
+        """Store the URL; a connection is made later.
 
         Raises:
-            KnowledgeError: The URL is of no store that is known, or the extra is not installed.
+            KnowledgeError: The URL's scheme is unknown, or the extra is not installed.
         """
         try:
             from obstore.exceptions import BaseError
@@ -47,20 +47,20 @@ class ObjectStore:
         try:
             self._objects: Objects = from_url(self.place, client_options={"allow_http": plain})
         except (BaseError, ValueError) as error:
-            raise KnowledgeError(f"{url}: this is no object store ({_first_line(error)}).") from error
+            raise KnowledgeError(f"{url}: this is not an object store ({_first_line(error)}).") from error
         self._crcs: dict[tuple[str, str], int] = {}
-        self._said_s: dict[str, float] = {}
+        self._renewed_s: dict[str, float] = {}
 
     def begin(self, run: str) -> None:
         """See `Store`; there are no folders to make."""
         if self.sizes(run):
-            raise FileExistsError(errno.EEXIST, "there is such a run", self.location(run, ""))
+            raise FileExistsError(errno.EEXIST, "the run exists already", self.location(run, ""))
 
     def runs(self) -> list[str]:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             listed = obstore.list_with_delimiter(self._objects)
         names = (prefix.rstrip("/").rpartition("/")[2] for prefix in listed["common_prefixes"])
         return sorted(name.removeprefix("run=") for name in names if name.startswith("run="))
@@ -70,13 +70,13 @@ class ObjectStore:
         return list(self.sizes(run))
 
     def stamp(self, run: str) -> None:
-        """See `Store`; nothing short of listing them tells."""
+        """See `Store`; None, because only listing the objects would show a change."""
 
     def sizes(self, run: str) -> dict[str, int]:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             found = obstore.list(self._objects, prefix=f"run={run}").collect()
         named = ((each["path"].rpartition("/")[2], each["size"]) for each in found)
         return {name: size for name, size in named if name != _WRITING}
@@ -85,43 +85,43 @@ class ObjectStore:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             return bytes(obstore.get(self._objects, _path(run, name)).bytes())
 
     def write(self, run: str, name: str, content: bytes) -> None:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             obstore.put(self._objects, _path(run, name), content)
-            said_s = self._said_s.get(run)
-            if said_s is not None and time.monotonic() - said_s > _AGAIN_S:
+            renewed_s = self._renewed_s.get(run)
+            if renewed_s is not None and time.monotonic() - renewed_s > _AGAIN_S:
                 self._say(run)
 
     def remove(self, run: str, name: str) -> None:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             obstore.delete(self._objects, _path(run, name))
 
     def rename(self, run: str, old: str, new: str) -> None:
         """See `Store`."""
         import obstore
 
-        with self._told():
+        with self._as_os_errors():
             obstore.rename(self._objects, _path(run, old), _path(run, new))
 
     def remove_run(self, run: str) -> None:
-        """See `Store`; what says what the run was goes last, so that one cut short can be removed again."""
+        """See `Store`; the run's description goes last, so that an interrupted removal can be repeated."""
         import obstore
 
         names = sorted(self.sizes(run), reverse=True)
-        with self._told():
+        with self._as_os_errors():
             obstore.delete(self._objects, [_path(run, name) for name in (*names, _WRITING)])
 
     def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
-        """See `Store`; the log goes next to last and the head last, without which there is nothing to see."""
+        """See `Store`; the log goes second to last and the description last, which makes the run visible."""
         self.begin(run)
         try:
             for name in sorted(contents, key=lambda name: (name[0] == "_", name.startswith(LOG))):
@@ -131,12 +131,12 @@ class ObjectStore:
             raise
 
     def crc(self, run: str, name: str) -> int:
-        """See `Store`; an object never changes under its name, so that it is not read again."""
+        """See `Store`; an object never changes under its name, so it is not read again."""
         import obstore
 
         if (run, name) not in self._crcs:
             crc = 0
-            with self._told():
+            with self._as_os_errors():
                 for chunk in obstore.get(self._objects, _path(run, name)):
                     crc = zlib.crc32(chunk, crc)
             self._crcs[run, name] = crc
@@ -149,40 +149,40 @@ class ObjectStore:
     @contextmanager
     def hold(self, run: str) -> Iterator[None]:
         """See `Store`."""
-        with self._told():
+        with self._as_os_errors():
             self._say(run)
         try:
             yield
         finally:
-            del self._said_s[run]
+            del self._renewed_s[run]
             self.remove(run, _WRITING)
 
     def is_live(self, run: str) -> bool:
-        """See `Store`; what was killed is taken for live for half an hour."""
+        """See `Store`; a killed writer counts as live for half an hour."""
         import obstore
 
         try:
-            with self._told():
-                said = obstore.head(self._objects, _path(run, _WRITING))["last_modified"]
+            with self._as_os_errors():
+                renewed = obstore.head(self._objects, _path(run, _WRITING))["last_modified"]
         except FileNotFoundError:
             return False
-        return datetime.now(UTC) - said < _LIVE_FOR
+        return datetime.now(UTC) - renewed < _LIVE_FOR
 
     def _say(self, run: str) -> None:
         import obstore
 
         obstore.put(self._objects, _path(run, _WRITING), b"")
-        self._said_s[run] = time.monotonic()
+        self._renewed_s[run] = time.monotonic()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Failures of the store as those of a file system."""
+    def _as_os_errors(self) -> Iterator[None]:
+        """Raise failures of the store as those of a file system."""
         from obstore.exceptions import BaseError, NotFoundError
 
         try:
             yield
         except (NotFoundError, FileNotFoundError) as error:
-            raise FileNotFoundError(errno.ENOENT, "there is no such object", self.place) from error
+            raise FileNotFoundError(errno.ENOENT, "the object does not exist", self.place) from error
         except BaseError as error:
             raise OSError(
                 errno.EIO, f"the object store cannot be used ({_first_line(error)})", self.place

@@ -1,4 +1,4 @@
-"""Where runs lie: one folder of files a run, which are written once, whole, and never changed."""
+"""The store of runs: one folder of files per run; files are written once, whole, and never changed."""
 
 import secrets
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ class Store(Protocol):
 
     @property
     def place(self) -> str:
-        """How a person names it."""
+        """The name of the store for people."""
         ...
 
     @property
     def scan_options(self) -> Mapping[str, str]:
-        """What Polars needs to read a `location` by itself."""
+        """Options that Polars needs to read a `location`."""
         ...
 
     def begin(self, run: str) -> None:
-        """Make room for a new run; raises `FileExistsError` where there is one of that id."""
+        """Make a new run; raises `FileExistsError` if the id exists."""
         ...
 
     def runs(self) -> list[str]:
@@ -30,15 +30,15 @@ class Store(Protocol):
         ...
 
     def names(self, run: str) -> list[str]:
-        """The files of a run; none where there is no such run."""
+        """The files of a run; none if the run does not exist."""
         ...
 
     def stamp(self, run: str) -> object:
-        """What is another one as soon as a file of the run came or went; None where nothing tells that."""
+        """A value that changes as soon as a file of the run comes or goes; None if the store has none."""
         ...
 
     def sizes(self, run: str) -> dict[str, int]:
-        """The files of a run by name, with their bytes; empty where there is no such run."""
+        """The sizes of a run's files in bytes, by name; empty if the run does not exist."""
         ...
 
     def read(self, run: str, name: str) -> bytes:
@@ -46,23 +46,23 @@ class Store(Protocol):
         ...
 
     def write(self, run: str, name: str, content: bytes) -> None:
-        """Store a file at once and for good: a crash leaves all of it or none."""
+        """Store a file durably: a crash leaves all of it or none."""
         ...
 
     def remove(self, run: str, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Remove a file, if it exists."""
         ...
 
     def rename(self, run: str, old: str, new: str) -> None:
-        """Give a file another name."""
+        """Rename a file."""
         ...
 
     def remove_run(self, run: str) -> None:
-        """Take a run away with all its files."""
+        """Remove a run with all its files."""
         ...
 
     def take_in(self, run: str, contents: Mapping[str, bytes]) -> None:
-        """Store a whole run at once; raises `FileExistsError` where there is one of that id."""
+        """Store a whole run at once; raises `FileExistsError` if the id exists."""
         ...
 
     def crc(self, run: str, name: str) -> int:
@@ -74,19 +74,19 @@ class Store(Protocol):
         ...
 
     def hold(self, run: str) -> AbstractContextManager[object]:
-        """Mark the run as being written for as long as it is entered, or this process lives."""
+        """Mark the run as being written, until the context ends or the process does."""
         ...
 
     def is_live(self, run: str) -> bool:
-        """Whether somebody writes it now."""
+        """Whether the run is being written now."""
         ...
 
 
 def open_store(root: str | Path) -> Store:
-    """The store in that folder, or behind that URL.
+    """The store in that folder, or at that URL.
 
     Raises:
-        KnowledgeError: It is a URL of a kind that is not known, or what it needs is not installed.
+        KnowledgeError: The URL's scheme is unknown, or a required package is not installed.
     """
     from marskit.knowledge.storage.files import LocalStore
     from marskit.knowledge.storage.object_store import ObjectStore
@@ -97,10 +97,10 @@ def open_store(root: str | Path) -> Store:
 
 
 def new_run(root: str | Path) -> str:
-    """Begin a new run and return its id, which sorts by time and is nobody else's.
+    """Begin a new run and return its unique id, which sorts by time.
 
     Raises:
-        KnowledgeError: Nothing can be stored there.
+        KnowledgeError: The store cannot be written to.
     """
     store = open_store(root)
     while True:

@@ -1,1 +1,1 @@
-"""A run written while it goes on."""
+"""Writes a run while it goes on."""

@@ -1,4 +1,4 @@
-"""Knowledge as Parquet: one dataset for all runs, one folder per run, one file per batch until they merge."""
+"""Knowledge as Parquet: one dataset for all runs, a folder per run, a file per batch until they merge."""
 
 import asyncio
 import contextlib
@@ -13,16 +13,16 @@ from marskit.knowledge.storage.store import open_store
 from marskit.knowledge.write.writer import Hole, Noted, RunWriter
 
 MOST_NOTED = 240
-"""So many events are stored without waiting for a cycle: two minutes' of a loop that is paused."""
+"""Number of events that are stored without waiting for a cycle: two minutes of a paused loop."""
 MOST_HELD = 7200
-"""Of more events than these, the older half is let go while they cannot be stored: about 20 MB, or an hour of
-a loop that is paused."""
+"""Number of waiting events above which the older half is discarded if storing fails: about 20 MB, or an hour
+of a paused loop."""
 
 
 class ParquetKnowledge:
-    """Stores what happens in one run.
+    """Stores the events of one run.
 
-    The disk is slow and Polars takes its time to load, so both are left to one thread.
+    The disk is slow and Polars takes time to load, so one thread does both.
     """
 
     def __init__(self, root: Path | str) -> None:
@@ -32,22 +32,22 @@ class ParquetKnowledge:
         self._noted: list[Noted] = []
         self._seq = 0
         self._cycle = 1
-        """The one under way."""
+        """The cycle under way."""
         self._stored: int | None = None
-        """The cycle that is stored and not yet noted as completed."""
+        """The cycle that is stored but not noted as completed yet."""
         self._storing = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
         self._hole: Hole | None = None
-        """What was let go and comes before everything that is noted."""
-        self._untold: Hole | None = None
-        """What was let go and is told with the next cycle that is stored."""
+        """Discarded events that precede all noted ones."""
+        self._unreported: Hole | None = None
+        """Discarded events to report with the next stored cycle."""
 
     def note(self, event: Event) -> None:
-        """Take an event; it is stored with the next cycle, or with many like it."""
+        """Take an event; it is stored with the next cycle, or in a batch of its kind."""
         if isinstance(event, CycleCompleted) and event.cycle.id == self._stored:
             self._complete(event.cycle.id)
             return
-        self._nobody_told()
+        self._complete_without_bus()
         self._noted.append(Noted(self._seq, self._cycle, event))
         if isinstance(event, CycleCompleted):
             self._cycle = event.cycle.id + 1
@@ -56,33 +56,33 @@ class ParquetKnowledge:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
 
     async def open(self, run: RunStarted) -> None:
-        """Write down what the run is, and load what storing needs."""
+        """Store the description of the run, and load what storing needs."""
         if not self._seq:
             self.note(run)
         self._writer = RunWriter(self._store, run)
         await self._in_thread(self._writer.open)
 
     async def append(self, cycle: Cycle) -> str | None:
-        """Store one cycle and what was noted before it; it is on the disk when this returns.
+        """Store one cycle and the events noted before it; everything is on disk when this returns.
 
         Returns:
-            What had to be let go before, in one sentence.
+            What had to be discarded before, in one sentence.
         """
         writer = self._opened()
         async with self._storing:
-            self._nobody_told()
+            self._complete_without_bus()
             completed = Noted(self._seq, cycle.id, CycleCompleted(cycle))
             await self._store_noted(writer, completed)
             self._stored = cycle.id
-            let_go, self._untold = self._untold, None
+            let_go, self._unreported = self._unreported, None
             return None if let_go is None else let_go.sentence
 
     async def close(self, ended: RunEnded | None = None) -> None:
-        """Store what is left, and merge it all into few files."""
+        """Store the remaining events, and merge everything into few files."""
         if self._flushing is not None:
             await self._flushing
         if self._writer is not None:
-            self._nobody_told()
+            self._complete_without_bus()
             writer, self._writer = self._writer, None
             if ended is not None:
                 self.note(ended)
@@ -95,7 +95,7 @@ class ParquetKnowledge:
     async def _flush(self) -> None:
         async with self._storing:
             if self._writer is not None:
-                # It is tried again with the next cycle, which tells what is wrong.
+                # The next cycle tries again and reports the failure.
                 with contextlib.suppress(OSError):
                     await self._store_noted(self._writer)
 
@@ -111,20 +111,20 @@ class ParquetKnowledge:
             self._hole = None
 
     def _let_go(self) -> None:
-        """Forget the older half of what waits to be stored once it is too much, and keep how much it was."""
+        """Discard the older half of the waiting events if there are too many, and record how many."""
         if len(self._noted) <= MOST_HELD:
             return
         half = len(self._noted) // 2
         older, newer = self._noted[:half], self._noted[half:]
-        # What the run is, and the scenario in force, is needed to understand the rest.
+        # The run's description and the scenario in force are needed to understand the rest.
         needed = [noted for noted in older if isinstance(noted.event, RunStarted)]
         needed += [noted for noted in older if isinstance(noted.event, ScenarioChanged)][-1:]
         completed = sum(isinstance(noted.event, CycleCompleted) for noted in older)
         gone = Hole(len(older) - len(needed), completed)
         self._noted = [*needed, *newer]
-        self._hole, self._untold = gone.with_(self._hole), gone.with_(self._untold)
+        self._hole, self._unreported = gone.with_(self._hole), gone.with_(self._unreported)
 
-    def _nobody_told(self) -> None:
+    def _complete_without_bus(self) -> None:
         """Without a bus, a cycle is complete when it is stored."""
         if self._stored is not None:
             self._complete(self._stored)
@@ -138,7 +138,7 @@ class ParquetKnowledge:
 
     def _opened(self) -> RunWriter:
         if self._writer is None:
-            raise KnowledgeError("The record of the run is not open.")
+            raise KnowledgeError("The recording of this run is not open.")
         return self._writer
 
     async def _in_thread(self, work: Callable[[], None]) -> None:

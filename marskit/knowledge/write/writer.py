@@ -1,4 +1,4 @@
-"""What the one thread that stores a run does: batches as they come, and fewer, larger files later."""
+"""The work of the thread that stores a run: batches at once, and fewer, larger files later."""
 
 import contextlib
 import io
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCHES = 64
-"""So many batches become one part: a file of every table."""
+"""Number of batches in one part: a file of every table."""
 
 
 class Noted(NamedTuple):
-    """An event, its place in the run, and the cycle that was under way."""
+    """An event, its place in the run, and the cycle under way."""
 
     seq: int
     cycle: int
@@ -32,17 +32,17 @@ class Noted(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Events that were let go since they could not be stored."""
+    """Events that were discarded because they could not be stored."""
 
     events: int
     cycles: int
-    """How many completed cycles were among them."""
+    """Number of completed cycles among them."""
 
     @property
     def sentence(self) -> str:
-        """What is lost."""
+        """The loss, in one sentence."""
         cycles = f"; completed cycles among them: {self.cycles}" if self.cycles else ""
-        return f"While nothing could be stored, the oldest {self.events} events were let go{cycles}."
+        return f"Storing failed for a while, so the oldest {self.events} events were discarded{cycles}."
 
     def with_(self, other: "Hole | None") -> "Hole":
         """Both together."""
@@ -51,12 +51,12 @@ class Hole(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What is in force between two events."""
+    """The state between two events."""
 
     scenario: str
     speed: float
     started_s: float | None = None
-    """When the last cycle began."""
+    """Start of the last cycle."""
 
 
 @dataclass(slots=True)
@@ -67,13 +67,13 @@ class _Batch:
 
 
 class RunWriter:
-    """Writes one run; a batch is on the disk when `append` returns, and everything else may be lost.
+    """Writes one run; a batch is on disk when `append` returns, anything later may be lost.
 
-    First whole files become durable, then those that they replace go. Cut short anywhere, readers find every
-    batch, some of them twice, and leave out the files whose batches a wider one holds.
+    New files become durable before the files they replace are removed. After an interruption, readers find
+    every batch, some of them twice, and ignore files whose batches a wider file contains.
 
-    Where events were let go, the number of a batch is left out, and no file reaches across it: readers tell
-    that something is missing there, and which cycles, as they do of files that are gone.
+    Where events were discarded, a batch number is skipped and no file spans the gap: readers report that
+    something is missing there, and which cycles, as they do for missing files.
     """
 
     def __init__(self, store: Store, run: RunStarted) -> None:
@@ -88,13 +88,13 @@ class RunWriter:
         self._parts: list[dict[str, File]] = []
 
     def open(self) -> None:
-        """Say what the run is; what is slow the first time is done before the first cycle."""
+        """Describe the run, and do the slow first-time work before the first cycle."""
         self._held.enter_context(self._store.hold(self._run.run))
         self._describe()
         _uncompressed(frame(()))
 
     def append(self, noted: Sequence[Noted], hole: Hole | None = None) -> None:
-        """Store a batch, before which there is a hole if one is given."""
+        """Store a batch, preceded by a hole if one is given."""
         self._describe()
         number, before = self._next, self._context
         if hole is not None:
@@ -102,7 +102,7 @@ class RunWriter:
                 self._make_part()
             self._merge()
             number += 1
-            # The first cycle after lost ones does not speak for their time.
+            # The first cycle after lost ones does not count for their time.
             before = replace(before, started_s=None) if hole.cycles else before
         batch, context = self._batch(number, before, noted)
         content = _uncompressed(frame(batch.rows))
@@ -112,18 +112,18 @@ class RunWriter:
         self._next = number + 1
 
     def completed(self, seq: int) -> None:
-        """Learn which place the last cycle of the last batch has on the bus, and merge what is due."""
+        """Take the place of the last batch's last cycle on the bus, and merge if due."""
         rows = self._batches[-1].rows
         rows[-1] = rows[-1]._replace(seq=seq)
         if len(self._batches) >= BATCHES:
-            # The batches are stored: a merge that fails is made up for by the next one.
+            # The batches are stored: the next merge makes up for one that fails.
             with contextlib.suppress(OSError):
                 self._make_part()
                 if sum(_span(part).size for part in self._small()) >= MERGED:
                     self._merge()
 
     def close(self) -> None:
-        """Merge what is left."""
+        """Merge the remaining parts."""
         with self._held:
             if self._batches:
                 self._make_part()
@@ -140,8 +140,8 @@ class RunWriter:
                 covers_s = covered_s(event.cycle, context.started_s)
                 context = replace(context, started_s=event.cycle.started_at_s)
                 records.append(Record(event.cycle, (), context.scenario, context.speed, covers_s))
-            told = context.scenario, context.speed, covers_s
-            rows.append(row_of(self._run.run, seq, cycle, event, encoder.encode(event), told))
+            stated = context.scenario, context.speed, covers_s
+            rows.append(row_of(self._run.run, seq, cycle, event, encoder.encode(event), stated))
         return _Batch(Span(number, number), rows, records), context
 
     def _make_part(self) -> None:
@@ -154,7 +154,7 @@ class RunWriter:
         self._batches = []
 
     def _small(self) -> list[dict[str, File]]:
-        """The small parts since the last hole; large ones come before them."""
+        """The small parts since the last hole; large ones precede them."""
         small: list[dict[str, File]] = []
         for part in reversed(self._parts):
             across = small and _span(part).last + 1 < _span(small[0]).first
@@ -177,7 +177,7 @@ class RunWriter:
             if any(
                 zlib.crc32(content) != part[name].crc for content, part in zip(contents, small, strict=True)
             ):
-                # What is damaged must stay visible as such.
+                # Damage must stay visible.
                 return
             tables[name] = pl.concat(map(pl.read_parquet, contents), rechunk=True)
         self._parts = [part for part in self._parts if part not in small]
@@ -213,9 +213,9 @@ def _span(part: dict[str, File]) -> Span:
 
 
 def _uncompressed(rows: "pl.DataFrame") -> bytes:
-    """A few rows are smaller without compression, and cheaper.
+    """A few rows, which are smaller and cheaper to write without compression.
 
-    Polars would wake its threads to write them, which costs several times as much as writing.
+    With it, Polars would wake its threads, which costs several times as much as writing.
     """
     from arro3.io import write_parquet
 

@@ -58,7 +58,7 @@ class RuleVerdict:
 
 
 def duplicate(action: Action, context: Context) -> RuleVerdict | None:
-    """Allow one action per target and cycle: the effects of two could not be told apart."""
+    """Allow one action per target and cycle: the effects of two could not be separated."""
     if target(action) in context.taken:
         return RuleVerdict(None, f"{target(action)} already changes in this cycle.")
     return None

@@ -104,7 +104,7 @@ class EnvoyMesh:
 
     @property
     def configuration(self) -> Configuration:
-        """What the manifests say now, the actions so far included."""
+        """The present manifests, including all actions so far."""
         return configuration(self._config)
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
@@ -156,7 +156,7 @@ class EnvoyMesh:
             async with self._publishing:
                 outcome = await self._publisher.publish(self._render(apply_action(self._config, action)))
                 if not isinstance(outcome, Rejected):
-                    # Edited anew: a workload may have been scaled while Envoy was being asked.
+                    # Edited again: a workload may have been scaled while Envoy was updated.
                     self._config = apply_action(self._config, action)
                 return outcome
         except ActionError as error:

@@ -35,7 +35,7 @@ def program(name: str, directory: Path) -> Path:
     """The program that a local command begins with: `node` is ours, a path is relative to `directory`.
 
     Raises:
-        MeshError: There is no such program, or it may not be executed.
+        MeshError: The program does not exist, or is not executable.
     """
     if name == "node":
         return node_binary()
@@ -46,7 +46,7 @@ def program(name: str, directory: Path) -> Path:
         return Path(found)
     path = directory / name
     if not path.is_file():
-        raise MeshError(f"there is no program {path}")
+        raise MeshError(f"the program {path} does not exist")
     if not os.access(path, os.X_OK):
         raise MeshError(f"{path} may not be executed: it has no permission for that")
     return path

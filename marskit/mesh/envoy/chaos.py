@@ -1,4 +1,4 @@
-"""Breaks replicas on request: through their own endpoint where they have one, in the proxy where not."""
+"""Injects faults: through the replicas' own endpoint if they have one, else in the proxy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,36 +19,36 @@ from marskit.system.free_ports import LOOPBACK
 from marskit.system.local_http import HttpClient, HttpError
 
 PROXY_DELAY_MS = 100
-"""What a slow-down by 2 adds where the proxy has to do it; it cannot know the service's own time."""
+"""Delay that represents a slow-down by 2 in the proxy, which does not know the service's own time."""
 
 
 Check = Callable[[tuple[WorkloadFault, ...]], None]
-"""Raises `ActionError` when the proxy cannot do what would be asked of it."""
+"""Raises `ActionError` if the proxy cannot do what it would have to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The faults in force for one workload."""
+    """The active faults of one workload."""
 
     slowdown: float = 1.0
     error_percent: float = 0.0
     delay_ms: int = 0
-    """The proxy's part for every workload: it is what takes up none of the replica's workers."""
+    """Always done by the proxy, because it must not occupy the replica's workers."""
 
 
 class Chaos:
-    """Remembers what is broken, so that replicas to come are broken too."""
+    """Remembers the active faults, so that later replicas get them too."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._troubles: dict[str, Trouble] = {}
 
     def proxy_faults(self, sets: dict[str, ReplicaSet]) -> tuple[WorkloadFault, ...]:
-        """What the proxy has to do for workloads that take no faults themselves."""
+        """The proxy's part for workloads that cannot inject faults themselves."""
         return _proxy_faults(self._troubles, sets)
 
     async def inject(self, fault: Fault, sets: dict[str, ReplicaSet], check: Check) -> None:
-        """Break the workload, or mend all of them; raises `ActionError` for a fault that does not fit."""
+        """Inject the fault, or clear all; raises `ActionError` for a fault that does not fit."""
         if (problem := why_unfit(fault, sets)) is not None:
             raise ActionError(problem)
         if isinstance(fault, ClearFaults):
@@ -75,19 +75,19 @@ class Chaos:
         try:
             await self._tell_all(sets[fault.workload])
         except ActionError:
-            # Or every replica to come would be told, too, and refuse.
+            # Otherwise every later replica would get the fault, and reject it.
             self._troubles[fault.workload] = before
             raise
 
     async def prepare(self, replica_set: ReplicaSet, replica: Replica) -> None:
-        """Break a replica that has just started as its workload is broken."""
+        """Inject the workload's active faults into a replica that has just started."""
         trouble = self._troubles.get(replica_set.deployment.name)
         if trouble is not None:
             await self._tell(replica_set, replica, trouble)
 
     async def _tell_all(self, replica_set: ReplicaSet) -> None:
         trouble = self._troubles.get(replica_set.deployment.name, Trouble())
-        # Those that are not ready as well: one that only hangs comes back as it was.
+        # Including replicas that are not ready: one that only hangs returns as it was.
         for replica in tuple(replica_set.replicas):
             await self._tell(replica_set, replica, trouble)
 
@@ -99,11 +99,11 @@ class Chaos:
         try:
             answer = await self._http.put_json(f"http://{LOOPBACK}:{replica.port}{path}", body)
         except HttpError:
-            # It is ending or starting: whoever answers on its behalf is told before it becomes ready.
+            # It is ending or starting: its successor gets the fault before it becomes ready.
             return
         if not answer.is_success:
-            said = answer.body.decode(errors="replace").strip()
-            raise ActionError(f"{replica.name} refused the fault: {answer.status} {said}")
+            reply = answer.body.decode(errors="replace").strip()
+            raise ActionError(f"{replica.name} rejected the fault: {answer.status} {reply}")
 
 
 def _proxy_faults(

@@ -48,17 +48,17 @@ def launch(
     """Work out how to run a Deployment's replicas here.
 
     Args:
-        deployment: The Deployment, which must say how it runs as a local process.
+        deployment: The Deployment, which must define how it runs as a local process.
         environment: Its variables with the hosts of other services replaced by local listeners.
         root: The folder that its working directory is relative to.
         copies: Where the copy of a working directory is that has its packages installed.
 
     Raises:
-        MeshError: It does not say how it runs, or its program or folder is missing.
+        MeshError: It does not define how it runs, or its program or folder is missing.
     """
     local = deployment.local
     if local is None:
-        raise MeshError(f"Deployment {deployment.name} does not say how it runs as a local process")
+        raise MeshError(f"Deployment {deployment.name} does not define how it runs as a local process")
     directory = root / (local.directory or ".")
     if not directory.is_dir():
         raise MeshError(f"Deployment {deployment.name}: its folder {directory} does not exist")

@@ -1,4 +1,4 @@
-"""The logs of Envoy and the replicas: what they say last, and how long they may get."""
+"""The logs of Envoy and the replicas: their last words, and their length."""
 
 import contextlib
 from pathlib import Path
@@ -8,7 +8,7 @@ _END_BYTES = 4096
 
 
 def last_line(log: Path) -> str:
-    """The line near the end of a log that says most: the last that names an error, else the last at all."""
+    """The most informative line near the end of a log: the last with an error, else the last."""
     with contextlib.suppress(OSError), log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _END_BYTES))
@@ -19,9 +19,9 @@ def last_line(log: Path) -> str:
 
 
 def bound(folder: Path) -> None:
-    """Empty the logs that have grown too long.
+    """Truncate the logs that have grown too long.
 
-    Everything that writes here appends, so cutting a file to nothing loses old lines and nothing else.
+    All writers append, so truncation loses old lines and nothing else.
     """
     for log in folder.iterdir():
         if log.stat().st_size > LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""The Envoy process: started, watched, asked through its admin interface, and started again when it dies."""
+"""The Envoy process: started, watched, read through its admin interface, and restarted when it dies."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ READY_TIMEOUT_S = 10.0
 READY_POLL_S = 0.01
 RESTART_WAIT_S = 0.1
 FLUSH_INTERVAL = "0.25s"
-"""How often histograms move; counters move at once."""
+"""Interval at which histograms are updated; counters are updated at once."""
 _REJECTED = "update rejected: "
 
 
@@ -47,24 +47,24 @@ class Proxy:
         self._child: Child | None = None
         self._watch: asyncio.Task[None] | None = None
         self.starts = 0
-        """How often it was started; its counters begin at 0 each time."""
+        """Number of starts; its counters begin at 0 each time."""
 
     async def start(self) -> None:
-        """Start Envoy and wait until it serves; the xDS files must be there.
+        """Start Envoy and wait until it serves; the xDS files must exist.
 
         Raises:
-            MeshError: It did not start or refused what it found there, with its own words.
+            MeshError: It did not start or rejected the files; the message contains its own words.
         """
         child = await self._spawn()
         if not await self._ready(child):
             raise MeshError(f"Envoy did not start: {self.complaint() or last_line(self._log)}")
-        # It serves without what it refused, and nobody would wonder why some requests go nowhere.
+        # It serves without the rejected parts, so some requests would silently go nowhere.
         if reason := self.complaint():
             raise MeshError(f"Envoy refused the configuration: {reason}")
         self._watch = asyncio.create_task(self._keep_running(child), name="envoy")
 
     async def stop(self) -> None:
-        """Stop watching; the process is ended by whoever owns the children."""
+        """Stop watching; the owner of the children ends the process."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -77,7 +77,7 @@ class Proxy:
         return found
 
     def complaint(self) -> str:
-        """Envoy's newest reason for refusing a configuration, or nothing."""
+        """Envoy's newest reason for rejecting a configuration, or an empty string."""
         try:
             log = self._log.read_text(errors="replace")
         except OSError:
@@ -142,12 +142,12 @@ class Proxy:
         while True:
             code = await child.wait()
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-            self._report(Severity.CRITICAL, "envoy", f"Envoy ended {how} and is started again")
+            self._report(Severity.CRITICAL, "envoy", f"Envoy ended {how} and is restarting")
             child = await self._restarted()
-            self._report(Severity.INFO, "envoy", "Envoy is back")
+            self._report(Severity.INFO, "envoy", "Envoy is running again")
 
     async def _restarted(self) -> Child:
-        """A new Envoy that serves, however often it takes."""
+        """A new Envoy that serves, after as many attempts as it takes."""
         while True:
             try:
                 child = await self._spawn()
@@ -156,6 +156,6 @@ class Proxy:
                 child.kill_group()
                 await child.wait()
             except OSError as error:
-                sentence = f"Envoy cannot be started ({error.strerror or error}) and is tried again"
+                sentence = f"Envoy cannot be started ({error.strerror or error}); retrying"
                 self._report(Severity.CRITICAL, "envoy", sentence)
             await asyncio.sleep(RESTART_WAIT_S)

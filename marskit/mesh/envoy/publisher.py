@@ -1,4 +1,4 @@
-"""Brings configuration to Envoy and says how far it came: accepted, pushed, effective."""
+"""Publishes configuration to Envoy and tracks its progress: accepted, pushed, effective."""
 
 import asyncio
 import json
@@ -13,19 +13,19 @@ from marskit.system.local_http import HttpClient, HttpError
 
 TIMEOUT_S = 5.0
 PAUSES_S = (0.0, 0.001, 0.002, 0.005)
-"""Between two looks at how far Envoy is; the last for as long as it takes."""
+"""Pauses between checks of Envoy's progress, in seconds; the last one repeats."""
 
 GENERATION_HEADER = "x-marskit-generation"
-"""On every answer of the proxy: which configuration served it."""
+"""Response header of the proxy that names the configuration behind the response."""
 
 Resources = Mapping[str, Sequence[Mapping[str, Any]]]
-"""File name to the resources in it."""
+"""File names with their resources."""
 
 
 class Publisher:
     """Writes generations of xDS files; a file's version is the generation that last changed it.
 
-    Not for concurrent use: the caller holds a lock around `publish`, since a refusal puts the files back.
+    Not for concurrent use: the caller holds a lock around `publish`, because a rejection restores the files.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Publisher:
         probes: Mapping[str, str],
         probe_headers: Mapping[str, str],
     ) -> None:
-        """`probes`: for each routes file, the URL that answers which generation of it serves."""
+        """`probes`: for each routes file, the URL that reports the generation that serves."""
         self.generation = ConfigGeneration()
         self._folder = folder
         self._proxy = proxy
@@ -47,7 +47,7 @@ class Publisher:
         self._files: dict[str, tuple[int, Sequence[Mapping[str, Any]]]] = {}
 
     def write(self, resources: Resources) -> tuple[str, ...]:
-        """Accept a configuration: write the files that changed, in Envoy's order, and name them."""
+        """Accept a configuration: write the changed files, in Envoy's order, and return their names."""
         changed = tuple(
             file
             for file in sorted(resources, key=_order)
@@ -64,9 +64,9 @@ class Publisher:
     async def publish(self, resources: Resources) -> WriteOutcome:
         """Write a configuration and wait until requests are served by it.
 
-        What an earlier call did not see served, because Envoy was away or the wait was given up, is waited
-        for as well. A refused configuration is taken back: Envoy goes on with the former one, and so do the
-        files.
+        Earlier changes that were not observed to serve, because Envoy was away or the wait was cancelled, are
+        awaited as well. A rejected configuration is rolled back: Envoy keeps the former one, and the files
+        are restored.
         """
         clock = asyncio.get_running_loop()
         former = dict(self._files)
@@ -74,7 +74,7 @@ class Publisher:
         start_s = clock.time()
         changed = self.write(resources)
         generation = self.generation.accepted
-        # Envoy no longer reads a file that is not in `resources`.
+        # Envoy no longer reads files that are not in `resources`.
         waiting = {
             file: version
             for file in resources
@@ -84,7 +84,7 @@ class Publisher:
             return Applied(generation, 0.0, 0.0)
         acknowledged = await self._acknowledged(waiting, refusals, start_s + TIMEOUT_S)
         if acknowledged is None:
-            return Unknown(f"Envoy has not answered for generation {generation} within {TIMEOUT_S:g} s")
+            return Unknown(f"Envoy did not confirm generation {generation} within {TIMEOUT_S:g} s")
         if not acknowledged:
             return self._take_back(former, changed)
         pushed_s = clock.time()
@@ -99,7 +99,7 @@ class Publisher:
         self._files[file] = (version, resources)
         if file.startswith("rds-"):
             resources = [{**resource, **_stamp(version)} for resource in resources]
-        # Envoy sees only a rename into place, and never half a file.
+        # Envoy sees only a rename into place, never half a file.
         temporary = self._folder / f".{file}"
         temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
         temporary.replace(self._folder / file)
@@ -110,7 +110,7 @@ class Publisher:
         for file in changed:
             if file in former:
                 self._put(file, *former[file])
-        reason = self._proxy.complaint() or "Envoy refused the configuration without a reason"
+        reason = self._proxy.complaint() or "Envoy rejected the configuration without a reason"
         now = self.generation
         self.generation = ConfigGeneration(now.accepted, now.pushed, now.effective, reason)
         return Rejected(reason)
@@ -118,7 +118,7 @@ class Publisher:
     async def _acknowledged(
         self, waiting: Mapping[str, int], refusals: Mapping[str, int], deadline_s: float
     ) -> bool | None:
-        """True once Envoy has taken all files, False if it refused one, None if it said nothing in time."""
+        """True once Envoy has taken all files, False if it rejected one, None if it did not react in time."""
         for pause_s in _pauses(deadline_s):
             await asyncio.sleep(pause_s)
             state = await self._subscriptions()
@@ -133,10 +133,10 @@ class Publisher:
         return None
 
     async def _effective(self, waiting: Mapping[str, int], deadline_s: float) -> bool:
-        """Whether an answer showed the version: of each listener whose routes changed, or of any other.
+        """Whether a response showed the version: of each listener with changed routes, or of any other.
 
-        Where no route changed, any answer will do: Envoy's worker takes its updates in order, and those it
-        acknowledged were handed to it before the probe arrived.
+        If no route changed, any response will do: Envoy's worker applies its updates in order, and
+        acknowledged ones reach it before the probe.
         """
         routes = {file: version for file, version in waiting.items() if file in self._probes}
         wanted = routes or dict.fromkeys(list(self._probes)[:1], 0)
@@ -172,7 +172,7 @@ def _stamp(generation: int) -> dict[str, Any]:
 
 
 def _order(file: str) -> tuple[int, str]:
-    # What names a thing comes after the thing: endpoints, clusters, listeners, routes.
+    # Referring resources come after those they name: endpoints, clusters, listeners, routes.
     return ("eds-", "cds.", "lds.", "rds-").index(file[:4]), file
 
 
@@ -187,7 +187,7 @@ def _subscription(file: str) -> str:
 
 
 def _pauses(deadline_s: float) -> Iterator[float]:
-    """The pauses between looks until the deadline on the event loop's clock."""
+    """The pauses between checks until the deadline on the event loop's clock."""
     clock = asyncio.get_running_loop()
     attempt = 0
     while clock.time() < deadline_s:

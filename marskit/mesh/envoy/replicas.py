@@ -1,4 +1,4 @@
-"""Keeps as many replicas of a Deployment running as were asked for."""
+"""Keeps the desired number of a Deployment's replicas running."""
 
 import asyncio
 import contextlib
@@ -23,15 +23,15 @@ PROBE_FAILURES = 3
 BACK_OFF_S = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """The wait before the first start, the first restart and each one after that."""
 HOPELESS_CRASHES = 6
-"""About three seconds of trying: enough for a service that waits for another one to come up."""
+"""Number of crashes after which a start fails, about three seconds: enough to wait for another service."""
 SETTLED_S = 10.0
-"""A replica that was ready for that long is not ending again and again."""
+"""Time after which a ready replica counts as stable, in seconds."""
 
 Report = Callable[[Severity, str, str], None]
 
 
 class Replica:
-    """One replica; a restart gives it a new process and port but it keeps its name, as a pod does."""
+    """One replica; after a restart it has a new process and port but the same name, like a pod."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Replica:
         self.ready_since_s = 0.0
         """On the event loop's clock."""
         self.crashes = 0
-        """How often in a row it ended without having settled."""
+        """Number of successive crashes without becoming stable."""
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -54,8 +54,8 @@ class Replica:
 class ReplicaSet:
     """The replicas of one Deployment.
 
-    `published` is awaited after every change of who serves and returns once the proxy sends accordingly: a
-    replica is told to end only when nothing is sent to it any more.
+    `published` is awaited after every change of the serving replicas and returns once the proxy has applied
+    it: a replica is stopped only when nothing is sent to it any more.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class ReplicaSet:
         report: Report,
         listens: bool = True,
     ) -> None:
-        """`prepared` is awaited for a replica that answers, before it counts as ready even if it refuses.
+        """`prepared` is awaited for a replica that responds, before it counts as ready even if it refuses.
 
-        A replica that does not even listen is ready when it runs, as in Kubernetes.
+        A replica that does not even listen is ready once it runs, as in Kubernetes.
         """
         self.deployment = deployment
         self.replicas: list[Replica] = []
@@ -100,11 +100,11 @@ class ReplicaSet:
         return tuple(replica for replica in self.replicas if replica.serving)
 
     async def scale(self, count: int) -> None:
-        """Start or end replicas; returns when those that leave get no more requests, start-ups go on."""
+        """Start or stop replicas; returns when stopped ones get no more requests, while starts continue."""
         staying = [replica for replica in self.replicas if not replica.leaving]
         for _ in range(count - len(staying)):
             self._add()
-        # As Kubernetes does: those that are not ready go first, then the youngest.
+        # As in Kubernetes: replicas that are not ready go first, then the youngest.
         leaving = sorted(staying, key=lambda r: (r.ready, -self.replicas.index(r)))[
             : max(0, len(staying) - count)
         ]
@@ -118,10 +118,10 @@ class ReplicaSet:
                 drain.add_done_callback(self._drains.discard)
 
     async def wait_ready(self, timeout_s: float) -> bool:
-        """Whether every replica asked for became ready within the time.
+        """Whether every desired replica became ready within the time.
 
         Raises:
-            MeshError: One ended again and again without ever having been ready, with its last words.
+            MeshError: One crashed repeatedly without ever being ready; the message contains its last words.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -135,16 +135,16 @@ class ReplicaSet:
         return False
 
     def last_words(self, replica: Replica) -> str:
-        """The last line that a replica wrote to its log."""
-        return last_line(self._log(replica)) or "it says nothing"
+        """The last line in a replica's log."""
+        return last_line(self._log(replica)) or "its log is empty"
 
     def take_ended(self) -> int:
-        """How many ready replicas ended unasked since the last call."""
+        """Number of ready replicas that ended unexpectedly since the last call."""
         ended, self._unasked = self._unasked, 0
         return ended
 
     def kill_one(self) -> str | None:
-        """End the oldest serving replica at once; its name, or None when there is none."""
+        """Kill the oldest serving replica at once; returns its name, or None if there is none."""
         for replica in self.serving:
             if replica.child is not None:
                 replica.child.signal(SIGKILL)
@@ -152,7 +152,7 @@ class ReplicaSet:
         return None
 
     async def stop(self) -> None:
-        """Forget all replicas; their processes are ended by whoever owns the children."""
+        """Forget all replicas; the owner of the children ends their processes."""
         tasks = [replica.task for replica in self.replicas if replica.task] + list(self._drains)
         for task in tasks:
             task.cancel()
@@ -209,7 +209,7 @@ class ReplicaSet:
         self._unasked += was_ready
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
-        sentence = f"{replica.name} {how} and is started again"
+        sentence = f"{replica.name} {how} and is restarting"
         if not was_ready:
             sentence += f"; its last words: {self.last_words(replica)}"
         self._report(Severity.WARNING, self.deployment.name, sentence)
@@ -218,7 +218,7 @@ class ReplicaSet:
             await self._published()
 
     async def _serve(self, replica: Replica, child: Child) -> None:
-        """Take the replica in once it answers, and out while it does not."""
+        """Add the replica to the serving ones once it responds, and remove it while it does not."""
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while not await self._answers(replica):  # noqa: ASYNC110 - another process can only be polled
@@ -240,7 +240,7 @@ class ReplicaSet:
                 replica.ready_since_s = asyncio.get_running_loop().time()
                 self._changed.set()
                 if not ready:
-                    sentence = f"{replica.name} does not answer its readiness probe and gets no more requests"
+                    sentence = f"{replica.name} fails its readiness probe and gets no more requests"
                     self._report(Severity.WARNING, self.deployment.name, sentence)
                 await self._published()
             probe = self.deployment.readiness

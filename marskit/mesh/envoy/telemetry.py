@@ -1,4 +1,4 @@
-"""What passed each edge, read off Envoy's statistics as differences between two readings."""
+"""The traffic on each edge: differences between two readings of Envoy's statistics."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ FILTER = rf"^marskit\.|^cluster\..*\.({'|'.join(_CLUSTER_STATS)})$"
 
 @dataclass(slots=True)
 class EdgeTotals:
-    """What Envoy has counted on one edge since it started, and what it shows there now."""
+    """Envoy's counters for one edge since its start, and its present gauges."""
 
     requests: int = 0
     failures: int = 0
@@ -41,7 +41,7 @@ class EdgeTotals:
     successes_ms: Histogram = field(default_factory=Histogram)
 
     def since(self, edge: EdgeId, earlier: "EdgeTotals") -> EdgeSample:
-        """What came since an earlier reading of the same Envoy."""
+        """The traffic since an earlier reading of the same Envoy."""
         return EdgeSample(
             edge,
             requests=self.requests - earlier.requests,
@@ -56,14 +56,14 @@ class EdgeTotals:
 
 
 class EdgeNames:
-    """Which edge a statistic belongs to."""
+    """Maps statistics to edges."""
 
     def __init__(
         self, topology: Topology, configuration: Configuration, listeners: Iterable[Listener]
     ) -> None:
         self._sources = {listener.name: listener.source for listener in listeners}
         self._services = {workload.name: workload.service for workload in topology.workloads}
-        # A workload behind two Services is called by each of them.
+        # A workload behind two Services is called through each of them.
         self._called = {(edge.source, edge.workload): edge for edge in reversed(topology.edges)}
         self._workloads = {
             f"{service.name}.{service.namespace}.svc.cluster.local": (service.name, service.workloads)
@@ -73,7 +73,7 @@ class EdgeNames:
         self._subsets = {(d.service, d.subset): d.workload for d in destinations if d.subset and d.workload}
 
     def answered(self, listener: str, workload: str) -> EdgeId | None:
-        """The edge of a request that a replica answered; None when it is of another mesh."""
+        """The edge of a request that a replica answered; None if it belongs to another mesh."""
         if listener not in self._sources or workload not in self._services:
             return None
         source = self._sources[listener]
@@ -82,7 +82,7 @@ class EdgeNames:
     def unanswered(self, cluster: ClusterKey) -> EdgeId | None:
         """The edge of a request for which no replica was chosen, and of Envoy's own statistics.
 
-        A subset or a service with one workload leaves no doubt; with several it is `unknown`.
+        A subset or a service with one workload is unambiguous; with several it is `unknown`.
         """
         if cluster.listener not in self._sources or cluster.host not in self._workloads:
             return None
@@ -102,11 +102,11 @@ class Telemetry:
         self._starts = 0
 
     async def read(self) -> tuple[EdgeSample, ...]:
-        """What passed each edge since the last call; raises HttpError while Envoy does not answer."""
-        # Of the Envoy that is asked: another one may have taken its place by the time of the answer.
+        """The traffic on each edge since the last call; raises HttpError while Envoy does not respond."""
+        # The number of starts before the request: another Envoy may have taken over by the response.
         starts = self._proxy.starts
         totals = read_totals(await self._proxy.stats(FILTER), self._names)
-        # A new Envoy counts from 0 again.
+        # A restarted Envoy counts from 0 again.
         last = self._last if starts == self._starts else {}
         self._last, self._starts = totals, starts
         return tuple(
@@ -115,7 +115,7 @@ class Telemetry:
 
 
 def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[EdgeId, EdgeTotals]:
-    """Envoy's JSON statistics by edge; those of the proxy's own answers are left out."""
+    """Envoy's JSON statistics by edge, without those of the proxy's own responses."""
     totals: defaultdict[EdgeId, EdgeTotals] = defaultdict(EdgeTotals)
     for stat in stats:
         if "histograms" in stat:

@@ -1,4 +1,4 @@
-"""How busy each replica is: by its own metrics where it offers them, by its processor time where not."""
+"""The utilisation of each replica: from its own metrics if it has them, else from its processor time."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from marskit.system.local_http import HttpClient, HttpError
 
 SCRAPE_TIMEOUT_S = 0.5
 FRESH_S = 0.9
-"""A reading younger than that serves again: how busy workers are says little over less than a second."""
+"""Age up to which a reading is reused: utilisation over less than a second means little."""
 _SAMPLE = re.compile(
     rb"^(service_(?:busy_seconds_total|workers|queue_length))(?:\{[^}]*\})? (\S+)", re.MULTILINE
 )
@@ -25,12 +25,12 @@ _SAMPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReplicaReading:
-    """One look at a replica."""
+    """One reading of a replica."""
 
     pid: int
     at_s: float
     busy_s: float
-    """Worker-seconds, or processor-seconds, spent since the process began."""
+    """Worker-seconds, or processor-seconds, used since the process began."""
     capacity: float
     """Workers, or cores requested."""
     queued: float | None
@@ -38,18 +38,18 @@ class ReplicaReading:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """How busy a Deployment's replicas were between two looks."""
+    """The utilisation of a Deployment's replicas between two readings."""
 
     utilisation: float | None = None
     queued: float | None = None
 
 
 class Sessions:
-    """Processor time of replicas, with what they started: a shell around the server, worker processes."""
+    """Processor time of replicas including their children: a shell around the server, worker processes."""
 
     @cached_property
     def _members(self) -> dict[int, list[int]]:
-        """Processes by session. Every replica leads one, and going by it is far cheaper than by parents."""
+        """Processes by session. Every replica leads one; sessions are far cheaper to follow than parents."""
         members: dict[int, list[int]] = {}
         for pid in psutil.pids():
             with contextlib.suppress(OSError):
@@ -57,7 +57,7 @@ class Sessions:
         return members
 
     def processor_s(self, leader: int) -> float:
-        """Seconds that the leader and its session's other processes have spent; raises psutil.Error."""
+        """Seconds used by the leader and the other processes of its session; raises psutil.Error."""
         times = psutil.Process(leader).cpu_times()
         total = times.user + times.system
         for pid in self._members.get(leader, ()):
@@ -69,7 +69,7 @@ class Sessions:
 
 
 class OccupancyMeter:
-    """Keeps the last reading of every replica, since only differences tell how busy it is now."""
+    """Keeps the last reading of every replica, because utilisation is a difference."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -78,7 +78,7 @@ class OccupancyMeter:
         self._read_at_s = float("-inf")
 
     async def read(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
-        """How busy each set was since the last reading, in order; who does not answer is left out."""
+        """The utilisation of each set since the last reading, in order; silent replicas are skipped."""
         now_s = asyncio.get_running_loop().time()
         if now_s - self._read_at_s >= FRESH_S:
             self._read_at_s = now_s

@@ -1,4 +1,4 @@
-"""Addresses of Services in the variables of a process: that is how one workload calls another."""
+"""Service addresses in the variables of a process: through them, one workload calls another."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ class Address:
     service: KubernetesService
     port: int
     port_variable: str | None
-    """The variable that the port stands in, for an address that is split over two."""
+    """The variable that contains the port, for an address that is split over two."""
 
     @property
     def answered(self) -> bool:
@@ -40,7 +40,7 @@ def effective_environment(deployment: Deployment) -> dict[str, str]:
 
 
 def addresses(config: MeshConfig, deployment: Deployment) -> Iterator[Address]:
-    """The Services addressed in a Deployment's variables, with their places in the values.
+    """The Services addressed in a Deployment's variables, with their positions in the values.
 
     A name counts when it stands in a URL, has a port, is fully qualified, or is the whole value of a variable
     named like an address (`PAYMENTS_HOST`); the port may then stand in a variable of its own
@@ -59,7 +59,7 @@ def addresses(config: MeshConfig, deployment: Deployment) -> Iterator[Address]:
 
 
 def strangers(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[str, str]]:
-    """`(variable, host)` of the full names of Services that the manifests do not have."""
+    """`(variable, host)` of fully qualified names of Services that the manifests lack."""
     known = {service.host for service in config.services}
     for variable, value in effective_environment(deployment).items():
         for match in _HOST.finditer(value):

@@ -1,4 +1,4 @@
-"""What each action changes in which document, and which action takes it back."""
+"""The documents that each action changes, and the action that undoes it."""
 
 import shlex
 from dataclasses import dataclass, fields
@@ -23,11 +23,11 @@ Named = TypeVar("Named", Deployment, VirtualService, DestinationRule)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One action worked out against the documents."""
+    """One action, worked out against the documents."""
 
     document: Document
     operations: tuple[Operation, ...]
-    """Empty when the action asks for what is there already."""
+    """Empty if the action changes nothing."""
     inverse: Action
     scale: tuple[int, int] | None = None
     """Replicas before and after, for the one action that is not a patch."""
@@ -178,7 +178,7 @@ def _merged(
     wanted: Retries | OutlierDetection,
     keys: dict[str, str],
 ) -> dict[str, Any]:
-    """The block with what differs written into it, and everything else as the person wrote it."""
+    """The block with the differences written into it, and everything else as the person wrote it."""
     block = dict(written or {})
     for field in fields(wanted):
         value = getattr(wanted, field.name)
@@ -206,6 +206,6 @@ def _find(config: MeshConfig, kind: str, name: str, objects: tuple[Named, ...]) 
     if not found:
         names = [item.name for item in objects]
         raise ActionError(
-            f"there is no {kind} {name}{suggestion(name, names)}; there is {', '.join(names) or 'none'}"
+            f"{kind} {name} does not exist{suggestion(name, names)}; choose from {', '.join(names) or 'none'}"
         )
     return found[0], document_of(config, kind, found[0].namespace, name)

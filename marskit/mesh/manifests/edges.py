@@ -1,4 +1,4 @@
-"""The ways that routes leave open: from the gateways and from a calling Deployment to the workloads."""
+"""The edges that routes allow: from the gateways and from a calling Deployment to the workloads."""
 
 import re
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ class _Entrance:
     gateway: str
     port: int
     caller: Deployment | None
-    """None for a real gateway, of whose pods nothing is known."""
+    """None for a real gateway, whose pods are unknown."""
     authorities: tuple[str, ...] | None
-    """The names that the caller may have used; None when it may be any."""
+    """The names that the caller may have used; None for any."""
 
 
 def gateway_edges(config: MeshConfig) -> Iterator[EdgeId]:
@@ -64,7 +64,7 @@ def call_edges(
 
 
 def _routes(vs: VirtualService, entrance: _Entrance) -> Iterator[HttpRoute]:
-    """The routes that can be taken from there, up to the first that takes everything."""
+    """The routes that can be taken from there, up to the first that matches everything."""
     for route in vs.http:
         for match in route.matches or (HttpMatch(),):
             if _can_hold(match, entrance):
@@ -74,7 +74,7 @@ def _routes(vs: VirtualService, entrance: _Entrance) -> Iterator[HttpRoute]:
 
 
 def _can_hold(match: HttpMatch, entrance: _Entrance) -> bool:
-    """Whether what is known of the source leaves it open that a request meets the conditions."""
+    """Whether a request from the source may meet the conditions, as far as the source is known."""
     if match.port not in (None, entrance.port):
         return False
     if match.authority is not None and entrance.authorities is not None:
@@ -82,7 +82,7 @@ def _can_hold(match: HttpMatch, entrance: _Entrance) -> bool:
         if not any(_holds(authority, name) for name in entrance.authorities):
             return False
     if match.gateways:
-        # As in Istio: a match that lists gateways is not asked for its source.
+        # As in Istio: a match that lists gateways ignores its source conditions.
         return entrance.gateway in match.gateways
     if entrance.caller is None:
         return not match.source_labels and match.source_namespace is None

@@ -1,4 +1,4 @@
-"""Actions as edits of YAML documents: the new configuration, the diff, the command and the way back."""
+"""Actions as edits of YAML documents: the new configuration, the diff, the command and the inverse."""
 
 from dataclasses import replace
 from difflib import unified_diff
@@ -20,20 +20,20 @@ from marskit.mesh.port import ActionError, ActionPreview
 
 
 def apply_action(config: MeshConfig, action: Action) -> MeshConfig:
-    """The configuration after the action; `config` stays as it is.
+    """The configuration after the action; `config` is unchanged.
 
     Raises:
-        ActionError: The action names something the mesh does not have, or a value it does not allow.
+        ActionError: The action's target does not exist, or its value is not allowed.
     """
     change = change_for(config, action)
     return _with(config, change) if change.operations else config
 
 
 def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") -> ActionPreview:
-    """What a person would see and type to carry the action out, and to take it back.
+    """What a person would see and type to carry out the action, and to undo it.
 
     Raises:
-        ActionError: The action names something the mesh does not have, or a value it does not allow.
+        ActionError: The action's target does not exist, or its value is not allowed.
     """
     change = change_for(config, action)
     if not change.operations:
@@ -46,12 +46,12 @@ def preview_action(config: MeshConfig, action: Action, *, cli: Cli = "kubectl") 
 
 
 def _with(config: MeshConfig, change: Change) -> MeshConfig:
-    """The configuration with the changed document, parsed anew."""
+    """The configuration with the changed document, parsed again."""
     old = change.document
     document = replace(old, body=apply(old.body, change.operations))
     config = replace(config, documents=tuple(document if d is old else d for d in config.documents))
     if change.scale is not None:
-        # Not parsed anew: what a mapping file says about a Deployment is not in its document.
+        # Not parsed again: the document lacks what a mapping file adds to a Deployment.
         _, replicas = change.scale
         return replace(
             config,

@@ -1,4 +1,4 @@
-"""Strict reading of parsed YAML or TOML: every value knows its path, so every complaint can name it."""
+"""Strict reading of parsed YAML or TOML: every value knows its path, so every error can name it."""
 
 import json
 import re
@@ -19,7 +19,7 @@ D = TypeVar("D")
 
 
 class FieldError(Exception):
-    """A field that is wrong; says which, what was found and what is allowed, but not in which file."""
+    """A wrong field: which one, what was found and what is allowed, but not in which file."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{show(path)} {problem}")
@@ -40,7 +40,7 @@ def show(path: Path) -> str:
 
 
 def found(value: Any) -> str:
-    """What stands there, short enough for a sentence."""
+    """The value, short enough for a sentence."""
     if value is None:
         return "empty"
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -59,13 +59,13 @@ def suggestion(word: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value and where it stands."""
+    """One value and its path."""
 
     value: Any
     path: Path = ()
 
     def error(self, allowed: str) -> FieldError:
-        """The complaint that this value is not what is allowed."""
+        """The error that this value is not one of the allowed ones."""
         return FieldError(self.path, f"is {found(self.value)}, but must be {allowed}")
 
     def text(self) -> str:
@@ -79,13 +79,13 @@ class Field:
         return self.value
 
     def dns_name(self) -> str:
-        """A name of an object or subset; names become parts of file names, so this is held strictly."""
+        """A name of an object or subset; checked strictly, because names become parts of file names."""
         if not _DNS_NAME.fullmatch(self.text()) or len(self.text()) > 253:
             raise self.error("a name of lower-case letters, digits, - and . that Kubernetes takes")
         return self.text()
 
     def any_text(self) -> str:
-        """A string, the empty one included."""
+        """A string, possibly empty."""
         return "" if self.value == "" else self.text()
 
     def choice(self, *choices: str) -> str:
@@ -135,7 +135,7 @@ class Field:
         return tuple(Field(item, (*self.path, i)) for i, item in enumerate(self.value))
 
     def some(self, what: str) -> tuple["Field", ...]:
-        """The entries of a list that must have one."""
+        """The entries of a non-empty list."""
         items = self.items()
         if not items:
             raise self.error(f"a list of at least one {what}")
@@ -146,28 +146,28 @@ class Field:
         return tuple(item.text() for item in self.items())
 
     def entries(self) -> tuple[tuple[str, "Field"], ...]:
-        """The entries of a mapping whose keys are free."""
+        """The entries of a mapping with arbitrary keys."""
         if not isinstance(self.value, dict):
             raise self.error("a mapping")
         return tuple((key, Field(item, (*self.path, key))) for key, item in self.value.items())
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """A mapping of strings to strings, as labels are."""
+        """A mapping of strings to strings, such as labels."""
         return tuple((key, item.any_text()) for key, item in self.entries())
 
     def json(self) -> "Field":
-        """The value that a string of JSON stands for."""
+        """The value encoded as a JSON string."""
         try:
             return Field(json.loads(self.text()), self.path)
         except json.JSONDecodeError as error:
             raise self.error(f"JSON ({error.msg} at character {error.pos + 1})") from None
 
     def fields(self, known: Collection[str], unsupported: Collection[str] = ()) -> "Fields":
-        """The entries of a mapping whose keys are fixed; an empty value counts as not written.
+        """The entries of a mapping with fixed keys; an empty value counts as missing.
 
         Args:
-            known: The keys that may stand here.
-            unsupported: Keys that Kubernetes or Istio know and that are refused by name.
+            known: The allowed keys.
+            unsupported: Keys of Kubernetes or Istio that are refused by name.
         """
         children: dict[str, Field] = {}
         for key, item in self.entries():
@@ -189,7 +189,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The entries of a mapping whose keys have been checked."""
+    """The entries of a mapping with checked keys."""
 
     parent: Field
     children: dict[str, Field]
@@ -204,19 +204,19 @@ class Fields:
     def take(self, key: str, read: Callable[[Field], T], default: D) -> T | D: ...
 
     def take(self, key: str, read: Callable[[Field], T], default: D | None = None) -> T | D | None:
-        """The value of `key` as `read` makes it, or the default when it is not written."""
+        """The value of `key` as converted by `read`, or the default if it is missing."""
         child = self.children.get(key)
         return default if child is None else read(child)
 
     def need(self, key: str, read: Callable[[Field], T]) -> T:
-        """The value of `key` as `read` makes it; it must be written."""
+        """The value of `key` as converted by `read`; it is required."""
         child = self.children.get(key)
         if child is None:
             raise FieldError((*self.parent.path, key), "is missing")
         return read(child)
 
     def one_of(self, *keys: str) -> str | None:
-        """Which one of `keys` is written; they exclude each other."""
+        """The one of `keys` that is present; they exclude each other."""
         written = [key for key in keys if key in self.children]
         if len(written) > 1:
             raise FieldError(

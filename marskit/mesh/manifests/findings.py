@@ -1,4 +1,4 @@
-"""What a cross-check finds, and how it names the object."""
+"""The findings of cross-checks, with the names of their objects."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ ONLY_HTTP = "while marskit's local mesh carries HTTP/1.1 only"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about one object, and whether it makes the whole mesh unusable."""
+    """A finding about one object, and whether it makes the mesh unusable."""
 
     kind: str
     namespace: str
@@ -32,7 +32,7 @@ class Named(Protocol):
 
     @property
     def namespace(self) -> str:
-        """Where it stands."""
+        """Its namespace."""
         ...
 
 
@@ -43,10 +43,10 @@ def place(config: MeshConfig, kind: str, item: Named) -> str:
 
 
 def fatal(kind: str, item: Named, path: Path, sentence: str) -> Finding:
-    """What makes the whole mesh unusable."""
+    """A finding that makes the mesh unusable."""
     return Finding(kind, item.namespace, item.name, path, sentence, True)
 
 
 def notice(kind: str, item: Named, path: Path, sentence: str) -> Finding:
-    """What is strange but runs."""
+    """An oddity that does not prevent running."""
     return Finding(kind, item.namespace, item.name, path, sentence, False)

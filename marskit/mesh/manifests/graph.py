@@ -1,4 +1,4 @@
-"""What the manifests say about who calls whom, and the domain's records made of them."""
+"""The call graph of the manifests, and the domain's records made from it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class AddressVariable:
-    """One variable by which a Deployment is told the address of a Service."""
+    """One variable that gives a Deployment the address of a Service."""
 
     caller: str
     variable: str
     service: str
     namespace: str
-    """Of the Service."""
+    """Namespace of the Service."""
     port: int
-    """Of the Service, as the caller addresses it."""
+    """Port of the Service, as the caller addresses it."""
     value: str
     """The variable's value as written."""
 
@@ -47,17 +47,17 @@ class AddressVariable:
 
 
 def calls(config: MeshConfig) -> tuple[AddressVariable, ...]:
-    """Every address of a Service in the variables of every Deployment, in their order."""
+    """Every Service address in the variables of every Deployment, in order."""
     return tuple(call for deployment in config.deployments for _, call in _calls(config, deployment))
 
 
 def local_environment(
     config: MeshConfig, deployment: Deployment, listener_port_of: Callable[[AddressVariable], int]
 ) -> dict[str, str]:
-    """The variables of a replica on this machine: addresses of Services become those of listeners."""
+    """The variables of a replica on this machine: Service addresses become those of listeners."""
     env = effective_environment(deployment)
     moved = dict(env)
-    # From the last address of a value to its first, so that earlier places stay where they are.
+    # From the last address of a value to its first, so that earlier positions stay valid.
     for address, call in reversed(list(_calls(config, deployment))):
         port = listener_port_of(call)
         value = moved[call.variable]
@@ -127,7 +127,7 @@ def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
 
 
 def configuration(config: MeshConfig) -> Configuration:
-    """What actions can change, with the weights of each route as percentages that add up to 100."""
+    """The part that actions can change, with the weights of each route as percentages that add up to 100."""
     return Configuration(
         replicas=tuple((deployment.name, deployment.replicas) for deployment in config.deployments),
         routes=tuple(
@@ -183,7 +183,7 @@ def _service_name(config: MeshConfig, host: str) -> str:
 
 
 def goals(config: MeshConfig) -> Goals:
-    """The annotated objectives, and a usual one for each Service that the gateway leads to."""
+    """The annotated SLOs, and a default one for each Service that the gateway leads to."""
     entered = {edge.service for edge in gateway_edges(config)}
     return Goals(
         tuple(

@@ -161,7 +161,7 @@ class VirtualService:
     name: str
     namespace: str
     hosts: tuple[str, ...]
-    """Fully qualified, or with a wildcard, or a DNS name of the outside."""
+    """Fully qualified, or with a wildcard, or an external DNS name."""
     gateways: tuple[str, ...]
     """`namespace/name` of Gateways, or `mesh`; just `mesh` when none was written."""
     http: tuple[HttpRoute, ...]
@@ -191,7 +191,7 @@ class ConsistentHash:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPool:
-    """Istio's ConnectionPoolSettings; None: no limit, as Istio has it."""
+    """Istio's ConnectionPoolSettings; None means no limit, as in Istio."""
 
     max_connections: int | None = None
     connect_timeout_ms: int | None = None
@@ -211,7 +211,7 @@ class TrafficPolicy:
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
     consecutive_gateway_errors: int | None = None
-    """Of the outlier detection: ejects after so many 502, 503, 504 in a row; None when not written or 0."""
+    """Number of successive 502, 503, 504 that eject a replica; None if missing or 0."""
 
 
 @dataclass(frozen=True, slots=True)

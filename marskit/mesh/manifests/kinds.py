@@ -1,4 +1,4 @@
-"""Which kinds of objects mean something here, which are passed over, and which are refused."""
+"""The kinds of objects that are used, ignored, or refused."""
 
 from marskit.mesh.manifests.fields import Field, FieldError, suggestion
 
@@ -15,7 +15,7 @@ SUPPORTED = {
     "VirtualService": ISTIO_VERSIONS,
 }
 SILENT = frozenset({"Kustomization"})
-"""Not an object of a cluster at all."""
+"""Not objects of a cluster."""
 WITHOUT_MEANING = frozenset(
     {
         "ClusterRole",
@@ -36,14 +36,14 @@ WITHOUT_MEANING = frozenset(
         "ServiceMonitor",
     }
 )
-"""They do nothing to how requests flow between processes of one machine; passed over with a notice."""
+"""Kinds without effect on requests between processes of one machine; ignored with a notice."""
 
 
 def check_kind(root: Field) -> str:
     """The object's kind.
 
     Raises:
-        FieldError: The kind or its version is not one that is read or passed over here.
+        FieldError: The kind or its version is neither used nor ignored here.
     """
     kind = root.fields(tuple(key for key, _ in root.entries())).need("kind", Field.text)
     if kind in WITHOUT_MEANING or kind == "Kustomization":

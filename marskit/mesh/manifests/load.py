@@ -1,4 +1,4 @@
-"""All manifests of one mesh: read, parsed, cross-checked."""
+"""Loads the manifests of a mesh: reads, parses and cross-checks them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,13 +26,13 @@ T = TypeVar("T")
 def load_mesh(
     paths: Sequence[Path], *, mapping: Path | None = None, require_local: bool = True
 ) -> MeshConfig:
-    """The mesh that YAML files and folders of them describe.
+    """The mesh described by YAML files and folders.
 
     Args:
         paths: Files, or folders whose `*.yaml` and `*.yml` are read by name, folders in them included;
-            kustomizations and folders named `overlays` or `rbac` are not.
-        mapping: A TOML file that says how images run here; it wins over annotations.
-        require_local: Whether every Deployment must say how it runs as a local process.
+            kustomizations and folders named `overlays` or `rbac` are skipped.
+        mapping: A TOML file that defines how images run here; it takes precedence over annotations.
+        require_local: Whether every Deployment must define how it runs as a local process.
 
     Raises:
         ManifestError: Something is wrong or not supported; one sentence that names file, line and field.
@@ -42,7 +42,7 @@ def load_mesh(
     sources = _objects(read_files(paths), notices)
     namespaces = frozenset(d.name if d.kind == "Namespace" else d.namespace for d, _ in sources.values())
     parsed: list[Parsed] = []
-    # Deployments take variables from ConfigMaps and Secrets wherever those were written.
+    # Deployments take variables from ConfigMaps and Secrets, wherever those were written.
     for document, source in sorted(sources.values(), key=lambda each: each[0].kind not in STORES):
         found: list[str] = []
         try:
@@ -53,9 +53,7 @@ def load_mesh(
         notices += [source.remark(f"{document.kind} {document.name}: {text}") for text in found]
     deployments = _all(parsed, Deployment)
     if not deployments:
-        raise ManifestError(
-            f"{', '.join(map(str, paths))}: there is no Deployment, so there is nothing to run"
-        )
+        raise ManifestError(f"{', '.join(map(str, paths))}: no Deployment found, so there is nothing to run")
     config = MeshConfig(
         namespace=deployments[0].namespace,
         root=_root(paths, mapping),
@@ -94,16 +92,16 @@ def _objects(
         if kind in SILENT:
             continue
         if kind == NO_OBJECT:
-            notices.append(source.remark("this is no Kubernetes object and is passed over"))
+            notices.append(source.remark("this is not a Kubernetes object and is ignored"))
             continue
         if kind not in SUPPORTED:
-            notices.append(source.remark(f"{kind} {name} has no meaning here and is passed over"))
+            notices.append(source.remark(f"{kind} {name} has no effect here and is ignored"))
             continue
         key = (kind, namespace or fallback, name)
         if key in objects:
             first = objects[key][1]
             raise source.error(
-                f"{kind} {name} in namespace {key[1]} is there already, from {first.file}:{first.line()}"
+                f"{kind} {name} in namespace {key[1]} exists already, in {first.file}:{first.line()}"
             )
         objects[key] = (Document(source.file, source.line(), kind, name, key[1], source.body), source)
     return objects

@@ -1,4 +1,4 @@
-"""The TOML file that says how the manifests of others run here: a command per image, goals, bounds."""
+"""The TOML file for running foreign manifests here: a command per image, goals, bounds."""
 
 import tomllib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ INSTALLER = "npm"
 
 @dataclass(frozen=True, slots=True)
 class ImageMapping:
-    """How containers of one image run as local processes; None and empty leave what the manifests say."""
+    """How containers of one image run as local processes; None and empty keep the manifests' values."""
 
     command: tuple[str, ...] | None = None
     port_env: str | None = None
@@ -48,16 +48,16 @@ class LocalMapping:
     deployments: tuple[tuple[str, ReplicaMapping], ...] = ()
 
     def image(self, image: str) -> ImageMapping:
-        """What is said about an image, by its exact name or else by its name without tag and digest."""
+        """The entry of an image, by its exact name or else by its name without tag and digest."""
         known = dict(self.images)
         return known.get(image) or known.get(without_tag(image)) or ImageMapping()
 
     def slo(self, service: str) -> SloMapping:
-        """What is said about a service's objective."""
+        """The entry for a service's SLO."""
         return dict(self.slos).get(service, SloMapping())
 
     def replicas(self, deployment: str) -> ReplicaMapping:
-        """What is said about a Deployment's bounds."""
+        """The entry for a Deployment's bounds."""
         return dict(self.deployments).get(deployment, ReplicaMapping())
 
 
@@ -72,7 +72,7 @@ def load_mapping(file: Path) -> LocalMapping:
     """The mapping in a TOML file.
 
     Raises:
-        ManifestError: The file cannot be read, is not TOML, or says something that has no meaning.
+        ManifestError: The file cannot be read, is not TOML, or contains an unknown or wrong field.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -92,7 +92,7 @@ def load_mapping(file: Path) -> LocalMapping:
 
 
 def check_mapping(config: MeshConfig, mapping: LocalMapping, file: Path) -> None:
-    """Refuse a mapping that speaks of what the manifests do not have.
+    """Refuse a mapping that names objects missing from the manifests.
 
     Raises:
         ManifestError: An image, a service or a Deployment of the mapping is unknown.

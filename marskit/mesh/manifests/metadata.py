@@ -1,4 +1,4 @@
-"""What every Kubernetes object has: its identity, labels and annotations."""
+"""The common part of every Kubernetes object: identity, labels and annotations."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The part of an ObjectMeta that matters here."""
+    """The relevant part of an ObjectMeta."""
 
     name: str | None
     namespace: str | None
@@ -37,7 +37,7 @@ class Metadata:
 
 
 def read_metadata(field: Field, ours: tuple[str, ...] = ()) -> Metadata:
-    """An ObjectMeta; `ours` are the `marskit.dev/` annotations that mean something there."""
+    """An ObjectMeta; `ours` are the `marskit.dev/` annotations allowed there."""
     meta = field.fields(_FIELDS)
     return Metadata(
         name=meta.take("name", Field.text),
@@ -48,7 +48,7 @@ def read_metadata(field: Field, ours: tuple[str, ...] = ()) -> Metadata:
 
 
 def object_spec(root: Field) -> Field:
-    """The `spec` of an object whose other parts have been read already."""
+    """The `spec` of an object whose other parts have been read."""
     return root.fields(OBJECT_FIELDS).need("spec", lambda f: f)
 
 

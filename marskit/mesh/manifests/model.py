@@ -1,4 +1,4 @@
-"""The whole mesh configuration as the manifests give it: typed, with the documents it was read from."""
+"""The typed mesh configuration, with the documents it was read from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ class ManifestError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document, kept as written so that an action is an edit of it."""
+    """One YAML document, kept as written so that an action can edit it."""
 
     file: Path
     line: int
-    """Where it begins in the file, counted from 1."""
+    """Line at which it begins in the file, from 1."""
     kind: str
     name: str
     namespace: str
@@ -42,4 +42,4 @@ class MeshConfig:
     virtual_services: tuple[VirtualService, ...]
     destination_rules: tuple[DestinationRule, ...]
     notices: tuple[str, ...]
-    """What is understood but has no meaning here (an OpenShift Route), one sentence each."""
+    """Fields that are understood but have no effect here (an OpenShift Route), one sentence each."""

@@ -1,4 +1,4 @@
-"""How short host and gateway names become full ones."""
+"""Expands short host and gateway names."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ CLUSTER_DOMAIN = "svc.cluster.local"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where an object stands, which is what its short names are relative to."""
+    """The place of an object, to which its short names are relative."""
 
     namespace: str
     namespaces: frozenset[str]
-    """All namespaces that the manifests know, so that `orders.shop` is told from `example.com`."""
+    """All namespaces of the manifests, to distinguish `orders.shop` from `example.com`."""
 
     def host(self, host: str) -> str:
-        """The fully qualified name of a Service, or the host as it stands (wildcards, outside names)."""
+        """The fully qualified name of a Service, or the unchanged host (wildcards, external names)."""
         name, *rest = host.split(".")
         match rest:
             case [] if name != "*":

@@ -1,4 +1,4 @@
-"""One document in, the typed object it stands for out."""
+"""Parses one document into its typed object."""
 
 from collections.abc import Iterable
 
@@ -28,10 +28,10 @@ def parse(
     """The typed object, or None for kinds that only have to exist.
 
     Args:
-        document: What to parse.
-        namespaces: All namespaces that the manifests know.
+        document: The document.
+        namespaces: All namespaces of the manifests.
         mapping: How images run locally; it wins over annotations.
-        notices: Takes up what has no meaning on this machine.
+        notices: Collects what has no effect on this machine.
         stores: The ConfigMaps and Secrets that Deployments may take variables from.
 
     Raises:

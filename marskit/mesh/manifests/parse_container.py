@@ -37,7 +37,7 @@ Ports = tuple[tuple[str | None, int], ...]
 
 
 def container_fields(field: Field) -> Fields:
-    """The container's fields; those without a meaning on this machine are only looked at for their type."""
+    """The container's fields; those without effect on this machine are only type-checked."""
     entry = field.fields(_FIELDS)
     for key in _MAPPINGS:
         entry.take(key, Field.entries)
@@ -57,7 +57,7 @@ def _port(field: Field) -> tuple[str | None, int]:
 def environment(
     field: Field, namespace: str, overridden: frozenset[str], stores: Stores, notices: list[str]
 ) -> tuple[tuple[str, str], ...]:
-    """The variables with their values; `$(NAME)` stands for an earlier one, as in Kubernetes."""
+    """The variables with their values; `$(NAME)` refers to an earlier one, as in Kubernetes."""
     env: dict[str, str] = {}
     for item in field.items():
         entry = item.fields(("name", "value", "valueFrom"))
@@ -76,7 +76,7 @@ def environment(
 def _from_elsewhere(
     source: Field, name: str, namespace: str, stores: Stores, notices: list[str]
 ) -> str | None:
-    """The value of a `valueFrom`, or None when there is none here."""
+    """The value of a `valueFrom`, or None if there is none here."""
     own_value = f"give {name} a value in the annotation marskit.dev/env or in the mapping file"
     kinds = source.fields(("configMapKeyRef", "fieldRef", "resourceFieldRef", "secretKeyRef"))
     kind = kinds.one_of(*kinds.children)
@@ -114,7 +114,7 @@ def _expand(value: str, env: dict[str, str]) -> str:
 
 
 def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe | None:
-    """An httpGet probe; the others leave it at the port being open."""
+    """An httpGet probe; with others, an open port counts as ready."""
     probe = field.fields(
         (
             "exec",
@@ -131,7 +131,9 @@ def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe
     )
     kind = probe.one_of("httpGet", "tcpSocket", "exec", "grpc")
     if kind in ("exec", "grpc"):
-        notices.append(f"the readiness probe by {kind} is not done on this machine; an open port counts")
+        notices.append(
+            f"the readiness probe by {kind} is not used on this machine; an open port counts as ready"
+        )
     get = probe.take("httpGet", lambda f: f.fields(("host", "httpHeaders", "path", "port", "scheme")))
     if get is None:
         return None
@@ -139,7 +141,9 @@ def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe
     port = get.need("port", lambda f: f.text() if isinstance(f.value, str) else f.port())
     first = container_ports[:1]
     if first and port not in first[0]:
-        notices.append(f"the readiness probe of port {port} is not done on this machine; an open port counts")
+        notices.append(
+            f"the readiness probe of port {port} is not used on this machine; an open port counts as ready"
+        )
         return None
     period_s = probe.take("periodSeconds", lambda f: f.integer(1))
     path = get.take("path", url_path, "/")
@@ -147,7 +151,7 @@ def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe
 
 
 def cpu_request_millis(field: Field) -> int | None:
-    """The CPU request, which the limit stands for when only that is written."""
+    """The CPU request, or the limit if only that is set."""
     resources = field.fields(("claims", "limits", "requests"))
     limit = resources.take("limits", _cpu)
     request = resources.take("requests", _cpu)

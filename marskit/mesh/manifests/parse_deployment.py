@@ -1,4 +1,4 @@
-"""Deployments: how many replicas of which pod, within which bounds."""
+"""Deployments: replicas, pod template and bounds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class ParsedDeployment:
-    """A Deployment, and what about it has no meaning on this machine, one sentence each."""
+    """A Deployment, and its parts without effect on this machine, one sentence each."""
 
     deployment: Deployment
     notices: tuple[str, ...]
@@ -43,7 +43,7 @@ class ParsedDeployment:
 def parse_deployment(
     root: Field, name: str, namespace: str, mapping: LocalMapping, stores: Iterable[KeyValues] = ()
 ) -> ParsedDeployment:
-    """A Deployment; the mapping wins over its annotations, and `stores` is where variables come from."""
+    """A Deployment; the mapping takes precedence over annotations, and `stores` provide variables."""
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     spec = object_spec(root).fields(_FIELDS)
     spec.take("strategy", Field.entries)
@@ -87,11 +87,11 @@ def _check_selector(field: Field, pod: Pod) -> None:
     selector = field.fields(("matchLabels",), ("matchExpressions",))
     for key, label in selector.need("matchLabels", Field.entries):
         if dict(pod.labels).get(key) != label.any_text():
-            raise label.error("what the labels of the pod template say")
+            raise label.error("the labels of the pod template")
 
 
 def _bounds(annotations: Fields, mapping: LocalMapping, name: str, replicas: int) -> tuple[int, int]:
-    """How far it may be scaled: what is written, else 1 to 10, widened to hold the replicas it has."""
+    """The bounds of scaling: those given, else 1 to 10, widened to include the present replicas."""
     written = mapping.replicas(name)
     minimum, maximum = written.minimum, written.maximum
     if minimum is None:

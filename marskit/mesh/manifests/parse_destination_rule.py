@@ -1,4 +1,4 @@
-"""DestinationRules: how connections to a service are made, and its subsets."""
+"""DestinationRules: connections to a service, and its subsets."""
 
 from marskit.domain.config import OutlierDetection
 from marskit.mesh.manifests.fields import Field, FieldError
@@ -71,7 +71,7 @@ def _traffic_policy(field: Field) -> TrafficPolicy:
 
 
 def _tls(field: Field) -> None:
-    """Mutual TLS inside the mesh has no counterpart on one machine; TLS to the outside is refused."""
+    """Mutual TLS inside the mesh has no equivalent on one machine; TLS to the outside is refused."""
     field.fields(
         ("mode",), ("caCertificates", "clientCertificate", "credentialName", "privateKey", "sni")
     ).need("mode", lambda f: f.choice("DISABLE", "ISTIO_MUTUAL"))
@@ -138,12 +138,12 @@ def _connection_pool(field: Field) -> ConnectionPool:
 
 
 def _limit(field: Field) -> int | None:
-    """A limit; Istio takes 0 for none."""
+    """A limit; 0 means no limit in Istio."""
     return field.integer() or None
 
 
 def _outlier_detection(field: Field) -> tuple[OutlierDetection, int | None]:
-    """The setting with Istio's defaults filled in; even an empty block turns it on."""
+    """The setting with Istio's defaults filled in; even an empty block enables it."""
     entry = field.fields(
         (
             "baseEjectionTime",

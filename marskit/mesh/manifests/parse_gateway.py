@@ -1,4 +1,4 @@
-"""Gateways: which ports and hosts the mesh is entered by."""
+"""Gateways: the ports and hosts by which requests enter the mesh."""
 
 from marskit.mesh.manifests.fields import Field
 from marskit.mesh.manifests.istio import Gateway, GatewayServer
@@ -7,7 +7,7 @@ from marskit.mesh.manifests.names import Scope
 
 
 def gateway(root: Field, name: str, scope: Scope) -> Gateway:
-    """A Gateway of plain HTTP servers; which pods implement it (`selector`) has no meaning here."""
+    """A Gateway of plain HTTP servers; the pods behind it (`selector`) have no effect here."""
     spec = object_spec(root).fields(("selector", "servers"))
     spec.take("selector", Field.pairs)
     servers = spec.need("servers", lambda f: f.some("server"))
@@ -19,7 +19,7 @@ def _server(field: Field) -> GatewayServer:
     server.take("name", Field.text)
     port, protocol = server.need("port", _port)
     hosts = server.need("hosts", lambda f: f.some("host"))
-    # A Gateway may say whose VirtualServices it takes, `shop/example.com`; here it takes all of them.
+    # A Gateway may restrict whose VirtualServices it takes, `shop/example.com`; here it takes all of them.
     return GatewayServer(port, protocol, tuple(host.text().rpartition("/")[2] for host in hosts))
 
 

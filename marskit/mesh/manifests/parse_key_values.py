@@ -22,7 +22,7 @@ def config_map(root: Field, name: str, namespace: str) -> KeyValues:
 
 
 def secret(root: Field, name: str, namespace: str) -> KeyValues:
-    """A Secret; what it says in plain text wins, as in Kubernetes."""
+    """A Secret; its plain-text part takes precedence, as in Kubernetes."""
     fields = root.fields((*OBJECT_FIELDS, "data", "immutable", "stringData", "type"))
     encoded = fields.take("data", _encoded, ())
     plain = fields.take("stringData", _plain, ())
@@ -48,7 +48,7 @@ def _entries(field: Field) -> tuple[tuple[str, Field], ...]:
 
 
 def _decoded(field: Field) -> str | None:
-    """The text that base64 stands for; None for bytes that are none, which can only be mounted."""
+    """The text encoded as base64; None for bytes that are not text, which can only be mounted."""
     try:
         data = base64.b64decode("".join(field.any_text().split()), validate=True)
     except (binascii.Error, ValueError):
@@ -64,7 +64,7 @@ class Stores:
     """The ConfigMaps and Secrets that the pods of one namespace can take variables from."""
 
     def __init__(self, namespace: str, stores: Iterable[KeyValues] = ()) -> None:
-        """Take those of the namespace out of `stores`."""
+        """Select those of the namespace from `stores`."""
         self._data = {
             (store.kind, store.name): dict(store.data) for store in stores if store.namespace == namespace
         }
@@ -90,10 +90,10 @@ class Stores:
         return tuple(env.items())
 
     def value(self, reference: Field, kind: str, hint: str) -> str | None:
-        """The value of a `configMapKeyRef` or `secretKeyRef`; None when it is optional and not there.
+        """The value of a `configMapKeyRef` or `secretKeyRef`; None if it is optional and missing.
 
         Raises:
-            FieldError: It is not there, with the hint what to do then.
+            FieldError: It is missing; the message contains the hint.
         """
         parts = reference.fields(("key", "name", "optional"))
         name, key = parts.need("name", Field.text), parts.need("key", Field.text)

@@ -20,7 +20,7 @@ def local_environment(annotations: Fields, override: ImageMapping) -> tuple[tupl
 def local_process(
     annotations: Fields, override: ImageMapping, env: tuple[tuple[str, str], ...]
 ) -> LocalProcess | None:
-    """How a replica runs here, or None when nothing says so."""
+    """How a replica runs here, or None if that is not defined."""
     words = override.command or annotations.take(_COMMAND, lambda f: command(f.json()))
     if words is None:
         return None

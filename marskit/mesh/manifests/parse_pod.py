@@ -1,4 +1,4 @@
-"""Pod templates: which container is the application, and what of the rest is left out here."""
+"""Pod templates: finds the application container; the rest is ignored here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Pod:
 
 
 def read_pod(template: Field, mapping: LocalMapping) -> Pod:
-    """A pod template; the mapping tells the application from what stands beside it."""
+    """A pod template; the mapping distinguishes the application from its sidecars."""
     parts = template.fields(("metadata", "spec"))
     meta = parts.need("metadata", lambda f: read_metadata(f, _ANNOTATIONS))
     spec = parts.need("spec", lambda f: f.fields(_FIELDS))

@@ -1,4 +1,4 @@
-"""What a VirtualService's HTTP route does besides choosing a destination."""
+"""The parts of a VirtualService's HTTP route other than its destinations."""
 
 from marskit.domain.config import RETRY_CONDITIONS, Retries
 from marskit.mesh.manifests.fields import Field, FieldError
@@ -102,7 +102,7 @@ def _regex_rewrite(field: Field) -> tuple[str, str]:
 
 
 def retries(field: Field) -> Retries:
-    """An HTTPRetry; conditions that are not written are the ones that are safe for any request."""
+    """An HTTPRetry; the default conditions are those that are safe for any request."""
     entry = field.fields(
         ("attempts", "perTryTimeout", "retryOn"),
         ("backoff", "retryIgnorePreviousHosts", "retryRemoteLocalities"),

@@ -1,4 +1,4 @@
-"""Services: which pods answer on which port, and the objective the service has."""
+"""Services: their pods, ports and SLO."""
 
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.mapping import LocalMapping
@@ -19,7 +19,7 @@ _NAMED_PROTOCOLS = (
     "tls",
     "udp",
 )
-"""Istio's: `tcp-queue` carries TCP. A name without one of them leaves it open, and HTTP is taken."""
+"""Istio's: `tcp-queue` means TCP. A name without one of them means HTTP."""
 _FIELDS = (
     "allocateLoadBalancerNodePorts",
     "clusterIP",
@@ -78,7 +78,7 @@ def _port(field: Field) -> tuple[int, int | str, str | None]:
 
 
 def _other_protocol(app_protocol: str | None, name: str) -> str | None:
-    """What a port carries when that is not HTTP/1.1; as in Istio, `appProtocol` says so, else its name."""
+    """The protocol of a port other than HTTP/1.1; as in Istio, from `appProtocol`, else from its name."""
     if app_protocol is not None:
         return None if app_protocol.lower() in _HTTP else app_protocol
     words = name.lower().split("-")

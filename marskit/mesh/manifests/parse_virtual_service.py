@@ -1,4 +1,4 @@
-"""VirtualServices: strict YAML in, Istio's own meaning out."""
+"""Parses VirtualServices strictly, with Istio's own semantics."""
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
 from marskit.mesh.manifests.istio import (
@@ -64,7 +64,7 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
 
 
 def export_to(field: Field) -> None:
-    """An `exportTo` of everywhere or the own namespace, the same thing in a mesh of one namespace."""
+    """An `exportTo` of everywhere or the own namespace, which are the same in a mesh of one namespace."""
     if field.value not in (["*"], ["."]):
         raise field.error('["*"] or ["."]')
 

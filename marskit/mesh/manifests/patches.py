@@ -1,4 +1,4 @@
-"""JSON patches: the smallest change to an object, and the `kubectl` command that makes it."""
+"""JSON patches: the smallest change of an object, and the `kubectl` command that makes it."""
 
 import copy
 import json
@@ -21,13 +21,13 @@ class Operation:
     value: Any = None
 
     def as_json(self) -> dict[str, Any]:
-        """The operation as the patch has it."""
+        """The operation as JSON."""
         pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in self.path)
         return {"op": self.op, "path": pointer} | ({} if self.op == "remove" else {"value": self.value})
 
 
 def value_at(body: Any, path: Path) -> Any:
-    """What stands at the path, or None."""
+    """The value at the path, or None."""
     for part in path:
         try:
             body = body[part]
@@ -37,10 +37,9 @@ def value_at(body: Any, path: Path) -> Any:
 
 
 def change(body: Any, path: Path, value: Any) -> tuple[Operation, ...]:
-    """The operations that put `value` at the path, or take what is there away for None.
+    """The operations that set `value` at the path, or remove what is there for None.
 
-    What stands there now is tested first, so that the command fails rather than overwrite what somebody else
-    wrote in between.
+    The present value is tested first, so that the command fails instead of overwriting a concurrent change.
     """
     present = value_at(body, path)
     if present == value:
@@ -48,12 +47,12 @@ def change(body: Any, path: Path, value: Any) -> tuple[Operation, ...]:
     guard = () if present is None else (Operation("test", path, present),)
     if value is None:
         return (*guard, Operation("remove", path))
-    # A key with a null has to be replaced as well as one that is not there; `add` does both.
+    # A key with a null has to be replaced like one that is missing; `add` does both.
     return (*guard, Operation("add" if present is None else "replace", path, value))
 
 
 def apply(body: Any, operations: tuple[Operation, ...]) -> Any:
-    """A changed copy of the body; the tests are taken for passed."""
+    """A changed copy of the body; tests are assumed to pass."""
     changed = copy.deepcopy(body)
     for operation in operations:
         *above, last = operation.path

@@ -1,4 +1,4 @@
-"""Files and folders in, YAML documents out, each with the place that its fields were written at."""
+"""Reads files and folders into YAML documents that know the lines of their fields."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from marskit.mesh.manifests import fields
 from marskit.mesh.manifests.model import ManifestError
 
 SKIPPED_FOLDERS = frozenset({"overlays", "rbac", "node_modules"})
-"""Never descended into: overlays repeat the base for a cluster, and RBAC is for a controller inside one."""
+"""Folders that are skipped: overlays repeat the base for a cluster, and RBAC is for a controller in one."""
 KUSTOMIZATION = frozenset({"kustomization.yaml", "kustomization.yml"})
 
-# An alias stands for a copy of what it names, so a few lines can stand for billions of values.
+# An alias copies its target, so a few lines can expand to billions of values.
 _MOST_VALUES = 200_000
 _PREFIX = "tag:yaml.org,2002:"
 _TOO_DEEP = "an alias contains itself or the nesting is too deep"
@@ -31,7 +31,7 @@ class Source:
     body: Any
 
     def line(self, path: fields.Path = ()) -> int:
-        """The line, counted from 1, of the field at `path`, or of what is nearest above it."""
+        """The line, from 1, of the field at `path`, or of its nearest present ancestor."""
         node, line = self.node, self.node.start_mark.line
         for part in path:
             if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
@@ -47,20 +47,20 @@ class Source:
         return int(line) + 1
 
     def remark(self, problem: str, path: fields.Path = ()) -> str:
-        """The problem with file and line in front, on one line whatever a manifest put into a name."""
+        """The problem preceded by file and line, on one line whatever a manifest contains."""
         printable = "".join(letter if letter.isprintable() else "?" for letter in problem)
         return f"{self.file}:{self.line(path)}: {printable}"
 
     def error(self, problem: str, path: fields.Path = ()) -> ManifestError:
-        """The complaint that the problem is."""
+        """The problem as an error."""
         return ManifestError(self.remark(problem, path))
 
 
 def read_files(paths: Sequence[Path]) -> list[Source]:
-    """The documents of all files, in the order of the paths and, inside a folder, by name.
+    """The documents of all files, in the order of the paths and, within a folder, by name.
 
     Raises:
-        ManifestError: A path does not exist, a folder holds no YAML, or a file is not YAML.
+        ManifestError: A path does not exist, a folder contains no YAML, or a file is not YAML.
     """
     return [source for path in paths for file in _files(path) for source in _documents(file)]
 
@@ -69,10 +69,10 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise ManifestError(f"{path}: there is no such file or folder of manifests")
+        raise ManifestError(f"{path}: this file or folder of manifests does not exist")
     files = sorted(_walk(path))
     if not files:
-        raise ManifestError(f"{path}: the folder holds no *.yaml or *.yml file")
+        raise ManifestError(f"{path}: the folder contains no *.yaml or *.yml file")
     return files
 
 
@@ -116,7 +116,7 @@ def _documents(file: Path) -> Iterator[Source]:
 
 
 class _Builder:
-    """Makes plain values of nodes: no shared parts, no repeated keys, only what JSON also has."""
+    """Converts nodes to plain values: no shared parts, no repeated keys, only JSON types."""
 
     def __init__(self, file: Path, loader: yaml.CSafeLoader) -> None:
         self._file = file
@@ -137,7 +137,7 @@ class _Builder:
             try:
                 return self._loader.construct_object(node)
             except (ValueError, IndexError):
-                # A tag that the value does not have: `!!int x`.
+                # A tag that does not fit its value: `!!int x`.
                 pass
         raise self._error(node, f"the tag {node.tag} is not allowed there")
 

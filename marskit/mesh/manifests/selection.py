@@ -1,4 +1,4 @@
-"""Who answers for whom: from hosts to Services, and by labels to Deployments."""
+"""Selection: from hosts to Services, and by labels to Deployments."""
 
 from marskit.mesh.manifests.istio import MESH_GATEWAY, DestinationRule, RouteDestination, VirtualService
 from marskit.mesh.manifests.model import Document, MeshConfig
@@ -23,7 +23,7 @@ def rule_of(config: MeshConfig, host: str) -> DestinationRule | None:
 
 
 def routes_of(config: MeshConfig, host: str) -> VirtualService | None:
-    """The VirtualService that sidecars follow for a host: that which names it, else the longest wildcard."""
+    """The VirtualService that sidecars use for a host: the one that names it, else the longest wildcard."""
     inside = [vs for vs in config.virtual_services if MESH_GATEWAY in vs.gateways]
     exact = next((vs for vs in inside if host in vs.hosts), None)
     if exact:
@@ -33,7 +33,7 @@ def routes_of(config: MeshConfig, host: str) -> VirtualService | None:
 
 
 def selects(service: KubernetesService, deployment: Deployment) -> bool:
-    """Whether the Deployment's pods answer for the Service."""
+    """Whether the Service selects the Deployment's pods."""
     return service.namespace == deployment.namespace and has_labels(deployment.labels, service.selector)
 
 
@@ -50,7 +50,7 @@ def deployments_of(
 
 
 def subset_labels(config: MeshConfig, host: str, subset: str | None) -> Labels | None:
-    """The labels that a subset adds to its Service's selector; None when there is no such subset."""
+    """The labels that a subset adds to its Service's selector; None if the subset does not exist."""
     if subset is None:
         return ()
     rule = rule_of(config, host)
@@ -66,5 +66,5 @@ def reached_by(config: MeshConfig, destination: RouteDestination) -> tuple[Deplo
 
 
 def document_of(config: MeshConfig, kind: str, namespace: str, name: str) -> Document:
-    """The document of an object that the configuration has."""
+    """The document of an object in the configuration."""
     return next(d for d in config.documents if (d.kind, d.namespace, d.name) == (kind, namespace, name))

@@ -1,4 +1,4 @@
-"""Cross-checks between objects: what each names must exist, and nothing may be claimed twice."""
+"""Cross-checks between objects: references must exist, and claims must be unique."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -20,7 +20,7 @@ from marskit.mesh.manifests.validate_workloads import check_deployments, check_s
 
 
 def validate(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
-    """What is wrong or strange between the objects, in the order of the kinds below."""
+    """Errors and oddities between the objects, in the order of the checks below."""
     yield from _same_names(config)
     yield from check_deployments(config, require_local=require_local)
     yield from check_canaries(config)
@@ -31,7 +31,7 @@ def validate(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
 
 
 def _same_names(config: MeshConfig) -> Iterator[Finding]:
-    """Everything that is shown or changed is called by its bare name."""
+    """Require unique bare names, because screens and actions use them."""
     for kind, items in (
         ("Deployment", config.deployments),
         ("Service", config.services),
@@ -64,7 +64,7 @@ def _destination_rules(config: MeshConfig) -> Iterator[Finding]:
             )
         service = service_of(config, rule.host)
         if service is None:
-            sentence = f"{rule.host} is no Service of these manifests"
+            sentence = f"{rule.host} is not a Service of these manifests"
             yield notice("DestinationRule", rule, ("spec", "host"), sentence)
             continue
         for index, subset in enumerate(rule.subsets):
@@ -86,13 +86,13 @@ def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
                     "VirtualService",
                     vs,
                     ("spec", "gateways", index),
-                    f"there is no Gateway {name}{suggestion(name, gateways)};"
-                    f" there is {', '.join(sorted(gateways)) or 'none'}",
+                    f"Gateway {name} does not exist{suggestion(name, gateways)};"
+                    f" choose from {', '.join(sorted(gateways)) or 'none'}",
                 )
         for index, host in enumerate(vs.hosts):
             inside = MESH_GATEWAY in vs.gateways and host.endswith(CLUSTER_DOMAIN) and host[0] != "*"
             if inside and not service_of(config, host):
-                sentence = f"{host} is no Service, so nobody can call it"
+                sentence = f"{host} is not a Service, so nothing can call it"
                 yield notice("VirtualService", vs, ("spec", "hosts", index), sentence)
         for index, route in enumerate(vs.http):
             path: Path = ("spec", "http", index)
@@ -103,7 +103,7 @@ def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
 
 
 def _entrances(config: MeshConfig, vs: VirtualService) -> set[int]:
-    """The gateway ports of a VirtualService: where no port is written, the one entered by is meant."""
+    """The gateway ports of a VirtualService; without a port, the one that the request entered by."""
     bound = (gateway for gateway in config.gateways if _bound(vs, gateway))
     return {server.port for gateway in bound for server in gateway.servers}
 
@@ -126,8 +126,8 @@ def _destination(
             "VirtualService",
             vs,
             (*path, "host"),
-            f"{host} is no Service{suggestion(host.partition('.')[0], names)};"
-            f" there is {', '.join(names) or 'none'}",
+            f"{host} is not a Service{suggestion(host.partition('.')[0], names)};"
+            f" choose from {', '.join(names) or 'none'}",
         )
         return
     ports = [port for port, _ in service.ports]
@@ -140,7 +140,7 @@ def _destination(
         )
     port = destination.port or (ports[0] if len(ports) == 1 else None)
     if port is None and MESH_GATEWAY not in vs.gateways and not _entrances(config, vs) & {*ports}:
-        sentence = f"it must say which port of Service {service.name} is meant: {', '.join(map(str, ports))}"
+        sentence = f"it must name one of the ports of Service {service.name}: {', '.join(map(str, ports))}"
         yield fatal("VirtualService", vs, path, sentence)
     if port and (protocol := dict(service.other_protocols).get(port)):
         sentence = f"port {port} of Service {service.name} carries {protocol}, {ONLY_HTTP}"
@@ -153,12 +153,12 @@ def _destination(
             vs,
             (*path, "subset"),
             f"no DestinationRule of {host} has a subset {destination.subset}"
-            f"{suggestion(destination.subset, names)}; there is {', '.join(names) or 'none'}",
+            f"{suggestion(destination.subset, names)}; choose from {', '.join(names) or 'none'}",
         )
 
 
 def _claims(config: MeshConfig) -> Iterator[Finding]:
-    """Of several VirtualServices for one host, sidecars use one and a Gateway all, one after another."""
+    """Check hosts with several VirtualServices: sidecars use one, a Gateway all, one after another."""
     claimed: dict[tuple[str, str], VirtualService] = {}
     for vs in config.virtual_services:
         for gateway, (index, host) in product(vs.gateways, enumerate(vs.hosts)):

@@ -1,4 +1,4 @@
-"""Cross-checks of canaries: what each is held against must be there, and traffic must be able to go there."""
+"""Cross-checks of canaries: the control must exist, and traffic must be able to return to it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from marskit.mesh.manifests.workloads import CANARY_OF, Deployment
 
 
 def check_canaries(config: MeshConfig) -> Iterator[Finding]:
-    """That each has a control of its own kind, and a route on which its traffic can be given back."""
+    """Check that each has a control, and a route on which its traffic can return to it."""
     path: Path = ("metadata", "annotations", CANARY_OF)
     for deployment in config.deployments:
         if deployment.canary_of is not None:
@@ -26,9 +26,9 @@ def _mistake(config: MeshConfig, canary: Deployment, name: str) -> str | None:
     control = next((each for each in config.deployments if each.name == name), None)
     if control is None:
         others = [each.name for each in config.deployments if each is not canary]
-        return f"there is no Deployment {name}{suggestion(name, others)}; there are {', '.join(others)}"
+        return f"Deployment {name} does not exist{suggestion(name, others)}; choose from {', '.join(others)}"
     if control.canary_of is not None:
-        return f"{name} is a canary itself, of {control.canary_of}; name a Deployment that is none"
+        return f"{name} is a canary itself, of {control.canary_of}; name a Deployment that is not a canary"
     routes = [route for service in config.virtual_services for route in service.http]
     if not any({canary.name, name} <= _alone(config, route) for route in routes):
         return (
@@ -39,6 +39,6 @@ def _mistake(config: MeshConfig, canary: Deployment, name: str) -> str | None:
 
 
 def _alone(config: MeshConfig, route: HttpRoute) -> set[str]:
-    """The Deployments that have a destination of the route to themselves."""
+    """The Deployments that are alone in a destination of the route."""
     reached = [reached_by(config, destination) for destination in route.destinations]
     return {deployments[0].name for deployments in reached if len(deployments) == 1}

@@ -1,4 +1,4 @@
-"""Cross-checks of Deployments and Services: what each names must exist."""
+"""Cross-checks of Deployments and Services: references must exist."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _RESERVED = {GATEWAY: "the gateway", "unknown": "requests that reach no workload
 
 
 def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
-    """That each can be run and calls only what can be called."""
+    """Check that each can be run and calls only callable Services."""
     path: Path = ("spec", "template")
     unknown = [d.image for d in config.deployments if d.local is None]
     for deployment in config.deployments:
@@ -31,8 +31,8 @@ def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Fi
                 "Deployment",
                 deployment,
                 path,
-                "nothing says how it runs on this machine: set the annotation marskit.dev/command on its pod"
-                f' template, or images."{deployment.image}".command in a mapping file'
+                "it does not define how it runs on this machine: set the annotation marskit.dev/command on"
+                f' its pod template, or images."{deployment.image}".command in a mapping file'
                 + (f"; the same goes for {', '.join(others)}" if others else ""),
             )
         for address in addresses(config, deployment):
@@ -53,7 +53,7 @@ def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Fi
                     deployment,
                     path,
                     f"the variable {address.variable} addresses port {address.port} of Service"
-                    f" {address.service.name}, which has {ports}, so it is no call",
+                    f" {address.service.name}, which has {ports}, so it is not a call",
                 )
     yield from _strangers(config)
 
@@ -61,12 +61,14 @@ def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Fi
 def _strangers(config: MeshConfig) -> Iterator[Finding]:
     for deployment in config.deployments:
         for variable, host in strangers(config, deployment):
-            sentence = f"the variable {variable} addresses {host}, which is no Service here, so it is no call"
+            sentence = (
+                f"the variable {variable} addresses {host}, which is not a Service here, so it is not a call"
+            )
             yield notice("Deployment", deployment, ("spec", "template"), sentence)
 
 
 def check_services(config: MeshConfig) -> Iterator[Finding]:
-    """That each leads to pods, by ports that they have."""
+    """Check that each selects pods, with ports that they have."""
     for service in config.services:
         selected = deployments_of(config, service)
         if not selected:
@@ -96,7 +98,7 @@ def check_services(config: MeshConfig) -> Iterator[Finding]:
                         "Service",
                         service,
                         ("spec", "ports", index, "targetPort"),
-                        f"targetPort {target} is no port of Deployment {deployment.name}"
+                        f"targetPort {target} is not a port of Deployment {deployment.name}"
                         f"{suggestion(target, names)}; it has {', '.join(names) or 'no named port'}",
                     )
 

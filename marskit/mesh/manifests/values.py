@@ -15,13 +15,13 @@ _MS_PER_UNIT = {
 }
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m?)")
-# What RE2 has and Python's `re` does not; such an expression is left to Envoy to judge.
+# Features of RE2 that Python's `re` lacks; Envoy judges such expressions.
 _RE2_ONLY = re.compile(r"\\[pPQzC]|\[\[:|\(\?[a-zA-Z]*U|\(\?<[A-Za-z]")
 _LOOKAROUND = re.compile(r"(?<!\\)\(\?(=|!|<=|<!)|(?<!\\)\\[1-9]")
 
 
 def parse_duration_ms(text: str) -> int | None:
-    """A Go duration (`1.5s`, `100ms`, `1m30s`) in ms; None when it is none, or not a whole number of ms."""
+    """A Go duration (`1.5s`, `100ms`, `1m30s`) in ms; None if it is not one, or not a whole number of ms."""
     if text == "0":
         return 0
     total, end = Decimal(0), 0
@@ -34,18 +34,18 @@ def parse_duration_ms(text: str) -> int | None:
 
 
 def format_duration(ms: int) -> str:
-    """The shortest usual way to write it: `2s` for 2000, `1500ms` for 1500."""
+    """The shortest usual notation: `2s` for 2000, `1500ms` for 1500."""
     return f"{ms}ms" if ms % 1000 else f"{ms // 1000}s"
 
 
 def parse_cpu_millis(text: str) -> int | None:
-    """A Kubernetes CPU quantity (`50m`, `0.5`) in thousandths of a core; None when it is none."""
+    """A Kubernetes CPU quantity (`50m`, `0.5`) in thousandths of a core; None if it is not one."""
     match = _QUANTITY.fullmatch(text)
     return round(Decimal(match[1]) * (1 if match[2] else 1000)) if match else None
 
 
 def regex_problem(pattern: str) -> str | None:
-    """Why Envoy's RE2 would not take the expression, or None as far as can be told here."""
+    """Why Envoy's RE2 would reject the expression, or None as far as can be decided here."""
     if _LOOKAROUND.search(pattern):
         return "a regular expression without lookaround and back references, which RE2 does not have"
     if _RE2_ONLY.search(pattern):

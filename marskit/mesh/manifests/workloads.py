@@ -22,13 +22,13 @@ class LocalProcess:
     command: tuple[str, ...]
     """`node` as the first word means the Node.js that comes with marskit; `{port}` stands for the port."""
     port_env: str | None
-    """The variable that tells the process its port; None when the command has `{port}`."""
+    """The variable that gives the process its port; None if the command contains `{port}`."""
     env: tuple[tuple[str, str], ...]
     """Set on top of the container's own variables."""
     directory: str | None
     """Working directory; None is the folder that the manifests belong to."""
     chaos_path: str | None
-    """Where the replica takes faults, if it does."""
+    """Path at which the replica accepts faults, if it does."""
     packages: str | None = None
     """`npm`: the working directory is a workspace, and the process runs in a copy that has its packages."""
 
@@ -47,17 +47,17 @@ class Deployment:
     env: tuple[tuple[str, str], ...]
     readiness: Probe | None
     metrics_path: str | None
-    """Where Prometheus is told to scrape; None when it is not."""
+    """The path annotated for Prometheus; None if there is none."""
     cpu_request_millis: int | None
     termination_grace_s: float
     min_replicas: int
     max_replicas: int
     local: LocalProcess | None
-    """None: the manifests do not say how to run it here."""
+    """None: the manifests do not define how to run it here."""
     named_ports: tuple[tuple[str, int], ...] = ()
     """`(name, containerPort)`, for Services whose targetPort is a name."""
     canary_of: str | None = None
-    """The Deployment that this one is on trial for; None if it is no canary."""
+    """The Deployment that this canary may replace; None if it is not a canary."""
 
 
 @dataclass(frozen=True, slots=True)

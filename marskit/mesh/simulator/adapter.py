@@ -1,4 +1,4 @@
-"""The twin behind the mesh port: manifests in, a mesh out that is computed up to the clock's time."""
+"""The twin behind the mesh port: a mesh computed from its manifests up to the clock's time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,11 +38,11 @@ from marskit.mesh.simulator.model import TwinModel
 from marskit.timing.clock import Clock
 
 PUSH_S = 0.009
-"""From the write until requests are served by it: the median that `make bench` measures on Envoy."""
+"""Time from a write until requests are served by it, in seconds: `make bench`'s median on Envoy."""
 
 
 class TwinMesh:
-    """No process and no port: what happens between two calls is computed when the second one comes."""
+    """Uses no process and no port: each call first computes everything since the previous one."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class TwinMesh:
 
         Args:
             config: The mesh to simulate.
-            clock: How far the engine is moved; if it is not virtual, all is as slow as in a real mesh.
-            engine: Makes what simulates, at second 0 of the clock.
-            card: What recorded runs say of service times and hops.
-            answered: Told with every sample how many requests the gateway has answered and how many of them
-                with a failure; this is all that a simulated load hears of its requests.
+            clock: The time up to which the engine runs; unless it is virtual, this is as slow as a real mesh.
+            engine: Makes the engine, at second 0 of the clock.
+            card: Service times and hops fitted to recorded runs.
+            answered: Receives, with every sample, the number of requests that the gateway answered and how
+                many of them failed; a simulated load learns no more of its requests.
 
         Raises:
             ManifestError: The twin cannot simulate this mesh.
@@ -75,7 +75,7 @@ class TwinMesh:
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._accepted = self._effective = 0
         self._broken: dict[str, None] = {}
-        """Workloads with a slow-down, a delay or errors, in the order they were broken."""
+        """Workloads with a slow-down, a delay or errors, in order of injection."""
         self._workloads: tuple[WorkloadSample, ...] = ()
         self._sampled_at_s = 0.0
         self._told_of_ejection = False
@@ -87,16 +87,16 @@ class TwinMesh:
 
     @cached_property
     def topology(self) -> Topology:
-        """The graph that the manifests describe; actions do not change it."""
+        """The graph from the manifests; actions do not change it."""
         return topology(self._config)
 
     @property
     def configuration(self) -> Configuration:
-        """What the manifests say now, the actions so far included."""
+        """The present manifests, including all actions so far."""
         return self._configuration
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
-        """Say what is simulated; all replicas are ready at once."""
+        """Report what is simulated; all replicas are ready at once."""
         self._report = report
         now_s = self._advance()
         model = self._engine.model
@@ -110,10 +110,10 @@ class TwinMesh:
         return url
 
     async def stop(self) -> None:
-        """Nothing was started that would have to end."""
+        """Does nothing: there is nothing to stop."""
 
     async def sample(self) -> MeshSample:
-        """What passed since the last call."""
+        """The traffic since the last call."""
         now_s = self._advance()
         edges, self._workloads = self._engine.read()
         entrance = [sample for sample in edges if sample.edge.source == GATEWAY]
@@ -123,11 +123,11 @@ class TwinMesh:
         return MeshSample(now_s, duration_s, edges, self._workloads, generation)
 
     def preview(self, action: Action) -> ActionPreview:
-        """What the action would do to the manifests."""
+        """The action's effect on the manifests."""
         return preview_action(self._config, action)
 
     async def execute(self, action: Action) -> WriteOutcome:
-        """Edit the manifests and bring the edit to the engine, in about the time that Envoy takes."""
+        """Edit the manifests and apply the edit to the engine, in about the time that Envoy takes."""
         try:
             edited = apply_action(self._config, action)
         except ActionError as error:
@@ -144,7 +144,7 @@ class TwinMesh:
                 return await self._reroute(action)
 
     async def inject(self, fault: Fault) -> None:
-        """Break replicas, or mend all of them."""
+        """Inject a fault, or clear all of them."""
         now_s = self._advance()
         problem = why_unfit(fault, {workload.name for workload in self.topology.workloads})
         if problem is not None:
@@ -201,7 +201,7 @@ class TwinMesh:
 
     async def _reroute(self, action: Action) -> WriteOutcome:
         generation = await self._pushed()
-        # Edited anew: a workload may have been scaled while the proxies were being told.
+        # Edited again: a workload may have been scaled while the proxies were updated.
         self._become(apply_action(self._config, action))
         self._advance()
         calls = twin_model(self._config, self._card).calls
@@ -209,7 +209,7 @@ class TwinMesh:
         return Applied(generation, PUSH_S * 1000, PUSH_S * 1000)
 
     async def _pushed(self) -> int:
-        """Take the time that it takes until the proxies know; the number of the new configuration."""
+        """Wait as long as an update of the proxies takes; the number of the new configuration."""
         self._accepted += 1
         generation = self._accepted
         await self._clock.sleep(PUSH_S)
@@ -220,5 +220,5 @@ class TwinMesh:
         if not any(sample.replicas_ready for sample in self._workloads if sample.workload == workload):
             raise ActionError(f"{workload} has no ready replica to kill")
         self._engine.kill(workload)
-        sentence = f"a replica of {workload} was killed and is started again"
+        sentence = f"a replica of {workload} was killed and is restarting"
         self._report(Noticed(now_s, Severity.WARNING, workload, sentence))

@@ -1,4 +1,4 @@
-"""The twin's model as arrays: what the fast engine computes with, a column for every mesh it simulates."""
+"""The twin's model as arrays for the fast engine, with a column for every simulated mesh."""
 
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
@@ -15,20 +15,20 @@ T = TypeVar("T", bound=tuple[Any, ...])
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Places = NDArray[np.int32]
-"""Where in a table; no wider than vectors of them can be computed."""
+"""Indices into tables; narrow enough to be computed in vectors."""
 
 GRID = 96
-"""Points of the tables by utilisation."""
+"""Number of points in the tables by utilisation."""
 PER_WORKER = 16.0
-"""Points for each m requests of the tables by the number of requests, m being all workers."""
+"""Number of points per m requests in the tables by the number of requests, m being all workers."""
 STEPS = 129
-"""Points of these: up to eight times m, from where on all workers count as busy."""
+"""Number of points in these tables: up to eight times m, beyond which all workers count as busy."""
 HIGHEST = 0.93
-"""Up to this utilisation waiting is taken as stationary; what waits beyond that is a backlog."""
+"""Utilisation up to which waiting is treated as stationary; what waits beyond it is a backlog."""
 
 
 class Structure(NamedTuple):
-    """What is the same in all meshes; W stations, K calls, E edges, R the most replicas."""
+    """Everything that is the same in all meshes; W stations, K calls, E edges, R most replicas."""
 
     workers: Floats
     """(W,)"""
@@ -50,25 +50,25 @@ class Structure(NamedTuple):
     edge_from: Whole
     """(K + 1,) the edges of call k are `edge_from[k]` to `edge_from[k + 1]`."""
     edge_to: Whole
-    """(E,) the station that answers."""
+    """(E,) the station that serves the edge."""
     call_of: Whole
     """(E,) the call that the edge belongs to."""
     attempts: Floats
-    """(K,) further tries after an overload, 0 when it is not retried."""
+    """(K,) further tries after an overload, 0 if it is not retried."""
     slo_s: Floats
-    """(K,) the latency objective of the gateway's calls; infinite elsewhere and without one."""
+    """(K,) the latency limit of the gateway's calls; infinite elsewhere and without an SLO."""
     nested: Whole
     """(K,) the calls again, those of each source from the most frequent to the rarest."""
     profile_from: Whole
     """(G + 1,) the profiles of the gateway's edge g are `profile_from[g]` to `profile_from[g + 1]`.
 
-    A profile is a way to be answered: by the entry alone, with its most frequent call, with the two most
-    frequent, and so on.
+    A profile is a set of calls that a request makes: none, its most frequent call, the two most frequent, and
+    so on.
     """
 
 
 class Parameters(NamedTuple):
-    """What may differ between meshes; N of them."""
+    """Everything that may differ between N meshes."""
 
     service_s: Floats
     """(W, N) mean service time."""
@@ -83,16 +83,17 @@ class Parameters(NamedTuple):
 
 
 def columns(n: int) -> int:
-    """How many columns the arrays of `n` meshes have; those behind the first `n` are never looked at.
+    """The number of columns in the arrays of `n` meshes; those beyond the first `n` are padding.
 
-    Were a row as long as a large power of two, all rows would compete for the same few lines of the
-    processor's caches. An odd number of blocks of 32 spreads them: a tenth less time at 1,024 meshes.
+    If a row's length were a large power of two, all rows would compete for the same few lines of the
+    processor's caches. An odd number of blocks of 32 spreads them, which saves a tenth of the time at 1,024
+    meshes.
     """
     return n if n <= 32 else 32 * ((n + 31) // 32 | 1)
 
 
 def first_columns(parts: T, n: int) -> T:
-    """The same named tuple of arrays, of each only the first `n` columns; nothing is copied."""
+    """The named tuple with only the first `n` columns of each array; nothing is copied."""
     return type(parts)(*(part[..., :n] for part in cast("Any", parts)))
 
 
@@ -126,7 +127,7 @@ def structure(model: TwinModel, goals: Goals) -> Structure:
 
 
 def parameters(model: TwinModel, n: int) -> Parameters:
-    """The model's own numbers, the same for all `n` meshes."""
+    """The model's own numbers, repeated for all `n` meshes."""
 
     def rows(values: list[float]) -> Floats:
         return np.tile(np.array(values, np.float64)[:, None], (1, n))
@@ -141,7 +142,7 @@ def parameters(model: TwinModel, n: int) -> Parameters:
 
 
 def weights(model: TwinModel) -> Floats:
-    """(E,) the share of its call that every edge gets."""
+    """(E,) each edge's share of its call."""
     return np.array([weight / 100.0 for call in model.calls for _, weight in call.splits])
 
 

@@ -1,4 +1,4 @@
-"""A calibration card: the numbers of a twin that were fitted to recorded runs, and how far to trust them."""
+"""A calibration card: the twin's numbers fitted to recorded runs, and their accuracy."""
 
 from dataclasses import dataclass, field
 
@@ -11,12 +11,12 @@ class Fitted:
     stderr: float
     """Standard error, in the unit of the value; training randomises within it."""
     n: int
-    """How many windows it rests on."""
+    """Number of windows that it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
 class StationFit:
-    """What was fitted of one workload; None where the runs did not tell."""
+    """The fit of one workload; None where the runs do not determine a number."""
 
     service_ms: Fitted | None = None
     service_cv: Fitted | None = None
@@ -25,7 +25,7 @@ class StationFit:
 
 @dataclass(frozen=True, slots=True)
 class CallFit:
-    """What was fitted of the calls from one source to one service; None where the runs did not tell."""
+    """The fit of the calls from one source to one service; None where the runs do not determine it."""
 
     per_request: Fitted | None = None
     hop_ms: Fitted | None = None
@@ -33,11 +33,11 @@ class CallFit:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How well the calibrated twin repeats what it was not fitted to."""
+    """The accuracy of the calibrated twin on windows that it was not fitted to."""
 
     service: str
     n: int
-    """Windows compared."""
+    """Number of windows compared."""
     p50_error_percent: float
     """Median over the windows of |twin - recorded| / recorded, of the window's median latency."""
     p95_error_percent: float
@@ -45,18 +45,18 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """Where a card's newest numbers come from: a mesh that had become another than the former card's."""
+    """The origin of a card's newest numbers: a mesh that had drifted from the former card."""
 
     run: str
     first_cycle: int
     last_cycle: int
     windows: int
-    """That were fitted to or foretold."""
+    """Number of windows used for fitting and validation."""
     drifted: str
-    """The service that showed it."""
+    """The service that showed the drift."""
     error_before_percent: float
-    """How far the former card's p95 was off on windows that the new one was not fitted to: the mean over the
-    services of their median errors, by the fast engine."""
+    """p95 error of the former card on windows that the new one was not fitted to: the mean over the services
+    of their median errors, by the fast engine."""
     error_after_percent: float
 
 
@@ -72,8 +72,8 @@ class Card:
     """By `(source, service)`."""
     held_out: tuple[HeldOut, ...] = ()
     version: int = 1
-    """Counts the recalibrations."""
+    """Number of recalibrations plus 1."""
     renewal: Renewal | None = None
-    """The last one; None of a card that was fitted at once."""
+    """The last recalibration; None for a card from a full calibration."""
     crowding: Fitted | None = None
-    """See `TwinModel.crowding`; None where the runs did not tell."""
+    """See `TwinModel.crowding`; None if the runs do not determine it."""

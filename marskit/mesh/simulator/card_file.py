@@ -1,4 +1,4 @@
-"""Calibration cards as TOML files that a person can read, and that no other mesh takes for its own."""
+"""Calibration cards as readable TOML files, each tied to its mesh."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from marskit.system.atomic_write import write_durably
 from marskit.system.toml_table import TomlTable, read_toml
 
 FORMAT = 1
-"""Raised when a field changes its meaning; a reader refuses every other one."""
+"""Raised when a field changes its meaning; readers refuse all other versions."""
 SHIPPED = Path(__file__).with_name("demo-card.toml")
 _MOST = 1_000_000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -30,7 +30,7 @@ class CardError(UserError):
 
 
 def mesh_digest(model: TwinModel) -> str:
-    """The same for all meshes that one card fits: of the workloads' names, and of who calls whom."""
+    """A digest of the workloads' names and their calls: the same for all meshes that one card fits."""
     shape = {
         "workloads": sorted(station.workload for station in model.stations),
         "calls": sorted([call.source, call.service] for call in model.calls),
@@ -39,7 +39,7 @@ def mesh_digest(model: TwinModel) -> str:
 
 
 def write_card(path: Path, card: Card, model: TwinModel) -> None:
-    """Put the card into the file at once: a crash leaves the old file or the new one."""
+    """Write the card atomically: a crash leaves the old file or the new one."""
     write_durably(path, card_text(card, model).encode())
 
 
@@ -59,18 +59,18 @@ def read_card(path: Path, model: TwinModel) -> Card:
 
 
 def demo_card() -> Card:
-    """The card that comes with marskit, for the demo's mesh."""
+    """The card shipped with marskit, for the demo's mesh."""
     return read_card(SHIPPED, twin_model(load_mesh(DEMO_MANIFESTS)))
 
 
 def shipped_card(model: TwinModel) -> Card | None:
-    """The card that comes with marskit if it is for this mesh, else None."""
+    """The card shipped with marskit if it belongs to this mesh, else None."""
     is_ours = f"mesh = {_text(mesh_digest(model))}" in SHIPPED.read_text(encoding="utf-8").splitlines()
     return read_card(SHIPPED, model) if is_ours else None
 
 
 def _lines(card: Card, model: TwinModel) -> Iterator[str]:
-    yield "# What `marskit calibrate` found: numbers, standard errors, and how many windows they rest on."
+    yield "# Calibrated by `marskit calibrate`: values, standard errors, and the number n of windows."
     yield f"format = {FORMAT}"
     yield f"marskit = {_text(__version__)}"
     yield f"mesh = {_text(mesh_digest(model))}"
@@ -119,8 +119,8 @@ def _card(table: TomlTable, model: TwinModel, path: Path) -> Card:
     mesh, ours = table.text("mesh"), mesh_digest(model)
     if mesh != ours:
         raise CardError(
-            f"{path}: mesh is {mesh}, so this card was fitted to another mesh; that of these manifests, with "
-            f"{', '.join(station.workload for station in model.stations)}, is {ours}."
+            f"{path}: mesh is {mesh}, so this card belongs to another mesh; the digest of these "
+            f"manifests, with {', '.join(station.workload for station in model.stations)}, is {ours}."
         )
     card = Card(
         runs=_runs(table),
@@ -149,7 +149,7 @@ def _stations(table: TomlTable, model: TwinModel) -> Iterator[tuple[str, Station
     stations = table.table("stations")
     for workload, _ in stations.items():
         if workload not in names:
-            stations.fail(workload, f"is no workload of this mesh; it has {', '.join(names)}")
+            stations.fail(workload, f"is not a workload of this mesh; it has {', '.join(names)}")
         fit = stations.table(workload)
         # A mean of 0 would be no service at all.
         found = StationFit(
@@ -167,7 +167,7 @@ def _calls(table: TomlTable, model: TwinModel) -> Iterator[tuple[tuple[str, str]
     for fit in _tables(table, "calls"):
         source, service = fit.text("source"), fit.text("service")
         if (source, service) not in known or (source, service) in found:
-            once = "twice in the card" if (source, service) in found else "no call of this mesh"
+            once = "twice in the card" if (source, service) in found else "not a call of this mesh"
             fit.fail("service", f'is "{service}"; {source} → {service} is {once}')
         found.append((source, service))
         call = CallFit(per_request=_fitted(fit, "per_request", at_most=1.0), hop_ms=_fitted(fit, "hop_ms"))

@@ -1,4 +1,4 @@
-"""From manifests to the twin's model: the same YAML that a cluster gets, read as stations and calls."""
+"""Compiles manifests to the twin's model: the YAML of a cluster, read as stations and calls."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ DEFAULT_WORKERS = 2
 DEFAULT_SERVICE_MS = 10.0
 DEFAULT_CV = 0.5
 DEFAULT_QUEUE_LIMIT = 64
-"""What the demo services do when their environment does not say; for others, calibrate."""
+"""The demo services' default; for other services, calibrate."""
 DEFAULT_HOP_MS = 2.0
 DEFAULT_START_S = 0.6
 _CV = {Distribution.EXPONENTIAL: 1.0, Distribution.CONSTANT: 0.0}
@@ -49,13 +49,13 @@ def twin_model(config: MeshConfig, card: Card | None = None) -> TwinModel:
         for service in graph.callees(source)
     )
     if not any(call.source == GATEWAY for call in calls):
-        raise ManifestError("no route leads from a Gateway to a Service, so no request can enter the twin")
+        raise ManifestError("no route leads from a Gateway to a Service, so no request can enter the mesh")
     model = TwinModel(stations, calls)
     return calibrated(model, card) if card else model
 
 
 def calibrated(model: TwinModel, card: Card) -> TwinModel:
-    """The model with the card's values in place of its own."""
+    """The model with the card's values."""
     return TwinModel(
         tuple(_fit_station(station, card) for station in model.stations),
         tuple(_fit_call(call, card) for call in model.calls),
@@ -91,9 +91,9 @@ def _value(fitted: Fitted | None, default: float) -> float:
 
 
 def _callers_first(graph: Topology) -> tuple[str, ...]:
-    """All workloads, each after every one that calls it; else in the order of the manifests.
+    """All workloads, each after its callers; else in the order of the manifests.
 
-    The order of calls does not count, so that a policy, which reads stations by place, outlives its change.
+    The order of calls does not matter, so that a policy, which reads stations by position, stays valid.
     """
     workloads = {service.name: service.workloads for service in graph.services}
     done: list[str] = []
@@ -102,7 +102,7 @@ def _callers_first(graph: Topology) -> tuple[str, ...]:
     def visit(name: str) -> None:
         if name in open_path:
             circle = " → ".join([*open_path[open_path.index(name) :], name])
-            raise ManifestError(f"the calls {circle} go in a circle, which the twin does not simulate")
+            raise ManifestError(f"the calls {circle} form a cycle, which the twin cannot simulate")
         if name in done:
             return
         open_path.append(name)
@@ -185,9 +185,9 @@ def _even(workloads: list[str]) -> tuple[tuple[str, int], ...]:
 
 
 def _route(config: MeshConfig, settings: Configuration, source: str, service: str) -> RouteSetting | None:
-    """The route that most requests take: the first that splits them, else the last that can be taken.
+    """The route that most requests take: the first that splits them, else the last one possible.
 
-    Routes for requests with particular headers are for few requests; the twin sends none over them.
+    Routes for requests with particular headers are rare; the twin ignores them.
     """
     from_gateway = source == GATEWAY
     inside = {vs.name: "mesh" in vs.gateways for vs in config.virtual_services}
@@ -195,6 +195,6 @@ def _route(config: MeshConfig, settings: Configuration, source: str, service: st
     for route in routes:
         written = next(vs for vs in config.virtual_services if vs.name == route.virtual_service)
         if written.http[route.index].fault is not None:
-            raise ManifestError(f"{route.label}: the twin does not simulate `fault` of a VirtualService")
+            raise ManifestError(f"{route.label}: the twin cannot simulate `fault` of a VirtualService")
     splitting = [route for route in routes if len(route.destinations) > 1]
     return next(iter(splitting), routes[-1] if routes else None)

@@ -1,4 +1,4 @@
-"""What moves the twin forward: one contract for the request-level engine and for the fast one."""
+"""The interface of the twin's engines, request-level and fast."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,53 +8,53 @@ from marskit.mesh.simulator.model import TwinModel
 
 
 class Arrivals(Protocol):
-    """The requests that enter the mesh, whoever makes them; times are real seconds on the twin's clock."""
+    """The requests that enter the mesh; times are real seconds on the twin's clock."""
 
     def rate_per_s(self, at_s: float) -> float:
-        """How many requests a second are to be expected at that time."""
+        """The expected rate of requests at that time."""
         ...
 
     def until(self, at_s: float) -> Sequence[float]:
-        """When requests arrived since the last call and before `at_s`, in order."""
+        """The arrivals since the last call and before `at_s`, in order."""
         ...
 
 
 class Engine(Protocol):
-    """A mesh in virtual time. It never waits: `advance` computes what happens until a moment.
+    """A mesh in virtual time. It never waits: `advance` computes everything up to a moment.
 
     The same model, seed, arrivals and calls give the same readings.
     """
 
     @property
     def model(self) -> TwinModel:
-        """What is simulated, traffic shifts included."""
+        """The simulated model, including traffic shifts."""
         ...
 
     def advance(self, until_s: float) -> None:
-        """Let everything happen that happens before then."""
+        """Simulate everything before then."""
         ...
 
     def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
-        """What passed every edge since the last reading, and the state of every workload now.
+        """The traffic on every edge since the last reading, and the present state of every workload.
 
         Edges come in the order of `TwinModel.edges`, workloads in that of its stations.
         """
         ...
 
     def scale(self, workload: str, replicas: int) -> None:
-        """Set how many replicas there are to be; new ones are ready after `Station.start_s` or later."""
+        """Set the desired replicas; new ones are ready after `Station.start_s` or later."""
         ...
 
     def unready_for_s(self, workload: str) -> float:
-        """0 when all its replicas are ready, else after how many seconds to look again."""
+        """0 if all its replicas are ready, else the seconds until the next check."""
         ...
 
     def change(self, model: TwinModel) -> None:
-        """Go on with other weights, timeouts or retries; stations must be the same."""
+        """Continue with other weights, timeouts or retries; stations must be the same."""
         ...
 
     def kill(self, workload: str) -> None:
-        """End one ready replica with what is in it; another is started in its place."""
+        """End one ready replica with its requests; another starts in its place."""
         ...
 
     def slow_down(self, workload: str, factor: float) -> None:
@@ -62,9 +62,9 @@ class Engine(Protocol):
         ...
 
     def delay(self, workload: str, delay_s: float) -> None:
-        """Hold every call up for so long before its first try; no timeout counts it, as in Envoy."""
+        """Delay the first try of every call; timeouts do not include it, as in Envoy."""
         ...
 
     def fail(self, workload: str, percent: float) -> None:
-        """Let that share of the answers be errors, after they were served."""
+        """Make that share of the responses errors, after serving them."""
         ...

@@ -1,7 +1,7 @@
-"""The fast engine behind the contract of all engines: a fluid mesh, and the requests it would have served.
+"""The fast engine behind the common interface: a fluid mesh, and the requests that it would have served.
 
-How much waits where is computed as a fluid; every request that arrives is then sent through that state, so
-that counts are whole and quantiles have the noise of their number, as on a real mesh.
+Queues are computed as a fluid; every arriving request is then sent through that state, so that counts are
+whole numbers and quantiles have the noise of their sample size, as on a real mesh.
 """
 
 from collections import defaultdict
@@ -29,16 +29,16 @@ _EPSILON_S = 1e-9
 
 @dataclass(slots=True)
 class _Station:
-    """The state that requests of one stretch find at a station."""
+    """The state of a station as requests of one stretch find it."""
 
     refused: float
-    """The share that finds no room."""
+    """Share of requests that find no room."""
     errors: float
     is_gone: bool
-    """No replica is ready."""
+    """Whether no replica is ready."""
     cumulants: tuple[float, float, float]
     reset: float
-    """The share whose replica was killed under it."""
+    """Share of requests whose replica was killed while serving them."""
 
 
 class FastTwin:
@@ -66,7 +66,7 @@ class FastTwin:
         return self._model
 
     def advance(self, until_s: float) -> None:
-        """Let all whole ticks before then pass."""
+        """Simulate all whole ticks before then."""
         ticks = int((until_s - self._now_s) / TICK_S + _EPSILON_S)
         if ticks < 1:
             return
@@ -82,7 +82,7 @@ class FastTwin:
             self._enter(stations)
 
     def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
-        """What passed since the last reading, and the state now."""
+        """The traffic since the last reading, and the present state."""
         elapsed_s = max(self._now_s - self._read_s, TICK_S)
         self._read_s = self._now_s
         edges = tuple(self._edge(call, workload, elapsed_s) for call, workload in self._model.edges())
@@ -108,23 +108,23 @@ class FastTwin:
         return edges, tuple(workloads)
 
     def scale(self, workload: str, replicas: int) -> None:
-        """Set how many replicas there are to be."""
+        """Set the desired replicas."""
         self._fluid.scale(self._place[workload], 0, replicas)
 
     def unready_for_s(self, workload: str) -> float:
-        """0 when all its replicas are ready, else a tick."""
+        """0 if all its replicas are ready, else a tick."""
         w = self._place[workload]
         return TICK_S if self._fluid.desired[w, 0] > self._fluid.state.ready[w, 0] else 0.0
 
     def change(self, model: TwinModel) -> None:
-        """Go on with other weights, timeouts or retries."""
+        """Continue with other weights, timeouts or retries."""
         self._model = model
         self._calls = model.calls_by_source()
         self._fluid.structure = arrays.structure(model, _NO_GOALS)
         self._fluid.weights[:, 0] = arrays.weights(model)
 
     def kill(self, workload: str) -> None:
-        """End one ready replica with what is in it; another is started in its place."""
+        """End one ready replica with its requests; another starts in its place."""
         w, state = self._place[workload], self._fluid.state
         ready = int(state.ready[w, 0])
         if ready == 0:
@@ -141,11 +141,11 @@ class FastTwin:
         self._fluid.state.slowdown[self._place[workload], 0] = factor
 
     def delay(self, workload: str, delay_s: float) -> None:
-        """Hold every call up for so long before its first try."""
+        """Delay the first try of every call."""
         self._delay_s[workload] = delay_s
 
     def fail(self, workload: str, percent: float) -> None:
-        """Let that share of the answers be errors."""
+        """Make that share of the responses errors."""
         self._fluid.state.errors[self._place[workload], 0] = percent / 100.0
 
     def _station(self, flow: Flow, w: int) -> _Station:
@@ -166,7 +166,7 @@ class FastTwin:
         self._ask(call, stations)
 
     def _ask(self, call: Call, stations: list[_Station]) -> tuple[bool, float]:
-        """One call with all its tries; whether it succeeded, and after how many seconds."""
+        """One call with all its tries: whether it succeeded, and its latency in seconds."""
         random = self._random
         workload = call.drawn(random.random())
         held_s = self._delay_s.get(workload, 0.0)
@@ -176,7 +176,7 @@ class FastTwin:
     def _tries(
         self, call: Call, workload: str, held_s: float, stations: list[_Station]
     ) -> tuple[bool, float]:
-        """The same without the time it was held up before, which counts as latency but to no timeout."""
+        """The same without the initial delay, which counts as latency but not for timeouts."""
         random = self._random
         key = (call.source, call.service, workload)
         passed = self._passed[key]
@@ -208,7 +208,7 @@ class FastTwin:
                 return False, limit_s
 
     def _try(self, workload: str, stations: list[_Station]) -> tuple[str, float]:
-        """One try at a workload: why it failed, empty if it did not, and how long it took in seconds."""
+        """One try at a workload: the failure, if any, and its duration in seconds."""
         random, here = self._random, stations[self._place[workload]]
         if here.is_gone:
             return "UH", 0.0
@@ -231,6 +231,6 @@ class FastTwin:
 
     def _edge(self, call: Call, workload: str, elapsed_s: float) -> EdgeSample:
         passed = self._passed.get((call.source, call.service, workload), Passed())
-        # Little's law: those that are under way are those that came within one latency.
+        # Little's law: requests under way are those that arrived within one latency.
         mean_ms = edge_sample(call, workload, passed, 0).successes_ms.mean_ms() or 0.0
         return edge_sample(call, workload, passed, round(passed.requests / elapsed_s * mean_ms / 1000.0))

@@ -1,4 +1,4 @@
-"""Many fast twins side by side: state, time and what they are told, around the inner loop."""
+"""Many fast twins side by side: their state, time and inputs, around the inner loop."""
 
 import math
 from typing import NamedTuple
@@ -22,9 +22,9 @@ class Meshes(NamedTuple):
     parameters: Parameters
     state: State
     desired: Whole
-    """(W, N) replicas that there are to be."""
+    """(W, N) desired replicas."""
     weights: Floats
-    """(E, N) the share of its call that every edge gets."""
+    """(E, N) each edge's share of its call."""
     flow: Flow
 
 
@@ -81,7 +81,7 @@ class Fluid:
         self.reset()
 
     def reset(self) -> None:
-        """Put all meshes back to the model's beginning: empty, all replicas ready."""
+        """Reset all meshes to the model's initial state: empty, all replicas ready."""
         self.desired[:] = self.state.ready[:] = self._initial[:, None]
         self.weights[:] = self._shares[:, None]
         self.state.inside[:] = self.state.failing[:] = self.state.errors[:] = 0.0
@@ -90,16 +90,16 @@ class Fluid:
         self.state.slowdown[:] = 1.0
 
     def scale(self, station: int, mesh: int, replicas: int) -> None:
-        """Set how many replicas there are to be in one mesh; see `kernel.scale` for what goes first."""
+        """Set the desired replicas in one mesh; see `kernel.scale` for the order of removal."""
         change = replicas - int(self.desired[station, mesh])
         self.desired[station, mesh] = replicas
         ticks = float(self.parameters.start_s[station, mesh]) / self.tick_s
         scale(self.state, station, mesh, change, ticks)
 
     def advance(self, rate_from: Floats, rate_to: Floats, ticks: int) -> Flow:
-        """Let `ticks` pass while (n,) requests per second go from one to the other in a line.
+        """Simulate `ticks` while (n,) requests per second change linearly from one rate to the other.
 
-        The flow that is returned is overwritten by the next call.
+        The returned flow is overwritten by the next call.
         """
         parameters, state, _, weights, flow = self.meshes
         load = (rate_from, rate_to, (np.arange(ticks) + 0.5) / ticks)

@@ -1,7 +1,7 @@
 """Numba where it is installed; without it the same functions run as plain Python, only slower.
 
-It is loaded when the first function is compiled, not before: a planner that encodes one observation now and
-then needs none of it.
+It is loaded when the first function is compiled: a planner that encodes one observation now and then does not
+need it.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 HAS_NUMBA = find_spec("numba") is not None
-# Nothing here makes a NaN or an infinity, so the compiler need not look out for them.
+# Nothing here produces a NaN or an infinity, so the compiler need not consider them.
 _FASTMATH = {"nnan", "ninf", "nsz", "contract"}
 _OPTIONS = {"error_model": "numpy", "fastmath": _FASTMATH}
 _waiting: list[Callable[..., Any]] | None = []
-"""Functions that the compiler does not know yet; None once it is loaded."""
+"""Functions that await the compiler; None once it is loaded."""
 
 
 def jit(function: F) -> F:
@@ -44,7 +44,7 @@ def inline(function: F) -> F:
 def shared(function: F) -> F:
     """Compiled into its compiled callers, and plain Python for all others.
 
-    A single call is over long before a compiler would be done, and the loop cannot wait seconds for one.
+    A single call finishes long before a compiler would, and the loop cannot wait seconds for one.
     """
     if HAS_NUMBA:
         if _waiting is None:
@@ -56,16 +56,16 @@ def shared(function: F) -> F:
 
 @dataclass(frozen=True, slots=True)
 class Packed(Generic[T]):
-    """What many arguments are handed over as."""
+    """A bundle of arguments."""
 
     parts: T
 
 
 def packed(parts: T) -> Packed[T]:
-    """The parts as `packed(parts).parts`, to be handed to compiled code again and again.
+    """The parts as `packed(parts).parts`, for repeated calls of compiled code.
 
     A tuple of arrays is unpacked array by array at every call, which takes longer than a step of one mesh. A
-    reference to what compiled code itself has put together is handed over as it is.
+    reference that compiled code made itself is passed as it is.
     """
     if not HAS_NUMBA:
         return Packed(parts)
@@ -77,8 +77,8 @@ def packed(parts: T) -> Packed[T]:
 def entry(function: F, *arguments: Any) -> F:
     """The machine code of a compiled function, for arguments of the types of these.
 
-    A call of the function itself first looks for the code that fits its arguments, which takes a fifth as
-    long as a step of one mesh. Here nothing is looked at: arguments of other types are taken for these.
+    A call of the function itself first looks up the code for its argument types, which takes a fifth of a
+    step of one mesh. The result skips that: arguments of other types are misread.
     """
     compiled: Any = function
     if not hasattr(compiled, "overloads"):
@@ -102,9 +102,9 @@ def _numba() -> Any:
 
 
 def _cache() -> str:
-    """A folder of its own for every state of the sources; empty where there can be none.
+    """A separate folder for every state of the sources; empty if it cannot be made.
 
-    Numba looks whether the file of a function has changed, and not the files of what was compiled into it.
+    Numba checks whether a function's own file has changed, but not the files of the code compiled into it.
     """
     package = IMPORT_ROOT / "marskit"
     sources = [

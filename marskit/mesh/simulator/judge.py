@@ -1,4 +1,4 @@
-"""What the request-level engine says a mesh settles at: the measure for anything that is faster."""
+"""The steady state of a mesh by the request-level engine: the reference for faster ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from marskit.mesh.simulator.requests import RequestTwin
 
 
 class PoissonArrivals:
-    """Requests that come independently of each other at a constant rate."""
+    """Independent requests at a constant rate."""
 
     def __init__(self, requests_per_s: float, seed: int) -> None:
         self._rate = requests_per_s
@@ -44,13 +44,13 @@ class EdgeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was seen after the warm-up."""
+    """The observation after the warm-up."""
 
     edges: dict[EdgeId, EdgeVerdict]
     users: Latency
-    """Of successes at the gateway."""
+    """Latency of successes at the gateway."""
     failed_percent: float
-    """At the gateway."""
+    """Share of failures at the gateway."""
     utilisation: dict[str, float]
     """By workload."""
 
@@ -58,7 +58,7 @@ class Judgement:
 def judge(
     model: TwinModel, requests_per_s: float, *, duration_s: float, warm_up_s: float, seed: int
 ) -> Judgement:
-    """Let the mesh run under a constant load and say how it answered."""
+    """Run the mesh under a constant load and measure it."""
     twin = RequestTwin(model, PoissonArrivals(requests_per_s, seed), seed=seed)
     twin.advance(warm_up_s)
     twin.read()

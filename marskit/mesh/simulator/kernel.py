@@ -2,11 +2,11 @@
 
 The number of requests at a station follows the pointwise stationary fluid flow approximation (Wang, Tipper
 and Banerjee 1996): it changes by arrivals less capacity times the utilisation at which that number would be
-stationary, with one implicit step a tick, so that no tick is too long. A sojourn is carried as its first
-three cumulants, which add up along a request's path.
+stationary, with one implicit step per tick, so that no tick is too long. A sojourn is represented by its
+first three cumulants, which add up along a request's path.
 
-Meshes are computed in blocks: what one waits for, the processor does for the next. That, and the flat scratch
-array, is worth a factor of three over one mesh after the other.
+Meshes are computed in blocks: while one waits for memory, the processor works on the next. This, and the flat
+scratch array, is three times as fast as one mesh after another.
 """
 
 from typing import NamedTuple
@@ -26,9 +26,9 @@ from marskit.mesh.simulator.arrays import (
 from marskit.mesh.simulator.jit import inline, jit, shared
 
 BLOCK = 32
-"""Meshes computed side by side."""
+"""Number of meshes computed side by side."""
 PARTS = 4
-"""Of a tick, to which starts are rounded: where many share the machine, a tick of one's own time is long."""
+"""Parts of a tick to which starts are rounded: where many share the machine, a tick is a long own time."""
 _TINY = 1e-9
 # The rows of the scratch array, BLOCK numbers each: what a station holds and what holds for it until the
 # number of its replicas changes, then what a stretch of ticks adds up to.
@@ -36,15 +36,15 @@ _INSIDE, _ROOM, _MOST, _PER_MOST, _SCALE, _LIMIT, _SETTLED, _PER_MUST = (row * B
 _SERVICE, _SERVICE2, _SERVICE3 = (row * BLOCK for row in range(8, 11))
 _CAME, _GONE, _OVER, _BUSY, _M1, _M2, _M3 = (row * BLOCK for row in range(11, 18))
 _PART, _LOW, _RISE = (row * BLOCK for row in range(18, 21))
-# What is passed on once a station is done, in rows that it needs no more.
+# Results that are passed on once a station is done, in rows that it no longer needs.
 _GOING, _FAILING, _SHARE = _PART, _LOW, _RISE
 _ROWS = 21
 
 
 class State(NamedTuple):
-    """What changes from tick to tick in N meshes; D parts of a tick are longer than the longest start.
+    """The state of N meshes between ticks; D parts of a tick exceed the longest start.
 
-    Replicas that start share the machine, as in `starts`: the more of them, the slower each.
+    Starting replicas share the machine, as in `starts`: more of them start more slowly.
     """
 
     inside: Floats
@@ -52,24 +52,24 @@ class State(NamedTuple):
     ready: Whole
     """(W, N)"""
     starting: Whole
-    """(W, D, N) replicas that become ready, by what `advanced` is then, modulo D."""
+    """(W, D, N) replicas that become ready, by the value of `advanced` then, modulo D."""
     underway: Whole
-    """(N,) how many these are, of all stations."""
+    """(N,) number of starting replicas of all stations."""
     advanced: Floats
-    """(N,) what each of them has advanced of its own time, in parts of a tick; stands still without any."""
+    """(N,) progress of each of them in its own time, in parts of a tick; constant without any."""
     failing: Floats
-    """(W, N) the share of requests that failed in the last stretch, downstream included."""
+    """(W, N) share of requests that failed in the last stretch, including downstream failures."""
     slowdown: Floats
-    """(W, N) factor on service times, 1 unless something is broken."""
+    """(W, N) factor on service times, 1 without a fault."""
     errors: Floats
-    """(W, N) share of answers that are injected errors."""
+    """(W, N) share of responses that are injected errors."""
 
 
 class Flow(NamedTuple):
-    """What a stretch of ticks adds up to in N meshes; P profiles, K calls."""
+    """Totals over a stretch of ticks in N meshes; P profiles, K calls."""
 
     arrivals: Floats
-    """(W, N) requests, refused ones included."""
+    """(W, N) requests, including refused ones."""
     served: Floats
     """(W, N) requests that left a station served."""
     refused: Floats
@@ -79,7 +79,7 @@ class Flow(NamedTuple):
     sojourn: Floats
     """(W, 3, N) cumulants of the time at a station itself, in s, s² and s³."""
     answer: Floats
-    """(W, 3, N) the same with all that it waits for."""
+    """(W, 3, N) the same including all further calls."""
     failed: Floats
     """(K, N) calls that failed after all tries."""
     called: Floats
@@ -90,7 +90,7 @@ class Flow(NamedTuple):
 
 @shared
 def scale(state: State, w: int, i: int, change: int, ticks: float) -> None:
-    """Start replicas, which alone would take `ticks`, or stop some: those first that will be ready last."""
+    """Start replicas, which alone would take `ticks`, or stop some, the latest to be ready first."""
     depth = state.starting.shape[1]
     now = int(state.advanced[i])
     if change > 0:
@@ -109,14 +109,14 @@ def scale(state: State, w: int, i: int, change: int, ticks: float) -> None:
 
 @inline
 def _start(p: Parameters, state: State, reached: Places, begin: int, n: int) -> bool:
-    """Write down the slots of `State.starting` that a block of meshes reaches; whether there are any.
+    """Record the slots of `State.starting` that a block of meshes reaches; returns whether there are any.
 
     Args:
-        p: What may differ.
-        state: `advanced` and `underway` are moved on.
-        reached: (ticks, BLOCK) is overwritten; -1 where none is reached in a tick.
+        p: Parameters of the meshes.
+        state: The state; `advanced` and `underway` are updated.
+        reached: (ticks, BLOCK), overwritten; -1 where none is reached in a tick.
         begin: The first mesh of the block.
-        n: How many it has.
+        n: Number of meshes in the block.
     """
     stations, depth = state.starting.shape[0], state.starting.shape[1]
     any_starts = False
@@ -159,7 +159,7 @@ def _settle(
     first: int,
     last: int,
 ) -> None:
-    """Work out what holds for a station in the meshes `first` to `last` of a block until replicas change."""
+    """Compute what holds for a station in the meshes `first` to `last` of a block until replicas change."""
     for b in range(first, last):
         i = begin + b
         r = state.ready[w, i]
@@ -195,9 +195,9 @@ def _turn(
     n: int,
     tick_s: float,
 ) -> None:
-    """One tick of one station in a block of meshes: `flow` holds what comes, and afterwards what goes.
+    """Compute one tick of one station in a block of meshes: `flow` holds the input, then the output.
 
-    Three loops, for the compiler makes vectors of the first and the last, but not of looking things up.
+    Three loops, because the compiler vectorises the first and the last, but not table look-ups.
     """
     passing = flow[w, t]
     for b in range(n):
@@ -219,7 +219,7 @@ def _turn(
         over = max(0.0, left - x[_LIMIT + b])
         left -= over
         busy = gone * x[_PER_MOST + b]
-        # What waits because arrivals and service vary, and what waits because it has piled up.
+        # The part that waits by random variation, and the part that is a backlog.
         waiting = max(0.0, left - x[_ROOM + b] * busy)
         settled = min(waiting, x[_SETTLED + b])
         mean = settled * tick_s / max(gone, _TINY)
@@ -252,7 +252,7 @@ def _pass_on(
     begin: int,
     n: int,
 ) -> None:
-    """Send what station `w` has served to those it calls, retries included."""
+    """Send what station `w` has served to its callees, including retries."""
     for b in range(n):
         x[_GOING + b] = 1.0 - state.errors[w, begin + b]
     for k in range(s.call_from[w + 1], s.call_from[w + 2]):
@@ -284,7 +284,7 @@ def _pass_on(
 def _note(
     s: Structure, state: State, x: Floats, out: Flow, lost: Floats, w: int, ticks: int, begin: int, n: int
 ) -> None:
-    """Write down what station `w` has done in a block of meshes."""
+    """Record what station `w` has done in a block of meshes."""
     for b in range(n):
         i = begin + b
         gone, came = x[_GONE + b], x[_CAME + b]
@@ -315,7 +315,7 @@ def _conclude(
     begin: int,
     n: int,
 ) -> None:
-    """What the callers of station `w` see of it; of those that it calls itself, this is known already."""
+    """Compute the results of station `w` for its callers; those of its callees are known already."""
     first, last, doors = s.call_from[w + 1], s.call_from[w + 2], s.profile_from.shape[0] - 1
     for b in range(n):
         i = begin + b
@@ -342,7 +342,7 @@ def _conclude(
                     out.moments[f, 2, i] = count * (k2 + whole * whole)
                     out.moments[f, 3, i] = count * (k3 + whole * (3.0 * k2 + whole * whole))
             if c < last:
-                # The call that comes next: the mixture of those that may answer it.
+                # The next call: the mixture of the workloads that may serve it.
                 k = s.nested[c]
                 a0 = a1 = a2 = a3 = failing = 0.0
                 for e in range(s.edge_from[k], s.edge_from[k + 1]):
@@ -388,7 +388,7 @@ def _enter(
     begin: int,
     n: int,
 ) -> None:
-    """Put what enters a block of meshes at their doors."""
+    """Put the requests that enter a block of meshes at their entries."""
     ticks = along.shape[0]
     half = along.sum()
     flow[:] = 0.0
@@ -416,20 +416,20 @@ def advance(
     first: int,
     last: int,
 ) -> None:
-    """Let some ticks pass in the meshes `first` to `last`, whose load goes from one rate to the other.
+    """Simulate ticks in the meshes `first` to `last`, while the load changes from one rate to the other.
 
     Args:
         s: What is the same in all meshes.
-        p: What may differ.
-        state: Is moved on.
-        weights: (E, N) the share of its call that every edge gets.
+        p: Parameters of the meshes.
+        state: The state, which is updated.
+        weights: (E, N) each edge's share of its call.
         rate_from: (N,) requests per second that enter at the beginning.
-        rate_to: (N,) at the end.
-        along: (ticks,) how far of the way it has come in every tick, from 0 to 1.
-        tick_s: Their length in real seconds.
-        out: Is overwritten with what the stretch adds up to.
+        rate_to: (N,) requests per second at the end.
+        along: (ticks,) progress between the rates in every tick, from 0 to 1.
+        tick_s: Length of a tick in real seconds.
+        out: The totals of the stretch, overwritten.
         first: The first mesh to compute.
-        last: The one behind the last.
+        last: The mesh after the last one.
     """
     stations = s.workers.shape[0]
     width, ticks = min(last - first, BLOCK), along.shape[0]

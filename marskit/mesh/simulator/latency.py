@@ -1,4 +1,4 @@
-"""Quantiles and tails of a latency that is known by its moments, profile by profile."""
+"""Quantiles and tails of latencies given by their moments, profile by profile."""
 
 import math
 
@@ -27,7 +27,7 @@ def tail(x: float, k1: float, k2: float, k3: float) -> float:
 
 
 def draw_s(z: float, k1: float, k2: float, k3: float) -> float:
-    """The latency that a standard normal `z` stands for: the inverse of `tail`."""
+    """The latency for a standard normal `z`: the inverse of `tail`."""
     sigma = math.sqrt(max(k2, 0.0)) + _TINY
     skew = k3 / (sigma * sigma * sigma)
     if skew < 1e-3:
@@ -38,7 +38,7 @@ def draw_s(z: float, k1: float, k2: float, k3: float) -> float:
 
 @shared
 def slow(x: float, moments: Floats, first: int, last: int, i: int) -> float:
-    """How many successes of the profiles `first` to `last` took longer than `x` seconds.
+    """The number of successes of the profiles `first` to `last` that took longer than `x` seconds.
 
     `moments` is (P, 4, N): count, and the sums of latency, squared and cubed.
     """

@@ -1,4 +1,4 @@
-"""What the twin knows of a mesh: stations that serve, the calls between them, and how long both take.
+"""The twin's model of a mesh: stations that serve, the calls between them, and their times.
 
 Times are real seconds or milliseconds, never scenario time. Everything is a plain number, so that a model can
 be calibrated, randomised and printed.
@@ -33,13 +33,13 @@ class Distribution(StrEnum):
 class Station:
     """One workload: every replica has a few workers and a bounded first-come-first-served queue.
 
-    A worker is held for the station's own service time, not while the request waits for what it calls.
+    A worker is occupied for the station's own service time, not while the request waits for further calls.
     """
 
     workload: str
     service: str
     replicas: int
-    """At the beginning; all of them are ready then."""
+    """Initial number; all of them are ready then."""
     min_replicas: int
     max_replicas: int
     workers: int
@@ -50,10 +50,10 @@ class Station:
     """Coefficient of variation of the service time."""
     distribution: Distribution
     queue_limit: int
-    """Requests that may wait in one replica; the next one is answered 503 at once."""
+    """Number of requests that may wait in one replica; further ones get a 503 at once."""
     balancer: Balancer
     start_s: float
-    """From the decision to scale until a new replica is ready, if no other one starts meanwhile."""
+    """Time from the decision to scale until a new replica is ready, if no other one starts meanwhile."""
 
     @property
     def capacity_per_s(self) -> float:
@@ -63,22 +63,22 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """Which failed tries of a call are made again, and how often."""
+    """Which failed tries of a call are retried, and how often."""
 
     attempts: int
-    """Further tries after the first."""
+    """Number of further tries after the first."""
     per_try_timeout_ms: int | None
     on_overload: bool
-    """A 503 of a full queue is tried again."""
+    """Whether a 503 of a full queue is retried."""
     on_error: bool
-    """A 500 is tried again."""
+    """Whether a 500 is retried."""
     on_timeout: bool
-    """A try that ran into `per_try_timeout_ms`, or whose replica ended, is made again."""
+    """Whether a try is retried that exceeded `per_try_timeout_ms`, or whose replica ended."""
     on_bad_gateway: bool = False
-    """A 502, which the demo's services answer when a call of their own failed, is tried again."""
+    """Whether a 502 is retried, which the demo's services return when a call of their own failed."""
 
     def repeats(self) -> frozenset[str]:
-        """The reasons, statuses or Envoy's flags, for which a try is made again; empty without attempts."""
+        """The reasons, statuses or Envoy's flags, for which a try is retried; empty without attempts."""
         reasons = {
             "503": self.on_overload,
             "500": self.on_error,
@@ -96,7 +96,7 @@ LONGEST_BACK_OFF_MS = 250
 
 
 def back_off_s(retry: int, luck: float) -> float:
-    """How long a call waits for its retry of that number, the first being 1; `luck` is from 0 to below 1.
+    """The back-off before retry number `retry`, from 1; `luck` is a random number from 0 to below 1.
 
     Envoy's fully jittered exponential back-off: whole milliseconds below an interval that doubles every time.
     """
@@ -104,9 +104,10 @@ def back_off_s(retry: int, luck: float) -> float:
 
 
 def retry_rule(retries: Retries | None) -> RetryRule:
-    """What a route's retry policy means here; None is Istio's default, under which nothing here is repeated.
+    """A route's retry policy in this model; None is Istio's default, which retries nothing that occurs here.
 
-    Envoy's conditions: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
+    Envoy's conditions:
+    https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
     """
     policy = retries or DEFAULT_RETRIES
     if policy.attempts == 0:
@@ -117,7 +118,7 @@ def retry_rule(retries: Retries | None) -> RetryRule:
         per_try_timeout_ms=policy.per_try_timeout_ms,
         on_overload=not reasons.isdisjoint({"5xx", "gateway-error", "503"}),
         on_error=not reasons.isdisjoint({"5xx", "500"}),
-        # Envoy counts a try that it gave up itself as a reset, and a reset as an error of the gateway.
+        # Envoy counts a try that it gave up as a reset, and a reset as a gateway error.
         on_timeout=not reasons.isdisjoint({"5xx", "gateway-error", "reset"}),
         on_bad_gateway=not reasons.isdisjoint({"5xx", "gateway-error", "502"}),
     )
@@ -134,27 +135,27 @@ class Call:
     """The share of the source's requests that make this call, 0 to 1.
 
     Those of the gateway add up to 1: every request enters by one of them. The calls of a workload are nested:
-    a request that makes a rarer one makes the more frequent ones too.
+    a request that makes a rarer call also makes the more frequent ones.
     """
     hop_ms: float
-    """What proxy, network and framework add to every try."""
+    """Time that proxy, network and framework add to every try."""
     splits: tuple[tuple[str, int], ...]
     """`(workload, weight_percent)`, adding up to 100."""
     route: tuple[str, int] | None
-    """`(virtual_service, index)` of the route that the weights, the timeout and the retries belong to."""
+    """`(virtual_service, index)` of the route with the weights, the timeout and the retries."""
     subsets: tuple[str, ...] = ()
-    """The names that a traffic shift has for `splits`, in their order; empty when it cannot be shifted."""
+    """The names of `splits` in a traffic shift, in order; empty if traffic cannot be shifted."""
     timeout_ms: int | None = None
     retries: RetryRule = NO_RETRIES
 
     @property
     def try_limit_ms(self) -> int | None:
-        """The time of a single try; Envoy ignores one that is not shorter than that of the whole call."""
+        """The timeout of a single try; Envoy ignores one that is not shorter than the whole call's."""
         per_try_ms, whole_ms = self.retries.per_try_timeout_ms, self.timeout_ms
         return None if per_try_ms and whole_ms and per_try_ms >= whole_ms else per_try_ms
 
     def drawn(self, luck: float) -> str:
-        """The workload that answers when `luck`, from 0 to below 1, decides among the weights."""
+        """The workload chosen by the weights, given a random `luck` from 0 to below 1."""
         at = 100.0 * luck
         for workload, weight in self.splits:
             at -= weight
@@ -165,20 +166,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class TwinModel:
-    """A mesh as the twin sees it."""
+    """A mesh as modelled by the twin."""
 
     stations: tuple[Station, ...]
-    """Callers before those whom they call."""
+    """Callers before their callees."""
     calls: tuple[Call, ...]
-    """The gateway's first, then by caller in the order of `stations`, each in the order it is made."""
+    """The gateway's first, then by caller in the order of `stations`, each in calling order."""
     crowding: float = 0.0
-    """Every other replica of the mesh that starts meanwhile makes a start take that share of itself longer.
+    """Relative increase of a start's time per other replica that starts at the same time.
 
-    0 where every replica has a machine of its own, 1 where a start keeps all of a shared one busy.
+    0 if every replica has its own machine, 1 if a start occupies all of a shared one.
     """
 
     def station(self, workload: str) -> Station:
-        """The station of that workload; raises `KeyError` when there is none."""
+        """The station of that workload; raises `KeyError` if there is none."""
         for station in self.stations:
             if station.workload == workload:
                 return station
@@ -189,12 +190,12 @@ class TwinModel:
         return tuple(call for call in self.calls if call.source == source)
 
     def calls_by_source(self) -> dict[str, tuple[Call, ...]]:
-        """The calls of the gateway and of every workload; what engines look up for every request."""
+        """The calls of the gateway and of every workload, for quick look-up."""
         sources = (GATEWAY, *(station.workload for station in self.stations))
         return {source: self.calls_of(source) for source in sources}
 
     def visits(self) -> dict[str, float]:
-        """How often each workload is visited per request that enters the mesh, without retries."""
+        """Visits to each workload per request that enters the mesh, without retries."""
         visits = {GATEWAY: 1.0} | {station.workload: 0.0 for station in self.stations}
         for call in self.calls:
             for workload, weight in call.splits:
@@ -207,7 +208,7 @@ class TwinModel:
         return replace(self, calls=tuple(_shifted(call, route, weights_percent) for call in self.calls))
 
     def edges(self) -> Iterator[tuple[Call, str]]:
-        """Every call with each workload that may answer it."""
+        """Every call with each workload that may serve it."""
         for call in self.calls:
             for workload, _ in call.splits:
                 yield call, workload

@@ -1,4 +1,4 @@
-"""Arguments of compiled code packed as one; only where Numba is installed."""
+"""Packs arguments of compiled code into one; used only with Numba."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What passed one edge of the twin between two readings, counted as the caller's proxy would."""
+"""The traffic on one edge of the twin between two readings, counted as the caller's proxy would."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from marskit.domain.topology import EdgeId
 from marskit.mesh.simulator.model import Call
 
 FLAGS = frozenset({"DC", "UC", "UH", "URX", "UT"})
-"""Envoy's reasons that are told; a status of the service itself has none."""
+"""Envoy's flags that are reported; a status of the service itself has none."""
 _BINS_PER_S = 10_000
 """The finest bins are 0.1 ms wide."""
 
@@ -21,13 +21,13 @@ class Passed:
         self.failures = 0
         self.retries = 0
         self.timeouts = 0
-        """Of calls and of single tries."""
+        """Timeouts of calls and of single tries."""
         self.flags: Counter[str] = Counter()
         self.latencies_s: list[float] = []
 
     @property
     def requests(self) -> int:
-        """Calls that ended."""
+        """Number of finished calls."""
         return self.failures + len(self.latencies_s)
 
     def fail(self, *reasons: str) -> None:

@@ -1,9 +1,9 @@
-"""How many requests wait in a stationary queue, by utilisation: closed forms that the fast engine tabulates.
+"""Stationary queue lengths by utilisation: closed forms that the fast engine tabulates.
 
 Central queue: Erlang C, and the mean of M/G/m as that of M/M/m times (1 + cv²) / 2 (Lee and Longton 1959; see
-Kingman 1962, Whitt 1993). Independent queues: the same with the workers of one replica each. What balancing
-by least requests makes of it lies between the two; where, was fitted to simulated queues of 1 to 4 workers
-and 2 to 6 replicas at utilisations from 0.4 to 0.9, whose mean waits it repeats with a median error of 5 %.
+Kingman 1962, Whitt 1993). Independent queues: the same with the workers of one replica each. Balancing by
+least requests lies between the two; the position was fitted to simulated queues of 1 to 4 workers and 2 to 6
+replicas at utilisations from 0.4 to 0.9, whose mean waits it reproduces with a median error of 5 %.
 """
 
 from dataclasses import dataclass
@@ -13,25 +13,25 @@ from marskit.mesh.simulator.model import Balancer
 
 @dataclass(frozen=True, slots=True)
 class Stationary:
-    """What a workload's queue settles at."""
+    """The stationary state of a workload's queue."""
 
     waiting: float
-    """Mean number of requests that wait, in all replicas together."""
+    """Mean number of waiting requests, in all replicas together."""
     wait_probability: float
-    """The share of requests that have to wait at all."""
+    """Share of requests that have to wait at all."""
 
 
 def stationary(
     utilisation: float, *, replicas: int, workers: int, cv: float, balancer: Balancer
 ) -> Stationary:
-    """Where the queues of a workload settle, were they unbounded.
+    """The stationary state of a workload's queues, if they were unbounded.
 
     Args:
-        utilisation: The share of the workers that is busy, from 0 to below 1.
-        replicas: How many replicas share the load.
-        workers: Of each replica.
+        utilisation: Share of busy workers, from 0 to below 1.
+        replicas: Number of replicas that share the load.
+        workers: Workers of each replica.
         cv: Coefficient of variation of the service time.
-        balancer: How requests are spread over the replicas.
+        balancer: The distribution of requests over the replicas.
     """
     variability = (1.0 + cv * cv) / 2.0
     together, apart = erlang_c(replicas * workers, utilisation), erlang_c(workers, utilisation)
@@ -43,11 +43,11 @@ def stationary(
         case Balancer.RANDOM:
             return Stationary(independent, apart)
         case Balancer.ROUND_ROBIN:
-            # A replica sees every n-th arrival, whose gaps vary less: an Erlang stream in Allen and Cunneen.
+            # A replica gets every n-th arrival, whose gaps vary less: an Erlang stream in Allen and Cunneen.
             smoothed = (1.0 / replicas + cv * cv) / (1.0 + cv * cv)
             return Stationary(max(central, independent * smoothed), max(together, apart * smoothed**0.5))
         case Balancer.LEAST_REQUEST:
-            # Envoy draws two replicas with replacement, so that with few replicas it often has no choice.
+            # Envoy draws two replicas with replacement, so with few replicas it often has no choice.
             share = (1.0 - 0.42 / replicas) * (1.0 - utilisation) ** (0.35 + 0.6 / replicas)
             of_waiting = share * (1.0 - 0.6 / replicas)
             return Stationary(_between(central, independent, share), _between(together, apart, of_waiting))
@@ -64,5 +64,5 @@ def erlang_c(workers: int, utilisation: float) -> float:
 
 
 def _between(low: float, high: float, share: float) -> float:
-    """On the geometric scale, which waiting times live on."""
+    """Interpolate on the geometric scale, which suits waiting times."""
     return low ** (1.0 - share) * high**share if low > 0 else 0.0

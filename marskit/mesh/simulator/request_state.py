@@ -1,4 +1,4 @@
-"""What the request-level engine keeps of a mesh: processes, tries under way, and what their proxy knows."""
+"""The state of a mesh in the request-level engine: processes, tries under way, and the proxy's view."""
 
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Replica:
         self.busy_s = 0.0
         """All ends of service less all beginnings; see `busy_until`."""
         self.read_s: float | None = None
-        """When it was last read; None before its first reading."""
+        """Time of the last reading; None before the first."""
         self.read_busy_s = 0.0
 
     def busy_until(self, now_s: float) -> float:
@@ -33,9 +33,10 @@ class Replica:
         return self.busy_s + self.serving * now_s
 
     def read(self, now_s: float, workers: int) -> float | None:
-        """The share of its workers that was busy since its last reading; None at its first one.
+        """The share of its workers that was busy since its last reading; None at the first one.
 
-        A real mesh sees only what differs between two looks at a process: a new one counts from the second.
+        Like a real mesh, which sees only differences between two readings: a new process counts from the
+        second.
         """
         busy_s, since_s = self.busy_until(now_s), self.read_s
         spent_s, self.read_busy_s, self.read_s = busy_s - self.read_busy_s, busy_s, now_s
@@ -45,7 +46,7 @@ class Replica:
 
 
 class Deadlines:
-    """Tries in the order they run out of time: all of them have the same time, so one alarm is enough."""
+    """Tries in the order of their timeouts: all have the same length, so one alarm is enough."""
 
     __slots__ = ("after_s", "is_armed", "waiting")
 
@@ -62,7 +63,7 @@ class Workload:
         self.station = station
         self.workers = station.workers
         self.callers = 0
-        """How many edges lead here."""
+        """Number of edges that lead here."""
         self.ready: list[Replica] = []
         self.ended = 0
         """Ready replicas that were killed since the last reading."""
@@ -77,7 +78,7 @@ class Workload:
         self.call_luck = Random(f"{seed}/{station.workload}/calls").random
 
     def read(self, now_s: float) -> WorkloadSample:
-        """Its state now; how busy it was since the last reading."""
+        """Its present state, with its utilisation since the last reading."""
         ended, self.ended = self.ended, 0
         shares = [share for each in self.ready if (share := each.read(now_s, self.workers)) is not None]
         return WorkloadSample(
@@ -91,7 +92,7 @@ class Workload:
 
 
 class Edge:
-    """One way of calls to one workload: what its proxy counts, and how it chooses among replicas."""
+    """One edge to one workload: the counters of its proxy, and its choice among replicas."""
 
     __slots__ = ("_draw", "_luck", "_turn", "back_off", "here", "in_flight", "passed", "slot")
 
@@ -103,7 +104,7 @@ class Edge:
             replica.active.append(0)
         self.back_off = Random(f"{seed}/{name}/back-off").random
         self.in_flight = 0
-        """Tries, as Envoy's `upstream_rq_active` has them: a call that waits to be tried again is none."""
+        """Tries, like Envoy's `upstream_rq_active`: a call that waits for a retry does not count."""
         self.passed = Passed()
         self._luck = Random(f"{seed}/{name}/balancer").random
         self._turn = 0
@@ -114,7 +115,7 @@ class Edge:
         }[here.station.balancer]
 
     def choose(self, tried: tuple[Replica, ...]) -> Replica:
-        """The replica for the next try; of those tried before, Envoy takes one only if it draws no other."""
+        """The replica for the next try; Envoy takes one tried before only if it draws no other."""
         chosen = self._draw()
         if tried:
             for _ in range(HOST_SELECTION_ATTEMPTS):
@@ -139,7 +140,7 @@ class Edge:
 
 
 class Link:
-    """A call as its route is now; calls under way keep the route that they began with, as in Envoy."""
+    """A call with its present route; calls under way keep the route that they began with, as in Envoy."""
 
     __slots__ = (
         "_edges",
@@ -162,7 +163,7 @@ class Link:
         deadlines: Callable[[float], Deadlines],
         try_deadlines: Callable[[float], Deadlines],
     ) -> None:
-        """Take the edges by workload, and what keeps the deadlines of calls and of tries."""
+        """Take the edges by workload, and the deadlines of calls and of tries."""
         self.call = call
         self.share = call.per_request
         self.half_hop_s = call.hop_ms / 2000.0
@@ -197,11 +198,11 @@ class Try:
         "wanted",
     )
     failure: str
-    """Why it failed, empty when it did not; set with the answer."""
+    """Why it failed, empty if it did not; set with the response."""
     step: int
-    """Which of its workload's calls comes next; set once it was served."""
+    """Index of its workload's next call; set once it was served."""
     wanted: float
-    """Calls that fewer requests than this share make are left out; set once it was served."""
+    """Calls made by a smaller share of requests are skipped; set once it was served."""
 
     def __init__(
         self, link: Link, edge: Edge, begun_s: float, parent: "Try | None", tried: tuple[Replica, ...]
@@ -216,12 +217,12 @@ class Try:
         """The replicas of earlier tries."""
         self.replica = NOWHERE
         self.is_over = False
-        """The caller waits no longer, whatever the replica does."""
+        """Whether the caller has stopped waiting, whatever the replica does."""
         self.successor: Try | None = None
 
 
 NOWHERE = Replica(0)
-"""Where a try is that has not been sent."""
+"""The place of a try that has not been sent."""
 
 
 def _service_s(station: Station, random: Random) -> Callable[[], float]:

@@ -1,10 +1,10 @@
-"""The request-level engine: every request, try, queue and replica by itself, event after event.
+"""The request-level engine: simulates every request, try, queue and replica, event by event.
 
-It has the semantics of one Envoy in front of our services and no approximation, so it is what the fast engine
-is judged by. It is some hundred times slower.
+It reproduces the semantics of one Envoy in front of our services without approximation, so it is the
+reference for the fast engine. It is some hundred times slower.
 
-An event is a tuple that the heap compares by time, and every try has one at a time. Deadlines are kept in the
-order they end, all of one length together, so that those nearly all calls keep cost no event.
+An event is a tuple that the heap compares by time, and every try has one at a time. Deadlines of one length
+are kept in their order, so that the many that are met cost no event.
 """
 
 import heapq
@@ -25,7 +25,7 @@ from marskit.mesh.simulator.starts import Starts
 _push, _pop = heapq.heappush, heapq.heappop
 _BEYOND_S = 1e-9
 Event = tuple[float, int, Callable[[float, Any], None], Any]
-"""When, in which order at that time, what happens, and to what."""
+"""Time, order at that time, callback, and its argument."""
 
 
 class RequestTwin:
@@ -40,12 +40,12 @@ class RequestTwin:
         self._edges: dict[tuple[str, str, str], Edge] = {}
         self._splits: dict[tuple[str, str], Callable[[], float]] = {}
         self._doors = Random(f"{seed}/doors").random
-        # The last event never comes, so that there always is one to look at.
+        # A sentinel that never comes, so that there always is an event to look at.
         self._events: list[Event] = [(inf, -1, lambda now_s, nothing: None, None)]
         self._order = count()
         self._call_deadlines: dict[float, Deadlines] = {}
         self._try_deadlines: dict[float, Deadlines] = {}
-        # Bound once, not for every event.
+        # Bound once instead of for every event.
         self._on_arrival, self._on_service, self._on_answer = self._arrive, self._served, self._answered
         self.change(model)
         for here in self._workloads.values():
@@ -57,7 +57,7 @@ class RequestTwin:
         return self._model
 
     def advance(self, until_s: float) -> None:
-        """Let everything happen that happens before then."""
+        """Simulate all events before then."""
         events = self._events
         for at_s in (*self._arrivals.until(until_s), inf):
             end_s = min(at_s, until_s)
@@ -69,7 +69,7 @@ class RequestTwin:
         self._now_s = until_s
 
     def read(self) -> tuple[tuple[EdgeSample, ...], tuple[WorkloadSample, ...]]:
-        """What passed since the last reading, and the state now."""
+        """The traffic since the last reading, and the present state."""
         edges = []
         for call, workload in self._model.edges():
             edge = self._edges[call.source, call.service, workload]
@@ -78,7 +78,7 @@ class RequestTwin:
         return tuple(edges), tuple(here.read(self._now_s) for here in self._workloads.values())
 
     def scale(self, workload: str, replicas: int) -> None:
-        """Set how many replicas there are to be; those that still start go before those that serve."""
+        """Set the desired replicas; starting ones are removed before serving ones."""
         here = self._workloads[workload]
         for _ in range(replicas - here.desired):
             self._start(workload)
@@ -90,12 +90,12 @@ class RequestTwin:
         here.desired = replicas
 
     def unready_for_s(self, workload: str) -> float:
-        """0 when all its replicas are ready, else until the next one of the mesh is."""
-        # What happens at a moment is computed by an advance beyond it.
+        """0 if all its replicas are ready, else the time until the mesh's next one is."""
+        # Events at a moment are computed by an advance beyond it.
         return self._starts.next_s - self._now_s + _BEYOND_S if self._starts.of(workload) else 0.0
 
     def change(self, model: TwinModel) -> None:
-        """Go on with other weights, timeouts or retries."""
+        """Continue with other weights, timeouts or retries."""
         self._model = model
         for call, workload in model.edges():
             key = call.source, call.service, workload
@@ -108,7 +108,7 @@ class RequestTwin:
         self._entering = tuple(accumulate(link.share for link in self._entrances))
 
     def kill(self, workload: str) -> None:
-        """End one ready replica with what is in it, and its calls; another is started in its place."""
+        """End one ready replica with its requests and its calls; another starts in its place."""
         here = self._workloads[workload]
         if not here.ready:
             return
@@ -132,11 +132,11 @@ class RequestTwin:
         self._workloads[workload].slowdown = factor
 
     def delay(self, workload: str, delay_s: float) -> None:
-        """Hold every call up for so long before its first try."""
+        """Delay the first try of every call."""
         self._workloads[workload].delay_s = delay_s
 
     def fail(self, workload: str, percent: float) -> None:
-        """Let that share of the answers be errors."""
+        """Make that share of the responses errors."""
         self._workloads[workload].errors = percent / 100.0
 
     def _links(self, source: str) -> tuple[Link, ...]:
@@ -174,7 +174,7 @@ class RequestTwin:
 
     def _become_ready(self, now_s: float, nothing: None) -> None:
         if now_s != self._starts.next_s:
-            # Others have begun or were given up since.
+            # Others have started or were cancelled since.
             return
         here = self._workloads[self._starts.take(now_s)]
         here.ready.append(Replica(here.callers))
@@ -190,9 +190,9 @@ class RequestTwin:
             self._begin(now_s, each)
 
     def _begin(self, now_s: float, each: Try) -> None:
-        """Its time begins to run out, and its first try is made."""
+        """Start the call's timeout and its first try."""
         if each.is_over:
-            # Its caller ended while it was held up.
+            # Its caller ended during the delay.
             return
         if each.link.deadlines is not None:
             self._watch(now_s, each.link.deadlines, each, self._calls_run_out)
@@ -200,7 +200,7 @@ class RequestTwin:
 
     def _send(self, now_s: float, each: Try) -> None:
         if each.is_over:
-            # Its call ran out of time, or its caller ended, while it waited to be tried again.
+            # Its call timed out, or its caller ended, while it waited for a retry.
             return
         edge, link = each.edge, each.link
         if not edge.here.ready:
@@ -226,7 +226,7 @@ class RequestTwin:
             self._answer(now_s, each, "503")
 
     def _served(self, now_s: float, each: Try) -> None:
-        """A worker is done: it takes the next in the queue, and the request goes on without it."""
+        """A worker is done: it takes the next request from the queue, and this one continues without it."""
         replica, here = each.replica, each.edge.here
         if replica.queue:
             end_s = now_s + here.service_s() * here.slowdown
@@ -244,7 +244,7 @@ class RequestTwin:
             self._answer(now_s, each, "")
 
     def _go_on(self, now_s: float, each: Try) -> None:
-        """Make the next of the calls that the request needs; after the last one it is answered."""
+        """Make the request's next call; after the last one it is answered."""
         links, step = each.edge.here.links, each.step
         while step < len(links):
             link = links[step]
@@ -277,7 +277,7 @@ class RequestTwin:
         each.edge.in_flight -= 1
 
     def _judge(self, now_s: float, each: Try, failure: str) -> None:
-        """Try again what may be tried again."""
+        """Retry what may be retried."""
         link, retry = each.link, len(each.tried) + 1
         if failure not in link.repeats:
             self._conclude(now_s, each, failure)
@@ -305,7 +305,7 @@ class RequestTwin:
             self._at(now_s + deadlines.after_s, act, deadlines)
 
     def _calls_run_out(self, now_s: float, deadlines: Deadlines) -> None:
-        """The time of whole calls is over, whichever of their tries is under way."""
+        """End whole calls that timed out, whichever try is under way."""
         waiting = deadlines.waiting
         while waiting:
             at_s, each = waiting[0]
@@ -315,7 +315,7 @@ class RequestTwin:
                 if at_s > now_s:
                     self._at(at_s, self._calls_run_out, deadlines)
                     return
-                # Envoy counts the tries that it ends; between two of them there is none.
+                # Envoy counts the tries that it ends; between two tries there is none.
                 if each.replica is not NOWHERE:
                     self._leave(each)
                     each.edge.passed.timeouts += 1
@@ -324,7 +324,7 @@ class RequestTwin:
         deadlines.is_armed = False
 
     def _tries_run_out(self, now_s: float, deadlines: Deadlines) -> None:
-        """The time of single tries is over; what their replicas do with them does not matter any more."""
+        """End single tries that timed out; their replicas' work no longer matters."""
         waiting = deadlines.waiting
         while waiting:
             at_s, each = waiting[0]
@@ -339,7 +339,7 @@ class RequestTwin:
         deadlines.is_armed = False
 
     def _hang_up(self, each: Try) -> None:
-        """The caller has ended: its proxy resets the try, whose replica goes on with it all the same."""
+        """The caller has ended: its proxy resets the try, whose replica continues nevertheless."""
         if each.replica is NOWHERE:
             each.is_over = True
         else:
@@ -347,7 +347,7 @@ class RequestTwin:
         each.edge.passed.fail("DC")
 
     def _under_way(self) -> dict[Try, None]:
-        """All tries that anything will still happen to, in an order that is the same for the same seed."""
+        """All tries with pending events, in an order that depends only on the seed."""
         found: dict[Try, None] = {}
 
         def add(each: Try | None) -> None:
@@ -358,7 +358,7 @@ class RequestTwin:
         for _, _, _, subject in self._events:
             if isinstance(subject, Try):
                 add(subject)
-                # A queue only stands behind requests that are served.
+                # A queue exists only behind requests that are being served.
                 for waiting in subject.replica.queue:
                     add(waiting)
         return found

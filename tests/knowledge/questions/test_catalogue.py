@@ -74,7 +74,7 @@ async def test_ask_answers_over_stored_runs(tmp_path: Path, capsys: pytest.Captu
     assert main(["ask", "slo", "--runs", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert run in shown
-    assert "below 0 it is overspent" in shown
+    assert "negative if overspent" in shown
     (log,) = run_folder(tmp_path, run).glob("events-*")
     (table,) = run_folder(tmp_path, run).glob("services-*")
     log.write_bytes(b"")
@@ -90,7 +90,7 @@ async def test_ask_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.splitlines()[0].startswith("slo")
     runs = ["--runs", str(tmp_path)]
     assert main(["ask", "slo", *runs]) == 2
-    assert capsys.readouterr().err == f"marskit: There are no runs in {tmp_path}.\n"
+    assert capsys.readouterr().err == f"marskit: {tmp_path} contains no runs.\n"
     run = await store(tmp_path, [cycle(1)])
     for arguments, sentence in {
         ("why",): "There is no question 'why'; there are slo, effects",
@@ -99,7 +99,7 @@ async def test_ask_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
         ("similar", "last"): "`ask similar` needs a RUN and --cycle",
         ("slo", "last"): "`ask slo` takes neither a RUN nor --cycle",
         ("similar", "last", "--cycle", "8"): f"Run {run} has no cycle 8",
-        ("slo", "--run", "none"): "There is no run 'none'",
+        ("slo", "--run", "none"): "contains no run 'none'",
     }.items():
         assert main(["ask", *arguments, *runs]) == 2
         assert sentence in capsys.readouterr().err

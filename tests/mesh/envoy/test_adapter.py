@@ -146,7 +146,7 @@ async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running
     assert await running.orders(9) == {502: 9}
     await running.mesh.inject(ClearFaults())
     assert await running.orders(9) == {201: 9}
-    with pytest.raises(ActionError, match="payments-1 refused the fault: 400"):
+    with pytest.raises(ActionError, match="payments-1 rejected the fault: 400"):
         await running.mesh.inject(SlowDown("payments", 5000))
     # What was refused is not in force: a replica to come would refuse it, too.
     await running.mesh.inject(KillReplica("payments"))
@@ -212,7 +212,7 @@ async def test_envoy_killed_under_way_is_back_with_everything(running: Running) 
     pid = running.mesh._proxy.pid
     assert pid is not None
     os.kill(pid, 9)
-    await eventually(lambda: "Envoy is back" in running.sentences())
+    await eventually(lambda: "Envoy is running again" in running.sentences())
     assert await running.orders(5) == {201: 5}
     edges = {sample.edge: sample for sample in (await running.mesh.sample()).edges}
     assert edges[ORDERS].requests == 5

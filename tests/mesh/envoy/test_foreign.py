@@ -267,7 +267,9 @@ async def test_scaling_loses_no_request() -> None:
 @mesh
 async def test_a_fault_that_cannot_be_injected_changes_nothing() -> None:
     async with bookshop() as shop:
-        with pytest.raises(ActionError, match="the destination is also reviews-v2 and reviews-v3; subsets"):
+        with pytest.raises(
+            ActionError, match="the destination includes reviews-v2 and reviews-v3; use subsets"
+        ):
             await shop.mesh.inject(SlowDown("reviews-v1", 3))
         await shop.mesh.inject(InjectErrors("ratings-v1", 100))
         outcome = await shop.mesh.execute(Scale("reviews-v1", 2))

@@ -18,7 +18,7 @@ from tests.mesh.envoy.bookshop import BOOKSHOP, MANIFESTS, MAPPING, children, ma
 
 mesh = pytest.mark.mesh
 RATINGS = f'command = ["node", "{BOOKSHOP}/app/ratings.mjs"]'
-NO_MEANING = "has no meaning here and is passed over"
+NO_MEANING = "has no effect here and is ignored"
 
 # In the style of demos that were written for OpenShift Service Mesh 2.
 OPENSHIFT_2 = """\

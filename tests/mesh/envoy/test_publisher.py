@@ -156,11 +156,11 @@ async def test_envoy_comes_back_with_the_configuration_it_had(bench: Bench) -> N
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(5):
-        while "Envoy is back" not in bench.sentences:  # noqa: ASYNC110
+        while "Envoy is running again" not in bench.sentences:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await bench.get()).body == b"two"
     assert bench.proxy.pid != pid
-    assert bench.sentences[0] == "Envoy ended by signal 9 and is started again"
+    assert bench.sentences[0] == "Envoy ended by signal 9 and is restarting"
 
 
 async def test_a_change_that_a_dead_envoy_missed_is_waited_for_by_the_next_call(

@@ -109,11 +109,11 @@ async def test_replicas_become_ready_and_answer_under_their_names(bench: Bench) 
 
 
 async def test_a_replica_that_refuses_to_be_broken_serves_all_the_same(bench: Bench) -> None:
-    bench.refusal = "payments-1 refused the fault: 400"
+    bench.refusal = "payments-1 rejected the fault: 400"
     payments = bench.make(deployment(readiness=Probe("/ready", 200)))
     await payments.scale(1)
     assert await payments.wait_ready(10)
-    assert bench.sentences == ["payments-1 refused the fault: 400"]
+    assert bench.sentences == ["payments-1 rejected the fault: 400"]
     await payments.stop()
 
 
@@ -128,7 +128,7 @@ async def test_a_killed_replica_leaves_at_once_and_comes_back(bench: Bench) -> N
     assert bench.published[0] == ("payments-2",)
     assert await payments.wait_ready(10)
     assert {replica.name for replica in payments.serving} == {"payments-1", "payments-2"}
-    assert bench.sentences == ["payments-1 ended by signal 9 and is started again"]
+    assert bench.sentences == ["payments-1 ended by signal 9 and is restarting"]
     assert (payments.take_ended(), payments.take_ended()) == (1, 0)
     await payments.stop()
 
@@ -159,7 +159,7 @@ async def test_a_replica_that_hangs_gets_no_more_requests_until_it_answers_again
     await eventually(lambda: bench.published[-1] == ())
     os.kill(child.pid, signal.SIGCONT)
     await eventually(lambda: bench.published[-1] == ("payments-1",))
-    assert bench.sentences == ["payments-1 does not answer its readiness probe and gets no more requests"]
+    assert bench.sentences == ["payments-1 fails its readiness probe and gets no more requests"]
     await payments.stop()
 
 

@@ -115,9 +115,15 @@ def test_readiness() -> None:
     assert (tcp.deployment.readiness, len(tcp.notices)) == (None, 1)
     other = parsed(f"{ports}, readinessProbe: {{httpGet: {{port: 81}}}}")
     assert other.deployment.readiness is None
-    assert "the readiness probe of port 81 is not done on this machine; an open port counts" in other.notices
+    assert (
+        "the readiness probe of port 81 is not used on this machine; an open port counts as ready"
+        in other.notices
+    )
     by_exec = parsed("readinessProbe: {exec: {command: [x]}}")
-    assert "the readiness probe by exec is not done on this machine; an open port counts" in by_exec.notices
+    assert (
+        "the readiness probe by exec is not used on this machine; an open port counts as ready"
+        in by_exec.notices
+    )
 
 
 def test_prometheus_annotations() -> None:

@@ -112,11 +112,11 @@ def test_what_has_no_meaning_here_is_noticed(tmp_path: Path) -> None:
     silent = "---\nkind: Kustomization\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n"
     file = write(tmp_path, "a.yaml", f"{deployment('a').strip()}\n{others}{silent}---\nreplicas: 3\n")
     assert load_mesh([file]).notices == (
-        f"{file}:12: Route other has no meaning here and is passed over",
-        f"{file}:16: ServiceMeshMemberRoll other has no meaning here and is passed over",
-        f"{file}:20: HorizontalPodAutoscaler other has no meaning here and is passed over",
-        f"{file}:24: PodDisruptionBudget other has no meaning here and is passed over",
-        f"{file}:34: this is no Kubernetes object and is passed over",
+        f"{file}:12: Route other has no effect here and is ignored",
+        f"{file}:16: ServiceMeshMemberRoll other has no effect here and is ignored",
+        f"{file}:20: HorizontalPodAutoscaler other has no effect here and is ignored",
+        f"{file}:24: PodDisruptionBudget other has no effect here and is ignored",
+        f"{file}:34: this is not a Kubernetes object and is ignored",
     )
 
 
@@ -152,7 +152,7 @@ def test_the_root_is_beside_the_k8s_folder(tmp_path: Path) -> None:
         ("a: !!int x", "1: the tag tag:yaml.org,2002:int is not allowed there"),
         ("? [a]\n: b", "1: the key is a sequence, but must be a string: write it in quotes"),
         ("a: " + "[" * 2000 + "]" * 2000, "an alias contains itself or the nesting is too deep"),
-        ("", "there is no Deployment, so there is nothing to run"),
+        ("", "no Deployment found, so there is nothing to run"),
     ],
 )
 def test_files_that_are_no_manifests(text: str, sentence: str, tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_a_few_lines_cannot_stand_for_billions_of_values(tmp_path: Path) -> None
 
 
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="there is no such file or folder of manifests"):
+    with pytest.raises(ManifestError, match="this file or folder of manifests does not exist"):
         load_mesh([tmp_path / "none"])
-    with pytest.raises(ManifestError, match=r"the folder holds no \*.yaml or \*.yml file"):
+    with pytest.raises(ManifestError, match=r"the folder contains no \*.yaml or \*.yml file"):
         load_mesh([tmp_path])
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xff\xfe\x00")

@@ -451,7 +451,7 @@ CASES = {
     "a target port that is none": (
         "      targetPort: web\n",
         "      targetPort: wbe  # HERE\n",
-        "Service front: targetPort wbe is no port of Deployment front (did you mean web?); it has web",
+        "Service front: targetPort wbe is not a port of Deployment front (did you mean web?); it has web",
     ),
     "two rules for one host": (
         "spec:\n  host: front\n",
@@ -461,7 +461,7 @@ CASES = {
     "one object twice": (
         "kind: DestinationRule\nmetadata:\n  name: front\n",
         "kind: DestinationRule\nmetadata:\n  name: cart\n",
-        "DestinationRule cart in namespace shop is there already, from ",
+        "DestinationRule cart in namespace shop exists already, in ",
     ),
     "one name in two namespaces": (
         "kind: DestinationRule\nmetadata:\n  name: front\n",

@@ -49,7 +49,7 @@ def test_a_gateway_takes_the_routes_of_both(tmp_path: Path) -> None:
         (
             "spec:\n  host: front\n",
             "spec:\n  host: elsewhere.example.com  # HERE\n",
-            "DestinationRule front: elsewhere.example.com is no Service of these manifests",
+            "DestinationRule front: elsewhere.example.com is not a Service of these manifests",
         ),
         (
             "  hosts: [cart]\n",
@@ -60,7 +60,7 @@ def test_a_gateway_takes_the_routes_of_both(tmp_path: Path) -> None:
             "              value: http://cart:8080/items\n",
             "              value: http://cart/items\n",
             "Deployment front: the variable CART_URL addresses port 80 of Service cart, which has 8080,"
-            " so it is no call",
+            " so it is not a call",
         ),
     ],
 )

@@ -247,7 +247,7 @@ def test_a_killed_replica_comes_back() -> None:
     async def test(rig: Rig) -> None:
         await rig.mesh.inject(KillReplica("payments"))
         assert isinstance(rig.events[-1], Noticed)
-        assert rig.events[-1].sentence == "a replica of payments was killed and is started again"
+        assert rig.events[-1].sentence == "a replica of payments was killed and is restarting"
         assert workload(await rig.after(0.1), "payments").replicas_ready == 1
         assert workload(await rig.after(1.0), "payments").replicas_ready == 2
 
@@ -256,7 +256,7 @@ def test_a_killed_replica_comes_back() -> None:
 
 def test_a_fault_that_does_not_fit_is_refused() -> None:
     async def test(rig: Rig) -> None:
-        with pytest.raises(ActionError, match="there is no workload 'nobody', only orders, payments"):
+        with pytest.raises(ActionError, match="'nobody' is not a workload; choose one of orders, payments"):
             await rig.mesh.inject(KillReplica("nobody"))
         with pytest.raises(ActionError, match="at least 1"):
             await rig.mesh.inject(SlowDown("payments", 0.5))

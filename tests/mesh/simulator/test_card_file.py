@@ -105,7 +105,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
         (
             "[stations.payments]",
             "[stations.cart]",
-            "stations.cart is no workload of this mesh; it has",
+            "stations.cart is not a workload of this mesh; it has",
         ),
         (
             'source = "ingress"',

@@ -1,1 +1,1 @@
-"""A typed Istio configuration in, the files of Envoy's filesystem xDS out; pure functions, no I/O."""
+"""Translates a typed Istio configuration to the files of Envoy's filesystem xDS; pure functions, no I/O."""

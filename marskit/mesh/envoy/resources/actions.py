@@ -1,4 +1,4 @@
-"""What Istio lets a route do, as parts of Envoy's route: pure field-by-field translation."""
+"""Istio's route actions as parts of Envoy's route: pure field-by-field translation."""
 
 from marskit.domain.config import DEFAULT_RETRIES, DEFAULT_RETRY_ON, HOST_SELECTION_ATTEMPTS, Retries
 from marskit.mesh.envoy.resources.model import Resource, duration, typed
@@ -14,7 +14,7 @@ REDIRECT_CODES = {
 }
 
 USUAL_PORTS = {"http": 80, "https": 443}
-"""Not written into a redirect's location."""
+"""Default ports, which a redirect's location omits."""
 
 
 def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource | None:
@@ -47,7 +47,7 @@ def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource |
 
 
 def path_rewrite(rewrite: Rewrite) -> Resource:
-    """How the path is rewritten; Envoy's prefix rewrite replaces what matched, be it prefix or whole path."""
+    """The path rewrite; Envoy's prefix rewrite replaces the matched part, prefix or whole path."""
     if rewrite.uri_regex is not None:
         pattern, substitution = rewrite.uri_regex
         return {"regex_rewrite": {"pattern": {"regex": pattern}, "substitution": substitution}}
@@ -80,7 +80,7 @@ def direct_response_action(response: DirectResponse) -> Resource:
 
 
 def hash_policy(hashing: ConsistentHash) -> Resource:
-    """What of a request is hashed to choose the replica."""
+    """The part of a request that is hashed to choose the replica."""
     if hashing.header is not None:
         return {"header": {"header_name": hashing.header}}
     if hashing.cookie is not None:

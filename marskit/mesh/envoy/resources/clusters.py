@@ -14,7 +14,7 @@ UNLIMITED = 4_294_967_295
 """Istio lifts Envoy's limits; Envoy's own would cut a burst short (3 retries at a time, 1024 requests)."""
 
 DEFAULT_CONNECT_TIMEOUT_MS = 250
-"""Everything is on this machine: a connection that takes longer will not come."""
+"""Connect timeout in ms: on one machine, a slower connection will not come."""
 
 DEFAULT_IDLE_TIMEOUT_MS = 1_500
 """Shorter than servers keep connections (gunicorn 2 s, Node.js 5 s): the end that sends lets go first."""
@@ -47,7 +47,7 @@ def cluster(key: ClusterKey, registry: Registry, directory: PurePath) -> Resourc
 
 
 def assignment(key: ClusterKey, registry: Registry, endpoints: Sequence[Endpoint]) -> Resource:
-    """The ready replicas of one destination, each saying which workload it is of."""
+    """The ready replicas of one destination, each labelled with its workload."""
     workloads = registry.workloads(key.host, key.subset, key.name)
     chosen = sorted(
         (endpoint.workload, endpoint.address, endpoint.port)
@@ -105,7 +105,7 @@ def _balancing(policy: TrafficPolicy, rule: str) -> Resource:
 
 
 def _outliers(outliers: OutlierDetection, gateway_errors: int | None) -> Resource:
-    """Only what was asked for ejects: Envoy's own idea of outlying success rates is off, as in Istio."""
+    """Only the configured conditions eject: Envoy's own success-rate outliers are off, as in Istio."""
     resource: Resource = {
         "consecutive_5xx": outliers.consecutive_5xx,
         "enforcing_consecutive_5xx": 100 if outliers.consecutive_5xx else 0,

@@ -8,12 +8,12 @@ from marskit.mesh.envoy.resources.telemetry_names import PREFIX, latency_stat, r
 from marskit.system.free_ports import LOOPBACK
 
 PROBE_PATH = "/.marskit/generation"
-"""Asked for, with the probe's header, to see which configuration a listener follows."""
+"""Path that, with the probe's header, returns the configuration that a listener follows."""
 
 PROBE_HEADER = "x-marskit-probe"
 
 LATENCY = "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"
-"""As the caller saw it: from the request's first byte to the answer's last, retries and delays included."""
+"""Latency at the caller: from the request's first byte to the response's last, with retries and delays."""
 
 
 def routes_file(listener: Listener) -> str:
@@ -22,7 +22,7 @@ def routes_file(listener: Listener) -> str:
 
 
 def entrance(listener: Listener, port: int, probe_token: str, directory: PurePath) -> Resource:
-    """The Envoy listener; its routes come from a file of its own, so that it stays while they change."""
+    """The Envoy listener; its routes come from a separate file, so that it stays while they change."""
     manager = typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=listener.name,
@@ -33,7 +33,7 @@ def entrance(listener: Listener, port: int, probe_token: str, directory: PurePat
         },
         http_filters=http_filters(),
         access_log=_counters(listener.name, probe_token),
-        # The gateway meets clients; what enters elsewhere was sent by a workload and is trusted.
+        # The gateway meets clients; requests elsewhere come from workloads and are trusted.
         use_remote_address=listener.is_gateway,
         generate_request_id=True,
         preserve_external_request_id=True,
@@ -44,7 +44,7 @@ def entrance(listener: Listener, port: int, probe_token: str, directory: PurePat
         "envoy.config.listener.v3.Listener",
         name=listener.name,
         address={"socket_address": {"address": LOOPBACK, "port_value": port}},
-        # Else a second Envoy would start happily on the same port and take part of the traffic.
+        # Otherwise a second Envoy would start on the same port and take part of the traffic.
         enable_reuse_port=False,
         filter_chains=[chain],
     )
@@ -62,7 +62,7 @@ def _counters(edge: str, probe_token: str) -> list[Resource]:
 
 
 def probe_matcher(token: str) -> Resource:
-    """How a probe is told from a request."""
+    """Distinguishes probes from requests."""
     return {"name": PROBE_HEADER, "string_match": {"exact": token}}
 
 
@@ -75,6 +75,6 @@ def _logger(condition: Resource, stats: Resource) -> Resource:
 
 
 def _status(operator: str, code: int) -> Resource:
-    # Envoy insists on a runtime key, by which nobody changes the bound.
+    # Envoy requires a runtime key; nothing changes the bound through it.
     value = {"default_value": code, "runtime_key": f"marskit.status_{code}"}
     return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}

@@ -1,4 +1,4 @@
-"""What is done to requests on their way: header operations, injected faults, CORS."""
+"""Filters on requests: header operations, injected faults, CORS."""
 
 from dataclasses import replace
 
@@ -12,11 +12,11 @@ CORS = "envoy.filters.http.cors"
 ROUTER = "envoy.filters.http.router"
 
 WORKLOAD_ABORT_STATUS = 500
-"""What a broken workload answers; a route's own fault says its own status."""
+"""Status of an injected workload error; a route's own fault sets its own status."""
 
 
 def http_filters() -> list[Resource]:
-    """The filters of every listener; what they do is said by the routes."""
+    """The filters of every listener; the routes configure them."""
     return [
         {"name": CORS, "typed_config": typed("envoy.extensions.filters.http.cors.v3.Cors")},
         {"name": FAULT, "typed_config": typed("envoy.extensions.filters.http.fault.v3.HTTPFault")},
@@ -25,7 +25,7 @@ def http_filters() -> list[Resource]:
 
 
 def combined(written: FaultInjection | None, injected: WorkloadFault | None) -> FaultInjection | None:
-    """The fault of the manifests, with the parts that were injected beside them put in their place."""
+    """The manifests' fault, with injected parts taking precedence."""
     if injected is None:
         return written
     fault = written or FaultInjection()
@@ -68,13 +68,13 @@ def cors_config(policy: CorsPolicy) -> Resource:
 
 
 def authority_of(headers: Headers) -> str | None:
-    """The host name that a header operation asks for: Envoy changes it in another place than headers."""
+    """The host name that a header operation sets: Envoy changes it elsewhere than headers."""
     pairs = (*headers.request.set, *headers.request.add)
     return next((value for name, value in pairs if _is_authority(name)), None)
 
 
 def header_operations(headers: Headers, where: str) -> Resource:
-    """The header fields of a route or of one of its destinations, the host name left out."""
+    """The header fields of a route or of one of its destinations, without the host name."""
     request = replace(
         headers.request,
         set=tuple(pair for pair in headers.request.set if not _is_authority(pair[0])),

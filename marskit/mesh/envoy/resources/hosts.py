@@ -1,8 +1,8 @@
-"""How host names with wildcards compare: `*` alone, or `*.` and a suffix."""
+"""Comparison of host names with wildcards: `*` alone, or `*.` and a suffix."""
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Whether every name that `host` stands for is one that `pattern` stands for."""
+    """Whether `pattern` covers every name that `host` covers."""
     if pattern.startswith("*"):
         return host.removeprefix("*").endswith(pattern[1:])
     return pattern == host

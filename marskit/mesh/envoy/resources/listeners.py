@@ -1,4 +1,4 @@
-"""Where traffic enters: one listener per port of the gateways, one per caller and called port."""
+"""The listeners: one per port of the gateways, one per caller and called port."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,14 @@ from marskit.mesh.manifests.graph import AddressVariable
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 HTTP_PROTOCOLS = ("HTTP", "HTTP2")
-"""What a Gateway's server may speak; TLS would need certificates."""
+"""Protocols that a Gateway's server may use; TLS would need certificates."""
 
 
 def listeners(config: MeshConfig, calls: Iterable[AddressVariable]) -> tuple[Listener, ...]:
     """All listeners, the gateway's first.
 
     Raises:
-        ManifestError: There is no Gateway, or its server speaks something else than plain HTTP.
+        ManifestError: There is no Gateway, or its server uses a protocol other than plain HTTP.
     """
     if not config.gateways:
         raise ManifestError(
@@ -37,6 +37,6 @@ def listeners(config: MeshConfig, calls: Iterable[AddressVariable]) -> tuple[Lis
 
 
 def _edge(call: AddressVariable, namespace: str) -> Listener:
-    """Several variables of a caller may hold the same address: their listeners are equal."""
+    """Several variables of a caller may contain the same address: their listeners are equal."""
     service = call.service if call.namespace == namespace else f"{call.service}.{call.namespace}"
     return Listener(f"{call.caller}__{service}__{call.port}", call.caller, call.host, call.port)

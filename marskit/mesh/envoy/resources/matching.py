@@ -1,4 +1,4 @@
-"""Istio's match conditions: what is known before any request comes, and what Envoy has to look at."""
+"""Istio's match conditions: those decided in advance, and those that Envoy checks."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def applies(match: HttpMatch, listener: Listener, gateway: str, registry: Regist
 
 
 def catches_all(match: HttpMatch | None) -> bool:
-    """Whether every request meets the conditions, so that nothing after it is ever reached."""
+    """Whether every request meets the conditions, so that later routes are never reached."""
     if match is None:
         return True
     everything = match.uri in (None, StringMatch(MatchKind.PREFIX, "/"), StringMatch(MatchKind.REGEX, ".*"))
@@ -76,14 +76,14 @@ def _path(uri: StringMatch | None) -> Resource:
 
 
 def _named(name: str, match: StringMatch | None) -> Resource:
-    """The same shape serves headers and query parameters."""
+    """The matcher shared by headers and query parameters."""
     if match is None or match == StringMatch(MatchKind.REGEX, "*"):
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_match(match)}
 
 
 def _without(name: str, match: StringMatch | None) -> Resource:
-    """An absent header is without the value, which Envoy has to be told."""
+    """A negative matcher; an absent header counts as different, which must be stated for Envoy."""
     matcher = _named(name, match) | {"invert_match": True}
     return matcher if "present_match" in matcher else matcher | {"treat_missing_header_as_empty": True}
 
@@ -92,7 +92,7 @@ def _may_be_called(authority: StringMatch, listener: Listener) -> bool:
     """Whether the caller may have used such a name.
 
     On a cluster the caller's `Host` is one of the Service's names; here it is the listener's local address.
-    So the condition is held against the names that would reach the Service.
+    So the condition is compared with the names that would reach the Service.
     """
     return any(_matches(authority, name) for name in _authorities(listener.service or "", listener.port))
 

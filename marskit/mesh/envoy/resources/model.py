@@ -1,4 +1,4 @@
-"""What the translation is told beside the manifests: where the proxy listens and which replicas are ready."""
+"""Inputs of the translation besides the manifests: the proxy's listeners and the ready replicas."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +24,11 @@ class Listener:
 
     name: str
     source: str
-    """`GATEWAY`, or the calling Deployment."""
+    """The Service that it represents, fully qualified; None for the gateway, which represents many."""
     service: str | None
     """The Service that it stands for, fully qualified; None for the gateway, which stands for many."""
     port: int
-    """The Kubernetes port that it stands for."""
+    """The Kubernetes port that it represents."""
 
     @property
     def is_gateway(self) -> bool:
@@ -38,18 +38,18 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFault:
-    """A fault put before one workload by the proxy, for services that cannot break themselves."""
+    """A fault that the proxy injects before a workload that cannot inject it itself."""
 
     workload: str
     delay_ms: int | None = None
-    """Added to every request."""
+    """Delay of every request."""
     abort_percent: float | None = None
-    """The share of requests answered with 500 instead of reaching the workload."""
+    """Share of requests answered with 500 instead of reaching the workload, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterKey:
-    """What one Envoy cluster stands for: a destination as seen from one listener.
+    """The identity of an Envoy cluster: a destination as seen from one listener.
 
     Each listener has its own clusters so that Envoy's own statistics are per edge.
     """

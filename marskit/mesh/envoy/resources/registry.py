@@ -1,4 +1,4 @@
-"""What the manifests say about a destination: its Service, its workloads and its traffic policy."""
+"""Look-up of a destination in the manifests: its Service, workloads and traffic policy."""
 
 from marskit.mesh.manifests.istio import RouteDestination, TrafficPolicy
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
@@ -7,7 +7,7 @@ from marskit.mesh.manifests.workloads import KubernetesService
 
 
 class Registry:
-    """Look-ups over one configuration, with errors that name the object and field that ask."""
+    """Look-ups in one configuration, with errors that name the referring object and field."""
 
     def __init__(self, config: MeshConfig) -> None:
         """Look into `config`, which is never changed."""
@@ -17,7 +17,7 @@ class Registry:
         """The Service of that host name."""
         service = service_of(self.config, host)
         if service is None:
-            raise ManifestError(f"{where}.host: there is no Service {host}; only Services can be reached.")
+            raise ManifestError(f"{where}.host: {host} is not a Service of these manifests.")
         return service
 
     def port(self, destination: RouteDestination, listener_port: int, where: str) -> int:
@@ -33,7 +33,7 @@ class Registry:
         return port
 
     def policy(self, host: str, subset: str | None) -> TrafficPolicy:
-        """The host's traffic policy; where the subset has a setting of its own, that one replaces it."""
+        """The host's traffic policy; settings of the subset take precedence."""
         rule = rule_of(self.config, host)
         if rule is None:
             return TrafficPolicy()
@@ -50,7 +50,7 @@ class Registry:
         )
 
     def workloads(self, host: str, subset: str | None, where: str) -> tuple[str, ...]:
-        """The Deployments whose pods answer for the host, or for one subset of it."""
+        """The Deployments whose pods serve the host, or one subset of it."""
         labels = subset_labels(self.config, host, subset)
         if labels is None:
             rule = rule_of(self.config, host)
@@ -63,11 +63,11 @@ class Registry:
         return tuple(deployment.name for deployment in deployments_of(self.config, service, labels))
 
     def pod(self, deployment: str) -> tuple[frozenset[tuple[str, str]], str | None]:
-        """Labels and namespace of a Deployment's pods; nothing is known of the gateway's."""
+        """Labels and namespace of a Deployment's pods; unknown for the gateway's."""
         found = next((each for each in self.config.deployments if each.name == deployment), None)
         return (frozenset(found.labels), found.namespace) if found else (frozenset(), None)
 
     def rule_name(self, host: str) -> str:
-        """How the DestinationRule of a host is called in errors."""
+        """The name of a host's DestinationRule in errors."""
         rule = rule_of(self.config, host)
         return f"DestinationRule {rule.namespace}/{rule.name}" if rule else f"Service {host}"

@@ -1,4 +1,4 @@
-"""All files of one configuration."""
+"""Renders all files of one configuration."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
@@ -30,8 +30,8 @@ def render(
 ) -> dict[str, tuple[Resource, ...]]:
     """The resources of every file, by file name, without a version so that unchanged files compare equal.
 
-    `ports` gives each listener's local port by its name; `directory` is where the files will be. A traffic
-    shift changes route files only, and another number of replicas endpoint files only.
+    `ports` contains each listener's local port by its name; `directory` is the folder for the files. A
+    traffic shift changes only route files, and another number of replicas only endpoint files.
 
     Raises:
         ManifestError: Something cannot be expressed, by object and field.
@@ -58,7 +58,7 @@ def render(
 
 
 def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
-    """The listeners of a configuration of which all can be expressed.
+    """The listeners of a configuration, all of which can be expressed.
 
     Raises:
         ManifestError: Something cannot be expressed, by object and field.
@@ -78,7 +78,7 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
 
 
 def _check_reached(faults: Sequence[WorkloadFault], registry: Registry, keys: Iterable[ClusterKey]) -> None:
-    """A fault that no request can meet is a mistake."""
+    """Refuse a fault that no request can meet."""
     reached = {name for key in keys for name in registry.workloads(key.host, key.subset, key.name)}
     for fault in faults:
         if fault.workload not in reached:

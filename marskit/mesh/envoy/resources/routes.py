@@ -114,14 +114,14 @@ class RouteTranslator:
         return entry
 
     def _injected(self, key: ClusterKey, where: str) -> WorkloadFault | None:
-        """The fault to put before a destination, which must be the faulty workload and no other."""
+        """The fault to inject before a destination, which must be the faulty workload alone."""
         workloads = self._registry.workloads(key.host, key.subset, where)
         faulty = [name for name in workloads if name in self._faults]
         if faulty and len(workloads) > 1:
             others = " and ".join(name for name in workloads if name != faulty[0])
             raise ManifestError(
-                f"{where}: a fault for {faulty[0]} cannot be injected here, because the destination is also "
-                f"{others}; subsets would tell them apart."
+                f"{where}: a fault for {faulty[0]} cannot be injected here, because the destination includes "
+                f"{others}; use subsets to separate them."
             )
         return self._faults[faulty[0]] if faulty else None
 
@@ -150,6 +150,6 @@ def _shares(route: HttpRoute, where: str) -> list[tuple[int, RouteDestination, i
         if destination.weight > 0
     ]
     if not shares:
-        found = "every weight is 0" if route.destinations else "there is no destination"
+        found = "every weight is 0" if route.destinations else "no destination is given"
         raise ManifestError(f"{where}.route: {found}; traffic must go somewhere.")
     return shares

@@ -1,7 +1,7 @@
-"""How the proxy names its per-edge statistics, and how those names are read back.
+"""The names of the proxy's per-edge statistics, and how to parse them.
 
-Envoy writes a tagged statistic's name and tags as one dotted string, and host names have dots too; so every
-tag's value is put between angle brackets, which no Kubernetes name can contain.
+Envoy writes a tagged statistic's name and tags as one dotted string, and host names contain dots too; so
+every tag's value is enclosed in angle brackets, which no Kubernetes name can contain.
 """
 
 import re
@@ -13,13 +13,13 @@ PREFIX = "marskit"
 """The scope of our own statistics; ask Envoy for `filter=^marskit\\.`."""
 
 METADATA = "marskit"
-"""The metadata namespace in which an endpoint says its workload."""
+"""The metadata namespace in which an endpoint states its workload."""
 
 _CLUSTER = r"(?P<listener>[^|<>]+)\|(?P<port>\d+)\|(?P<subset>[^|<>]*)\|(?P<host>[^|<>]+)"
 _WORKLOAD = r"\.edge\.<(?P<edge>[^<>]*)>\.workload\.<(?P<workload>[^<>]*)>"
 
 OK = re.compile(rf"{PREFIX}\.ok{_WORKLOAD}")
-"""A latency histogram in microseconds of the answers below 500."""
+"""A latency histogram, in microseconds, of the responses below 500."""
 
 RQ = re.compile(
     rf"{PREFIX}\.rq{_WORKLOAD}\.cluster\.<(?:{_CLUSTER})?>\.code\.<(?P<code>\d+)>\.flags\.<(?P<flags>[^<>]*)>"
@@ -32,28 +32,28 @@ CLUSTER = re.compile(rf"cluster\.{_CLUSTER}(?<=\.svc\.cluster\.local)\.(?P<stat>
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """What one `ok` histogram is about."""
+    """The subject of one `ok` histogram."""
 
     edge: str
     """The listener's name."""
     workload: str | None
-    """None: the proxy answered by itself, with a redirect or a direct response."""
+    """None: the proxy itself responded, with a redirect or a direct response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What one `rq` counter counts."""
+    """The subject of one `rq` counter."""
 
     edge: str
     """The listener's name."""
     workload: str | None
-    """None: no replica was chosen, so `cluster` is the best that is known."""
+    """None: no replica was chosen, so only `cluster` is known."""
     cluster: ClusterKey | None
     """None: no route, or one without a destination."""
     code: int
-    """The status that the caller got; 0 when it went away before there was one."""
+    """The caller's status; 0 if it went away before there was one."""
     flags: tuple[str, ...]
-    """Envoy's reasons (UH, UO, UT, FI ...); empty when nothing was wrong."""
+    """Envoy's reasons (UH, UO, UT, FI ...); empty without a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class ClusterStat:
 
 
 def parse_latencies(name: str) -> Latencies | None:
-    """What the histogram of that name is about; None when it is not one of ours."""
+    """The subject of the histogram of that name; None if it is not one of ours."""
     found = OK.fullmatch(name)
     return Latencies(found["edge"], found["workload"] or None) if found else None
 
 
 def parse_requests(name: str) -> Requests | None:
-    """What the counter of that name counts; None when it is not one of ours."""
+    """The subject of the counter of that name; None if it is not one of ours."""
     found = RQ.fullmatch(name)
     if not found:
         return None
@@ -81,7 +81,7 @@ def parse_requests(name: str) -> Requests | None:
 
 
 def parse_cluster_stat(name: str) -> ClusterStat | None:
-    """Which statistic of which cluster that is; None when it is not of one of our clusters."""
+    """The statistic and cluster of that name; None if it is not of one of our clusters."""
     found = CLUSTER.fullmatch(name)
     return ClusterStat(_key(found), found["stat"]) if found else None
 

@@ -1,4 +1,4 @@
-"""Which rules of which VirtualServices apply where: everything about routing that is known beforehand."""
+"""The rules of VirtualServices by listener and host: all routing decisions that can be made in advance."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from marskit.mesh.manifests.selection import routes_of
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One of a rule's alternative matches with what to do then: what becomes one Envoy route."""
+    """One alternative match of a rule with its action: it becomes one Envoy route."""
 
     where: str
     """Object and field, for errors and as the route's name."""
@@ -25,21 +25,21 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
-    """The rules for requests to one host name, in the order in which they are tried."""
+    """The rules for requests to one host name, in order."""
 
     domain: str
     rules: tuple[Rule, ...]
 
 
 def virtual_hosts(listener: Listener, registry: Registry) -> tuple[VirtualHost, ...]:
-    """All rules of a listener; the one for every other host comes last."""
+    """All rules of a listener; those for every other host come last."""
     if listener.service is None:
         return _gateway_hosts(listener, registry)
     return (VirtualHost("*", _service_rules(listener, listener.service, registry)),)
 
 
 def _service_rules(listener: Listener, host: str, registry: Registry) -> tuple[Rule, ...]:
-    """Those of the VirtualService that speaks for the host; without one, everything goes to the Service."""
+    """The rules of the VirtualService for the host; without one, everything goes to the Service."""
     service = routes_of(registry.config, host)
     rules = tuple(_rules(service, listener, MESH_GATEWAY, registry)) if service else ()
     straight = HttpRoute(destinations=(RouteDestination(host, port=listener.port),))

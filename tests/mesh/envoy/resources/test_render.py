@@ -103,7 +103,7 @@ def test_a_destination_that_is_not_there_is_named(
 
 
 def test_a_mirror_that_is_not_there_is_named() -> None:
-    with pytest.raises(ManifestError, match=r"http\[0\].mirrors\[0\].destination.host: there is no Service"):
+    with pytest.raises(ManifestError, match=r"http\[0\].mirrors\[0\].destination.host: \S+ is not a Service"):
         rendered(config(at_gateway(HttpRoute(destinations=FOOD_ONLY, mirrors=(Mirror(to("x")),)))))
 
 

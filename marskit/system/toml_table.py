@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any, Never
 
 LARGEST = 1_000_000.0
-<<<<<<< HEAD:marskit/system/toml_table.py
-"""Upper limit of every number unless told otherwise: a larger one would be a slip of the pen."""
-=======
-"""Largest number in a scenario; a larger one must be a typing error."""
->>>>>>> words:marskit/load/fields.py
+"""Upper limit of a number whose field has none of its own; a larger one must be a typing error."""
 
 
 def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:

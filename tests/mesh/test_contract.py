@@ -257,7 +257,7 @@ def test_faults_that_do_not_fit_are_refused_alike(on: Callable[[Behaviour], None
                 ActionError, match="'nobody' is not a workload; choose one of orders, payments"
             ):
                 await mesh.inject(fault)
-        with pytest.raises(ActionError, match="the slow-down factor is 0.5; it must be at least 1"):
+        with pytest.raises(ActionError, match=r"the slow-down factor is 0\.5; it must be at least 1"):
             await mesh.inject(SlowDown("payments", 0.5))
         with pytest.raises(ActionError, match="the share of errors is 101%; it must be from 0 to 100"):
             await mesh.inject(InjectErrors("payments", 101))

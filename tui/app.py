@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.timer import Timer
 
+from marskit.controller.port import RuntimePort
 from marskit.domain import commands
-from marskit.domain.actions import Action
-from marskit.domain.commands import Command, CommandError, DryRun
+from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
 from marskit.domain.state import State
 from marskit.domain.training import Stage
@@ -35,35 +35,6 @@ FRAME_S = 0.22
 STOP_TIMEOUT_S = 6.0
 FACTOR_LAG_S = 3.0
 """How long a load factor counts as asked for before the generator reports it."""
-
-
-class Runtime(Protocol):
-    """What the screen needs of the runtime; whoever starts the run starts it."""
-
-    @property
-    def state(self) -> State:
-        """The state after the last event."""
-        ...
-
-    def subscribe(self, sink: Callable[[Event], None]) -> None:
-        """Hand the events from now on to `sink`, on the runtime's thread."""
-        ...
-
-    def unsubscribe(self, sink: Callable[[Event], None]) -> None:
-        """Leave `sink` alone from now on."""
-        ...
-
-    def submit(self, command: Command) -> Future[None]:
-        """Hand a command over; the future ends with a `CommandError` when it cannot be carried out."""
-        ...
-
-    def preview(self, action: Action) -> Future[DryRun]:
-        """Ask what acting would do now; the future ends with a `CommandError` when it would be refused."""
-        ...
-
-    def stop(self, timeout_s: float) -> bool:
-        """End the run and wait for it; False if that takes too long."""
-        ...
 
 
 def _commands() -> type[Provider]:
@@ -88,7 +59,7 @@ class MarskitApp(App[int]):
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: RuntimePort,
         signals: Sequence[int] = (),
         begin: Callable[[], None] | None = None,
         training: Sequence[str] = (),
@@ -280,7 +251,7 @@ def _refused(state: State) -> bool:
 
 
 def run(
-    runtime: Runtime,
+    runtime: RuntimePort,
     signals: Sequence[int] = (),
     begin: Callable[[], None] | None = None,
     training: Sequence[str] = (),

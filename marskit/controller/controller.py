@@ -20,7 +20,7 @@ from marskit.controller.phases.sampler import Sampler
 from marskit.controller.plan_phase import Decider
 from marskit.controller.watchers.canaries import Canaries
 from marskit.controller.watchers.drift import Recalibrating, Recalibration
-from marskit.controller.watchers.rollback import Guard
+from marskit.controller.watchers.rollback import RollbackWatcher
 from marskit.domain.actions import Action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.diagnosis import Severity
@@ -98,7 +98,7 @@ class Controller:
             also=canaries.add,
         )
         self._writer = ActionWriter(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
-        guard = Guard(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
+        guard = RollbackWatcher(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
         memory = Memory(expected=dict(parameters.busy_ms))

@@ -15,7 +15,7 @@ from marskit.controller.phases.gate import Gate
 from marskit.controller.phases.sampler import Sampler
 from marskit.controller.plan_phase import Decider, Intervention
 from marskit.controller.watchers.canaries import Canaries, Retreat
-from marskit.controller.watchers.rollback import Guard
+from marskit.controller.watchers.rollback import RollbackWatcher
 from marskit.domain.actions import Action, Scale
 from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
@@ -72,7 +72,7 @@ class Loop:
         notices: Notices,
         decider: Decider,
         asking: Asking,
-        guard: Guard,
+        guard: RollbackWatcher,
         canaries: Canaries,
         memory: Memory,
     ) -> None:

@@ -7,7 +7,7 @@ from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.plan_check import InvalidPlan, checked
 from marskit.controller.watchers.canaries import Canaries, Retreat
-from marskit.controller.watchers.rollback import Guard, TakeBack
+from marskit.controller.watchers.rollback import Rollback, RollbackWatcher
 from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.plan import Plan
 from marskit.mapek.plan.plan import shielded
@@ -15,7 +15,7 @@ from marskit.mapek.plan.predict import explain
 from marskit.mapek.plan.shield import Shield
 from marskit.planning import Planner, PlannerFailed, PlanningView, Predictor, SituationLookup
 
-Intervention = TakeBack | Retreat
+Intervention = Rollback | Retreat
 """What the guard plans in the planner's place."""
 
 
@@ -25,7 +25,7 @@ class Decider:
     def __init__(
         self,
         shield: Shield,
-        guard: Guard,
+        guard: RollbackWatcher,
         canaries: Canaries,
         preview: Predictor | None,
         bus: Bus,

@@ -26,7 +26,7 @@ def guards_plan(actions: tuple[Action, ...], reason: str, instead_of: Plan) -> P
 
 
 @dataclass(frozen=True, slots=True)
-class TakeBack:
+class Rollback:
     """Executions to roll back, the newest first, and why."""
 
     executions: tuple[Execution, ...]
@@ -59,7 +59,7 @@ class _Watched:
         return self.before.at_s - self.before.window_s
 
 
-class Guard:
+class RollbackWatcher:
     """Judges each planner's plan once, when its effects are measured and have no other possible cause."""
 
     def __init__(self, goals: Goals, writer: ActionWriter, notices: Notices, *, enabled: bool) -> None:
@@ -70,7 +70,7 @@ class Guard:
         self._watched: list[_Watched] = []
         self._happened: deque[tuple[float, int | None]] = deque()
         """Times at which the mesh, its load or its faults changed, and the execution behind each change."""
-        self._pending: tuple[TakeBack, float] | None = None
+        self._pending: tuple[Rollback, float] | None = None
         self._told_blind = False
 
     def note(self, event: Event) -> None:
@@ -110,7 +110,7 @@ class Guard:
             return self._judge(watched, read.after)
         return False
 
-    def pending(self) -> TakeBack | None:
+    def pending(self) -> Rollback | None:
         """What the next plan should roll back; dropped if it was undone or anything else happened."""
         if self._pending is None:
             return None
@@ -130,7 +130,7 @@ class Guard:
         sentence = complaint(watched.plan, watched.before, after, self._goals)
         if sentence is None:
             return False
-        self._pending = TakeBack(watched.executions[::-1], sentence), watched.since_s
+        self._pending = Rollback(watched.executions[::-1], sentence), watched.since_s
         self._notices.tell(NAME, f"{sentence} The next plan rolls it back.")
         return True
 

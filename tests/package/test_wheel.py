@@ -96,6 +96,13 @@ def test_the_twin_the_check_and_a_comparison(installed: Installed) -> None:
     assert "threshold" in compared
 
 
+def test_the_demo_is_exported_whole(installed: Installed) -> None:
+    installed.marskit("demo", "export", "shop")
+    exported = {str(Path("marskit", "demo_files") / name) for name in contents(installed.folder / "shop")}
+    assert exported == {name for name in expected_files() if name.startswith("marskit/demo_files/")}
+    assert "ingress → orders" in installed.marskit("check", "shop/k8s/base", "shop/service-mesh")
+
+
 def test_its_environment_is_made_by_name(installed: Installed, tmp_path: Path) -> None:
     # Beside the environment: the program itself must do without.
     pip = (installed.environment / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps")

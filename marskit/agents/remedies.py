@@ -127,8 +127,7 @@ def _against_failures(
                     f"{fails}: requests by {route.label} that fail are sent again, up to "
                     f"{retries.attempts} times.",
                 )
-    # The mesh itself lets go of a replica that ended. Ejecting its address as well would keep out the one that
-    # is started again there, and leave nobody to answer when the next one ends.
+    # The mesh itself lets go of a replica that ended; what is left to eject are those that are well.
     if ailment is Ailment.ERRORS and workload.replicas_ready > 1 and not is_saturated(workload):
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service:

@@ -104,7 +104,10 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
         await controller.handle(Inject(fault))
         for cycle in range(before_it + 1, before_it + broken + 1):
             await live.completed(cycle)
-            if isinstance(fault, KillReplica) and cycle < before_it + broken:
+            seen = controller.state.observation
+            spare = seen is not None and seen.workload("payments").replicas_ready > 1
+            # Where the last one is killed, no setting helps.
+            if isinstance(fault, KillReplica) and spare and cycle < before_it + broken:
                 try:
                     await controller.handle(Inject(fault))
                 except CommandError:

@@ -127,7 +127,8 @@ def _against_failures(
                     f"{fails}: requests by {route.label} that fail are sent again, up to "
                     f"{retries.attempts} times.",
                 )
-    if workload.replicas_ready > 1 and not is_saturated(workload):
+    # The mesh itself lets go of a replica that ended; what is left to eject are those that are well.
+    if ailment is Ailment.ERRORS and workload.replicas_ready > 1 and not is_saturated(workload):
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service:
                 yield _ejection(outlier, workload, share, fails, view)

@@ -93,10 +93,10 @@ def test_where_some_requests_fail_they_are_sent_again_and_the_replica_is_ejected
     assert [c.prediction for c in result.candidates if c.actions == result.proposed[:1]] == [None]
 
 
-def test_a_lost_replica_needs_retries_of_broken_connections_only() -> None:
+def test_a_lost_replica_needs_retries_of_broken_connections_and_no_ejection() -> None:
     world = World(configuration(payments=3)).workload("payments", ready=2)
     world.edge(TO_PAYMENTS, failures_per_s=0.4, flags=(("UC", 4),))
-    (retries, _) = settings(plan(Resilience(), world, DOWN).proposed)
+    (retries,) = settings(plan(Resilience(), world, DOWN).proposed)
     lost = "connect-failure,refused-stream,unavailable,cancelled,reset"
     assert retries == SetRetries("payments", 0, Retries(2, None, lost))
 

@@ -103,7 +103,7 @@ def test_a_dry_run_is_answered_from_another_thread(runtime: Runtime) -> None:
     dry = runtime.preview(Scale("orders", 3)).result(WAIT_S)
     assert (dry.action, dry.command) == (Scale("orders", 3), "kubectl scale orders to 3")
     assert runtime.state.executions == ()
-    with pytest.raises(CommandError, match="There is no workload nowhere"):
+    with pytest.raises(CommandError, match="nowhere is not a workload of this mesh"):
         runtime.preview(Scale("nowhere", 2)).result(WAIT_S)
     runtime.stop(WAIT_S)
     with pytest.raises(CommandError, match="The run has ended"):

@@ -8,7 +8,8 @@ import pytest
 from marskit.domain.actions import Scale, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.commands import StepCycle
 from marskit.domain.config import Retries
-from marskit.domain.records import Candidate, Diagnosis, Plan
+from marskit.domain.diagnosis import Diagnosis
+from marskit.domain.plan import Candidate, Plan
 from marskit.planning import PlanningView
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from marskit.agents.sources import Source
-from marskit.domain.records import Diagnosis
+from marskit.domain.diagnosis import Diagnosis
 from marskit.mapek.analyse.analyse import analyse
 from marskit.planning import GuestPlanner, PlannerFailed, PlanningView
 from marskit.plugins import host

@@ -1,7 +1,7 @@
 """A controller over fakes that runs in real time, for whatever lives around it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from marskit.controller.controller import Controller
@@ -11,6 +11,7 @@ from marskit.knowledge.storage.store import new_run
 from marskit.knowledge.write.parquet import ParquetKnowledge
 from marskit.mapek.plan.shield import Shield, ShieldLimits
 from marskit.mesh.port import MeshError
+from marskit.planning import Planner
 from marskit.timing.clock import LoopClock
 from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner
 
@@ -18,8 +19,15 @@ from tests.fakes import GOALS, FakeKnowledge, FakeLoad, FakeMesh, FakePlanner
 class RealTimeRig:
     """Builds the controller and keeps what a test wants to look at; stores its cycles in `runs` if given."""
 
-    def __init__(self, *, script: Sequence[tuple[Action, ...]] = (), runs: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        script: Sequence[tuple[Action, ...]] = (),
+        runs: Path | None = None,
+        make_planner: Callable[[str], Planner] | None = None,
+    ) -> None:
         self.script = script
+        self.make_planner = make_planner or (lambda name: FakePlanner(self.script, name=name))
         self.runs = runs
         self.calls: list[str] = []
         self.fail_start: MeshError | None = None
@@ -37,7 +45,7 @@ class RealTimeRig:
             run=new_run(self.runs) if self.runs else "run",
             seed=1,
             goals=GOALS,
-            make_planner=lambda name: FakePlanner(self.script, name=name),
+            make_planner=self.make_planner,
             planners=("scripted",),
             planner="scripted",
             period_s=0.05,

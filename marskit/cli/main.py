@@ -18,7 +18,7 @@ DEFAULT = "run"
 COMMANDS = {
     "run": ("marskit.cli.run", "run the loop on a mesh, on the screen or headless (the default)"),
     "check": ("marskit.cli.check", "check manifests and a scenario without starting anything"),
-    "planners": ("marskit.cli.planners", "list the planners"),
+    "planners": ("marskit.cli.planners", "list the planners, or write one of your own"),
     "scenarios": ("marskit.cli.scenarios", "list the load scenarios"),
     "runs": ("marskit.cli.runs", "list recorded runs, check them, or prune them"),
     "report": ("marskit.cli.report", "report on a recorded run"),

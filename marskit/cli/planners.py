@@ -1,15 +1,52 @@
-"""`marskit planners`: what may decide."""
+"""`marskit planners`: what may decide, and a file to write one of your own in."""
 
 import argparse
+from pathlib import Path
+
+from marskit.cli.options import OptionError
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Nothing."""
+    """What the command takes."""
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="new NAME",
+        help="write a planner to begin with; without it, list the planners",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.py", help="with new: where to write (default: after the name)"
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """List the planners, each with how it decides."""
+    """List the planners, each with how it decides, or write a new one.
+
+    Raises:
+        OptionError: The words are not understood.
+        UserError: The file cannot be written.
+    """
+    match parsed.words:
+        case []:
+            if parsed.out is not None:
+                raise OptionError("--out goes with `marskit planners new NAME`")
+            _list()
+        case ["new", name]:
+            from marskit.plugins.template import write_template
+
+            chosen = write_template(name, parsed.out)
+            print(f"Wrote {chosen.rpartition(':')[0]}. Run it with: marskit --planner {chosen}")
+        case _:
+            said = " ".join(parsed.words)
+            raise OptionError(
+                f"`marskit planners {said}` is not understood; write `marskit planners new NAME`"
+            )
+    return 0
+
+
+def _list() -> None:
     from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
+    from marskit.agents.sources import plugins
     from marskit.demo import DEMO_MANIFESTS
     from marskit.mesh.manifests.graph import goals, topology
     from marskit.mesh.manifests.load import load_mesh
@@ -26,4 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     for name in PLANNERS:
         print(f"{name:<12} {make_planner(name, demo).summary}")
-    return 0
+    for name, source in plugins().items():
+        # Nothing of it is imported: what a list shows must not run a stranger's code.
+        if name not in PLANNERS:
+            print(f"{name:<12} Installed plug-in: {source.name} of {source.where}.")

@@ -14,6 +14,7 @@ from marskit.domain.records import Cycle, Outcome
 from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services
+from marskit.planning import NOT_REPRODUCIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Measured:
     breaches: int
     """Executed actions beyond the bounds of replicas or weights; the shield keeps this at 0."""
     points: tuple[CyclePoint, ...]
+    reproducible: bool = True
+    """False where the clock on the wall stopped a planner, so the result depends on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,15 @@ class _Collector(RunRecords):
     def __init__(self) -> None:
         super().__init__()
         self.trouble: list[str] = []
+        self.reproducible = True
 
     def tell(self, event: Event) -> None:
         """Keep what is measured."""
         self.note(event)
         if isinstance(event, Noticed) and event.severity is Severity.CRITICAL:
             self.trouble.append(event.sentence)
+        if isinstance(event, Noticed) and event.subject == NOT_REPRODUCIBLE:
+            self.reproducible = False
 
 
 def run(job: Job) -> Measured | Failed:
@@ -128,7 +134,8 @@ def run(job: Job) -> Measured | Failed:
     ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=loop)
     if ending.exit_code or collector.started is None or len(collector.records) < job.cycles:
         return Failed(job, ending.complaint or "; ".join(collector.trouble) or "the run ended early")
-    return measure(job, collector.started, collector.cycles, collector.records)
+    measured = measure(job, collector.started, collector.cycles, collector.records)
+    return replace(measured, reproducible=collector.reproducible)
 
 
 def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Sequence[Record]) -> Measured:

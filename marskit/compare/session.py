@@ -70,6 +70,12 @@ def compare(
     console.print(f"{note} {summary.caveat}".rstrip(), highlight=False)
     if search is not None:
         console.print(search.sentence, highlight=False)
+    by_clock = sorted({run.planner for run in measured if not run.reproducible})
+    if by_clock:
+        who = ", ".join(by_clock)
+        console.print(
+            f"Not reproducible, for the clock stopped the planner: the runs of {who}.", style="yellow"
+        )
     out.mkdir(parents=True, exist_ok=True)
     write_parquet(out, measured, search)
     report = out / "report.html"

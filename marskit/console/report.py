@@ -8,8 +8,10 @@ from rich.text import Text
 
 from marskit import text
 from marskit.console.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
+from marskit.domain.events import Noticed
 from marskit.knowledge.read.runs import RunSummary, StoredRun
 from marskit.knowledge.record import Record, figures
+from marskit.planning import NOT_REPRODUCIBLE
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -38,6 +40,9 @@ def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
     if not records:
         yield Text("No cycles were recorded.")
         return
+    noticed = [each for record in records for each in record.incidents if isinstance(each, Noticed)]
+    if by_clock := [notice for notice in noticed if notice.subject == NOT_REPRODUCIBLE]:
+        yield Text(by_clock[0].sentence, "yellow")
     yield Text("")
     yield from _curves(records, width - 40)
     yield from _chapters(records)

@@ -100,7 +100,8 @@ def _from_file(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise CannotLoad(f"{file} is no Python file")
     if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+        # Last, for the same reason.
+        sys.path.append(str(path.parent))
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and pickles look their module up by its name.
     sys.modules[name] = module

@@ -132,6 +132,7 @@ def measured(
         clamped=0,
         breaches=0,
         points=(),
+        reproducible=True,
         **zeros,
     )
 

@@ -34,10 +34,10 @@ def test_two_planners_of_one_name_share_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("magic", "There is no planner 'magic'; choose one of static, threshold, resilience, hpa"),
+        ("magic", "Unknown planner 'magic'; choose one of static, threshold, resilience, hpa"),
         ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
         ("nowhere.npz", "There is no policy file nowhere.npz."),
-        ("hpa:60:0:1", "is not understood"),
+        ("hpa:60:0:1", "is malformed"),
         ("static:3", "The planner 'static:3' is not understood; write static."),
         ("demand:0", "The planner 'demand:0' has 0, where 10 to 100 is allowed."),
     ],

@@ -31,10 +31,10 @@ from marskit.views.forms import Form, forms
 from marskit.views.intents import Intent, Option, Prompt, Refusal, resolve_intent
 
 FRAME_S = 0.22
-"""The screen is drawn at most this often; terminals over a network get no more than they can show."""
+"""Shortest time between two draws, in seconds: remote terminals can show no more."""
 STOP_TIMEOUT_S = 6.0
 FACTOR_LAG_S = 3.0
-"""How long a load factor counts as asked for before the generator reports it."""
+"""Time for which a requested load factor counts before the generator reports it, in seconds."""
 
 
 def _commands() -> type[Provider]:
@@ -54,7 +54,7 @@ class MarskitApp(App[int]):
         Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
     ]
     keys: ClassVar[tuple[Key, ...]] = KEYS
-    """What the footer, the help and the command palette tell of."""
+    """The keys of the footer, the help and the command palette."""
     frame_s: ClassVar[float] = FRAME_S
 
     def __init__(
@@ -66,8 +66,8 @@ class MarskitApp(App[int]):
     ) -> None:
         """Show `runtime`, and call `begin` once the first frame is drawn.
 
-        `signals` fills with those that come before the screen listens for them itself. `training` is what
-        every training is told of the mesh, as arguments of `marskit.training`.
+        `signals` collects those that arrive before the screen listens for them itself. `training` describes
+        the mesh to every training, as arguments of `marskit.training`.
         """
         super().__init__(driver_class=TerminalDriver)
         self._runtime = runtime
@@ -89,11 +89,11 @@ class MarskitApp(App[int]):
         return LiveScreen(state, self.keys)
 
     def get_default_screen(self) -> LiveScreen:
-        """The live screen is all there is until something opens over it."""
+        """The live screen, which is the base of all others."""
         return self.live
 
     def on_mount(self) -> None:
-        """Listen from now on; what happened before is in the state already."""
+        """Start listening; earlier events are in the state already."""
         for number in ending_signals():
             asyncio.get_running_loop().add_signal_handler(number, self.exit, exit_codes.of_signal(number))
         if self._signals:
@@ -101,11 +101,11 @@ class MarskitApp(App[int]):
         self._runtime.subscribe(self._sink)
         self._sink()
         if self._begin is not None:
-            # What begins loads many modules, which would hold up the first frame.
+            # Starting loads many modules, which would delay the first frame.
             self.call_after_refresh(self._begin)
 
     async def on_unmount(self) -> None:
-        """Listen no more, and leave no training behind."""
+        """Stop listening, and leave no training behind."""
         self._runtime.unsubscribe(self._sink)
         await self.trainer.close()
 
@@ -114,7 +114,7 @@ class MarskitApp(App[int]):
         self.post_message(StateChanged(self._runtime.state))
 
     def on_state_changed(self, message: StateChanged) -> None:
-        """Draw the state at once, or with those that follow within a frame."""
+        """Draw the state at once, or together with others of the same frame."""
         self._state = message.state
         if _refused(message.state):
             self.exit(exit_codes.INPUT)
@@ -134,7 +134,7 @@ class MarskitApp(App[int]):
                 show(self._state)
 
     def submit(self, command: Command | None) -> None:
-        """Send a command; should it fail, its sentence is shown."""
+        """Send a command; if it fails, show the error."""
         if command is None:
             return
         if isinstance(command, commands.SetLoadFactor):
@@ -149,19 +149,19 @@ class MarskitApp(App[int]):
             )
 
     def on_command_failed(self, message: CommandFailed) -> None:
-        """Show why."""
+        """Show the error."""
         self.notify(message.sentence, severity="warning" if message.expected else "error", markup=False)
 
     @property
     def factor(self) -> float:
-        """The load factor asked for last, or the one that the generator reports."""
+        """The load factor requested last, or the one that the generator reports."""
         if self._factor is not None and self._state.now_s - self._factor[1] < FACTOR_LAG_S:
             return self._factor[0]
         observation = self._state.observation
         return observation.load.factor if observation and observation.load else 1.0
 
     def action_intend(self, name: str) -> None:
-        """Do what a key means now."""
+        """Run the intent of a key in the present state."""
         meant = resolve_intent(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
         if isinstance(meant, Prompt):
             from marskit.tui.screens.picker import Picker
@@ -173,7 +173,7 @@ class MarskitApp(App[int]):
             self.submit(meant)
 
     def choices(self) -> Iterator[tuple[str, Option]]:
-        """Everything that a picker would offer now, each with its question."""
+        """Every option that a picker would offer now, with its question."""
         for intent in Intent:
             meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
             if isinstance(meant, Prompt):
@@ -184,13 +184,13 @@ class MarskitApp(App[int]):
         return forms(self._state)
 
     def fill_in(self, form: Form) -> None:
-        """Open a form; what it means is submitted as any command is."""
+        """Open a form; its command is submitted like any other."""
         from marskit.tui.screens.form import FormScreen
 
         self.push_screen(FormScreen(form, self._runtime.preview), self.submit)
 
     def action_open(self) -> None:
-        """Open all of what is selected: the node, the log, or the phase."""
+        """Open the selection in full: the node, the log, or the phase."""
         from marskit.tui.screens.opened import opened
 
         self.push_screen(opened(self.live))
@@ -208,12 +208,15 @@ class MarskitApp(App[int]):
         self.push_screen(TrainingScreen(self.trainer, self._state, self.submit))
 
     def on_training_changed(self) -> None:
-        """Show it where the pane is open, and tell how it ended where it is not."""
+        """Update the open pane, or report the end of the training if it is closed."""
         state = self.trainer.state
         if callable(renew := getattr(self.screen, "renew", None)):
             renew()
         elif state.stage is Stage.DONE and state.saved is not None:
-            self.notify(f"The policy is trained and saved as {state.saved.saved}; t shows it.", markup=False)
+            self.notify(
+                f"Training is complete; the policy is saved as {state.saved.saved}. Press t to see it.",
+                markup=False,
+            )
         elif state.stage is Stage.FAILED:
             self.notify(state.reason, severity="warning", markup=False)
 
@@ -232,11 +235,11 @@ class MarskitApp(App[int]):
             return
         self._leaving = True
         self.trainer.stop()
-        self.live.say_stopping("◌ Stopping the load and the mesh…   q leaves at once")
+        self.live.say_stopping("◌ Stopping the load and the mesh…   q to leave at once")
         threading.Thread(target=self._stop, name="marskit-stop", daemon=True).start()
 
     def _stop(self) -> None:
-        """Runs on a thread of its own, so that the screen shows how the mesh goes down."""
+        """Runs on a thread of its own, so that the screen shows the mesh stopping."""
         self.post_message(Stopped(clean=self._runtime.stop(STOP_TIMEOUT_S)))
 
     def on_stopped(self, message: Stopped) -> None:
@@ -246,7 +249,7 @@ class MarskitApp(App[int]):
 
 
 def _refused(state: State) -> bool:
-    """Whether the run never began because its input was wrong: there is nothing to see then."""
+    """Whether the run never began because its input was wrong, so that there is nothing to show."""
     return state.started is None and state.ended is not None and state.ended.reason is not None
 
 
@@ -256,15 +259,15 @@ def run(
     begin: Callable[[], None] | None = None,
     training: Sequence[str] = (),
 ) -> int:
-    """Show the run until a person leaves it; the exit code, with the reason of a failure on stderr.
+    """Show the run until a person leaves; returns the exit code and prints a failure on stderr.
 
-    `begin` starts the runtime if nobody has. A signal leaves at once: whoever starts the runtime stops it.
+    `begin` starts the runtime if nobody has. A signal leaves at once; whoever started the runtime stops it.
     """
     app = MarskitApp(runtime, signals, begin, training)
     app.run()
     if app.trainer.state.saved is not None:
         saved = app.trainer.state.saved.saved
-        print(f"The policy that was trained is {saved}; --planner {saved} lets it decide.")
+        print(f"The trained policy is {saved}; use it with --planner {saved}.")
     if app.return_value is not None and app.return_value > 128:
         return app.return_value
     ended = runtime.state.ended
@@ -273,7 +276,7 @@ def run(
         return exit_codes.INPUT if _refused(runtime.state) else exit_codes.FAILED
     if app.return_value is None or app.return_value != 0:
         print(
-            "marskit: The mesh did not stop in time; what is left of it ends with this process.",
+            "marskit: The mesh did not stop in time; its remaining processes end with this one.",
             file=sys.stderr,
         )
         return 1

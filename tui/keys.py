@@ -1,4 +1,4 @@
-"""Every key, once: the bindings, the footer, the command palette and the help screen read this table."""
+"""All keys, in one table for the bindings, the footer, the command palette and the help screen."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from marskit.views.intents import Intent
 
 
 class Group(StrEnum):
-    """What a key is about."""
+    """The topic of a key."""
 
     JUMP = "jump"
     BRANCH = "branch"
@@ -24,20 +24,20 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key and all that is said of it."""
+    """One key with its texts."""
 
     keys: str
-    """Textual's names, comma separated."""
+    """Textual's names, separated by commas."""
     shown: str
     action: str
     label: str
-    """One word for the footer; keys without one stand before the next key's."""
+    """One word for the footer; a key without a label shares the next key's."""
     help: str
     group: Group
 
 
 def bindings(keys: Iterable[Key]) -> Iterator[Binding]:
-    """The keys as Textual wants them."""
+    """The keys as Textual's bindings."""
     for key in keys:
         yield Binding(key.keys, key.action, key.help, key_display=key.shown, show=False)
 
@@ -48,30 +48,32 @@ def _intent(keys: str, shown: str, intent: Intent, label: str, words: str, group
 
 KEYS = (
     _intent("space", "space", Intent.RUN, "run", "Run the loop, or pause it", Group.LOOP),
-    _intent("s", "s", Intent.STEP_PHASE, "phase", "Do the next phase, then pause", Group.LOOP),
-    _intent("c", "c", Intent.STEP_CYCLE, "cycle", "Do a whole cycle, then pause", Group.LOOP),
-    _intent("a", "a", Intent.APPROVE, "approve", "Execute the plan that waits", Group.LOOP),
-    _intent("r", "r", Intent.REJECT, "reject", "Drop the plan that waits", Group.LOOP),
-    _intent("u", "u", Intent.UNDO, "undo", "Take the newest execution back", Group.LOOP),
-    _intent("m", "m", Intent.MODE, "mode", "Choose how far the loop may go by itself", Group.LOOP),
-    _intent("p", "p", Intent.PLANNER, "planner", "Choose who decides", Group.LOOP),
+    _intent("s", "s", Intent.STEP_PHASE, "phase", "Run the next phase, then pause", Group.LOOP),
+    _intent("c", "c", Intent.STEP_CYCLE, "cycle", "Run a whole cycle, then pause", Group.LOOP),
+    _intent("a", "a", Intent.APPROVE, "approve", "Execute the plan that awaits approval", Group.LOOP),
+    _intent("r", "r", Intent.REJECT, "reject", "Drop the plan that awaits approval", Group.LOOP),
+    _intent("u", "u", Intent.UNDO, "undo", "Undo the newest execution", Group.LOOP),
+    _intent("m", "m", Intent.MODE, "mode", "Choose what the loop may do on its own", Group.LOOP),
+    _intent("p", "p", Intent.PLANNER, "planner", "Choose the planner", Group.LOOP),
     Key("t", "t", "train", "train", "Train a policy in the twin", Group.LOOP),
     _intent("l", "l", Intent.SCENARIO, "load", "Choose the load scenario", Group.LOAD),
-    _intent("f", "f", Intent.FLASH, "flash", "Flash crowd: three times the load, or back", Group.LOAD),
-    _intent("plus,equals_sign", "+", Intent.MORE, "", "More load", Group.LOAD),
-    _intent("minus", "−", Intent.LESS, "rate", "Less load", Group.LOAD),
+    _intent("f", "f", Intent.FLASH, "flash", "Start or end a flash crowd (three times the load)", Group.LOAD),
+    _intent("plus,equals_sign", "+", Intent.MORE, "", "Increase the load", Group.LOAD),
+    _intent("minus", "−", Intent.LESS, "rate", "Decrease the load", Group.LOAD),
     _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
-    _intent("d", "d", Intent.SLOW, "slow", "Make a workload three times as slow", Group.CHAOS),
-    _intent("e", "e", Intent.ERRORS, "fail", "Make 20 % of a workload's answers fail", Group.CHAOS),
-    _intent("w", "w", Intent.DELAY, "wait", "Delay every request to a workload by 100 ms", Group.CHAOS),
-    _intent("x", "x", Intent.CLEAR, "clear", "Take all faults back", Group.CHAOS),
-    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "One replica fewer", Group.SCALE),
-    _intent("right_square_bracket", "]", Intent.SCALE_UP, "scale", "One replica more", Group.SCALE),
-    _intent("less_than_sign", "<", Intent.TRAFFIC_DOWN, "", "Shift 10 % of the traffic away", Group.SCALE),
+    _intent("d", "d", Intent.SLOW, "slow", "Slow a workload down three times", Group.CHAOS),
     _intent(
-        "greater_than_sign", ">", Intent.TRAFFIC_UP, "shift", "Shift 10 % of the traffic to it", Group.SCALE
+        "e", "e", Intent.ERRORS, "fail", "Inject errors into 20 % of a workload's responses", Group.CHAOS
     ),
-    Key("enter", "↵", "open", "open", "Open all of what is selected", Group.SCREEN),
+    _intent("w", "w", Intent.DELAY, "wait", "Delay every request to a workload by 100 ms", Group.CHAOS),
+    _intent("x", "x", Intent.CLEAR, "clear", "Clear all faults", Group.CHAOS),
+    _intent("left_square_bracket", "[", Intent.SCALE_DOWN, "", "Remove one replica", Group.SCALE),
+    _intent("right_square_bracket", "]", Intent.SCALE_UP, "scale", "Add one replica", Group.SCALE),
+    _intent("less_than_sign", "<", Intent.TRAFFIC_DOWN, "", "Shift 10 points of traffic away", Group.SCALE),
+    _intent(
+        "greater_than_sign", ">", Intent.TRAFFIC_UP, "shift", "Shift 10 points of traffic to it", Group.SCALE
+    ),
+    Key("enter", "↵", "open", "open", "Open the selection in full", Group.SCREEN),
     Key("v", "v", "next_view", "view", "Show another panel on a small screen", Group.SCREEN),
     Key("colon", ":", "command_palette", "find", "Search all commands", Group.SCREEN),
     Key("question_mark", "?", "help", "help", "Explain the screen and the keys", Group.SCREEN),

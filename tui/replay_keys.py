@@ -1,4 +1,4 @@
-"""Every key of a replay, as `tui.keys` has those of a live run."""
+"""All keys of a replay, like `tui.keys` for a live run."""
 
 from marskit.replay.timeline import Stop
 from marskit.tui.keys import KEYS, Group, Key

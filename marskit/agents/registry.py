@@ -1,4 +1,4 @@
-"""Every planner by the name it is chosen by."""
+"""All planners by name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannerContext:
-    """What a planner may be made with."""
+    """Everything that a planner may be made from."""
 
     topology: Topology
     goals: Goals
@@ -31,15 +31,15 @@ class PlannerContext:
     speed: float
     """Scenario seconds per real second."""
     model: "Callable[[], TwinModel]"
-    """The mesh as the twin sees it; made when it is asked for.
+    """The twin's model of the mesh, made on demand.
 
     Raises:
         UserError: The twin cannot simulate this mesh.
     """
     rate_at: Callable[[float], float]
-    """Requests per second that the scenario asks for, by real seconds since it began; for the oracle only."""
+    """Offered rate of the scenario, by real seconds since it began; for the oracle only."""
     make_foreign: "Callable[[Source, str], Planner] | None" = None
-    """Makes a planner that is not ours, which is called by that name; None where there is no run.
+    """Makes a foreign planner with that name; None outside a run.
 
     Raises:
         UserError: It cannot be loaded.
@@ -95,18 +95,18 @@ PLANNERS: Mapping[str, Callable[[PlannerContext], Planner]] = {
 
 
 POLICY_FILE = ".npz"
-"""A planner whose name ends so is the policy in that file."""
+"""Ending of a planner name that is a policy file."""
 
 
 class UnknownPlanner(UserError):
-    """A planner asked for by a name that none has."""
+    """No planner has this name."""
 
 
 def make_planner(name: str, context: PlannerContext) -> Planner:
     """A new planner of that name, with numbers of its own (`hpa:60:120`, `demand:70`), or from a file.
 
     Raises:
-        UnknownPlanner: There is none; the sentence lists those there are.
+        UnknownPlanner: No planner has that name; the sentence lists the known ones.
         UserError: It cannot plan for this mesh.
     """
     if name.endswith(POLICY_FILE):
@@ -132,13 +132,13 @@ def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...
     is imported to find that out.
 
     Raises:
-        UnknownPlanner: There is no such planner or file, or it does not take such numbers.
+        UnknownPlanner: No such planner or file exists, or its parameters are wrong.
     """
     if name in also:
         return name, ()
     if name.endswith(POLICY_FILE):
         if not Path(name).is_file():
-            raise UnknownPlanner(f"There is no policy file {name}.")
+            raise UnknownPlanner(f"The policy file {name} does not exist.")
         return name, ()
     kind, *parts = name.split(":")
     if kind not in PLANNERS:
@@ -147,27 +147,27 @@ def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...
     limits = {"hpa": ((10, 100), (0, 3600)), "demand": ((10, 100),)}.get(kind, ())
     allowed = {"hpa": "hpa:TARGET_PERCENT:STABILISATION_S", "demand": "demand:TARGET_PERCENT"}.get(kind, kind)
     if len(parts) > len(limits) or not all(part.isdecimal() for part in parts):
-        raise UnknownPlanner(f"The planner {name!r} is not understood; write {allowed}.")
+        raise UnknownPlanner(f"The planner name {name!r} is malformed; write {allowed}.")
     numbers = tuple(int(part) for part in parts)
     for number, (least, most) in zip(numbers, limits, strict=False):
         if not least <= number <= most:
-            raise UnknownPlanner(f"The planner {name!r} has {number}, where {least} to {most} is allowed.")
+            raise UnknownPlanner(
+                f"The planner {name!r} has the number {number}; it must be from {least} to {most}."
+            )
     return kind, numbers
 
 
 def _check_foreign(name: str, also: Sequence[str]) -> None:
     if (source := source_of(name)) is not None:
         if source.file is not None and not source.file.is_file():
-            raise UnknownPlanner(
-                f"There is no file {source.file}, which was to hold the planner {source.name}."
-            )
+            raise UnknownPlanner(f"The file {source.file} for the planner {source.name} does not exist.")
         return
     if name.endswith(".py"):
         raise UnknownPlanner(f"The planner {name!r} names no class; write {name}:CLASS.")
     if plugin_source(name) is None:
         known = ", ".join(planner_names(also))
         raise UnknownPlanner(
-            f"There is no planner {name!r}; choose one of {known}, or a policy file, FILE.py:CLASS or "
+            f"Unknown planner {name!r}; choose one of {known}, or a policy file, FILE.py:CLASS or "
             "MODULE:CLASS."
         )
 

@@ -1,4 +1,4 @@
-"""Settings of a mesh that limit what a fault costs: when each is wanted, and when its cause has gone."""
+"""Settings that limit the cost of a fault: when each is wanted, and when its cause is gone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,26 +23,26 @@ from marskit.planning import PlanningView
 
 LEAST_RETRIES, MOST_RETRIES = 2, 4
 LEFT_PERCENT = 1.0
-"""Retries are as many as leave so few requests failed, within these bounds."""
+"""Target for the share of failed requests that retries leave, in percent."""
 LOST = ("connect-failure", "refused-stream", "reset")
-"""How requests to a replica that ended fail."""
+"""Retry conditions for requests to a replica that ended."""
 FAILED = ("5xx", *LOST)
 MOST_FAILING_PERCENT = 75.0
-"""Where more fails than that, no replica is well and sending it again is of no use."""
+"""Share of failures above which no replica is healthy and retries are useless, in percent."""
 BUSY = 0.95
-"""Retries are more work; they must not make a workload busier than this."""
+"""Utilisation that retries, which are additional work, must not exceed."""
 BY_CHANCE = 0.01
-"""How often in a window replicas that all fail alike may be ejected by chance."""
+"""Probability per window of ejecting replicas that all fail alike."""
 LEAST_ERRORS, MOST_ERRORS = 5, 100
 EJECTION = OutlierDetection(LEAST_ERRORS, 1000, 5000, 34)
-"""What is set where nothing is; short, as a replica may be mended at any moment."""
+"""Used where nothing is set; short, because a replica may recover at any moment."""
 LATE_TIMES = 5.0
-"""An answer that takes so many times the caller's objective is as good as none."""
+"""Multiple of the caller's SLO from which a response counts as useless."""
 TIMEOUT_TIMES = 2.0
-"""The timeout, in the caller's objective: what takes longer cannot be served within it."""
+"""The timeout as a multiple of the caller's SLO: later responses cannot meet it."""
 TIMED_OUT_PERCENT = 10.0
 RETRIED_PERCENT = 0.5
-"""While more than that is sent again, what fails has not gone, though its callers do not see it."""
+"""Share of retried requests above which the failures have not gone, though callers do not see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Remedy:
 
 
 def present(action: Action, configuration: Configuration) -> Action:
-    """The action of the same kind and target that sets what is set now."""
+    """The action of the same kind and target that sets the present value."""
     match action:
         case SetTimeout(name, index):
             return SetTimeout(name, index, configuration.route(name, index).timeout_ms)
@@ -68,7 +68,7 @@ def present(action: Action, configuration: Configuration) -> Action:
 
 
 def remedies(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy]:
-    """What is wanted against the faults that were found, whether or not it is set already."""
+    """Remedies for the suspected faults, whether or not they are set already."""
     states = {workload.workload: workload for workload in view.observation.workloads}
     for suspect in diagnosis.suspects:
         workload = states.get(suspect.subject)
@@ -77,9 +77,9 @@ def remedies(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy]:
     slow = {suspect.subject for suspect in diagnosis.suspects if suspect.ailment is Ailment.SLOW}
     for edge in view.observation.edges:
         workload = states.get(edge.edge.workload)
-        # A queue is mended by replicas, not by turning away who stands in it.
+        # A queue needs replicas, not rejected requests.
         calls = [each for each in view.observation.edges if each.edge.source == edge.edge.workload]
-        # Nor does a caller hang whose own call does.
+        # A caller is not hanging if its own call is.
         if workload is None or any(_hangs(call, view) for call in calls):
             continue
         if workload.workload in slow or not is_saturated(workload):
@@ -87,7 +87,7 @@ def remedies(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy]:
 
 
 def is_gone(action: Action, diagnosis: Diagnosis, view: PlanningView) -> bool | None:
-    """Whether what the remedy is against has gone; None while too few requests were seen to tell."""
+    """Whether the remedy's cause has gone; None if there were too few requests to judge."""
     workloads = _workloads(action, view)
     edges = [edge for edge in view.observation.edges if edge.edge.workload in workloads]
     requests = sum(seen(edge.requests_per_s, view.observation.window_s) for edge in edges)
@@ -108,7 +108,7 @@ def _against_failures(
     workload: WorkloadObservation, ailment: Ailment, view: PlanningView
 ) -> Iterator[Remedy]:
     own = own_measure(workload, view.observation)
-    # Of all tries: what is sent again and succeeds then has failed as well.
+    # Of all tries: a request that succeeds after a retry has failed as well.
     share = min(1.0, (own.errors + own.lost + own.tries - own.requests) / max(1, own.tries))
     if workload.replicas_ready == 0 or 100.0 * share > MOST_FAILING_PERCENT:
         return

@@ -1,4 +1,4 @@
-"""Asks planners: nothing that they do holds up the loop or ends the run."""
+"""Asks planners without letting them hold up the loop or end the run."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,26 +15,26 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Do work that blocks without holding up the loop; virtual time stands still meanwhile."""
+    """Do blocking work without holding up the loop; virtual time stands still meanwhile."""
     return await asyncio.get_running_loop().run_in_executor(DaemonExecutor("marskit-planner"), work)
 
 
 class Asking:
-    """Asks whichever planner is in force."""
+    """Asks the planner in force."""
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
 
     async def plan(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What it plans, unchecked.
+        """The planner's plan, unchecked.
 
         Raises:
-            PlannerFailed: It gave no plan.
+            PlannerFailed: It returned no plan.
         """
         return await self._ask(planner, lambda: planner.plan(diagnosis, view))
 
     async def analyse(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
-        """The diagnosis to plan for: the one given, unless the planner has another one."""
+        """The diagnosis to plan for: the planner's own if it has one, else the given one."""
         if not isinstance(planner, GuestPlanner) or not planner.analyses:
             return diagnosis
         try:
@@ -46,23 +46,23 @@ class Asking:
         return found
 
     async def reset(self, planner: Planner, seed: int) -> None:
-        """Let it begin anew.
+        """Reset the planner.
 
         Raises:
-            PlannerFailed: It failed at that.
+            PlannerFailed: The reset failed.
         """
         await self._ask(planner, lambda: planner.reset(seed))
 
     def reset_now(self, planner: Planner, seed: int) -> None:
-        """The same without letting anything else happen meanwhile.
+        """Reset the planner without yielding to the event loop.
 
         Raises:
-            PlannerFailed: It failed at that.
+            PlannerFailed: The reset failed.
         """
         _guarded(planner, lambda: planner.reset(seed))
 
     async def close(self, planner: Planner) -> None:
-        """End what it runs in."""
+        """End the planner's process, if it has one."""
         if isinstance(planner, GuestPlanner):
             await in_thread(planner.close)
 
@@ -83,7 +83,7 @@ def _guarded(planner: Planner, question: Callable[[], T]) -> T:
     except PlannerFailed:
         raise
     except BaseException as error:
-        # Also what is meant to end a program: it comes out of a planner's code.
+        # Including exceptions that end a program: they come from a planner's code.
         raise PlannerFailed(_sentence(planner, error)) from error
 
 

@@ -1,4 +1,4 @@
-"""What each command does; a command may fail loudly, and then nothing has changed."""
+"""Carries out commands; a command that fails has changed nothing."""
 
 import asyncio
 from dataclasses import replace
@@ -67,7 +67,7 @@ class Commands:
         """Carry out a command; returns when it took effect, or for a step when it may begin.
 
         Raises:
-            CommandError: It cannot be carried out; one sentence says why.
+            CommandError: The command cannot be carried out; one sentence says why.
         """
         match command:
             case commands.StepPhase():
@@ -111,7 +111,7 @@ class Commands:
 
     def _step(self, permit: Permit) -> None:
         if self._approval.awaited is not None:
-            waiting = f"The plan of cycle {self._approval.awaited} waits for approval"
+            waiting = f"The plan of cycle {self._approval.awaited} is awaiting approval"
             raise CommandError(f"{waiting}: approve or reject it first.")
         self._allow(permit)
 
@@ -154,10 +154,10 @@ class Commands:
         self._require_success(await self._writer.undo(execution))
 
     def preview(self, action: Action) -> DryRun:
-        """What `Act` would do with that action now; nothing is written and nothing is told.
+        """What `Act` would do with that action now; nothing is written or reported.
 
         Raises:
-            CommandError: `Act` would refuse it; the sentence is the same.
+            CommandError: `Act` would refuse it, with the same sentence.
         """
         allowed, changes = self._allow_action(action)
         try:
@@ -173,9 +173,9 @@ class Commands:
         self._require_success(await self._writer.write(allowed, origin))
 
     def _allow_action(self, action: Action) -> tuple[Action, tuple[ShieldChange, ...]]:
-        """What the shield leaves of an action that a person chose."""
+        """A person's action after the shield."""
         self._require_writable()
-        # What holds a canary holds planners; a person may give it traffic again.
+        # A block on a canary holds for planners; a person may give it traffic again.
         view = replace(self._loop.view(), held=())
         allowed, changes = self._shield.check((action,), view, self._state.executions)
         if not allowed:
@@ -211,12 +211,12 @@ class Commands:
 
     def _require_mesh(self) -> None:
         if self._state.gateway_url is None:
-            raise CommandError("The mesh is not up yet.")
+            raise CommandError("The mesh has not started yet.")
 
     def _require_writable(self) -> None:
         self._require_mesh()
         if self._state.mode is Mode.FREEZE:
-            raise CommandError("The mode is freeze: nothing is written until it changes.")
+            raise CommandError("The mode is freeze: no action is executed until it changes.")
 
 
 def _failed(action: Action, reason: str) -> str:

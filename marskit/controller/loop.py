@@ -1,4 +1,4 @@
-"""The MAPE-K loop itself: one turn is one coroutine, and the gate stands before every phase."""
+"""The MAPE-K loop itself: a cycle is one coroutine, and the gate controls every phase."""
 
 import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -44,13 +44,14 @@ from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
 
 _APPROVED = ApprovalVerdict(approved=True, reason="")
-_GUARD_FIRST = ApprovalVerdict(approved=False, reason="the guard's plan goes before it")
+_GUARD_FIRST = ApprovalVerdict(approved=False, reason="a rollback takes precedence")
 
 
 class Loop:
-    """Turns Monitor, Analyse, Plan, Execute and Knowledge as far as the gate allows.
+    """Runs Monitor, Analyse, Plan, Execute and Knowledge as far as the gate allows.
 
-    It only awaits, never blocks: while it waits for the gate or for a person, telemetry and commands go on.
+    It only awaits, never blocks: while it waits for the gate or for a person, telemetry and commands
+    continue.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Loop:
     ) -> None:
         self._planner = planner
         self._deciding: Planner | None = None
-        """Who is being asked."""
+        """The planner that is being asked."""
         self._mesh = mesh
         self._load = load
         self._knowledge = knowledge
@@ -98,7 +99,7 @@ class Loop:
         self._canaries = canaries
         self._memory = memory
         self._expected: Prediction | None = None
-        """What is predicted of the plan that is being executed."""
+        """The prediction for the plan that is being executed."""
         self._between: list[Execution] = []
         self._effects_seen: tuple[Effect, ...] = ()
         self._cpu = CpuMeter()
@@ -106,20 +107,20 @@ class Loop:
 
     @property
     def planner(self) -> Planner:
-        """Who decides in the next Plan phase."""
+        """The planner for the next Plan phase."""
         return self._planner
 
     async def replace_planner(self, planner: Planner) -> None:
         """Let another planner decide from the next Plan phase on.
 
-        The former one ends at once, unless it is being asked: then its decision counts, and it ends after it.
+        The former one is closed at once, or after its present decision, which still counts.
         """
         former, self._planner = self._planner, planner
         if former is not self._deciding:
             await self._asking.close(former)
 
     def note(self, execution: Execution) -> None:
-        """Take an execution, whoever asked for it, into the record of the next cycle that completes."""
+        """Add an execution, of any origin, to the record of the next completed cycle."""
         self._between.append(execution)
         observation = self._bus.state.observation
         if observation is not None:
@@ -127,7 +128,7 @@ class Loop:
             self._effects.watch(execution, observation, self._expected if ours else None)
 
     def _note_effects(self, event: Event) -> None:
-        # Not by the cycle's clock: a loop that is paused would read them off a window long after.
+        # Not by the cycle's clock: a paused loop would measure effects on a much later window.
         if not isinstance(event, Observed):
             return
         now_s, waits = self._clock.now(), self._approval.awaited is not None
@@ -138,11 +139,11 @@ class Loop:
         ):
             self._effects_seen = (*self._effects_seen, read.effect)
             if self._guard.read(read):
-                # It was planned on what is to be taken back, and nothing else can wait beside it.
+                # It was planned on a state that is to be rolled back, and nothing else can wait beside it.
                 self._approval.drop(_GUARD_FIRST)
 
     def view(self, observation: Observation | None = None) -> PlanningView:
-        """What planner and shield may look at now; `observation` is the newest one unless given."""
+        """The view of planner and shield; `observation` is the newest one by default."""
         return PlanningView(
             now_s=self._clock.now(),
             speed=self._load.scenario.speed,
@@ -156,7 +157,7 @@ class Loop:
         )
 
     async def run(self) -> None:
-        """Turn until cancelled."""
+        """Run cycles until cancelled."""
         await self._telemetry.begun()
         for number in itertools.count(1):
             await self._turn(number)
@@ -202,7 +203,7 @@ class Loop:
             effects=effects,
             cpu_ms=self._cpu.take_ms(),
         )
-        # Once it may lie on the disk it is a cycle of the run: an end that comes now waits for it.
+        # Once it may be on disk it is a cycle of the run: an end that comes now waits for it.
         await to_the_end(self._remember(cycle))
 
     @asynccontextmanager
@@ -242,12 +243,12 @@ class Loop:
         verdict = await self._verdict(number, mode, plan)
         if isinstance(guards, Retreat) and verdict.reason == REJECTED:
             self._canaries.leave(guards.canaries)
-        # A plan that waited for a person was predicted for another moment.
+        # A plan that awaited approval was predicted for another moment.
         waited_s = self._clock.now() - view.now_s
         self._expected = plan.prediction if waited_s <= self._parameters.period_s else None
         done: list[Execution] = []
         for actions in _together(plan.actions):
-            # The mode may change meanwhile; what it forbids is forbidden from then on.
+            # The mode may change meanwhile; its restrictions apply at once.
             now = self._bus.state.mode
             if verdict.approved and now in (mode, Mode.AUTO):
                 done += await self._write(actions, guards)
@@ -259,7 +260,7 @@ class Loop:
         self._expected = None
 
     async def _write(self, actions: Sequence[Action], guards: Intervention | None) -> list[Execution]:
-        """Write what of the actions is still safe: since they were planned, they may have waited."""
+        """Write the actions that are still safe: since planning, they may have waited."""
         origin = _origin(guards)
         done: list[Execution] = []
         allowed: list[Action] = []
@@ -304,7 +305,7 @@ class Loop:
 
 
 def _together(actions: Sequence[Action]) -> Iterator[tuple[Action, ...]]:
-    """The actions in order, in parts that can be executed at once: scalings of several workloads can."""
+    """The actions in order, in groups that can be executed at once, such as scalings of several workloads."""
     part: list[Action] = []
     for action in actions:
         others = [each.workload for each in part if isinstance(each, Scale)]

@@ -1,4 +1,4 @@
-"""The Plan phase: who decides, what the shield leaves of it, what is expected of it, and what was like it."""
+"""The Plan phase: the planner's plan, the shield, the predictions, and similar situations."""
 
 from dataclasses import replace
 
@@ -16,11 +16,11 @@ from marskit.mapek.plan.shield import Shield
 from marskit.planning import Planner, PlannerFailed, PlanningView, Predictor, SituationLookup
 
 Intervention = Rollback | Retreat
-"""What the guard plans in the planner's place."""
+"""Plans of the loop itself in place of the planner's: rollbacks and retreats from canaries."""
 
 
 class Decider:
-    """Makes the plan of a cycle; nothing that a planner or a prediction does wrong ends the run."""
+    """Makes the plan of a cycle; failures of planners and predictions never end the run."""
 
     def __init__(
         self,
@@ -45,21 +45,21 @@ class Decider:
         self._past: SituationLookup | None = None
 
     def use(self, past: SituationLookup) -> None:
-        """Show with every plan from now on what it was like in earlier runs."""
+        """Show similar situations of earlier runs with every later plan."""
         self._past = past
 
     async def decide(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
     ) -> tuple[Plan, Intervention | None]:
-        """The plan with all that is told beside it, and what it does where it is the guard's."""
+        """The plan with its predictions, and the intervention behind it, if any."""
         plan, guards = await self._decided(planner, diagnosis, view)
-        # Last of all: nothing that is decided may depend on it.
+        # Last, because no decision may depend on it.
         return self._with_similar(self._explained(plan, view), diagnosis, view), guards
 
     async def _decided(
         self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
     ) -> tuple[Plan, Intervention | None]:
-        # The planner is asked in any case: one that remembers what it saw must not miss a cycle.
+        # The planner is always asked: one that remembers its input must not miss a cycle.
         plan = await self._planned(planner, diagnosis, view)
         retreat, take_back = self._canaries.retreat(view.configuration), self._guard.pending()
         if retreat is not None and (guards := self._standing_in(retreat, plan, view)) is not None:
@@ -70,10 +70,12 @@ class Decider:
         return plan, None
 
     async def _planned(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """The planner's plan, or an empty one when the planner fails: planners are written by students."""
+        """The planner's plan, or an empty one if the planner fails: planners are written by students."""
         seen_s = view.observation.window_s
         if seen_s < self._least_seen_s:
-            reason = f"Only {seen_s:.1f} s of load have been seen; plans begin with {self._least_seen_s:g} s."
+            reason = (
+                f"Only {seen_s:.1f} s of load observed so far; planning starts at {self._least_seen_s:g} s."
+            )
             return Plan(planner=planner.name, candidates=(), proposed=(), reason=reason)
         try:
             plan = checked(await self._asking.plan(planner, diagnosis, view), view)
@@ -86,12 +88,12 @@ class Decider:
         return shielded(plan, self._shield, view, self._bus.state.executions)
 
     def _standing_in(self, guards: Intervention, instead_of: Plan, view: PlanningView) -> Plan | None:
-        """The guard's plan; None while the shield leaves nothing of it, as during a cool-down."""
+        """The intervention's plan; None if the shield leaves nothing of it, as during a cool-down."""
         plan = guards.plan(instead_of)
         actions, changes = self._shield.check(plan.proposed, view, self._bus.state.executions)
         if not actions:
             for change in changes:
-                self._notices.tell("guard", f"The guard's plan has to wait: {change.sentence}", Severity.INFO)
+                self._notices.tell("guard", f"The rollback has to wait: {change.sentence}", Severity.INFO)
             return None
         return replace(plan, actions=actions, shield=changes)
 

@@ -19,19 +19,19 @@ class RuntimePort(Protocol):
         ...
 
     def subscribe(self, sink: Callable[[Event], None]) -> None:
-        """Hand the events from now on to `sink`, on the runtime's thread."""
+        """Send later events to `sink`, on the runtime's thread."""
         ...
 
     def unsubscribe(self, sink: Callable[[Event], None]) -> None:
-        """Leave `sink` alone from now on."""
+        """Send no more events to `sink`."""
         ...
 
     def submit(self, command: Command) -> Future[None]:
-        """Hand a command over; the future ends with a `CommandError` when it cannot be carried out."""
+        """Send a command; the future ends with a `CommandError` if it cannot be carried out."""
         ...
 
     def preview(self, action: Action) -> Future[DryRun]:
-        """Ask what acting would do now; the future ends with a `CommandError` when it would be refused."""
+        """What acting would do now; the future ends with a `CommandError` if it would be refused."""
         ...
 
     def stop(self, timeout_s: float) -> bool:

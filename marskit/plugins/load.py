@@ -12,14 +12,14 @@ from marskit.system.blame import blamed, place
 
 
 class CannotLoad(Exception):
-    """A class that no planner can be made of; the message begins with what it is about."""
+    """A class that cannot be used as a planner; the message begins with its place."""
 
 
 def load_class(source: Source) -> type[Planner]:
     """Import what the source names.
 
     Raises:
-        CannotLoad: There is no such class, it is no planner, or its module cannot be imported.
+        CannotLoad: The class does not exist, is not a planner, or its module cannot be imported.
     """
     module = _from_file(source.file) if source.file is not None else _module(str(source.module))
     found = getattr(module, source.name, None)
@@ -98,7 +98,7 @@ def _from_file(file: Path) -> ModuleType:
     name = f"marskit_planner_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise CannotLoad(f"{file} is no Python file")
+        raise CannotLoad(f"{file} is not a Python file")
     if str(path.parent) not in sys.path:
         # Last, for the same reason.
         sys.path.append(str(path.parent))
@@ -121,7 +121,7 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise CannotLoad(f"there is no module {name}") from error
+            raise CannotLoad(f"the module {name} does not exist") from error
         raise CannotLoad(f"{name} cannot be imported: it {raised(error, here)}") from error
     except BaseException as error:
         raise CannotLoad(f"{name} cannot be imported: it {raised(error, here)}") from error

@@ -163,7 +163,7 @@ class PlannerProcess:
                         self._runner = psutil.Process(reply.pid)
                     return reply
         except (CodecError, ValueError, psutil.Error) as error:
-            raise self._stopped("wrote something that is no answer") from error
+            raise self._stopped("wrote something that is not an answer") from error
         except (ConnectionError, _Ended) as error:
             # Mostly because it ended, of which the host is about to tell.
             if (gone := self._heard(_DEATH_WITHIN_S)) is not None:

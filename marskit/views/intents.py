@@ -1,4 +1,4 @@
-"""What a key means in a given state: a command, a question to answer first, or a refusal with a reason."""
+"""The meaning of a key in a given state: a command, a question to answer first, or a refusal."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ ERROR_PERCENT = 20.0
 DELAY_MS = 100
 FLASH_FACTOR = 3.0
 SHIFT_PERCENT = 10
-"""How many points of a route's weight one key moves."""
+"""Points of a route's weight that one key moves."""
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-"""The steps that more and less load take."""
+"""The steps of the load factor."""
 
 _NOT_BEGUN = "The run has not started yet."
 _SELECT_FIRST = "Select a workload in the mesh first: tab, then the arrow keys."
 _MODES = {
-    Mode.AUTO: "the loop executes its plans by itself",
+    Mode.AUTO: "the loop executes its plans on its own",
     Mode.RECOMMEND: "plans are shown, never executed",
-    Mode.APPROVE: "every plan waits for you",
-    Mode.FREEZE: "nothing is written, not by you either",
+    Mode.APPROVE: "every plan needs your approval",
+    Mode.FREEZE: "no action is executed, not even yours",
 }
 
 
 class Intent(StrEnum):
-    """What a person can mean by a key."""
+    """The intents behind keys."""
 
     RUN = "run"
     STEP_PHASE = "step_phase"
@@ -61,7 +61,7 @@ class Intent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing to choose."""
+    """One choice."""
 
     label: str
     note: str
@@ -79,7 +79,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the key does nothing now."""
+    """Why the key has no effect now."""
 
     sentence: str
 
@@ -88,13 +88,13 @@ Meaning = Command | Prompt | Refusal
 
 
 def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor: float) -> Meaning:
-    """What `intent` means now.
+    """The meaning of `intent` in this state.
 
     Args:
-        intent: What the key stands for.
+        intent: The intent of the key.
         state: The state of the run.
-        workload: The workload that is selected on the screen.
-        factor: The load factor that was asked for last.
+        workload: The workload selected on the screen.
+        factor: The load factor requested last.
     """
     match intent:
         case Intent.RUN:
@@ -111,17 +111,17 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
             return commands.Undo()
         case Intent.MODE:
             options = tuple(Option(mode, note, commands.SetMode(mode)) for mode, note in _MODES.items())
-            return Prompt("How far may the loop go by itself?", options, list(_MODES).index(state.mode))
+            return Prompt("What may the loop do on its own?", options, list(_MODES).index(state.mode))
         case Intent.PLANNER:
             names = state.started.planners if state.started else ()
             if names and state.planner not in names:
-                # A tuning or a policy file, which can be left and come back to.
+                # A parameterised planner or a policy file, which can be left and chosen again.
                 names = (*names, state.planner)
-            return _ask("Who decides?", names, state.planner, commands.SetPlanner)
+            return _ask("Which planner?", names, state.planner, commands.SetPlanner)
         case Intent.SCENARIO:
             names = state.started.scenarios if state.started else ()
             current = state.started.scenario.name if state.started else ""
-            return _ask("Which load?", names, current, commands.SetScenario)
+            return _ask("Which load scenario?", names, current, commands.SetScenario)
         case Intent.FLASH:
             return commands.SetLoadFactor(1.0 if factor >= FLASH_FACTOR else FLASH_FACTOR)
         case Intent.MORE:

@@ -86,10 +86,10 @@ def test_a_plug_in_is_known_by_its_name_and_not_imported(
     [
         ("nowhere.py:Mine", "There is no file nowhere.py, which was to hold the planner Mine."),
         ("nowhere.py", "The planner 'nowhere.py' names no class; write nowhere.py:CLASS."),
-        ("magic", "There is no planner 'magic'; choose one of static, threshold, resilience, hpa"),
+        ("magic", "Unknown planner 'magic'; choose one of static, threshold, resilience, hpa"),
         ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
         ("nowhere.npz", "There is no policy file nowhere.npz."),
-        ("hpa:60:0:1", "is not understood"),
+        ("hpa:60:0:1", "is malformed"),
         ("static:3", "The planner 'static:3' is not understood; write static."),
         ("demand:0", "The planner 'demand:0' has 0, where 10 to 100 is allowed."),
     ],

@@ -89,7 +89,7 @@ def test_a_command_loads_only_what_it_needs(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--planner magic", "There is no planner 'magic'; choose one of static, threshold, hpa, demand"),
+        ("--planner magic", "Unknown planner 'magic'; choose one of static, threshold, hpa, demand"),
         ("--scenario calm", 'There is no scenario "calm"; choose canary, diurnal, flash-crowd'),
         ("--mode wild", "invalid choice: 'wild' (choose from 'auto', 'recommend', 'approve', 'freeze')"),
         ("--mesh other", "invalid choice: 'other' (choose from 'envoy', 'twin')"),

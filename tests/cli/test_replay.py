@@ -103,7 +103,7 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
         (["last", "--headless", "--branch", "hpa"], "--branch needs --at CYCLE"),
         (["last", "--headless", "--cycles", "3"], "--cycles goes with --branch"),
         (["last", "--headless", "--branch", "hpa", "--at", "3", "--cycles", "1"], "must be 2 or more"),
-        (["last", "--headless", "--branch", "magic", "--at", "1"], "There is no planner 'magic'"),
+        (["last", "--headless", "--branch", "magic", "--at", "1"], "Unknown planner 'magic'"),
         (["last"], "needs a terminal"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

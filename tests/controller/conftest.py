@@ -46,7 +46,7 @@ class Rig:
             if name == "foreign":
                 raise UserError("foreign is for another mesh.")
             if name not in planners:
-                raise UserError(f"There is no planner {name!r}.")
+                raise UserError(f"Unknown planner {name!r}.")
             return planners[name]
 
         parameters = RunParameters(

@@ -40,7 +40,7 @@ async def test_a_planner_is_asked_once_enough_of_the_load_was_seen(make_rig: Mak
     await rig.do(Run())
     await asyncio.sleep(4.5)
     first, second, _ = (event.plan for event in rig.of(Planned))
-    assert first.reason == "Only 0.0 s of load have been seen; plans begin with 1.5 s."
+    assert first.reason == "Only 0.0 s of load observed so far; planning starts at 1.5 s."
     assert (first.proposed, first.candidates, first.planner) == ((), (), planner.name)
     assert second.actions == (Scale("payments", 3),)
 

@@ -230,5 +230,5 @@ def test_it_is_found_while_another_plan_waits_for_a_person(tmp_path: Path) -> No
     asking = replace(CANARY, mode=Mode.APPROVE)
     told = live(tmp_path, settings=asking, planner=Stubborn((more,)), react=react, cycles=3)
     first, second = told.executions[:2]
-    assert (first.action, first.reason) == (more, "the guard's plan goes before it")
+    assert (first.action, first.reason) == (more, "a rollback takes precedence")
     assert (second.origin, second.action, second.outcome) == (Origin.GUARD, WITHOUT, Outcome.APPLIED)

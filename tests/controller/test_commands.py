@@ -51,7 +51,7 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (SetPlanner("oracle"), "There is no planner 'oracle'."),
+        (SetPlanner("oracle"), "Unknown planner 'oracle'."),
         (SetPlanner("foreign"), "foreign is for another mesh."),
         (SetScenario("calm"), "There is no scenario 'calm'; choose one of steady, spike."),
         (SetLoadFactor(0.0), "The load factor must be above 0, not 0."),
@@ -81,7 +81,7 @@ async def test_commands_before_the_mesh_is_up_and_after_the_end_are_refused(make
     with pytest.raises(CommandError, match="The run has not started yet"):
         await controller.handle(StepCycle())
     await rig.start()
-    with pytest.raises(CommandError, match="The mesh is not up yet"):
+    with pytest.raises(CommandError, match="The mesh has not started yet"):
         await rig.do(SetLoadFactor(2.0))
     await rig.stop()
     with pytest.raises(CommandError, match="The run has ended"):

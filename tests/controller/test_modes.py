@@ -107,7 +107,9 @@ async def test_a_waiting_plan_is_dropped_when_it_becomes_stale(
 async def test_stepping_is_refused_while_a_plan_waits(make_rig: MakeRig) -> None:
     rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW,)])).start()
     await rig.do(StepCycle())
-    with pytest.raises(CommandError, match=r"^The plan of cycle 1 waits for approval: approve or reject it"):
+    with pytest.raises(
+        CommandError, match=r"^The plan of cycle 1 is awaiting approval: approve or reject it"
+    ):
         await rig.do(StepPhase())
     assert len(rig.of(PhaseStarted)) == 4
 

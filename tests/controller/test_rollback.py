@@ -150,7 +150,7 @@ def test_it_goes_on_while_a_plan_waits_and_its_own_is_put_before_it(tmp_path: Pa
     plans = BAD | {7: (Scale("recommendations-food", 3),)}
     told = live(plans, tmp_path, settings=replace(STEADY, mode=Mode.APPROVE), react=react, cycles=10)
     waiting = next(e for e in told.executions if e.action == Scale("recommendations-food", 3))
-    assert (waiting.outcome, waiting.reason) == (Outcome.WITHHELD, "the guard's plan goes before it")
+    assert (waiting.outcome, waiting.reason) == (Outcome.WITHHELD, "a rollback takes precedence")
     (back,) = told.by_guard()
     assert (back.action, back.outcome) == (Scale("payments", 2), Outcome.APPLIED)
 

@@ -41,7 +41,7 @@ TOLD = {
     "Crashes": "was killed by SIGSEGV",
     "PrintsForEver": "",
     "ClosesItsPipes": "closed the connection that answers go over",
-    "WritesGarbage": "wrote something that is no answer",
+    "WritesGarbage": "wrote something that is not an answer",
     "StartsMany": "started more than 64 processes",
     "Stops": "did not answer within 1 s",
     "Recurses": "raised RecursionError: maximum recursion depth exceeded",

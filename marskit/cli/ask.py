@@ -78,7 +78,7 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
         told = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
         raise OptionError(f"`ask {parsed.question}` {told}")
     if not open_store(parsed.runs).runs():
-        raise KnowledgeError(f"There are no runs in {parsed.runs}.")
+        raise KnowledgeError(f"{parsed.runs} contains no runs.")
     only = parsed.only and tuple(dict.fromkeys(find_run(parsed.runs, name) for name in parsed.only))
     about = find_run(parsed.runs, parsed.about) if question.about_a_cycle else ""
     return Asked(runs=only, by=parsed.by, of=parsed.of, run=about, cycle=parsed.cycle or 0)

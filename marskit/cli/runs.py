@@ -51,7 +51,7 @@ def _list(parsed: argparse.Namespace) -> int:
     if listed.runs:
         print_lines(runs_lines(listed.runs))
     else:
-        print(f"There are no runs in {parsed.runs}.")
+        print(f"{parsed.runs} contains no runs.")
     return 0
 
 

@@ -87,11 +87,11 @@ def test_a_plug_in_is_known_by_its_name_and_not_imported(
         ("nowhere.py:Mine", "There is no file nowhere.py, which was to hold the planner Mine."),
         ("nowhere.py", "The planner 'nowhere.py' names no class; write nowhere.py:CLASS."),
         ("magic", "Unknown planner 'magic'; choose one of static, threshold, resilience, hpa"),
-        ("hpa:fast", "The planner 'hpa:fast' is not understood; write hpa:TARGET_PERCENT:STABILISATION_S."),
-        ("nowhere.npz", "There is no policy file nowhere.npz."),
+        ("hpa:fast", "The planner name 'hpa:fast' is malformed; write hpa:TARGET_PERCENT:STABILISATION_S."),
+        ("nowhere.npz", "The policy file nowhere.npz does not exist."),
         ("hpa:60:0:1", "is malformed"),
-        ("static:3", "The planner 'static:3' is not understood; write static."),
-        ("demand:0", "The planner 'demand:0' has 0, where 10 to 100 is allowed."),
+        ("static:3", "The planner name 'static:3' is malformed; write static."),
+        ("demand:0", "The planner 'demand:0' has the number 0; it must be from 10 to 100."),
     ],
 )
 def test_a_name_that_is_not_understood_is_refused(name: str, sentence: str) -> None:

@@ -250,7 +250,7 @@ async def test_the_palette_offers_every_key_and_every_choice() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("colon")
         await pilot.pause()
-        await pilot.press(*"decides", "space", *"hpa")
+        await pilot.press(*"planner", "space", *"hpa")
         await app.workers.wait_for_complete()
         await pilot.pause(0.2)
         await pilot.press("enter")

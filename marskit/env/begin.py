@@ -21,7 +21,8 @@ from marskit.env.loads import draw_rates
 from marskit.env.noise import between
 from marskit.env.step import Everything
 from marskit.mesh.simulator.arrays import Floats, Parameters, Whole
-from marskit.mesh.simulator.jit import Packed, jit
+from marskit.mesh.simulator.jit import jit
+from marskit.mesh.simulator.packed import Packed
 
 LONG_AGO = 1000
 """Initial number of periods since replicas last changed."""

@@ -31,9 +31,10 @@ from marskit.env.noise import normal
 from marskit.mesh.port import SCALE_WAIT_S
 from marskit.mesh.simulator.arrays import Floats, Parameters, Structure, Whole
 from marskit.mesh.simulator.fluid import Meshes
-from marskit.mesh.simulator.jit import Packed, inline, jit
+from marskit.mesh.simulator.jit import inline, jit
 from marskit.mesh.simulator.kernel import Flow, State, advance, scale
 from marskit.mesh.simulator.latency import slow
+from marskit.mesh.simulator.packed import Packed
 
 # The rows of the terms of utility, in requests per second or their equivalent.
 SERVED, VIOLATED, LOST, REPLICAS, CHURN, BREACH = range(6)

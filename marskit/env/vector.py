@@ -19,9 +19,10 @@ from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.fluid import Fluid
-from marskit.mesh.simulator.jit import entry, packed
+from marskit.mesh.simulator.jit import entry
 from marskit.mesh.simulator.kernel import BLOCK
 from marskit.mesh.simulator.model import TwinModel
+from marskit.mesh.simulator.packed import packed
 
 TICKS = 10
 """Number of the twin's ticks in one control period."""

@@ -6,9 +6,8 @@ need it.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from marskit.system.import_root import IMPORT_ROOT
 from marskit.system.user_cache import CacheError, user_cache
@@ -52,26 +51,6 @@ def shared(function: F) -> F:
         else:
             _waiting.append(function)
     return function
-
-
-@dataclass(frozen=True, slots=True)
-class Packed(Generic[T]):
-    """A bundle of arguments."""
-
-    parts: T
-
-
-def packed(parts: T) -> Packed[T]:
-    """The parts as `packed(parts).parts`, for repeated calls of compiled code.
-
-    A tuple of arrays is unpacked array by array at every call, which takes longer than a step of one mesh. A
-    reference that compiled code made itself is passed as it is.
-    """
-    if not HAS_NUMBA:
-        return Packed(parts)
-    from marskit.mesh.simulator.packing import pack
-
-    return cast(Packed[T], pack(parts))
 
 
 def entry(function: F, *arguments: Any) -> F:

@@ -26,9 +26,9 @@ __version__ = "0.1.0"
 _FROM = {
     "Planner": "marskit.plugins.base",
     "PlanningView": "marskit.planning",
-    "Diagnosis": "marskit.domain.records",
-    "Plan": "marskit.domain.records",
-    "Candidate": "marskit.domain.records",
+    "Diagnosis": "marskit.domain.diagnosis",
+    "Plan": "marskit.domain.plan",
+    "Candidate": "marskit.domain.plan",
     "Action": "marskit.domain.actions",
     "Scale": "marskit.domain.actions",
     "ShiftTraffic": "marskit.domain.actions",

@@ -126,7 +126,7 @@ def test_a_command_loads_only_what_it_needs(
             "--runs /tmp report last",
             "`marskit run` does not take report, last; options come",
         ),
-        ("planners --planner static", "`marskit planners` does not take --planner, static"),
+        ("planners --planner static", "`marskit planners` does not take --planner"),
         ("scenarios --cycles 7", "`marskit scenarios` does not take --cycles, 7"),
         ("check --seed 1", "`marskit check` does not take --seed"),
         ("report last --headless", "`marskit report` does not take --headless"),

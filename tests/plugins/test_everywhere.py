@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import psutil
 import pytest
 
 from benchmarks.live_loop import write_scenario
 from marskit.cli.main import main
 from tests.paths import ROOT
+from tests.plugins.processes import left
 from tests.replay.runs import twin_run
 
 HOSTILE = ROOT / "tests" / "plugins" / "hostile.py"
@@ -20,16 +20,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def hosts() -> list[psutil.Process]:
-    """The processes that hold planners."""
-    family = psutil.Process().children(recursive=True)
-    return [each for each in family if "marskit.plugins.host" in each.cmdline()]
-
-
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What the command prints when all goes well."""
     assert main(arguments) == 0, capsys.readouterr().err
-    assert not hosts()
+    assert not left()
     return capsys.readouterr().out
 
 
@@ -86,7 +80,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert sentence in said.err
     assert said.out == ""
     assert not Path("runs").exists() or not list(Path("runs").iterdir())
-    assert not hosts()
+    assert not left()
 
 
 def test_it_is_compared_in_processes_of_their_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from queue import SimpleQueue
 
-import psutil
 import pytest
 
 from marskit.agents.sources import source_of
@@ -18,6 +17,7 @@ from marskit.plugins.foreign import ForeignPlanner, Limits
 from marskit.plugins.process import Limit
 from tests.fakes import FakePlanner
 from tests.paths import ROOT
+from tests.plugins.processes import left
 from tests.rigs import RealTimeRig
 
 HOSTILE = ROOT / "tests" / "plugins" / "hostile.py"
@@ -60,7 +60,7 @@ class Live:
         ended = self.until(lambda event: isinstance(event, RunEnded))
         assert isinstance(ended, RunEnded)
         assert ended.reason is None
-        assert not psutil.Process().children(recursive=True)
+        assert not left()
 
 
 @pytest.mark.parametrize("name", ["Sleeps", "Spins"])
@@ -104,7 +104,7 @@ def test_another_planner_is_chosen_while_one_thinks() -> None:
     planned = live.until(lambda event: isinstance(event, Planned))
     assert isinstance(planned, Planned)
     assert planned.plan.planner == "other"
-    assert not psutil.Process().children(recursive=True)
+    assert not left()
     live.end()
 
 

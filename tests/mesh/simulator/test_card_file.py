@@ -110,7 +110,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
         (
             'source = "ingress"',
             'source = "cart"',
-            'calls[0].service is "orders"; cart → orders is no call',
+            'calls[0].service is "orders"; cart → orders is not a call',
         ),
         ("n = 12", "n = 1.5", "held_out[0].n is 1.5; it must be a whole number"),
         (

@@ -60,7 +60,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CardError) as refused:
         read_card(path, other)
     assert str(refused.value) == (
-        f"{path}: mesh is {mesh_digest(MODEL)}, so this card was fitted to another mesh; that of these "
+        f"{path}: mesh is {mesh_digest(MODEL)}, so this card belongs to another mesh; the digest of these "
         "manifests, with orders, payments, recommendations-food, recommendations-music, is "
         f"{mesh_digest(other)}."
     )

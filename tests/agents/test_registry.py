@@ -84,7 +84,7 @@ def test_a_plug_in_is_known_by_its_name_and_not_imported(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("nowhere.py:Mine", "There is no file nowhere.py, which was to hold the planner Mine."),
+        ("nowhere.py:Mine", "The file nowhere.py for the planner Mine does not exist."),
         ("nowhere.py", "The planner 'nowhere.py' names no class; write nowhere.py:CLASS."),
         ("magic", "Unknown planner 'magic'; choose one of static, threshold, resilience, hpa"),
         ("hpa:fast", "The planner name 'hpa:fast' is malformed; write hpa:TARGET_PERCENT:STABILISATION_S."),

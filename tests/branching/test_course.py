@@ -241,7 +241,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
 @pytest.mark.parametrize(
     ("change", "cycle", "sentence"),
     [
-        (lambda e: e, 99, "There is no cycle 99 in run"),
+        (lambda e: e, 99, "has no cycle 99"),
         (lambda e: e, CYCLES, rf"has nothing after cycle {CYCLES} .* cycles 1 to {CYCLES - 1} can be"),
         # As of a run that was ended while its last cycle was under way.
         (
@@ -265,7 +265,7 @@ def test_what_persons_did_is_in_the_control_and_not_in_the_branch(timeline: Time
                 replace(e, scenario=replace(e.scenario, name="my-own")) if isinstance(e, RunStarted) else e
             ),
             5,
-            "its scenario 'my-own' is none of the shipped ones",
+            "its scenario 'my-own' is not one of the shipped ones",
         ),
         (
             lambda e: replace(e, scenario=replace(e.scenario, speed=3.0)) if isinstance(e, RunStarted) else e,

@@ -150,7 +150,10 @@ def test_a_run_of_another_mesh_is_refused() -> None:
     run = record(TRUTH, scenario="steady", seed=1, cycles=3)
     topology = replace(run.started.topology, workloads=(Workload("cart", "cart", None),))
     other = replace(run, started=replace(run.started, topology=topology))
-    with pytest.raises(CalibrationError, match="it was recorded on another mesh, with cart; that of these"):
+    with pytest.raises(
+        CalibrationError,
+        match="it was recorded on another mesh; its workloads are cart, those of the manifests",
+    ):
         calibrate(demo_model(), [other], engine)
 
 

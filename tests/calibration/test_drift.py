@@ -88,7 +88,7 @@ def test_a_service_that_became_slower_is_found_and_named_within_a_few_windows() 
     assert found.drift.edge.workload == "payments"
     assert 24 <= found.drift.since <= 30
     assert found.drift.found <= 36
-    assert found.drift.sentence.startswith("payments answers ")
+    assert found.drift.sentence.startswith("payments responds ")
     assert watch(undrifted()).drift is None
 
 

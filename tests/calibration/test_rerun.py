@@ -124,7 +124,7 @@ def test_the_arrivals_are_those_of_scenario_and_seed() -> None:
 def test_a_scenario_that_is_unknown_or_has_changed_is_said() -> None:
     run = record(demo_model(), scenario="spike", seed=5, cycles=3)
     for change, complaint in (
-        ({"name": "mine"}, "its scenario 'mine' is none of the shipped ones"),
+        ({"name": "mine"}, "its scenario 'mine' is not one of the shipped ones"),
         ({"duration_s": 1.0}, "its scenario 'spike' has changed since"),
     ):
         scenario = replace(run.started.scenario, **change)

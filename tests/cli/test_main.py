@@ -90,7 +90,7 @@ def test_a_command_loads_only_what_it_needs(
     ("arguments", "sentence"),
     [
         ("--planner magic", "Unknown planner 'magic'; choose one of static, threshold, hpa, demand"),
-        ("--scenario calm", 'There is no scenario "calm"; choose canary, diurnal, flash-crowd'),
+        ("--scenario calm", 'Unknown scenario "calm"; choose canary, diurnal, flash-crowd'),
         ("--mode wild", "invalid choice: 'wild' (choose from 'auto', 'recommend', 'approve', 'freeze')"),
         ("--mesh other", "invalid choice: 'other' (choose from 'envoy', 'twin')"),
         ("--seed -1", "the seed is -1; it must be from 0 to 9223372036854775807"),
@@ -114,7 +114,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --mapping /nowhere", "/nowhere"),
         ("--headless --runs /dev/null", "Runs cannot be stored in /dev/null: it is not a folder"),
         ("check /nowhere", "/nowhere"),
-        ("check --scenario calm", 'There is no scenario "calm"'),
+        ("check --scenario calm", 'Unknown scenario "calm"'),
         ("report 2026 --runs /nowhere", "contains no runs /nowhere"),
         ("--bogus", "`marskit run` does not take --bogus"),
         ("run --bogus", "`marskit run` does not take --bogus"),

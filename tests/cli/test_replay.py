@@ -96,7 +96,7 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
     ("arguments", "sentence"),
     [
         (["20990101", "--headless"], "There is no run '20990101' in"),
-        (["last", "--headless", "--at", "77"], "There is no cycle 77 in run"),
+        (["last", "--headless", "--at", "77"], "has no cycle 77 in run"),
         (["last", "--hashes"], "--hashes needs --headless"),
         (["last", "--json"], "--json needs --headless"),
         (["last", "--branch", "hpa", "--at", "3"], "--branch needs --headless"),

@@ -239,7 +239,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
         (["--planners", "hpa-tund"], "oracle, hpa-tuned, or a policy file."),
         (["--planners", "hpa,hpa"], "Name every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
-        (["--scenarios", "nowhere"], 'There is no scenario "nowhere"'),
+        (["--scenarios", "nowhere"], 'Unknown scenario "nowhere"'),
         (["--out", __file__], "this is a file; --out needs a folder."),
         (["--seeds", "one"], "--seeds is 'one'; it must be whole numbers separated by commas."),
     ],

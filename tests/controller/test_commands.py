@@ -53,11 +53,11 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
     [
         (SetPlanner("oracle"), "Unknown planner 'oracle'."),
         (SetPlanner("foreign"), "foreign is for another mesh."),
-        (SetScenario("calm"), "There is no scenario 'calm'; choose one of steady, spike."),
+        (SetScenario("calm"), "Unknown scenario 'calm'; choose one of steady, spike."),
         (SetLoadFactor(0.0), "The load factor must be above 0, not 0."),
         (
             Inject(KillReplica("nowhere")),
-            "there is no workload 'nowhere', only orders, payments, recommendations-food, "
+            "'nowhere' is not a workload; choose one of orders, payments, recommendations-food, "
             "recommendations-music.",
         ),
         (Reject(), "No plan is awaiting approval."),

@@ -204,7 +204,7 @@ async def test_what_cannot_be_is_refused_in_one_sentence(gateway: Gateway, tmp_p
         for factor in (0.0, -1.0, 11.0, math.nan):
             with pytest.raises(LoadError, match=r"must be above 0 and at most 10, not "):
                 await run.load.set_factor(factor)
-        with pytest.raises(LoadError, match='There is no scenario "nope"'):
+        with pytest.raises(LoadError, match='Unknown scenario "nope"'):
             await run.load.set_scenario("nope")
         assert run.load.scenario.name == "test"
         assert (await run.load.sample()).status is LoadStatus.RUNNING
@@ -348,4 +348,4 @@ def test_a_bad_scenario_ends_it_with_one_sentence() -> None:
     argv = [locust, "-f", "locustfile.py", "--headless"]
     found = subprocess.run(argv, cwd=ROOT / "locust", env=env, capture_output=True, text=True, timeout=60)
     assert found.returncode == 1
-    assert found.stderr.splitlines()[-1].startswith('There is no scenario "nope"; choose canary, ')
+    assert found.stderr.splitlines()[-1].startswith('Unknown scenario "nope"; choose canary, ')

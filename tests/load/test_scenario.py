@@ -188,8 +188,11 @@ def test_a_wrong_field_is_named(tmp_path: Path, arrival: str, head: str, complai
         (GET + GET, 'request[0].name is "a" more than once; every request needs a unique name'),
         (GET + "weight = 0", "request[0].weight is 0; it must be a number above 0 and at most 1000000"),
         (GET.replace("GET", "get"), 'request[0].method is "get"; it must be one of GET, POST, PUT'),
-        (GET.replace('"/"', '"orders"'), 'request[0].path is "orders"; it must begin with / and hold only'),
-        (GET.replace('"/"', '"/a b"'), 'request[0].path is "/a b"; it must begin with / and hold only'),
+        (
+            GET.replace('"/"', '"orders"'),
+            'request[0].path is "orders"; it must begin with / and contain only',
+        ),
+        (GET.replace('"/"', '"/a b"'), 'request[0].path is "/a b"; it must begin with / and contain only'),
         (GET + "json = 2026-01-01", "request[0].json contains a date or a number that JSON does not support"),
         (GET + "json = nan", "request[0].json contains a date or a number that JSON does not support"),
         (GET + "headers = { a = 1 }", "request[0].headers.a is 1; it must be a text of one line"),

@@ -140,7 +140,7 @@ async def test_what_does_not_fit_changes_nothing() -> None:
     rig = await Rig().started()
     with pytest.raises(LoadError, match="above 0 and at most 10, not 11"):
         await rig.load.set_factor(11.0)
-    with pytest.raises(LoadError, match='There is no scenario "calm"'):
+    with pytest.raises(LoadError, match='Unknown scenario "calm"'):
         await rig.load.set_scenario("calm")
     assert rig.until(3.0) == arrivals(rig.scenario, 3.0)
     assert rig.load.scenario.name == "spike"

@@ -58,7 +58,7 @@ def test_the_template_works_as_it_is(name: str, here: Path, capsys: pytest.Captu
             ("planners", "new", "x", "--out", "no/x.py"),
             "no/x.py cannot be written: No such file or directory.",
         ),
-        (("--headless", "--planner", "nowhere.py:X"), "There is no file nowhere.py"),
+        (("--headless", "--planner", "nowhere.py:X"), "The file nowhere.py for the planner X does not exist"),
         (
             ("--headless", "--mesh", "twin", "--planner", f"{HOSTILE}:NameRaises"),
             "its name raised RuntimeError",

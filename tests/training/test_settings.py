@@ -17,7 +17,7 @@ def test_what_a_file_leaves_out_is_as_shipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[dqn]\nmeshes = 8", "there is no [dqn]; allowed are ppo, sac, environment, evaluation."),
+        ("[dqn]\nmeshes = 8", "[dqn] is not a known table; allowed are ppo, sac, environment, evaluation."),
         ("[ppo]\nmesh = 8", "[ppo] has mesh; allowed are meshes, steps_per_update"),
         ('[ppo]\nmeshes = "many"', "[ppo] meshes is 'many'; it must be like 256."),
         ("[ppo]\nmeshes = true", "[ppo] meshes is True; it must be like 256."),

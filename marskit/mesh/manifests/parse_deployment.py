@@ -87,7 +87,7 @@ def _check_selector(field: Field, pod: Pod) -> None:
     selector = field.fields(("matchLabels",), ("matchExpressions",))
     for key, label in selector.need("matchLabels", Field.entries):
         if dict(pod.labels).get(key) != label.any_text():
-            raise label.error("the labels of the pod template")
+            raise label.error("the same as in the labels of the pod template")
 
 
 def _bounds(annotations: Fields, mapping: LocalMapping, name: str, replicas: int) -> tuple[int, int]:

@@ -107,7 +107,7 @@ def test_images_without_a_mapping_are_all_named(tmp_path: Path) -> None:
     )
     sentence = refused(MANIFESTS, mapping=mapping)
     assert sentence.startswith(f"{WORKLOADS}:")
-    assert "Deployment details-v1: nothing says how it runs" in sentence
+    assert "Deployment details-v1: it does not define how it runs" in sentence
     assert 'images."docker.io/example/details:1.0".command in a mapping file' in sentence
     assert sentence.endswith("; the same goes for docker.io/example/ratings:1.0")
 

@@ -178,7 +178,7 @@ async def test_a_replica_that_cannot_start_is_tried_again_and_its_last_words_are
 def test_a_deployment_without_a_local_command_is_refused() -> None:
     foreign = deployment()
     without = Deployment(**{name: getattr(foreign, name) for name in foreign.__slots__} | {"local": None})
-    with pytest.raises(MeshError, match="Deployment payments does not say how it runs as a local process"):
+    with pytest.raises(MeshError, match="Deployment payments does not define how it runs as a local process"):
         launch(without, {}, HERE)
 
 

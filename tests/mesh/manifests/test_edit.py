@@ -220,10 +220,10 @@ def test_destinations_without_a_subset_go_by_their_service(tmp_path: Path) -> No
     [
         (
             Scale("cart", 1),
-            "there is no Deployment cart (did you mean cart-v2?); there is front, cart-v1, cart-v2",
+            "Deployment cart does not exist (did you mean cart-v2?); choose from front, cart-v1, cart-v2",
         ),
         (Scale("front", -1), "replicas of front must be 0 or more, not -1"),
-        (SetTimeout("basket", 0, 1), "there is no VirtualService basket; there is front, cart"),
+        (SetTimeout("basket", 0, 1), "VirtualService basket does not exist; choose from front, cart"),
         (SetTimeout("cart", 2, 1), "VirtualService cart has no route 2; it has 0 to 1"),
         (SetTimeout("cart", -1, 1), "VirtualService cart has no route -1; it has 0 to 1"),
         (SetTimeout("cart", 1, 0), "timeout of cart[1] must be 1 ms or more, not 0"),
@@ -255,7 +255,10 @@ def test_destinations_without_a_subset_go_by_their_service(tmp_path: Path) -> No
             "DestinationRule cart: spec.trafficPolicy.outlierDetection.maxEjectionPercent is 150, but must be"
             " a whole number from 0 to 100",
         ),
-        (SetOutlierDetection("basket", None), "there is no DestinationRule basket; there is cart, front"),
+        (
+            SetOutlierDetection("basket", None),
+            "DestinationRule basket does not exist; choose from cart, front",
+        ),
     ],
 )
 def test_actions_that_do_not_fit(action: Action, sentence: str) -> None:

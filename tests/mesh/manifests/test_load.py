@@ -78,7 +78,7 @@ def test_manifests_that_are_not_ours_run_by_a_mapping() -> None:
 
 
 def test_without_a_mapping_nothing_says_how_they_run() -> None:
-    with pytest.raises(ManifestError, match=r"Deployment details-v1: nothing says how it runs"):
+    with pytest.raises(ManifestError, match=r"Deployment details-v1: it does not define how it runs"):
         load_mesh([FIXTURES / "bookinfo"])
     config = load_mesh([FIXTURES / "bookinfo"], require_local=False)
     assert all(d.local is None for d in config.deployments)

@@ -29,7 +29,8 @@ CASES = {
     "a canary of nobody": (
         "  name: cart-v2\n",
         "  name: cart-v2\n  annotations:\n    marskit.dev/canary-of: cart-v  # HERE\n",
-        "Deployment cart-v2: there is no Deployment cart-v (did you mean cart-v1?); there are front, cart-v1",
+        "Deployment cart-v2: Deployment cart-v does not exist (did you mean cart-v1?);"
+        " choose from front, cart-v1",
     ),
     "a canary of what does something else": (
         "  name: cart-v2\n",
@@ -214,7 +215,7 @@ CASES = {
     "a destination of several ports": (
         "    - port: 80\n      targetPort: web\n",
         "    - port: 81\n    - port: 82\n",
-        "VirtualService front: it must say which port of Service front is meant: 81, 82",
+        "VirtualService front: it must name one of the ports of Service front: 81, 82",
     ),
     "a load balancer that needs pods": (
         "    outlierDetection:\n",
@@ -294,8 +295,8 @@ CASES = {
     "a selector that misses its own pods": (
         "    matchLabels: {app: front}\n",
         "    matchLabels: {app: back}  # HERE\n",
-        'Deployment front: spec.selector.matchLabels.app is "back", but must be what the labels of the pod'
-        " template say",
+        'Deployment front: spec.selector.matchLabels.app is "back", but must be the same as in'
+        " the labels of the pod template",
     ),
     "a variable that is a number": (
         FRONT_ENV,
@@ -364,8 +365,8 @@ CASES = {
         '        marskit.dev/command: \'["node", "front.js"]\'\n        marskit.dev/port-env: PORT\n'
         "    spec:\n      containers:\n        - name: front\n",
         "        other.dev/x: y\n    spec:\n      containers:\n        - name: front\n",
-        "Deployment front: nothing says how it runs on this machine: set the annotation marskit.dev/command"
-        ' on its pod template, or images."shop/front:1.0".command in a mapping file',
+        "Deployment front: it does not define how it runs on this machine: set the annotation"
+        ' marskit.dev/command on its pod template, or images."shop/front:1.0".command in a mapping file',
     ),
     "an objective that is a word": (
         'marskit.dev/slo-latency-p95-ms: "120"',
@@ -424,8 +425,8 @@ CASES = {
     "a destination that is no Service": (
         "            host: front\n",
         "            host: frnt  # HERE\n",
-        "VirtualService front: frnt.shop.svc.cluster.local is no Service (did you mean front?);"
-        " there is cart, front",
+        "VirtualService front: frnt.shop.svc.cluster.local is not a Service (did you mean front?);"
+        " choose from cart, front",
     ),
     "a port that the Service has not": (
         "            host: front\n",
@@ -436,17 +437,18 @@ CASES = {
         "            subset: v1\n",
         "            subset: v3  # HERE\n",
         "VirtualService cart: no DestinationRule of cart.shop.svc.cluster.local has a subset v3;"
-        " there is v1, v2",
+        " choose from v1, v2",
     ),
     "a mirror to nowhere": (
         LAST_ROUTE,
         "      mirror: {host: nowhere}\n",
-        "VirtualService cart: nowhere.shop.svc.cluster.local is no Service; there is cart, front",
+        "VirtualService cart: nowhere.shop.svc.cluster.local is not a Service; choose from cart, front",
     ),
     "a gateway that is none": (
         "  gateways: [door]\n",
         "  gateways: [dor]  # HERE\n",
-        "VirtualService front: there is no Gateway shop/dor (did you mean shop/door?); there is shop/door",
+        "VirtualService front: Gateway shop/dor does not exist (did you mean shop/door?);"
+        " choose from shop/door",
     ),
     "a target port that is none": (
         "      targetPort: web\n",

@@ -54,7 +54,7 @@ def test_a_gateway_takes_the_routes_of_both(tmp_path: Path) -> None:
         (
             "  hosts: [cart]\n",
             "  hosts: [basket]  # HERE\n",
-            "VirtualService cart: basket.shop.svc.cluster.local is no Service, so nobody can call it",
+            "VirtualService cart: basket.shop.svc.cluster.local is not a Service, so nothing can call it",
         ),
         (
             "              value: http://cart:8080/items\n",

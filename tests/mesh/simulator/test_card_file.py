@@ -60,7 +60,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CardError) as refused:
         read_card(path, other)
     assert str(refused.value) == (
-        f"{path}: mesh is {mesh_digest(MODEL)}, so this card was fitted to another mesh; that of these "
+        f"{path}: mesh is {mesh_digest(MODEL)}, so this card belongs to another mesh; the digest of these "
         "manifests, with orders, payments, recommendations-food, recommendations-music, is "
         f"{mesh_digest(other)}."
     )
@@ -110,7 +110,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
         (
             'source = "ingress"',
             'source = "cart"',
-            'calls[0].service is "orders"; cart → orders is no call',
+            'calls[0].service is "orders"; cart → orders is not a call',
         ),
         ("n = 12", "n = 1.5", "held_out[0].n is 1.5; it must be a whole number"),
         (

@@ -56,36 +56,39 @@ def proposes(*actions: Any) -> Plan:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ("scale", "returned a str, where a Plan is allowed"),
-        (None, "returned a NoneType, where a Plan is allowed"),
-        (Plan("scripted", "abc", (), "why"), "whose fields are not of their types"),  # type: ignore[arg-type]
+        ("scale", "returned a str; it must return a Plan"),
+        (None, "returned a NoneType; it must return a Plan"),
+        (Plan("scripted", "abc", (), "why"), "returned a plan with a wrong field"),  # type: ignore[arg-type]
         (Plan("scripted", (), (), 3), "cannot be recorded: Plan, at reason: found 3"),  # type: ignore[arg-type]
         (proposes(Scale("payments", 2.5)), "found 2.5, expected a whole number"),  # type: ignore[arg-type]
-        (proposes(Scale("payments", 10**30)), "whose fields are not of their types"),
+        (proposes(Scale("payments", 10**30)), "returned a plan with a wrong field"),
         (
             Plan("scripted", (Candidate((), "why", float("inf")),), (), ""),
             "gave a candidate the score inf",
         ),
         (
             Plan("scripted", (Candidate((), "why"),) * 501, (), ""),
-            "gave 501 candidates, where 500 are allowed",
+            "gave 501 candidates; at most 500 are allowed",
         ),
-        (Plan("scripted", (), (), "x" * 4001), "gave a reason of 4001 characters, where 4000 are allowed"),
-        (proposes(*[Scale("payments", 3)] * 101), "proposed 101 actions at once, where 100 are allowed"),
+        (Plan("scripted", (), (), "x" * 4001), "gave a reason of 4001 characters; at most 4000 are allowed"),
+        (proposes(*[Scale("payments", 3)] * 101), "proposed 101 actions at once; at most 100 are allowed"),
         (
             proposes(Scale("nowhere", 3)),
-            "proposed to scale nowhere; there are the workloads orders, payments",
+            "proposed to scale nowhere; the workloads are orders, payments",
         ),
         (
             proposes(ShiftTraffic("orders", 7, ())),
-            "to change the route orders[7]; there are orders[0], payments",
+            "to change the route orders[7]; the routes are orders[0], payments",
         ),
         (
             proposes(ShiftTraffic("recommendations", 0, (("food", 50), ("folk", 50)))),
             "weights for food, folk of recommendations[0], which splits between food, music",
         ),
-        (proposes(SetTimeout("orders", 0, -5)), "a timeout of -5 ms, where 1 to"),
-        (proposes(SetRetries("orders", 0, Retries(10**6))), "proposed 1000000 retries, where 0 to 100 are"),
+        (proposes(SetTimeout("orders", 0, -5)), "a timeout of -5 ms; it must be from 1 to"),
+        (
+            proposes(SetRetries("orders", 0, Retries(10**6))),
+            "proposed 1000000 retries; the number must be from 0 to 100",
+        ),
     ],
 )
 async def test_what_is_no_plan_for_this_mesh_is_not_recorded(

@@ -1,5 +1,7 @@
 """Which processes of planners there are."""
 
+from pathlib import Path
+
 import psutil
 
 HOST = "marskit.plugins.host"
@@ -16,4 +18,18 @@ def left() -> list[psutil.Process]:
         # Multiprocessing keeps a process of its own.
         if HOST in line or line == ["sleep", "3600"]:
             found.append(each)
+    return found
+
+
+def escaped() -> list[psutil.Process]:
+    """What hostile planners started and no host looks after; other tests may have planners at this moment."""
+    found = []
+    for each in psutil.process_iter(["cmdline"]):
+        if each.info["cmdline"] != ["sleep", "3600"]:
+            continue
+        try:
+            if each.cwd() == str(Path.cwd()) and not any(HOST in one.cmdline() for one in each.parents()):
+                found.append(each)
+        except psutil.NoSuchProcess:
+            continue
     return found

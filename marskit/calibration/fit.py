@@ -70,7 +70,7 @@ def fit(
             hop = pooled([each.hop_ms for each in fits.values()])
             if hop is None:
                 untold.append(
-                    f"The hop of {call.source} → {call.service}: fewer than {LEAST} windows with at least "
+                    f"Hop of {call.source} → {call.service}: fewer than {LEAST} windows with at least "
                     f"{TRUSTED_N} requests and all workers below {CALM:.0%} busy."
                 )
             elif hop.value < 0:

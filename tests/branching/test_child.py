@@ -46,7 +46,7 @@ async def test_why_there_is_no_branch_is_one_sentence(
 ) -> None:
     runs, run = recorded
     child = BranchChild(run, ("--runs", str(runs / "none")))
-    with pytest.raises(ReplayError, match=r"^contains no runs .*none\.$"):
+    with pytest.raises(ReplayError, match=r"none contains no runs\.$"):
         await child.branch(3, "hpa", lambda *progress: None)
     assert not scratches()
 

@@ -125,8 +125,8 @@ def test_what_the_runs_do_not_tell_stays_open_and_is_said() -> None:
     assert card.stations["payments"].start_s is None
     assert card.stations["orders"].service_cv is None
     assert "Start time of payments: only 0 scale-ups; 5 are needed." in found.untold
-    assert any(sentence.startswith("The service time of payments: fewer than 5") for sentence in found.untold)
-    assert any(sentence.startswith("The hop of orders → payments: fewer than 5") for sentence in found.untold)
+    assert any(sentence.startswith("Service time of payments: fewer than 5") for sentence in found.untold)
+    assert any(sentence.startswith("Hop of orders → payments: fewer than 5") for sentence in found.untold)
 
 
 def twice_as_loud(record: Record) -> Record:
@@ -143,7 +143,7 @@ def test_a_run_whose_load_was_changed_by_hand_is_fitted_to_but_not_repeated() ->
     assert found.card.runs == (first.started.run, second.started.run)
     assert {each.run for each in found.compared} == {first.started.run}
     complaint = "its load was changed by hand, so its arrivals are unknown."
-    assert f"How well the twin repeats run {second.started.run}: {complaint}" in found.untold
+    assert f"Accuracy of the twin for run {second.started.run}: {complaint}" in found.untold
 
 
 def test_a_run_of_another_mesh_is_refused() -> None:

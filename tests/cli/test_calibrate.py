@@ -62,7 +62,7 @@ def test_what_cannot_be_calibrated_to_is_said_in_one_sentence(
     store(runs, record(demo_model(), scenario="steady", seed=3, cycles=2))
     nowhere = tmp_path / "no" / "card.toml"
     for arguments, complaint in (
-        (["june"], f"There is no run 'june' in {runs}; the last one is steady-3."),
+        (["june"], f"{runs} contains no run 'june'; the latest is steady-3."),
         (["last", "--out", str(nowhere)], f"--out is {nowhere}; it must be a file in a folder that exists."),
         (
             [
@@ -72,8 +72,8 @@ def test_what_cannot_be_calibrated_to_is_said_in_one_sentence(
                 "--mapping",
                 "examples/bookshop/marskit.toml",
             ],
-            "run steady-3: it was recorded on another mesh, with orders, payments, recommendations-food, "
-            "recommendations-music; ",
+            "run steady-3: it was recorded on another mesh; its workloads are orders, payments, "
+            "recommendations-food, recommendations-music, those of the manifests ",
         ),
     ):
         assert main(["calibrate", *arguments, "--runs", str(runs)]) == 2

@@ -89,7 +89,10 @@ def test_a_command_loads_only_what_it_needs(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--planner magic", "Unknown planner 'magic'; choose one of static, threshold, hpa, demand"),
+        (
+            "--planner magic",
+            "Unknown planner 'magic'; choose one of static, threshold, resilience, hpa",
+        ),
         ("--scenario calm", 'Unknown scenario "calm"; choose canary, diurnal, flash-crowd'),
         ("--mode wild", "invalid choice: 'wild' (choose from 'auto', 'recommend', 'approve', 'freeze')"),
         ("--mesh other", "invalid choice: 'other' (choose from 'envoy', 'twin')"),
@@ -99,7 +102,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--period 0", "the period is 0 s; it must be from 0.2 to 3600"),
         ("--gateway-port 70000", "the gateway port is 70000; it must be from 1 to 65535"),
         ("--locust-workers 65", "the number of Locust workers is 65; it must be from 0 to 64"),
-        ("--pace 10", "the mesh envoy lives in real time, so --pace needs --mesh twin"),
+        ("--pace 10", "the mesh envoy runs in real time; --pace needs --mesh twin"),
         ("--mesh twin --pace 0", "the pace is 0; it must be from 0.1 to 1000"),
         ("--mesh twin --gateway-port 80", "the twin has no port; --gateway-port cannot be used with"),
         ("--mesh twin --locust-workers 2", "the twin runs without Locust; --locust-workers cannot be used"),
@@ -115,7 +118,7 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --runs /dev/null", "Runs cannot be stored in /dev/null: it is not a folder"),
         ("check /nowhere", "/nowhere"),
         ("check --scenario calm", 'Unknown scenario "calm"'),
-        ("report 2026 --runs /nowhere", "contains no runs /nowhere"),
+        ("report 2026 --runs /nowhere", "/nowhere contains no runs"),
         ("--bogus", "`marskit run` does not take --bogus"),
         ("run --bogus", "`marskit run` does not take --bogus"),
         (
@@ -134,7 +137,7 @@ def test_a_command_loads_only_what_it_needs(
         ("ask --card card.toml", "`marskit ask` does not take --card"),
         ("compare --planner hpa", "`marskit compare` does not take --planner, hpa"),
         ("completion tcsh", "invalid choice: 'tcsh' (choose from 'bash', 'zsh', 'fish')"),
-        ("calibrate last --runs /nowhere", "contains no runs /nowhere"),
+        ("calibrate last --runs /nowhere", "/nowhere contains no runs"),
         (
             "calibrate last --out /nowhere/card.toml",
             "--out is /nowhere/card.toml; it must be a file in a folder",
@@ -265,7 +268,7 @@ async def test_runs_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_folder_without_runs_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "--runs", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"contains no runs {tmp_path}.\n"
+    assert capsys.readouterr().out == f"{tmp_path} contains no runs.\n"
 
 
 def test_json_goes_out_line_by_line(tmp_path: Path) -> None:

@@ -95,8 +95,8 @@ def test_a_branch_is_told_in_figures_and_words_and_kept(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["20990101", "--headless"], "There is no run '20990101' in"),
-        (["last", "--headless", "--at", "77"], "has no cycle 77 in run"),
+        (["20990101", "--headless"], "contains no run '20990101'; the latest is"),
+        (["last", "--headless", "--at", "77"], "There is no cycle 77 in run"),
         (["last", "--hashes"], "--hashes needs --headless"),
         (["last", "--json"], "--json needs --headless"),
         (["last", "--branch", "hpa", "--at", "3"], "--branch needs --headless"),
@@ -132,7 +132,7 @@ def test_the_last_cycle_cannot_be_branched_from(
     assert main(["replay", started.run, *branch]) == 2
     assert capsys.readouterr() == (
         "",
-        f"marskit: Nothing comes after cycle 9 of run {started.run} to compare with; "
+        f"marskit: Run {started.run} has nothing after cycle 9 to compare with; "
         "cycles 1 to 8 can be branched from.\n",
     )
 
@@ -141,7 +141,7 @@ def test_a_folder_without_runs_and_a_run_without_a_head_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"marskit: contains no runs {tmp_path}.\n"
+    assert capsys.readouterr().err == f"marskit: {tmp_path} contains no runs.\n"
     (tmp_path / "run=20260101T000000Z-0000").mkdir()
     assert main(["replay", "last", "--headless", "--runs", str(tmp_path)]) == 2
     assert "20260101T000000Z-0000" in capsys.readouterr().err

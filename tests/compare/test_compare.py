@@ -236,7 +236,7 @@ def test_a_damaged_policy_is_refused_before_anything_is_run(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--planners", "hpa-tund"], "oracle, hpa-tuned, or a policy file."),
+        (["--planners", "hpa-tund"], "oracle, hpa-tuned, or a policy file, FILE.py:CLASS or MODULE:CLASS."),
         (["--planners", "hpa,hpa"], "Name every planner once, and at least one; found hpa, hpa."),
         (["--planners", ""], "at least one; found none."),
         (["--scenarios", "nowhere"], 'Unknown scenario "nowhere"'),

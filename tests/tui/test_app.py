@@ -236,9 +236,11 @@ def test_the_screen_loads_nothing_heavy_and_nothing_of_the_run() -> None:
         "locust",
         "gevent",
         "torch",
-        "marskit.controller",
+        "marskit.controller.runtime",
+        "marskit.controller.controller",
+        "marskit.mesh",
     )
-    code = f"import sys, tui.app; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, marskit.tui.app; print([m for m in {heavy!r} if m in sys.modules])"
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -153,7 +153,7 @@ async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running
     await eventually(lambda: len(running.mesh._sets["payments"].serving) == 2)
     await eventually(lambda: len(running.mesh._sets["payments"].serving) == 3)
     assert await running.orders(3) == {201: 3}
-    with pytest.raises(ActionError, match="there is no workload 'nobody'"):
+    with pytest.raises(ActionError, match="'nobody' is not a workload"):
         await running.mesh.inject(SlowDown("nobody", 2))
     with pytest.raises(ActionError, match="at least 1"):
         await running.mesh.inject(SlowDown("payments", 0.5))

@@ -128,7 +128,7 @@ def test_a_mapping_for_an_unknown_image(tmp_path: Path) -> None:
             ["no-such-program", "{port}"],
             "Deployment ratings-v1 cannot be run: the program no-such-program is not on PATH",
         ),
-        (["./missing", "{port}"], "Deployment ratings-v1 cannot be run: there is no program "),
+        (["./missing", "{port}"], "Deployment ratings-v1 cannot be run: the program "),
         (["./mapping.toml", "{port}"], "mapping.toml may not be executed"),
     ],
 )
@@ -184,7 +184,7 @@ def test_two_steps_of_the_walk_claim_one_host() -> None:
     steps = sorted((BOOKSHOP / "walk").iterdir())[:2]
     sentence = refused(MANIFESTS, *steps)
     assert all(str(step) in sentence for step in steps)
-    assert "VirtualService reviews in namespace default is there already" in sentence
+    assert "VirtualService reviews in namespace default exists already" in sentence
 
 
 def test_the_old_demos_two_virtual_services_for_one_host(tmp_path: Path) -> None:
@@ -324,8 +324,8 @@ async def test_a_worker_that_nobody_calls_need_not_listen(tmp_path: Path) -> Non
     assert [notice.partition(": ")[2] for notice in config.notices] == [
         # The mapping tells which container is the application.
         "Deployment night-watch: the container log-shipper is not run on this machine",
-        "Deployment night-watch: the variable REVIEWS addresses reviews.elsewhere.svc.cluster.local, which is"
-        " no Service here, so it is no call",
+        "Deployment night-watch: the variable REVIEWS addresses reviews.elsewhere.svc.cluster.local, which "
+        "is not a Service here, so it is not a call",
     ]
     async with opened(config) as shop:
         assert shop.serving("night-watch") == 1

@@ -106,7 +106,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_a_first_configuration_that_envoy_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     async with made_in(tmp_path) as bench:
         bench.publisher.write(bench.resources(status=99))
-        with pytest.raises(MeshError, match=r"Envoy rejected the configuration: .*DirectResponseAction"):
+        with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*DirectResponseAction"):
             await bench.proxy.start()
 
 
@@ -114,9 +114,7 @@ async def test_a_listener_port_that_is_taken_is_told_in_envoys_words(tmp_path: P
     async with made_in(tmp_path) as bench:
         with socket.create_server(("127.0.0.1", bench.port)):
             bench.publisher.write(bench.resources())
-            with pytest.raises(
-                MeshError, match=r"Envoy rejected the configuration: .*Address already in use"
-            ):
+            with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*Address already in use"):
                 await bench.proxy.start()
 
 

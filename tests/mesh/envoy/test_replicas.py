@@ -169,7 +169,7 @@ async def test_a_replica_that_cannot_start_is_tried_again_and_its_last_words_are
     await eventually(lambda: len(bench.sentences) >= 3)
     assert (
         bench.sentences[0]
-        == "payments-1 ended with exit code 1 and is started again; its last words: no database"
+        == "payments-1 ended with exit code 1 and is restarting; its last words: no database"
     )
     assert not await payments.wait_ready(0.0)
     await payments.stop()

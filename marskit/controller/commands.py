@@ -124,7 +124,7 @@ class Commands:
 
     async def _set_planner(self, name: str) -> None:
         async with self._choosing:
-            # One of a person's own may have been mended, or be chosen again because it is not asked any more.
+            # One of a person's own may have been mended, or be chosen again because it is no longer asked.
             if name == self._state.planner and not isinstance(self._loop.planner, GuestPlanner):
                 return
             await self._change_planner(name)

@@ -53,7 +53,7 @@ def plan_of(found: object, planner: Planner, name: str) -> Plan:
         actions = tuple(_exactly(each, Action, f"action {n}") for n, each in enumerate(found, 1))
     else:
         raise WrongAnswer(f"returned {_shown(found)}; {_ALLOWED} is allowed")
-    reason = reason or ("It gave no reason." if actions else "It proposed nothing.")
+    reason = reason or ("No reason given." if actions else "No action proposed.")
     return Plan(name, (Candidate(actions, reason),), actions, reason)
 
 

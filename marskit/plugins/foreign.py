@@ -15,9 +15,9 @@ from marskit.plugins.process import Broken, Limit, PlannerProcess
 from marskit.plugins.wire import Ask, Diagnosed, Failed, Load, Loaded, Planned, Reply, Request, Reset, Seen
 
 MOST_IN_A_ROW = 3
-"""So often in a row may it die or have to be killed before it is not asked any more."""
+"""So often in a row may it die or have to be killed before it is no longer asked."""
 _GIVEN_UP = (
-    f"had to be restarted {MOST_IN_A_ROW} times in a row, so it is not asked any more in this run until it "
+    f"had to be restarted {MOST_IN_A_ROW} times in a row, so it is not asked again in this run until it "
     "is chosen again"
 )
 WALL_LEAST_S = 10.0
@@ -94,7 +94,7 @@ class ForeignPlanner:
             PlannerFailed: It failed at that.
         """
         if not self._ready(None):
-            raise self._failed("is not asked any more")
+            raise self._failed("is no longer asked")
         self._broken = dict.fromkeys(self._broken, 0)
         if self._fresh and seed == self._seed:
             return
@@ -175,7 +175,7 @@ class ForeignPlanner:
                 self._news.append(
                     News(
                         NOT_REPRODUCIBLE,
-                        f"This run cannot be reproduced: {self._title} was stopped by the clock after "
+                        f"This run is not reproducible: {self._title} was stopped by the wall clock after "
                         f"{limit.wall_s:g} s, which depends on the machine.",
                     )
                 )

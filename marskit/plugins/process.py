@@ -177,7 +177,7 @@ class PlannerProcess:
         try:
             send(self._channel, text)
         except TimeoutError:
-            raise self._stopped("did not take what it was asked", by_wall=True) from None
+            raise self._stopped("did not read its request", by_wall=True) from None
         finally:
             self._channel.settimeout(None)
 
@@ -248,7 +248,7 @@ class PlannerProcess:
             return Broken("was ended")
         self._complaints.seek(0)
         said = self._complaints.read().decode(errors="replace").strip().splitlines()
-        return Broken(f"lost the process that looks after it{f': {said[-1][:200]}' if said else ''}")
+        return Broken(f"lost its host process{f': {said[-1][:200]}' if said else ''}")
 
     def _heard(self, within_s: float = _GONE_WITHIN_S) -> Gone | None:
         """The host's word that the planner's process is gone; None if there is none in that time."""

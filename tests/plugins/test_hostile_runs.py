@@ -131,7 +131,7 @@ def test_a_run_goes_on_without_what_fails_and_ends_well(
     told = [notice.sentence for notice in ran.notices]
     assert failed.reason in told
     assert (f"The planner {name} was restarted; what it remembered is lost." in told) == (name in RESTARTED)
-    gives_up = [sentence for sentence in told if "is not asked any more in this run" in sentence]
+    gives_up = [sentence for sentence in told if "is not asked again in this run" in sentence]
     assert len(gives_up) == (name in RESTARTED)
     if name != "PrintsForEver":
         assert any(n.subject == NOT_REPRODUCIBLE for n in ran.notices) == (name in ASLEEP)
@@ -173,7 +173,7 @@ def test_a_planner_cannot_pass_for_the_guard_nor_by_the_shield(tmp_path: Path) -
 def test_what_a_planner_does_to_its_own_keeper_ends_nothing_else(tmp_path: Path) -> None:
     ran = Ran(settings(tmp_path, "KillsItsParent"))
     assert len(ran.cycles) == CYCLES
-    assert any("lost the process that looks after it" in notice.sentence for notice in ran.notices)
+    assert any("lost its host process" in notice.sentence for notice in ran.notices)
 
 
 def test_a_planner_may_also_analyse(tmp_path: Path) -> None:

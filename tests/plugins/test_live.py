@@ -120,7 +120,7 @@ def test_one_that_is_not_asked_any_more_is_asked_again_when_it_is_chosen_again()
         assert isinstance(planned, Planned)
         reasons.append(planned.plan.reason)
     assert ["SIGSEGV" in reason for reason in reasons] == [True] * 3 + [False] * 2
-    assert "is not asked any more in this run until it is chosen again" in reasons[3]
+    assert "is not asked again in this run until it is chosen again" in reasons[3]
     live.runtime.submit(SetPlanner(name)).result(30)
     live.until(lambda event: isinstance(event, PlannerChanged) and event.planner == name)
     live.runtime.submit(StepCycle()).result(10)
@@ -128,7 +128,7 @@ def test_one_that_is_not_asked_any_more_is_asked_again_when_it_is_chosen_again()
     assert isinstance(planned, Planned)
     assert "SIGSEGV" in planned.plan.reason
     told = [event.sentence for _, event in live.seen if isinstance(event, Noticed)]
-    assert sum("is not asked any more" in sentence for sentence in told) == 1
+    assert sum("is not asked again" in sentence for sentence in told) == 1
     live.end()
 
 

@@ -22,7 +22,7 @@ def test_a_run_survives_the_death_of_everything_it_started(tmp_path: Path) -> No
             wait_for(words, told, START_S)
 
         program.wait_for_cycles(2)
-        for guard in program.children("guard.py"):
+        for guard in program.children("reaper.py"):
             guard.kill()
         (envoy,) = program.children("bootstrap.json")
         envoy.kill()

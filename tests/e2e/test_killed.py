@@ -86,7 +86,7 @@ def test_a_killed_screen_leaves_nothing_and_loses_no_cycle(tmp_path: Path) -> No
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@pytest.mark.parametrize("child", ["guard.py", "-m locust", "bootstrap.json", "payments/server.js"])
+@pytest.mark.parametrize("child", ["reaper.py", "-m locust", "bootstrap.json", "payments/server.js"])
 def test_killed_while_it_starts_it_leaves_nothing(tmp_path: Path, child: str) -> None:
     with Program(tmp_path / "home", *ENDLESS) as program:
         wait_for(child, lambda: program.children(child), START_S)

@@ -195,7 +195,7 @@ def test_a_policy_that_is_better_on_held_out_loads_takes_the_place(
     judged, placed = tuning.judge(policy(settings_file, "sac", 0.6))
     assert judged.promoted
     assert judged.low > 0
-    assert "the former one is mine.former.npz" in judged.sentence
+    assert "the former one is kept as mine.former.npz" in judged.sentence
     assert former_of(path).read_bytes() == before
     assert load_policy(path).card == placed.card
     card = placed.card["fine_tuned"]

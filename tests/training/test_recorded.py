@@ -141,7 +141,7 @@ def test_the_command_begins_with_recorded_runs(tmp_path: Path, capfd: pytest.Cap
     assert load_policy(out).card["recorded_steps"] >= 10
     for algorithm, run, sentence in (
         ("ppo", "last", "--warm-start fills the replay buffer of sac; ppo has no replay buffer."),
-        ("sac", "1999", f"There is no run '1999' in {runs}"),
+        ("sac", "1999", f"{runs} contains no run '1999'"),
     ):
         capfd.readouterr()
         assert main([*usual, "--algorithm", algorithm, "--warm-start", run]) == 2

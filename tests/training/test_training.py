@@ -143,7 +143,7 @@ def test_the_command_shows_how_it_comes_along(
         (["--seconds", "nan"], "--seconds is nan; it must be above 0, and finite."),
         (["--resume", "nowhere.npz"], "nowhere.npz: the policy cannot be read: No such file or directory."),
         (["--out", "."], ".: a policy file cannot be written there."),
-        (["--settings", "nowhere.toml"], "nowhere.toml: the settings cannot be read"),
+        (["--settings", "nowhere.toml"], "nowhere.toml: the settings file cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(

@@ -1,4 +1,4 @@
-"""Planners that do what they must not: every run on the twin and on Envoy goes on, and ends well.
+"""Runs hostile planners on the twin and on Envoy: every run must continue and end well.
 
 Run: `python -m benchmarks.hostile [--twin-cycles N] [--envoy-cycles N] [PLANNER ...]`
 """
@@ -36,7 +36,7 @@ from marskit.timing.virtual_loop import VirtualLoop
 
 HOSTILE = Path("tests") / "plugins" / "hostile.py"
 CONTROL = "threshold"
-"""A shipped planner, to tell what the machine does from what planners do."""
+"""A shipped planner, to separate effects of the machine from those of hostile planners."""
 RUN = (
     CONTROL,
     "Good",
@@ -71,13 +71,16 @@ REFUSED = (
 )
 SAMPLE_S = 0.5
 MOST_GAP_S = 2 * SAMPLE_S
+"""Longest allowed time without telemetry, in seconds."""
 MOST_PAUSE_S = 0.5
+"""Longest allowed time until a pause takes effect, in seconds."""
 MOST_DECISION_MS = 15.0
+"""Highest allowed median time of a good planner's decision, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run in numbers."""
+    """The outcome of one run."""
 
     planner: str
     ok: bool
@@ -85,7 +88,7 @@ class Result:
 
 
 def on_twin(name: str, cycles: int) -> Result:
-    """A run by the command line, as a person would start it."""
+    """Run the planner on the twin by the command line, as a user would."""
     with tempfile.TemporaryDirectory() as runs:
         arguments = ("--headless", "--json", "--mesh", "twin", "--cycles", str(cycles), "--runs", runs)
         done = _marskit("run", *arguments, "--planner", _chosen(name))
@@ -98,7 +101,7 @@ def on_twin(name: str, cycles: int) -> Result:
 
 
 def refused(planner: str) -> Result:
-    """A start with a planner that cannot be loaded."""
+    """Start a run with a planner that cannot be loaded."""
     with tempfile.TemporaryDirectory() as runs:
         begun_s = time.monotonic()
         done = _marskit("run", "--headless", "--mesh", "twin", "--runs", runs, "--planner", planner)
@@ -110,7 +113,7 @@ def refused(planner: str) -> Result:
 
 
 class Watched:
-    """A run on Envoy as it is watched from outside: when telemetry came, and how long a pause took."""
+    """A run on Envoy, observed from outside: the times of telemetry and of pauses."""
 
     def __init__(self, cycles: int) -> None:
         self._most = cycles
@@ -121,10 +124,10 @@ class Watched:
         self.ended: RunEnded | None = None
         self.observed_s: list[float] = []
         self.pauses_s: list[float] = []
-        """From the command, given while the planner was being asked, until it took effect."""
+        """Time from the command, sent while the planner was deciding, until it took effect."""
 
     def run(self, settings: Settings) -> None:
-        """From start to end, with a pause while the planner thinks every few cycles."""
+        """Run to the end; every few cycles, pause while the planner is deciding."""
         self._runtime.subscribe(self._note)
         self._runtime.start(partial(build, settings), first=(Run(),))
         try:
@@ -166,7 +169,7 @@ class Watched:
 
 
 def on_envoy(name: str, cycles: int) -> Result:
-    """A run in real time, watched from another thread."""
+    """Run the planner on Envoy, observed from another thread."""
     with tempfile.TemporaryDirectory() as runs:
         watched = Watched(cycles)
         watched.run(Settings(planner=_chosen(name), runs=Path(runs), sample_s=SAMPLE_S, preview=False))
@@ -186,7 +189,7 @@ def on_envoy(name: str, cycles: int) -> Result:
 
 
 def cost_ms(cycles: int) -> Sequence[float]:
-    """What each decision of a good planner takes on the twin as the loop waits for it, in milliseconds."""
+    """Time that the loop waits for each decision of a good planner on the twin, in milliseconds."""
     took_ms: list[float] = []
     plan = Asking.plan
 
@@ -199,7 +202,7 @@ def cost_ms(cycles: int) -> Sequence[float]:
 
     class Deaf:
         def tell(self, event: Event) -> None:
-            """Nobody listens."""
+            """Ignore the event."""
 
     with tempfile.TemporaryDirectory() as runs, patch.object(Asking, "plan", timed):
         settings = Settings(
@@ -221,7 +224,7 @@ def _marskit(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _left() -> int:
-    """Processes of ours, or of a planner's, that should be gone; each is given a second to go."""
+    """Number of processes of marskit or of planners that are still running after a second."""
     until_s = time.monotonic() + 1.0
     while True:
         left = len(psutil.Process().children(recursive=True))
@@ -235,7 +238,7 @@ def _left() -> int:
 
 
 def main() -> int:
-    """Do all of it and print how it went."""
+    """Run everything and print the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--twin-cycles", type=int, default=100)
     parser.add_argument("--envoy-cycles", type=int, default=15)

@@ -1,9 +1,9 @@
-"""What `resilience` is worth beside `threshold`: the users' failed requests under each fault, same seeds.
+"""Compares `resilience` with `threshold`: users' failed requests under each fault, on the same seeds.
 
 Run: `python -m benchmarks.resilience [--mesh envoy --short] [--seeds N] [--fault NAME ...]`
 
-Every run is the whole controller on the demo mesh under a steady load. A fault begins after some cycles, is
-taken back after some more, and the run goes on until the settings have been taken back too.
+Every run is the whole controller on the demo mesh under a steady load. A fault begins after some cycles
+and is cleared after some more; the run continues until the settings have been taken back too.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from marskit.mesh.envoy import demo_services
 
 PLANNERS = ("threshold", "resilience")
 NO_RETRIES = "kill, no retries"
-"""On the demo without the retries that its manifests set."""
+"""Name of the fault on the demo without the retries that its manifests set."""
 FAULTS: Mapping[str, Fault] = {
     "kill": KillReplica("payments"),
     "errors 20 %": InjectErrors("payments", 20.0),
@@ -44,35 +44,36 @@ FAULTS: Mapping[str, Fault] = {
 }
 REQUESTS_PER_S = 40.0
 MORE = 1.05
-"""What hangs is lost with either; a shorter timeout loses a little of what would come in the end."""
+"""Allowed ratio of failed requests, `resilience` to `threshold`: a timeout ends a few requests that would
+succeed."""
 Spans = tuple[int, int, int]
-"""Cycles before the fault, with it, and after it."""
+"""Numbers of cycles before, during and after the fault."""
 WHOLE: Spans = (4, 10, 16)
 SHORT: Spans = (3, 7, 3)
-"""In real time, without the end in which settings are taken back."""
+"""For real time: too short for settings to be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run came to, from the fault to the end."""
+    """The outcome of one run, from the fault to the end."""
 
     requests: int
     failed: int
     violated: int
     """Cycles in which an objective was violated."""
     in_flight: float
-    """Users' requests under way, in the mean while the fault lasts."""
+    """Mean number of users' requests in flight during the fault."""
     replica_s: float
-    """Ready replicas times seconds."""
+    """Ready replicas, summed over time, in replica seconds."""
     actions: tuple[str, ...]
     refused: tuple[str, ...]
-    """What was not applied, and why."""
+    """Actions that were not applied, with reasons."""
     left: int
-    """Settings that differ from the manifests' at the end, replicas aside."""
+    """Number of settings that differ from their initial values at the end, without replicas."""
 
 
 def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Spans) -> Run:
-    """One run of one planner under one fault."""
+    """Run one planner under one fault."""
     fault, (before_it, broken, after_it) = FAULTS[name], spans
     arrival = f'kind = "steady"\nbase_requests_per_s = {REQUESTS_PER_S:g}'
     scenario = write_scenario(folder, "steady-40", duration_s=6000, speed=7.5, arrival=arrival)
@@ -85,14 +86,14 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
 
     async def script(live: LiveLoop) -> None:
         controller = live.controller
-        source = controller._mesh  # nobody else is told single samples
+        source = controller._mesh  # single samples are not published
         read = source.sample
 
         async def sample() -> MeshSample:
             samples.append(await read())
             return samples[-1]
 
-        source.sample = sample  # type: ignore[method-assign] # listens in
+        source.sample = sample  # type: ignore[method-assign] # to record samples
         await live.up()
         if name == NO_RETRIES:
             for route in source.configuration.routes:
@@ -106,12 +107,12 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
             await live.completed(cycle)
             seen = controller.state.observation
             spare = seen is not None and seen.workload("payments").replicas_ready > 1
-            # Where the last one is killed, no setting helps.
+            # Killing the last replica would fail all requests, whatever is set.
             if isinstance(fault, KillReplica) and spare and cycle < before_it + broken:
                 try:
                     await controller.handle(Inject(fault))
                 except CommandError:
-                    continue  # None is ready: it has not come back yet.
+                    continue  # No replica is ready yet.
         await controller.handle(Inject(ClearFaults()))
         cycles = await live.completed(before_it + broken + after_it)
         edges = [edge for each in samples for edge in each.edges if edge.edge.source == GATEWAY]
@@ -136,7 +137,7 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
 
 
 def measure(mesh: str, seeds: int, names: Sequence[str], spans: Spans) -> int:
-    """Print a row for every fault and planner; 1 where `resilience` lost clearly more than `threshold`."""
+    """Print a row per fault and planner; return 1 if more requests failed with `resilience` than allowed."""
     console = Console(width=140)
     table = Table(
         "fault", "planner", "failed by seed", "of", "SLO violation cycles", "in flight",
@@ -173,8 +174,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.resilience")
     parser.add_argument("--mesh", choices=("twin", "envoy"), default="twin")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--fault", choices=tuple(FAULTS), action="append", help="all unless given")
-    parser.add_argument("--short", action="store_true", help="half as many cycles, for a mesh in real time")
+    parser.add_argument(
+        "--fault",
+        choices=tuple(FAULTS),
+        action="append",
+        help="may be given repeatedly (default: all faults)",
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="run half as many cycles, for a mesh in real time"
+    )
     given = parser.parse_args()
     if given.mesh == "envoy":
         demo_services.install_dependencies()

@@ -1,4 +1,4 @@
-"""The contract of planners, whether written by hand or learned; and what they may look up."""
+"""The contract of planners, written by hand or learned, and of the services that they may use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Planner(Protocol):
 
 
 class PlannerFailed(UserError):
-    """A planner gave no plan that can be used; one sentence says what it did, and in which file and line."""
+    """A planner returned no usable plan; one sentence says what it did, in which file and line."""
 
 
 @runtime_checkable
@@ -78,17 +78,17 @@ class Threaded(Protocol):
 
     @property
     def in_thread(self) -> bool:
-        """Whether it is; always true."""
+        """Whether it is asked in a thread; always true."""
         ...
 
 
 NOT_REPRODUCIBLE = "reproducibility"
-"""The subject of the notice that says why a run of the twin depends on how fast the machine was."""
+"""Subject of the notice that says why a run on the twin depended on the machine's speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Something about a planner that a person should know, besides its plans."""
+    """An event around a planner that the user should know about."""
 
     subject: str
     sentence: str
@@ -97,26 +97,26 @@ class News:
 
 @runtime_checkable
 class GuestPlanner(Planner, Threaded, Protocol):
-    """A planner of somebody else: it may also analyse, and holds a process or more that must be ended.
+    """A user's planner, which may also analyse, and may hold processes that must be ended.
 
-    `reset`, `plan` and `analyse` raise `PlannerFailed`, whatever the planner does.
+    `reset`, `plan` and `analyse` raise nothing but `PlannerFailed`, whatever the planner does.
     """
 
     @property
     def analyses(self) -> bool:
-        """Whether it has something to say about what Analyse found."""
+        """Whether it has an `analyse` of its own."""
         ...
 
     def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
-        """The diagnosis to plan for, made of the one that Analyse came to."""
+        """The diagnosis to plan for, given the one from Analyse."""
         ...
 
     def take_news(self) -> tuple[News, ...]:
-        """What happened since this was last asked."""
+        """Events since the last call."""
         ...
 
     def close(self) -> None:
-        """End everything it runs in; returns when that is gone. Idempotent, and for any thread."""
+        """End its processes and wait until they are gone; idempotent, and callable from any thread."""
         ...
 
 

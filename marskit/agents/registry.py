@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlannerContext:
-    """Everything that a planner may be made from."""
+    """Everything that a planner's constructor may need."""
 
     topology: Topology
     goals: Goals
@@ -103,7 +103,11 @@ class UnknownPlanner(UserError):
 
 
 def make_planner(name: str, context: PlannerContext) -> Planner:
-    """A new planner of that name, with numbers of its own (`hpa:60:120`, `demand:70`), or from a file.
+    """Make the planner of that name, which may have parameters (`hpa:60:120`, `demand:70`) or be a file.
+
+    Args:
+        name: The name, as given to `--planner`.
+        context: What planners are made from.
 
     Raises:
         UnknownPlanner: No planner has that name; the sentence lists the known ones.
@@ -126,10 +130,10 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
 
 
 def parse_name(name: str, also: Sequence[str] = ()) -> tuple[str, tuple[int, ...]]:
-    """A planner's kind and the numbers behind it.
+    """Split a planner's name into its kind and its parameters.
 
-    A policy file, a class in a file or module, a plug-in and the names in `also` are their own kinds. Nothing
-    is imported to find that out.
+    A policy file, a class in a file or module, a plug-in and the names in `also` are their own kinds. No
+    planner's code is imported.
 
     Raises:
         UnknownPlanner: No such planner or file exists, or its parameters are wrong.
@@ -173,5 +177,5 @@ def _check_foreign(name: str, also: Sequence[str]) -> None:
 
 
 def planner_names(also: Sequence[str] = ()) -> tuple[str, ...]:
-    """The names of all shipped planners and plug-ins, and those in `also` that are not among them."""
+    """The names of all shipped planners and plug-ins, followed by those in `also`, without duplicates."""
     return tuple(dict.fromkeys((*PLANNERS, *plugins(), *also)))

@@ -1,4 +1,4 @@
-"""Settings that limit the cost of a fault: when each is wanted, and when its cause is gone."""
+"""Settings that limit the cost of a fault: when each is needed, and when its cause has gone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,11 +22,13 @@ from marskit.mapek.monitor.measures import own_measure
 from marskit.planning import PlanningView
 
 LEAST_RETRIES, MOST_RETRIES = 2, 4
+"""Bounds of the number of retries that a remedy sets."""
 LEFT_PERCENT = 1.0
 """Target for the share of failed requests that retries leave, in percent."""
 LOST = ("connect-failure", "refused-stream", "reset")
 """Retry conditions for requests to a replica that ended."""
 FAILED = ("5xx", *LOST)
+"""Retry conditions for a workload that answers with errors."""
 MOST_FAILING_PERCENT = 75.0
 """Share of failures above which no replica is healthy and retries are useless, in percent."""
 BUSY = 0.95
@@ -34,27 +36,29 @@ BUSY = 0.95
 BY_CHANCE = 0.01
 """Probability per window of ejecting replicas that all fail alike."""
 LEAST_ERRORS, MOST_ERRORS = 5, 100
+"""Bounds of the number of errors in a row after which a replica is ejected."""
 EJECTION = OutlierDetection(LEAST_ERRORS, 1000, 5000, 34)
-"""Used where nothing is set; short, because a replica may recover at any moment."""
+"""Outlier detection where none is set; ejections are short, because a replica may recover at any moment."""
 LATE_TIMES = 5.0
-"""Multiple of the caller's SLO from which a response counts as useless."""
+"""Response time from which a response counts as useless, as a multiple of the caller's SLO."""
 TIMEOUT_TIMES = 2.0
-"""The timeout as a multiple of the caller's SLO: later responses cannot meet it."""
+"""Timeout that a remedy sets, as a multiple of the caller's SLO: later responses cannot meet it."""
 TIMED_OUT_PERCENT = 10.0
+"""Share of requests that time out from which a call hangs, in percent."""
 RETRIED_PERCENT = 0.5
-"""Share of retried requests above which the failures have not gone, though callers do not see them."""
+"""Share of retried requests above which failures go on although callers do not see them, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A setting that is wanted now."""
+    """A setting that is needed now."""
 
     action: Action
     reason: str
 
 
 def present(action: Action, configuration: Configuration) -> Action:
-    """The action of the same kind and target that sets the present value."""
+    """The action of the same kind and target that sets the current value."""
     match action:
         case SetTimeout(name, index):
             return SetTimeout(name, index, configuration.route(name, index).timeout_ms)
@@ -64,7 +68,7 @@ def present(action: Action, configuration: Configuration) -> Action:
             now = next(o.outlier_detection for o in configuration.outliers if o.destination_rule == rule)
             return SetOutlierDetection(rule, now)
         case _:
-            raise AssertionError(f"{action} is no remedy")
+            raise AssertionError(f"{action} is not a remedy")
 
 
 def remedies(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy]:
@@ -108,7 +112,7 @@ def _against_failures(
     workload: WorkloadObservation, ailment: Ailment, view: PlanningView
 ) -> Iterator[Remedy]:
     own = own_measure(workload, view.observation)
-    # Of all tries: a request that succeeds after a retry has failed as well.
+    # The share of all tries, because a request that succeeds after a retry has failed before.
     share = min(1.0, (own.errors + own.lost + own.tries - own.requests) / max(1, own.tries))
     if workload.replicas_ready == 0 or 100.0 * share > MOST_FAILING_PERCENT:
         return
@@ -127,7 +131,7 @@ def _against_failures(
                     f"{fails}: requests by {route.label} that fail are sent again, up to "
                     f"{retries.attempts} times.",
                 )
-    # The mesh itself lets go of a replica that ended; what is left to eject are those that are well.
+    # The mesh itself drops a replica that ended; outlier detection could only eject healthy ones.
     if ailment is Ailment.ERRORS and workload.replicas_ready > 1 and not is_saturated(workload):
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service:
@@ -135,7 +139,7 @@ def _against_failures(
 
 
 def _retries(now: Retries, ailment: Ailment, share: float) -> Retries:
-    """What is set, with the conditions and the number of tries that the failures need."""
+    """The present retries, with the conditions and attempts that the failures require."""
     needed = FAILED if ailment is Ailment.ERRORS else LOST
     given = now.retry_on.split(",")
     enough = ceil(log(LEFT_PERCENT / 100.0) / log(share)) - 1 if 0.0 < share < 1.0 else LEAST_RETRIES
@@ -177,12 +181,12 @@ def _against_hanging(edge: EdgeObservation, view: PlanningView) -> Iterator[Reme
             yield Remedy(
                 SetTimeout(route.virtual_service, route.index, timeout_ms),
                 f"{edge.edge.workload} {_how_late(edge, view)}: requests by {route.label} end after "
-                f"{timeout_ms} ms, twice the objective of {objective_ms:.0f} ms: later answers help nobody.",
+                f"{timeout_ms} ms, twice the objective of {objective_ms:.0f} ms: later ones cannot meet it.",
             )
 
 
 def _objective_ms(edge: EdgeObservation, view: PlanningView) -> float | None:
-    """How long the caller may take; users have the objective of the service they call."""
+    """The latency objective of the caller, in ms; for users, that of the service that they call."""
     services = {workload.name: workload.service for workload in view.topology.workloads}
     caller = edge.edge.service if edge.edge.source == GATEWAY else services.get(edge.edge.source, "")
     slo = view.goals.slo(caller)
@@ -190,7 +194,7 @@ def _objective_ms(edge: EdgeObservation, view: PlanningView) -> float | None:
 
 
 def _hangs(edge: EdgeObservation, view: PlanningView) -> bool:
-    """Whether requests run out of time, or take so long that the caller's objective is far away."""
+    """Whether requests time out, or take several times the caller's objective."""
     objective_ms = _objective_ms(edge, view)
     if objective_ms is None:
         return False
@@ -201,7 +205,7 @@ def _hangs(edge: EdgeObservation, view: PlanningView) -> bool:
         return True
     if edge.latency.n >= MIN_JUDGED_REQUESTS and edge.latency.p50_ms is not None:
         return edge.latency.p50_ms > LATE_TIMES * objective_ms
-    # Little's law: where nothing comes back, what is on its way tells how long it takes.
+    # Little's law: without responses, the requests in flight give the response time.
     waits_ms = 1000.0 * edge.in_flight / max(edge.requests_per_s, 1.0 / max(window_s, 1.0))
     return edge.in_flight >= MIN_JUDGED_REQUESTS and waits_ms > LATE_TIMES * objective_ms
 
@@ -209,14 +213,14 @@ def _hangs(edge: EdgeObservation, view: PlanningView) -> bool:
 def _how_late(edge: EdgeObservation, view: PlanningView) -> str:
     timeouts = seen(edge.timeouts_per_s, view.observation.window_s)
     if timeouts:
-        return f"let {timeouts} requests run out of time"
+        return f"let {timeouts} requests time out"
     if edge.latency.p50_ms is not None:
         return f"answers half of the requests after more than {edge.latency.p50_ms:.0f} ms"
     return f"does not answer {edge.in_flight} requests"
 
 
 def _workloads(action: Action, view: PlanningView) -> set[str]:
-    """The workloads that requests reach by what the action sets."""
+    """The workloads that receive the requests to which the action's setting applies."""
     if isinstance(action, SetOutlierDetection):
         services = {
             o.service for o in view.configuration.outliers if o.destination_rule == action.destination_rule

@@ -1,4 +1,4 @@
-"""The rule of thumb of `threshold`, and settings that limit what a fault costs until it is mended."""
+"""The rules of `threshold`, and settings that limit the cost of a fault until it is fixed."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from marskit.domain.plan import Candidate, Plan
 from marskit.planning import PlanningView
 
 CALM_CYCLES = 8
-"""A setting is taken back when its cause has been gone for so many cycles in a row."""
+"""Number of consecutive cycles without its cause after which a setting is taken back."""
 
 Key = tuple[type[Action], str]
 
 
 @dataclass(slots=True)
 class _InForce:
-    """A setting of ours, and the way back."""
+    """A setting made by this planner, and the one before it."""
 
     ours: Action
     before: Action
@@ -26,7 +26,7 @@ class _InForce:
 
 
 class Resilience:
-    """Scales and reroutes as `threshold` does; retries, ejects and times out where something is broken."""
+    """Scales and reroutes as `threshold` does; counters faults by retries, outlier detection and timeouts."""
 
     name = "resilience"
     summary = (
@@ -44,7 +44,7 @@ class Resilience:
         self._in_force: dict[Key, _InForce] = {}
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What `threshold` does and what the faults ask for; when all is calm, one setting goes back."""
+        """Plan what `threshold` plans and what faults require; if there are none, restore one setting."""
         plan = self._threshold.plan(diagnosis, view)
         self._follow(diagnosis, view)
         taken = {target(action) for action in plan.proposed}
@@ -62,7 +62,7 @@ class Resilience:
         )
 
     def _follow(self, diagnosis: Diagnosis, view: PlanningView) -> None:
-        """Forget what somebody else has set since, and count how long each cause has been gone."""
+        """Forget settings that others have changed since, and count the cycles without each cause."""
         for key, setting in tuple(self._in_force.items()):
             if present(setting.ours, view.configuration) != setting.ours:
                 del self._in_force[key]
@@ -72,7 +72,7 @@ class Resilience:
                 setting.calm_cycles = setting.calm_cycles + 1 if gone else 0
 
     def _wanted(self, diagnosis: Diagnosis, view: PlanningView, taken: set[str]) -> list[Candidate]:
-        """What is not set yet, one action for each target: the shield lets no second one through."""
+        """Remedies that are not set yet, one for each target, because the shield allows only one."""
         found = []
         for remedy in remedies(diagnosis, view):
             key = type(remedy.action), target(remedy.action)
@@ -98,7 +98,7 @@ class Resilience:
 
 
 def _is_stronger(action: Action, now: Action) -> bool:
-    """Whether more fails than the first window showed; anything less is not worth another change."""
+    """Whether more retries are needed than are set; any other difference is not worth a change."""
     match action, now:
         case SetRetries(retries=Retries(wanted)), SetRetries(retries=Retries(attempts)):
             return wanted > attempts

@@ -1,11 +1,11 @@
-"""Where a planner that is not ours comes from, by its name alone: nothing of it is imported."""
+"""Where a user's planner comes from, by its name alone: none of its code is imported."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 GROUP = "marskit.planners"
-"""The group of entry points by which an installed package offers planners."""
+"""Entry-point group under which installed packages offer planners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,19 +13,20 @@ class Source:
     """A class in a file, or in a module that can be imported."""
 
     name: str
-    """Of the class."""
+    """Name of the class."""
     file: Path | None = None
+    """The file, for a class in a file."""
     module: str | None = None
-    """None where there is a file."""
+    """The module, for a class in a module."""
 
     @property
     def where(self) -> str:
-        """How messages call the file or module."""
+        """The file or module as messages name it."""
         return str(self.file or self.module)
 
 
 def source_of(name: str) -> Source | None:
-    """What `FILE.py:CLASS` or `MODULE:CLASS` means; None for any other name."""
+    """The class that `FILE.py:CLASS` or `MODULE:CLASS` names; None for any other name."""
     place, _, cls = name.rpartition(":")
     if not place or not cls.isidentifier():
         return None
@@ -36,8 +37,8 @@ def source_of(name: str) -> Source | None:
 
 @cache
 def plugins() -> dict[str, Source]:
-    """The planners that installed packages offer, by name; a package that offers nonsense is left out."""
-    # Takes longer to import than everything else here, and is mostly not needed.
+    """The planners that installed packages offer, by name; malformed entry points are left out."""
+    # Imported late, because it is slow and rarely needed.
     from importlib.metadata import entry_points
 
     found = ((point.name, source_of(point.value)) for point in entry_points(group=GROUP))
@@ -45,5 +46,5 @@ def plugins() -> dict[str, Source]:
 
 
 def plugin_source(name: str) -> Source | None:
-    """The class of the plug-in of that name; None when there is none."""
+    """The class of the plug-in of that name; None if there is none."""
     return plugins().get(name)

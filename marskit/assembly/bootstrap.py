@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 LEAST_SEEN = 0.75
-"""Share of a control period of load that must have been observed before the first plan."""
+"""Load that must have been observed before the first plan, as a share of a control period."""
 ENGINE_ERROR_PERCENT = 5.0
 """Allowed p95 error of the twin's fast engine against the request-level one, as the median of all points, in
 percent; `python -m benchmarks.twin` measures 2.5 %."""
@@ -103,7 +103,7 @@ def put_together(
     make_named = (
         branch.make_planner if branch and branch.make_planner else partial(make_planner, context=context)
     )
-    # Before there is a run: what cannot begin leaves none behind.
+    # Before the run is recorded: a run that cannot begin leaves no record.
     planner = make_named(settings.planner)
     try:
         return _with_planner(
@@ -139,7 +139,7 @@ def _with_planner(
         period_s=period_s,
         sample_period_s=settings.sample_s,
         window_s=2 * period_s,
-        # The first moments of a load are random; a branch begins in the middle of one.
+        # The first moments of a load are random, but a branch begins in the middle of one.
         least_seen_s=0.0 if branch else LEAST_SEEN * period_s,
         guard=settings.guard,
         busy_ms=_busy_ms(twin),
@@ -164,7 +164,7 @@ def _with_planner(
 
 
 def _foreign(settings: Settings, period_s: float, source: Source, name: str) -> Planner:
-    """A planner that is not ours, in a process of its own unless a person trusts it."""
+    """Load a user's planner, in a process of its own unless the settings trust it."""
     if settings.trust_planner:
         from marskit.plugins.trusted import TrustedPlanner
 
@@ -185,7 +185,7 @@ def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: Run
     )
 
 
-# Each imports its own adapters, so that neither loads those of the other.
+# Each function imports its own adapters, so that the other's are not loaded.
 def _envoy(settings: Settings, config: MeshConfig, scenario: Scenario, clock: Clock) -> tuple[Mesh, Load]:
     from marskit.load.locust_process import LocustLoad
     from marskit.mesh.envoy.adapter import EnvoyMesh

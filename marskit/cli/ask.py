@@ -1,4 +1,4 @@
-"""`marskit ask`: a named question about everything that was recorded, answered as a table or as NDJSON."""
+"""`marskit ask`: answers a named question from all recorded runs, as a table or as NDJSON."""
 
 import argparse
 import json
@@ -17,13 +17,13 @@ Row = Mapping[str, Any]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     parser.add_argument(
-        "question", nargs="?", metavar="QUESTION", help="one of those that `marskit ask` lists"
+        "question", nargs="?", metavar="QUESTION", help="a question; without it, list the questions"
     )
-    parser.add_argument("about", nargs="?", metavar="RUN", help="with `similar`: the run, or `last`")
+    parser.add_argument("about", nargs="?", metavar="RUN", help="with `similar`: a run's id, or `last`")
     parser.add_argument("--cycle", type=int, metavar="N", help="with `similar`: the cycle of that run")
-    parser.add_argument("--by", metavar="WHAT", help="with `slo` and `baselines`: what rows are grouped by")
+    parser.add_argument("--by", metavar="WHAT", help="with `slo` and `baselines`: group rows by this")
     parser.add_argument("--of", metavar="WHAT", help="with `baselines`: services, workloads or edges")
     parser.add_argument(
         "--run", dest="only", action="append", metavar="RUN", help="only this run; may be given repeatedly"
@@ -33,11 +33,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Answer, or list what can be asked.
+    """Answer the question, or list the questions.
 
     Raises:
-        OptionError: There is no such question, or it does not take these options.
-        KnowledgeError: There is no such run, or the runs cannot be read.
+        OptionError: The question does not exist, or does not take these options.
+        KnowledgeError: The run does not exist, or the runs cannot be read.
     """
     from marskit.knowledge.questions.catalogue import QUESTIONS
 
@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
             print(f"{name:<10} {question.summary}")
         return 0
     if parsed.question not in QUESTIONS:
-        raise OptionError(f"There is no question {parsed.question!r}; there are {', '.join(QUESTIONS)}")
+        raise OptionError(f"There is no question {parsed.question!r}; choose one of {', '.join(QUESTIONS)}")
     question = QUESTIONS[parsed.question]
     rows, damaged = _rows(question, _asked(parsed, question), parsed.runs)
     for sentence in damaged:
@@ -57,7 +57,7 @@ def run(parsed: argparse.Namespace) -> int:
     elif rows:
         _show(rows, question.columns)
     else:
-        print("Nothing that was recorded answers this.", file=sys.stderr)
+        print("The recorded runs hold no data for this question.", file=sys.stderr)
     return 0
 
 
@@ -75,8 +75,8 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
     if question.about_a_cycle != (parsed.about is not None) or question.about_a_cycle != (
         parsed.cycle is not None
     ):
-        told = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
-        raise OptionError(f"`ask {parsed.question}` {told}")
+        needs = "needs a RUN and --cycle" if question.about_a_cycle else "takes neither a RUN nor --cycle"
+        raise OptionError(f"`ask {parsed.question}` {needs}")
     if not open_store(parsed.runs).runs():
         raise KnowledgeError(f"{parsed.runs} contains no runs.")
     only = parsed.only and tuple(dict.fromkeys(find_run(parsed.runs, name) for name in parsed.only))
@@ -87,7 +87,7 @@ def _asked(parsed: argparse.Namespace, question: "Question") -> "Asked":
 def _rows(
     question: "Question", asked: "Asked", root: str | Path
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
-    """The answer, what is no number being null, and one sentence for each thing that could not be read."""
+    """The rows, with null for NaN, and one sentence for each file that could not be read."""
     import polars as pl
 
     from marskit.knowledge.port import KnowledgeError
@@ -95,15 +95,15 @@ def _rows(
 
     dataset = Dataset(root)
     try:
-        told = question.answer(dataset, asked).collect(engine="streaming")
+        answer = question.answer(dataset, asked).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
         first = str(error).split("\n", 1)[0].rstrip(".")
-        raise KnowledgeError(f"{root}: what was recorded cannot be read ({first}).") from error
-    return told.with_columns(pl.selectors.float().fill_nan(None)).to_dicts(), dataset.damaged
+        raise KnowledgeError(f"{root}: the recorded runs cannot be read ({first}).") from error
+    return answer.with_columns(pl.selectors.float().fill_nan(None)).to_dicts(), dataset.damaged
 
 
 def _show(rows: Sequence[Row], meanings: Mapping[str, str]) -> None:
-    """A table, or where that is too wide each row as a paragraph; intervals stand beside their values."""
+    """Print a table, or a paragraph per row if that is too wide; intervals follow their values."""
     from rich.console import Console
     from rich.table import Table
 
@@ -112,7 +112,7 @@ def _show(rows: Sequence[Row], meanings: Mapping[str, str]) -> None:
     width = sum(max(len(name), *(len(row[at]) for row in cells)) + 3 for at, name in enumerate(names)) + 1
     console = Console()
     if not console.is_terminal:
-        # A file has room.
+        # A file has no width limit.
         console = Console(width=max(width, console.width))
     if width <= console.width:
         table = Table()

@@ -1,4 +1,4 @@
-"""`marskit check`: are these manifests and this scenario understood?"""
+"""`marskit check`: checks manifests and a scenario without starting anything."""
 
 import argparse
 from pathlib import Path
@@ -8,14 +8,16 @@ from marskit.demo import DEMO_MANIFESTS
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="default: the demo's manifests")
+    """Add the command's arguments and options."""
+    parser.add_argument(
+        "paths", type=Path, nargs="*", metavar="PATH", help="manifests to check (default: the demo's)"
+    )
     add_mapping(parser)
     add_scenario(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Print what manifests and scenario hold.
+    """Print a summary of manifests and scenario.
 
     Raises:
         ManifestError: A manifest is wrong.

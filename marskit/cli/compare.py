@@ -1,4 +1,4 @@
-"""`marskit compare`: planners side by side on identical load."""
+"""`marskit compare`: runs planners on identical load and compares them."""
 
 import argparse
 from pathlib import Path
@@ -11,27 +11,33 @@ SCENARIOS = "spike,ramp,flash-crowd,on-off,diurnal"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     parser.add_argument(
         "--planners",
         default=PLANNERS,
         metavar="A,B",
-        help="hpa-tuned is searched for first, on other loads (default: %(default)s)",
-    )
-    parser.add_argument("--scenarios", default=SCENARIOS, metavar="A,B", help="default: %(default)s")
-    parser.add_argument("--seeds", default="0,1,2", metavar="N,M", help="default: %(default)s")
-    parser.add_argument("--mesh", choices=MESHES, default="twin", help="default: %(default)s")
-    parser.add_argument(
-        "--engine", choices=ENGINES, default=ENGINES[0], help="of the twin (default: %(default)s)"
+        help="planners to compare; hpa-tuned is tuned first, on other loads (default: %(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: %(default)s"
+        "--scenarios", default=SCENARIOS, metavar="A,B", help="scenarios to run (default: %(default)s)"
+    )
+    parser.add_argument("--seeds", default="0,1,2", metavar="N,M", help="one run each (default: %(default)s)")
+    parser.add_argument("--mesh", choices=MESHES, default="twin", help="where to run (default: %(default)s)")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="the twin's engine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("comparison"),
+        metavar="FOLDER",
+        help="write results here (default: %(default)s)",
     )
     add_mesh(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Run the grid and print the comparison; 1 when any run failed.
+    """Run every combination and print the comparison; return 1 if any run failed.
 
     Raises:
         OptionError: The seeds are not whole numbers.
@@ -43,7 +49,7 @@ def run(parsed: argparse.Namespace) -> int:
         manifests=tuple(parsed.manifests),
         mapping=parsed.mapping,
         card=parsed.card,
-        # Planners are what is compared: nobody corrects them, and nobody reads their predictions.
+        # Planners are compared alone: without rollback, and without predictions, which nobody reads.
         preview=False,
         guard=False,
         baselines=False,

@@ -1,4 +1,4 @@
-"""`marskit completion`: what a shell needs to complete commands, options and names."""
+"""`marskit completion`: prints a script that completes commands, options and names in a shell."""
 
 import argparse
 
@@ -10,7 +10,7 @@ _HOW = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     parser.epilog = "; ".join(f"{shell}: {how}" for shell, how in _HOW.items())
     parser.add_argument("shell", choices=tuple(_HOW), help="the shell that the script is for")
 

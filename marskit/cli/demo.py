@@ -1,17 +1,17 @@
-"""`marskit demo export`: the demo's manifests, scenarios and services as files of one's own."""
+"""`marskit demo export`: copies the demo's manifests, scenarios and services to a folder."""
 
 import argparse
 from pathlib import Path
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("what", choices=("export",), help="write the demo out")
+    """Add the command's arguments and options."""
+    parser.add_argument("what", choices=("export",), help="write the demo to a folder")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder")
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Write the demo out.
+    """Write the demo to the folder.
 
     Raises:
         ExportError: The folder is not empty, or cannot be written.

@@ -1,4 +1,4 @@
-"""`marskit export`: a recorded run in one file, to hand to others."""
+"""`marskit export`: writes a recorded run into one file, to share it."""
 
 import argparse
 from pathlib import Path
@@ -7,9 +7,9 @@ from marskit.cli.options import add_run_name, add_runs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     add_run_name(parser)
-    parser.add_argument("file", type=Path, metavar="FILE", help="such as spike.marskit; must not exist yet")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a new file, such as spike.marskit")
     add_runs(parser)
 
 
@@ -17,7 +17,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Write the file.
 
     Raises:
-        KnowledgeError: There is no such run, or it cannot be read or written.
+        KnowledgeError: The run does not exist, or cannot be read or written.
     """
     from marskit.knowledge.care.sharing import export_run
     from marskit.knowledge.read.runs import find_run

@@ -1,4 +1,4 @@
-"""`marskit import`: a run that somebody exported, among one's own."""
+"""`marskit import`: adds an exported run to the recorded runs."""
 
 import argparse
 from pathlib import Path
@@ -7,13 +7,13 @@ from marskit.cli.options import add_runs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="what `export` wrote")
+    """Add the command's arguments and options."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a file that `export` wrote")
     add_runs(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Read the file into the runs.
+    """Add the file's run to the recorded runs.
 
     Raises:
         KnowledgeError: The file is damaged, or the run exists already.
@@ -21,5 +21,5 @@ def run(parsed: argparse.Namespace) -> int:
     from marskit.knowledge.care.sharing import import_run
 
     name = import_run(parsed.runs, parsed.file)
-    print(f"run {name} is in {parsed.runs}; `marskit report {name}` tells its story")
+    print(f"run {name} is in {parsed.runs}; see `marskit report {name}`")
     return 0

@@ -1,4 +1,4 @@
-"""How much of what was recorded is kept: options that `run` and `runs` share."""
+"""Options on how many recorded runs are kept, shared by `run` and `runs`."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def add_keep_options(to: argparse._ActionsContainer, when: str) -> None:
-    """How much is kept; see `keep_of`."""
+    """Add the options that `keep_of` reads; `when` begins their help."""
     to.add_argument("--keep-days", type=float, metavar="N", help=f"{when}keep the runs of the last N days")
     to.add_argument(
         "--keep-size", metavar="SIZE", help=f"{when}keep the newest runs that fit, such as 500MB or 2GB"
@@ -18,16 +18,16 @@ def add_keep_options(to: argparse._ActionsContainer, when: str) -> None:
 
 
 def keep_of(parsed: argparse.Namespace) -> "Keep | None":
-    """How much is to be kept; None is everything.
+    """Read how much to keep; None for everything.
 
     Raises:
-        OptionError: It is no number of days, or no size.
+        OptionError: A value is not a valid number of days, or not a valid size.
     """
     if parsed.keep_days is None and parsed.keep_size is None:
         return None
     from marskit.knowledge.care.retention import Keep, parse_size
 
-    # Not "not above": what is no number is neither.
+    # Written so that NaN is refused too.
     if parsed.keep_days is not None and not 0 < parsed.keep_days < 36500:
         raise OptionError(f"--keep-days is {parsed.keep_days:g}; it must be above 0 and below 36500")
     size_bytes = None

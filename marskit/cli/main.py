@@ -1,4 +1,4 @@
-"""The command line: finds the command and loads it alone, so that help and mistakes cost no time."""
+"""The command line: loads only the module of the given command, so that help and mistakes stay fast."""
 
 import argparse
 import errno
@@ -25,38 +25,42 @@ COMMANDS = {
     "replay": ("marskit.cli.replay", "step through a recorded run, or branch it in the twin"),
     "ask": ("marskit.cli.ask", "answer a question from all recorded runs"),
     "export": ("marskit.cli.export", "write a recorded run into one file"),
-    "import": ("marskit.cli.import_run", "read a run that was exported"),
+    "import": ("marskit.cli.import_run", "import a run that was exported"),
     "calibrate": ("marskit.cli.calibrate", "fit the twin to recorded runs"),
     "compare": ("marskit.cli.compare", "run several planners on identical load and compare them"),
     "train": ("marskit.cli.train", "train a policy in the twin (needs the extra rl)"),
-    "demo": ("marskit.cli.demo", "write out the demo to edit it"),
+    "demo": ("marskit.cli.demo", "write the demo to a folder to edit it"),
     "completion": ("marskit.cli.completion", "print a shell's completion script"),
 }
-"""By name: the module, with its `add_options` and `run`, and one line of help."""
+"""The commands: each name with its module, which has `add_options` and `run`, and one line of help."""
 
 
 class Command(Protocol):
-    """What the module of a command offers."""
+    """The interface of a command's module."""
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add everything that the command takes."""
+        """Add the command's arguments and options."""
         ...
 
     def run(self, parsed: argparse.Namespace) -> int:
-        """Do it and return the exit code."""
+        """Carry out the command and return the exit code."""
         ...
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one sentence, and never takes the beginning of an option for the option."""
+    """Reports errors in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the complaint, to be printed where all others are."""
+        """Raise the error, which `main` prints like all others."""
         raise OptionError(f"{message[:1].upper()}{message[1:]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say and return the exit code."""
+    """Run the command that the arguments name and return the exit code.
+
+    Args:
+        arguments: The arguments; None for those of the process.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if "_ARGCOMPLETE" in os.environ:
@@ -118,7 +122,7 @@ def _root() -> argparse.ArgumentParser:
         description="Step through a self-adaptive service mesh: a real Envoy mesh, real load and the MAPE-K\n"
         "loop in your terminal. Without a command it opens the terminal UI on the live mesh.\n\n"
         f"commands:\n{commands}",
-        epilog="`marskit COMMAND --help` lists the options of a command; those of `run` may be given without "
+        epilog="`marskit COMMAND --help` lists the options of a command; those of `run` also work without "
         "its name.\nExit codes: 0 done, 1 failed while running, 2 wrong input, 129, 130 or 143 ended by a "
         "closed\nterminal or a signal.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -129,7 +133,7 @@ def _root() -> argparse.ArgumentParser:
 
 
 def _complete() -> int:
-    """Answer a shell that asks how the words typed so far may go on; argcomplete ends the process."""
+    """Answer a shell's request for completions; argcomplete ends the process."""
     import argcomplete
 
     words = os.environ.get("COMP_LINE", "").split()[1:]
@@ -140,7 +144,7 @@ def _complete() -> int:
         parser = _root()
         commands = parser.add_subparsers()
         for name in COMMANDS:
-            # Only the command that is being completed is loaded.
+            # Only the command being completed is loaded.
             chosen = commands.add_parser(name, help=COMMANDS[name][1])
             if words[:1] == [name]:
                 _load(name).add_options(chosen)
@@ -149,10 +153,10 @@ def _complete() -> int:
 
 
 def _cannot_go_on(error: OSError) -> int:
-    """A file that cannot be read, or an output that cannot be written: it alone has no name."""
+    """Report a file that cannot be read, or an output that cannot be written, which has no file name."""
     if error.filename is not None:
         return complain(f"{error.filename}: {error.strerror}", exit_codes.FAILED)
-    # What is still to be written must find a place to go, or Python would complain when it closes its output.
+    # Python flushes its output at exit, and would print another error if that failed.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
         return exit_codes.PIPE

@@ -1,4 +1,4 @@
-"""Options that several commands take, how they complete in a shell, and how all commands complain."""
+"""Options shared by several commands, their completion in a shell, and the printing of errors."""
 
 import argparse
 import sys
@@ -10,15 +10,15 @@ from marskit.errors import UserError
 from marskit.knowledge.port import runs_place
 
 SCENARIO = "spike"
-"""The scenario of runs that nobody watches."""
+"""Default scenario of headless runs."""
 
 
 class OptionError(UserError):
-    """A command line that cannot be carried out; one sentence says what is allowed."""
+    """Options are wrong or cannot be combined; one sentence says what is allowed."""
 
 
 def add_runs(to: argparse._ActionsContainer) -> None:
-    """Where recorded runs are."""
+    """Add the option for the place of recorded runs."""
     to.add_argument(
         "--runs",
         type=runs_place,
@@ -29,14 +29,12 @@ def add_runs(to: argparse._ActionsContainer) -> None:
 
 
 def add_run_name(to: argparse._ActionsContainer, name: str = "name") -> None:
-    """One recorded run."""
-    completes(
-        to.add_argument(name, metavar="RUN", help="a run's id, the beginning of it, or `last`"), _run_names
-    )
+    """Add the argument that names a recorded run."""
+    completes(to.add_argument(name, metavar="RUN", help="a run's id, a prefix of it, or `last`"), _run_names)
 
 
 def add_scenario(to: argparse._ActionsContainer, default: str = SCENARIO) -> None:
-    """Which load is played."""
+    """Add the option for the load scenario."""
     completes(
         to.add_argument(
             "--scenario",
@@ -48,7 +46,7 @@ def add_scenario(to: argparse._ActionsContainer, default: str = SCENARIO) -> Non
 
 
 def add_mesh(to: argparse._ActionsContainer) -> None:
-    """Which mesh: manifests, mapping and calibration card."""
+    """Add the options for manifests, mapping and calibration card."""
     add_manifests(to)
     add_mapping(to)
     to.add_argument(
@@ -60,7 +58,7 @@ def add_mesh(to: argparse._ActionsContainer) -> None:
 
 
 def add_manifests(to: argparse._ActionsContainer) -> None:
-    """The manifests."""
+    """Add the option for the manifests."""
     to.add_argument(
         "--manifests",
         type=Path,
@@ -72,15 +70,15 @@ def add_manifests(to: argparse._ActionsContainer) -> None:
 
 
 def add_mapping(to: argparse._ActionsContainer) -> None:
-    """How the images that manifests name are run."""
+    """Add the option for the mapping of container images to local processes."""
     to.add_argument(
         "--mapping", type=Path, metavar="FILE", help="how container images run as local processes (TOML)"
     )
 
 
 def completes(option: argparse.Action, names: Callable[[], Iterable[str]]) -> None:
-    """Let a shell complete the option's value with these names."""
-    # argcomplete's own convention: it reads this attribute.
+    """Make shells complete the option's value with these names."""
+    # argcomplete reads this attribute.
     option.completer = lambda **_: list(names())  # type: ignore[attr-defined]
 
 
@@ -104,6 +102,6 @@ def _run_names() -> Iterable[str]:
 
 
 def complain(sentence: str, exit_code: int) -> int:
-    """Print what is wrong, and return the exit code."""
+    """Print an error and return the exit code."""
     print(f"marskit: {sentence.rstrip('.')}.", file=sys.stderr)
     return exit_code

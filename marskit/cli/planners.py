@@ -1,4 +1,4 @@
-"""`marskit planners`: what may decide, and a file to write one of your own in."""
+"""`marskit planners`: lists the planners, or writes a file for one of your own."""
 
 import argparse
 from pathlib import Path
@@ -7,15 +7,18 @@ from marskit.cli.options import OptionError
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     parser.add_argument(
         "words",
         nargs="*",
         metavar="new NAME",
-        help="write a planner to begin with; without it, list the planners",
+        help="write a planner as a starting point; without it, list the planners",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE.py", help="with new: where to write (default: after the name)"
+        "--out",
+        type=Path,
+        metavar="FILE.py",
+        help="with new: write to this file (default: named after the planner)",
     )
 
 
@@ -23,7 +26,7 @@ def run(parsed: argparse.Namespace) -> int:
     """List the planners, each with how it decides, or write a new one.
 
     Raises:
-        OptionError: The words are not understood.
+        OptionError: The arguments are not `new NAME`.
         UserError: The file cannot be written.
     """
     match parsed.words:
@@ -64,6 +67,6 @@ def _list() -> None:
     for name in PLANNERS:
         print(f"{name:<12} {make_planner(name, demo).summary}")
     for name, source in plugins().items():
-        # Nothing of it is imported: what a list shows must not run a stranger's code.
+        # Listed without an import, because a list must not run a plug-in's code.
         if name not in PLANNERS:
             print(f"{name:<12} Installed plug-in: {source.name} of {source.where}.")

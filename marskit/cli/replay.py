@@ -1,4 +1,4 @@
-"""`marskit replay`: a recorded run on the screen or line by line, and its branches."""
+"""`marskit replay`: steps through a recorded run on the screen, prints it, or branches it."""
 
 import argparse
 import json
@@ -18,22 +18,24 @@ Tell = Callable[[str, int, int], None]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     add_run_name(parser)
-    parser.add_argument("--at", type=int, metavar="CYCLE", help="begin with that cycle")
+    parser.add_argument("--at", type=int, metavar="CYCLE", help="begin at this cycle")
     completes(
         parser.add_argument(
-            "--branch", metavar="PLANNER", help="with --headless: let it decide from --at on, in the twin"
+            "--branch",
+            metavar="PLANNER",
+            help="with --headless: let this planner decide from --at on, in the twin",
         ),
         planner_names,
     )
-    parser.add_argument("--cycles", type=int, metavar="N", help="with --branch: at most N cycles")
+    parser.add_argument("--cycles", type=int, metavar="N", help="with --branch: stop after N cycles")
     parser.add_argument(
         "--hashes", action="store_true", help="with --headless: print the state's hash at each step"
     )
     parser.add_argument("--headless", action="store_true", help="print the run instead of showing it")
     parser.add_argument("--json", action="store_true", help="with --headless: print NDJSON")
-    parser.add_argument("--engine", choices=ENGINES, help="of the twin in a branch (default: requests)")
+    parser.add_argument("--engine", choices=ENGINES, help="the twin's engine in a branch (default: requests)")
     add_mesh(parser)
     add_runs(parser)
 
@@ -42,7 +44,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Show, print or branch the run.
 
     Raises:
-        OptionError: Options do not go together.
+        OptionError: Options cannot be combined.
         UserError: The run cannot be found, read, replayed or branched.
     """
     from marskit.knowledge.read.runs import find_run
@@ -53,7 +55,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.cycles is not None and (parsed.branch is None or parsed.cycles < 2):
         raise OptionError("--cycles goes with --branch and must be 2 or more")
     if parsed.branch is not None and (parsed.at is None or parsed.hashes):
-        raise OptionError("--branch needs --at CYCLE, and no --hashes")
+        raise OptionError("--branch needs --at CYCLE and cannot be combined with --hashes")
     run = find_run(parsed.runs, parsed.name)
     if not parsed.headless:
         return _screen(parsed, run)
@@ -67,10 +69,10 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timeline":
-    """The way about in a recording.
+    """Load a recording as a timeline.
 
     Raises:
-        ReplayError: It cannot be replayed, or has no such cycle.
+        ReplayError: The run cannot be replayed, or does not have the cycle.
     """
     from marskit.knowledge.port import KnowledgeError
     from marskit.knowledge.read.recording import load_recording
@@ -86,7 +88,7 @@ def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timelin
     if not recording.events:
         notes = notes or ("it has no events.",)
     elif not (recording.complete or notes):
-        notes = (f"Of run {run} not every event is known: a part of its log is gone.",)
+        notes = (f"Some events of run {run} are missing: a part of its log is gone.",)
     timeline = Timeline(recording.events, lambda done, of: tell("folding its events", done, of), notes)
     if timeline.started is None:
         raise ReplayError(f"Run {run} cannot be replayed: {notes[0]}")
@@ -114,14 +116,14 @@ def _screen(parsed: argparse.Namespace, run: str) -> int:
 
 
 def _twin_arguments(parsed: argparse.Namespace) -> tuple[str, ...]:
-    """What a branch must know of its twin, as arguments."""
+    """The arguments that give a branch its twin."""
     given = {"--mapping": parsed.mapping, "--card": parsed.card, "--engine": parsed.engine}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     return ("--runs", str(parsed.runs), *options, "--manifests", *map(str, parsed.manifests))
 
 
 def _tell(parsed: argparse.Namespace, timeline: "Timeline") -> None:
-    """The events from that cycle on, as a story, as JSON or with their hashes."""
+    """Print the events from the given cycle on, as a story, as JSON or with their hashes."""
     first = 1 if parsed.at is None else timeline.begin_of(parsed.at) or 1
     if parsed.hashes:
         for step in range(first, len(timeline) + 1):
@@ -138,7 +140,7 @@ def _tell(parsed: argparse.Namespace, timeline: "Timeline") -> None:
 
     teller = JsonTeller(sys.stdout) if parsed.json else StoryTeller(Console(), parsed.runs)
     for step, event in enumerate(timeline.events, 1):
-        # What the run was is told in any case: the story needs it.
+        # The first event describes the run, which the story always needs.
         if step >= first or (step == 1 and not parsed.json):
             teller.tell(event)
 
@@ -171,7 +173,7 @@ def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
 
 
 def _print(branched: "Branched") -> None:
-    """The figures of all sides, and what they mean."""
+    """Print the figures of all branches and what they mean."""
     from rich.console import Console
     from rich.table import Table
 
@@ -184,5 +186,5 @@ def _print(branched: "Branched") -> None:
     for row in view.figures.rows:
         table.add_row(*(cell.text for cell in row))
     console.print(table)
-    for sentence in (*view.words, f"Kept as runs {branched.branch.run} and {branched.control.run}."):
+    for sentence in (*view.words, f"Recorded as runs {branched.branch.run} and {branched.control.run}."):
         console.print(sentence, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`marskit report`: the story of a recorded run."""
+"""`marskit report`: reports on a recorded run."""
 
 import argparse
 import shutil
@@ -7,16 +7,16 @@ from marskit.cli.options import add_run_name, add_runs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     add_run_name(parser)
     add_runs(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Print the report, and name what of the run cannot be read.
+    """Print the report, with a warning for each file that cannot be read.
 
     Raises:
-        KnowledgeError: There is no such run, or nothing of it can be read.
+        KnowledgeError: The run does not exist, or none of its files can be read.
     """
     from marskit.console.lines import print_lines, warn
     from marskit.console.report import report_lines

@@ -1,4 +1,4 @@
-"""`marskit run`, the default: the loop on a mesh, on the screen or printed line by line."""
+"""`marskit run`, the default: runs the loop on a mesh, on the screen or headless."""
 
 import argparse
 import gc
@@ -25,23 +25,25 @@ if TYPE_CHECKING:
     from marskit.controller.controller import Controller
 
 CYCLES = 20
+"""Default number of cycles of headless runs."""
 SCREEN_SCENARIO = "rush-hours"
-"""A person reads for a minute before the first rush, and there is always a next one."""
+"""Default scenario on the screen: a minute of calm to read, then one rush after another."""
 SCREEN_PACE = 10.0
-"""Slow enough to see a cycle go by, fast enough for a rush hour every ten seconds."""
+"""Default pace of the twin on the screen, in its seconds per real second: single cycles can be seen, and a
+rush hour comes every ten seconds."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Everything that a run is started with."""
+    """Add the command's arguments and options."""
     mesh = parser.add_argument_group("mesh")
     mesh.add_argument(
         "--mesh",
         choices=MESHES,
         default=MESHES[0],
-        help="a real Envoy, or its twin: a model in virtual time (default: %(default)s)",
+        help="run real Envoys, or the twin: a model in virtual time (default: %(default)s)",
     )
     add_mesh(mesh)
-    mesh.add_argument("--engine", choices=ENGINES, help="how the twin is computed (default: requests)")
+    mesh.add_argument("--engine", choices=ENGINES, help="the twin's engine (default: requests)")
     mesh.add_argument(
         "--pace",
         type=float,
@@ -49,7 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="seconds of the twin per real second (default: "
         f"{SCREEN_PACE:g} on the screen, else as fast as possible)",
     )
-    mesh.add_argument("--gateway-port", type=int, metavar="PORT", help="default: a free port")
+    mesh.add_argument(
+        "--gateway-port", type=int, metavar="PORT", help="the gateway's port (default: a free one)"
+    )
     load = parser.add_argument_group("load")
     add_scenario(load, f"{SCREEN_SCENARIO} on the screen, else {SCENARIO}")
     load.add_argument(
@@ -73,14 +77,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--planner-deadline",
         type=float,
         metavar="SECONDS",
-        help="how long a planner of your own may take for a decision (default: half a period)",
+        help="time limit for a decision of your own planner (default: half a period)",
     )
     loop.add_argument(
         "--trust-planner",
         action="store_true",
-        help="run a planner of your own in this process, without any limit",
+        help="run your own planner in this process, without limits",
     )
-    loop.add_argument("--mode", choices=[m.value for m in Mode], default="auto", help="default: %(default)s")
+    loop.add_argument(
+        "--mode",
+        choices=[m.value for m in Mode],
+        default="auto",
+        help="what the loop may do by itself (default: %(default)s)",
+    )
     loop.add_argument(
         "--period",
         type=float,
@@ -94,14 +103,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time between samples of mesh and load (default: %(default)s)",
     )
-    loop.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    loop.add_argument("--seed", type=int, default=0, help="seed of everything random (default: %(default)s)")
     loop.add_argument(
         "--no-guard", action="store_true", help="do not roll back plans that turn out worse than predicted"
     )
     loop.add_argument(
         "--baselines",
         action=argparse.BooleanOptionalAction,
-        help="use baselines and similar situations from earlier runs (default: on, but for --mesh twin)",
+        help="use baselines and similar situations from earlier runs (default: on, except with --mesh twin)",
     )
     loop.add_argument(
         "--no-recalibration", action="store_true", help="do not recalibrate the twin when the mesh drifts"
@@ -110,14 +119,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_keep_options(loop, "at the start, remove older runs: ")
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run N cycles and print them")
-    headless.add_argument("--cycles", type=int, metavar="N", help=f"with --headless (default: {CYCLES})")
+    headless.add_argument(
+        "--cycles", type=int, metavar="N", help=f"with --headless: stop after N cycles (default: {CYCLES})"
+    )
     headless.add_argument(
         "--json", action="store_true", help="with --headless: print NDJSON, one event per line"
     )
 
 
 def _settings(parsed: argparse.Namespace) -> Settings:
-    """The settings that the arguments make; names are checked now rather than in the midst of a start."""
+    """Convert the arguments to settings; names are checked now rather than during a start."""
     from marskit.agents.registry import parse_name
     from marskit.load.scenario import find_scenario
 
@@ -153,7 +164,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
 
 
 async def _build(settings: Settings) -> "Controller":
-    """Build the controller on the runtime's thread, where loading its parts holds up no screen."""
+    """Build the controller on the runtime's thread, where loading does not block the screen."""
     from marskit.assembly.bootstrap import build
 
     return await build(settings)
@@ -180,7 +191,9 @@ def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
     if cycles < 1:
         raise OptionError(f"--cycles is {cycles}; it must be 1 or more")
     if settings.mode is Mode.APPROVE:
-        raise OptionError("--mode approve needs a person to approve, so it does not go with --headless")
+        raise OptionError(
+            "--mode approve needs a person to approve, so it cannot be combined with --headless"
+        )
     from rich.console import Console
 
     from marskit.console.tellers import JsonTeller, StoryTeller
@@ -194,7 +207,7 @@ def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
 
 
 def _run_tui(settings: Settings) -> int:
-    # A start makes many objects that stay; looking for garbage among them every 700 costs a fifth of it.
+    # A start makes many lasting objects; collecting garbage after every 700 would take a fifth of its time.
     gc.set_threshold(50_000, 10, 10)
     from marskit.controller.runtime import Runtime
     from marskit.system.signals import first_signal
@@ -213,14 +226,12 @@ def _run_tui(settings: Settings) -> int:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
         kept = runtime.state.started.run
-        print(
-            f"{runtime.state.cycles_done} cycles are recorded as run {kept}; `report last` tells their story."
-        )
+        print(f"{runtime.state.cycles_done} cycles are recorded as run {kept}; see `marskit report last`.")
     return exit_code
 
 
 def _training_arguments(settings: Settings) -> tuple[str, ...]:
-    """What a training must know to be for the mesh of this run."""
+    """The arguments that make a training use this run's mesh."""
     mesh = {"--mapping": settings.mapping, "--card": settings.card}
     given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
     return ("--manifests", *map(str, settings.manifests), *given)

@@ -1,4 +1,4 @@
-"""`marskit runs`: recorded runs listed, checked or pruned."""
+"""`marskit runs`: lists, checks or prunes recorded runs."""
 
 import argparse
 import sys
@@ -9,9 +9,11 @@ from marskit.system import exit_codes
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--check", action="store_true", help="read every file whole and set damaged ones aside")
+    what.add_argument(
+        "--check", action="store_true", help="read every file completely and set damaged ones aside"
+    )
     what.add_argument(
         "--prune", action="store_true", help="list the runs that would be removed; with --yes, remove them"
     )
@@ -21,10 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """List, check or prune; 1 when a check finds damage.
+    """List, check or prune runs; return 1 if a check finds damage.
 
     Raises:
-        OptionError: Options do not go together.
+        OptionError: Options cannot be combined.
         KnowledgeError: A run cannot be read or removed.
     """
     given = [
@@ -64,7 +66,7 @@ def _check(parsed: argparse.Namespace) -> int:
         print(f"marskit: {sentence}", file=sys.stderr)
     for place in checked.set_aside:
         print(f"set aside as {place}")
-    verdict = plural(len(checked.problems), "problem") if checked.problems else "all as they were written"
+    verdict = plural(len(checked.problems), "problem") if checked.problems else "all intact"
     print(f"{plural(checked.files, 'file')} of {plural(checked.runs, 'run')}: {verdict}")
     return exit_codes.FAILED if checked.problems else 0
 
@@ -83,5 +85,5 @@ def _prune(parsed: argparse.Namespace) -> int:
     if not gone:
         print("All runs are kept.")
     else:
-        print(f"{total} removed" if parsed.yes else f"{total} would go; add --yes to remove them")
+        print(f"{total} removed" if parsed.yes else f"{total} would be removed; add --yes to remove them")
     return 0

@@ -1,17 +1,17 @@
-"""`marskit scenarios`: the loads that come with marskit."""
+"""`marskit scenarios`: lists the load scenarios that marskit ships."""
 
 import argparse
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Nothing."""
+    """Add nothing: the command takes no options."""
 
 
 def run(parsed: argparse.Namespace) -> int:
     """List the shipped scenarios.
 
     Raises:
-        ScenarioError: One of them is wrong.
+        ScenarioError: A scenario's file is wrong.
     """
     from marskit.load.scenario import list_scenarios, load_scenario
 

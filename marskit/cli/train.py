@@ -1,4 +1,4 @@
-"""`marskit train`: a policy learned in the twin."""
+"""`marskit train`: trains a policy in the twin."""
 
 import argparse
 from math import inf
@@ -8,9 +8,11 @@ from marskit.cli.options import OptionError, add_mesh, add_runs, complain
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments and options."""
     parser.add_argument(
-        "--algorithm", choices=("ppo", "sac"), help="default: ppo, or that of the policy to fine-tune"
+        "--algorithm",
+        choices=("ppo", "sac"),
+        help="learning algorithm (default: ppo, or that of the policy to fine-tune)",
     )
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="stop after S seconds (default: by the settings)"
@@ -18,7 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="stop after N steps (reproducible for a given seed)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: ALGORITHM.npz")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the policy here (default: ALGORITHM.npz)"
+    )
     parser.add_argument("--resume", type=Path, metavar="FILE", help="begin with the weights of a policy file")
     parser.add_argument(
         "--warm-start",
@@ -34,22 +38,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="train this policy further, and replace it if it is better on runs held out from the training",
     )
     parser.add_argument(
-        "--from-runs", nargs="+", default=[], metavar="RUN", help="the recorded runs of a fine-tuning"
+        "--from-runs",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="with --fine-tune: train on these recorded runs",
     )
     parser.add_argument(
         "--settings", type=Path, metavar="FILE", help="changes to the shipped settings (TOML)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of everything random (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print progress as NDJSON")
     add_mesh(parser)
     add_runs(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Train, and show the progress.
+    """Train a policy and show the progress.
 
     Raises:
-        OptionError: Options do not go together, or the extra `rl` is not installed.
+        OptionError: Options cannot be combined, or the extra `rl` is not installed.
     """
     from marskit.console.training import train
     from marskit.training.child import missing
@@ -58,7 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise OptionError(sentence)
     for name, value in (("--seconds", parsed.seconds), ("--steps", parsed.steps)):
         if value is not None and not 0 < value < inf:
-            raise OptionError(f"{name} is {value:g}; it must be above 0, and finite")
+            raise OptionError(f"{name} is {value:g}; it must be a finite number above 0")
     if not 0 <= parsed.seed < 2**32:
         raise OptionError(f"--seed is {parsed.seed}; for a training it must be from 0 to {2**32 - 1}")
     if bool(parsed.fine_tune) != bool(parsed.from_runs):

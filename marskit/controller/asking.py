@@ -1,4 +1,4 @@
-"""Asks planners without letting them hold up the loop or end the run."""
+"""Asks planners so that they can neither block the loop nor end the run."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work without holding up the loop; virtual time stands still meanwhile."""
+    """Run blocking work in a thread, so that the event loop continues; virtual time stands still."""
     return await asyncio.get_running_loop().run_in_executor(DaemonExecutor("marskit-planner"), work)
 
 
@@ -83,7 +83,7 @@ def _guarded(planner: Planner, question: Callable[[], T]) -> T:
     except PlannerFailed:
         raise
     except BaseException as error:
-        # Including exceptions that end a program: they come from a planner's code.
+        # Also SystemExit and KeyboardInterrupt: a planner's code raised them.
         raise PlannerFailed(_sentence(planner, error)) from error
 
 

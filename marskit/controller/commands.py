@@ -124,7 +124,7 @@ class Commands:
 
     async def _set_planner(self, name: str) -> None:
         async with self._choosing:
-            # One of a person's own may have been mended, or be chosen again because it is no longer asked.
+            # A user's planner is loaded again: it may have been edited, or be no longer asked after crashes.
             if name == self._state.planner and not isinstance(self._loop.planner, GuestPlanner):
                 return
             await self._change_planner(name)
@@ -135,7 +135,7 @@ class Commands:
             planner = await in_thread(lambda: self._parameters.make_planner(name))
             await self._asking.reset(planner, self._parameters.seed)
         except UserError as error:
-            # No such planner, or a policy that is damaged or for another mesh: the one there is goes on.
+            # The planner cannot be used, so the present one continues.
             if planner is not None:
                 await self._asking.close(planner)
             raise CommandError(str(error)) from error
@@ -154,7 +154,7 @@ class Commands:
         self._require_success(await self._writer.undo(execution))
 
     def preview(self, action: Action) -> DryRun:
-        """What `Act` would do with that action now; nothing is written or reported.
+        """Preview what `Act` would do with that action now; nothing is written or reported.
 
         Raises:
             CommandError: `Act` would refuse it, with the same sentence.

@@ -128,7 +128,7 @@ class Loop:
             self._effects.watch(execution, observation, self._expected if ours else None)
 
     def _note_effects(self, event: Event) -> None:
-        # Not by the cycle's clock: a paused loop would measure effects on a much later window.
+        # At each observation, not each cycle: a paused loop would measure effects on a much later window.
         if not isinstance(event, Observed):
             return
         now_s, waits = self._clock.now(), self._approval.awaited is not None
@@ -139,7 +139,7 @@ class Loop:
         ):
             self._effects_seen = (*self._effects_seen, read.effect)
             if self._guard.read(read):
-                # It was planned on a state that is to be rolled back, and nothing else can wait beside it.
+                # The waiting plan was made for a state that is about to be rolled back.
                 self._approval.drop(_GUARD_FIRST)
 
     def view(self, observation: Observation | None = None) -> PlanningView:
@@ -203,7 +203,7 @@ class Loop:
             effects=effects,
             cpu_ms=self._cpu.take_ms(),
         )
-        # Once it may be on disk it is a cycle of the run: an end that comes now waits for it.
+        # From here on the cycle may be on disk, so an end of the run waits until it is complete.
         await to_the_end(self._remember(cycle))
 
     @asynccontextmanager
@@ -243,7 +243,7 @@ class Loop:
         verdict = await self._verdict(number, mode, plan)
         if isinstance(guards, Retreat) and verdict.reason == REJECTED:
             self._canaries.leave(guards.canaries)
-        # A plan that awaited approval was predicted for another moment.
+        # The prediction of a plan that awaited approval was made for another moment.
         waited_s = self._clock.now() - view.now_s
         self._expected = plan.prediction if waited_s <= self._parameters.period_s else None
         done: list[Execution] = []
@@ -260,7 +260,7 @@ class Loop:
         self._expected = None
 
     async def _write(self, actions: Sequence[Action], guards: Intervention | None) -> list[Execution]:
-        """Write the actions that are still safe: since planning, they may have waited."""
+        """Execute the actions that are still safe, because they may have waited since planning."""
         origin = _origin(guards)
         done: list[Execution] = []
         allowed: list[Action] = []

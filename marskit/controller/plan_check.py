@@ -9,11 +9,13 @@ from marskit.mapek.plan.weights import subset_key
 from marskit.planning import PlanningView
 
 MOST_CANDIDATES = 500
+"""Largest number of candidates in a plan."""
 MOST_ACTIONS = 100
 """Largest number of actions in a candidate or a plan."""
 MOST_TEXT = 4000
 """Largest length of a reason, in characters."""
 _LONGEST_MS = 24 * 3600 * 1000
+"""Longest duration that an action may set: one day, in milliseconds."""
 
 
 class InvalidPlan(Exception):
@@ -21,7 +23,11 @@ class InvalidPlan(Exception):
 
 
 def checked(plan: object, view: PlanningView) -> Plan:
-    """The same plan, made only of the declared types.
+    """Check a plan and return it, made only of the declared types.
+
+    Args:
+        plan: What the planner returned.
+        view: The view that the planner was given.
 
     Raises:
         InvalidPlan: It is not a plan, is too large, or names objects that the mesh lacks.
@@ -56,7 +62,7 @@ def _check_sizes(plan: Plan) -> None:
 
 
 def _unknown(action: Action, view: PlanningView) -> str | None:
-    """The part of the action that the mesh lacks."""
+    """Describe the object in the action that the mesh does not have; None if it has all."""
     configuration = view.configuration
     match action:
         case Scale(workload):
@@ -84,7 +90,7 @@ def _unknown(action: Action, view: PlanningView) -> str | None:
 
 
 def _out_of_range(action: Action) -> str | None:
-    """An impossible value in the action; whether a value is wise is the shield's business."""
+    """Describe an impossible value in the action; the shield judges whether a value is wise."""
     match action:
         case SetTimeout(timeout_ms=int(timeout_ms)) if not 1 <= timeout_ms <= _LONGEST_MS:
             return f"a timeout of {timeout_ms} ms; it must be from 1 to {_LONGEST_MS}"

@@ -1,1 +1,1 @@
-"""Planners that are not ours: found, loaded, and run in a process of their own."""
+"""Finds and loads planners that marskit does not ship, and runs each in a process of its own."""

@@ -1,4 +1,4 @@
-"""What a planner answered, made into a record of exactly the declared types, or refused in one sentence."""
+"""Converts a planner's answer to a record of exactly the declared types, or refuses it in one sentence."""
 
 import math
 from collections.abc import Callable
@@ -17,28 +17,29 @@ from marskit.plugins.base import Planner
 _ALLOWED = "None, an action, a list of actions or a Plan"
 _ACTIONS = get_args(Action)
 _MOST_BITS = 63
+"""Largest size of an integer without its sign, in bits: records hold 64-bit integers."""
 MOST_ITEMS = 1000
-"""In any list; how many are sane is judged later."""
+"""Largest number of items in any list; `controller.plan_check` sets the tighter limits of a plan."""
 
 
 class WrongAnswer(Exception):
-    """The planner returned something else than it may; the message goes on after its name."""
+    """The planner returned something that is not allowed; the message continues after the planner's name."""
 
 
 def plan_of(found: object, planner: Planner, name: str) -> Plan:
-    """The plan that an answer means; what the loop fills in later is left empty.
+    """Convert an answer to a plan; fields that the loop fills in later stay empty.
 
     Args:
         found: What `planner.plan` returned.
-        planner: Who returned it.
-        name: What the planner is chosen by.
+        planner: The planner that returned it; its explanation is used and cleared.
+        name: The name by which the planner was chosen.
 
     Raises:
-        WrongAnswer: It is nothing that a planner may return.
+        WrongAnswer: A planner may not return this value.
     """
     reason, planner._explained = planner._explained, ""
     if not isinstance(reason, str):
-        raise WrongAnswer(f"explained itself with {_shown(reason)}, where text is allowed")
+        raise WrongAnswer(f"gave {_shown(reason)} as its explanation, where text is allowed")
     if isinstance(found, Plan):
         plan: Plan = _exactly(found, Plan, "Plan")
         candidates = tuple(replace(each, prediction=None) for each in plan.candidates)
@@ -58,10 +59,10 @@ def plan_of(found: object, planner: Planner, name: str) -> Plan:
 
 
 def diagnosis_of(found: object) -> Diagnosis | None:
-    """The diagnosis that an answer means.
+    """Check the answer of `analyse`; None means no change.
 
     Raises:
-        WrongAnswer: It is neither a diagnosis nor None.
+        WrongAnswer: The answer is neither a diagnosis nor None.
     """
     if found is None:
         return None
@@ -94,7 +95,7 @@ _Convert = Callable[[Any], Any]
 
 @cache
 def _converter(kind: Any) -> _Convert:
-    """What makes a value of that declared type of another one, such as an int of NumPy's."""
+    """A function that converts a value, such as a NumPy integer, to the declared type."""
     if kind in (int, float, str, bool, NoneType):
         return {int: _int, float: _float, str: _str, bool: _bool, NoneType: _none}[kind]
     if get_origin(kind) in (Union, UnionType):
@@ -110,7 +111,7 @@ def _int(value: object) -> int:
     if isinstance(value, bool):
         raise _Wrong(value, "a whole number")
     try:
-        number = index(value)  # type: ignore[arg-type] # whether it is one is the question
+        number = index(value)  # type: ignore[arg-type] # this tests whether it is an integer
     except TypeError:
         raise _Wrong(value, "a whole number") from None
     if number.bit_length() > _MOST_BITS:
@@ -119,7 +120,7 @@ def _int(value: object) -> int:
 
 
 def _float(value: Any) -> float:
-    # NumPy's numbers are neither ints nor, but for one, floats.
+    # NumPy's numbers are not instances of int, and only float64 is one of float.
     if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
         raise _Wrong(value, "a number")
     try:
@@ -218,14 +219,14 @@ def _record(kind: Any) -> _Convert:
             except _Wrong as wrong:
                 wrong.place.append(f".{name}")
                 raise
-        # Not the value itself: a subclass may behave in ways of its own.
+        # A new record, because a subclass could override behaviour.
         return kind(**made)
 
     return convert
 
 
 def _shown(value: object) -> str:
-    """The value in at most 60 characters; showing it is code of the planner's as well."""
+    """The value in at most 60 characters; its `repr` is the planner's code and may fail."""
     try:
         text = " ".join(repr(value).split())
     except Exception:

@@ -1,4 +1,4 @@
-"""What a person writes to plan: a subclass of `Planner`, exported as `marskit.Planner`."""
+"""The base class of a user's own planner, exported as `marskit.Planner`."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -15,11 +15,11 @@ Answer = Plan | Action | Sequence[Action] | None
 class Planner:
     """Decides what to do about a diagnosis. Write `plan`; everything else has a default.
 
-    A planner is made without arguments. Whatever it keeps in attributes is there at the next call.
+    The constructor takes no arguments. Attributes keep their values from one call to the next.
     """
 
     name: ClassVar[str] = ""
-    """What messages call it; by default the name of the class."""
+    """The name used in messages; by default the name of the class."""
     summary: ClassVar[str] = ""
     """One sentence on how it decides; by default the first line of the class's docstring."""
     _explained = ""
@@ -34,19 +34,29 @@ class Planner:
             cls.summary = lines[0] if lines else "A planner without a description."
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Answer:
-        """Return None, an action, a list of actions or a whole `Plan`."""
+        """Return None, an action, a list of actions or a whole `Plan`.
+
+        Args:
+            diagnosis: The conclusion of Analyse in this cycle.
+            view: Everything else that a planner may read; it is read-only.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no method plan")
 
     def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis | None:
-        """Return another diagnosis than the one that Analyse came to; None leaves it."""
+        """Return a diagnosis to use in place of the one from Analyse, or None to keep that one.
+
+        Args:
+            diagnosis: The conclusion of Analyse in this cycle.
+            view: Everything else that a planner may read; it is read-only.
+        """
         return None
 
     def reset(self, seed: int) -> None:
-        """Prepare for a run; every source of chance is to be seeded with `seed`.
+        """Prepare for a run: seed every source of randomness with `seed`.
 
-        It is called once after the planner was made: a run never gets a planner that was used before.
+        It is called once, right after the constructor: every run makes a new planner.
         """
 
     def explain(self, reason: str) -> None:
-        """Give the reason for what `plan` is about to return; it is shown and recorded with the plan."""
+        """Set the reason for what `plan` is about to return; it is shown and recorded with the plan."""
         self._explained = reason

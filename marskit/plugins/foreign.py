@@ -1,4 +1,4 @@
-"""A planner in a process of its own: late, wrong or dead, all that it can do to the loop is raise."""
+"""Runs a planner in a process of its own; whatever goes wrong there, the loop only sees `PlannerFailed`."""
 
 import threading
 from dataclasses import dataclass
@@ -15,32 +15,35 @@ from marskit.plugins.process import Broken, Limit, PlannerProcess
 from marskit.plugins.wire import Ask, Diagnosed, Failed, Load, Loaded, Planned, Reply, Request, Reset, Seen
 
 MOST_IN_A_ROW = 3
-"""So often in a row may it die or have to be killed before it is no longer asked."""
+"""Number of consecutive crashes or kills after which the planner is no longer asked."""
 _GIVEN_UP = (
     f"had to be restarted {MOST_IN_A_ROW} times in a row, so it is not asked again in this run until it "
     "is chosen again"
 )
 WALL_LEAST_S = 10.0
+"""Lowest wall-clock limit for a decision in virtual time, in seconds."""
 WALL_FACTOR = 10.0
+"""Wall-clock limit for a decision in virtual time, as a multiple of its limit of processor time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a planner may take."""
+    """The time and memory that a planner may use."""
 
     answer: Limit
+    """Time for one decision."""
     load_s: float = 10.0
-    """For being imported, made and reset; real seconds."""
+    """Time to import, construct and reset it, in real seconds."""
     memory_bytes: int = 2**30
-    """More than an empty planner has."""
+    """Memory above that of an empty planner."""
 
 
 def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
-    """What a planner may take on a mesh; in virtual time, how fast the machine is must not matter.
+    """The limits for a planner on a mesh; in virtual time they must not depend on the machine's speed.
 
     Args:
-        deadline_s: For each decision.
-        simulated: Whether the mesh lives in virtual time.
+        deadline_s: Limit for each decision, in seconds.
+        simulated: Whether the mesh runs in virtual time.
     """
     if simulated:
         return Limits(Limit(wall_s=max(WALL_LEAST_S, WALL_FACTOR * deadline_s), cpu_s=deadline_s))
@@ -48,19 +51,25 @@ def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
 
 
 class ForeignPlanner:
-    """Meets `marskit.planning.GuestPlanner` for a class in a file or a module.
+    """Implements `marskit.planning.GuestPlanner` for a class in a file or a module.
 
-    It blocks while the planner thinks, so it is asked in a thread. A planner that died or was killed is
-    replaced at once by a new one, which is told with `take_news`.
+    Its methods block until the planner answers, so they are called in a thread. A planner that died or was
+    killed is replaced by a new one at once, and `take_news` reports that.
     """
 
     in_thread = True
 
     def __init__(self, source: Source, name: str, seed: int, limits: Limits) -> None:
-        """Load it.
+        """Start the process and load the planner.
+
+        Args:
+            source: Where the class is.
+            name: The name by which the planner was chosen.
+            seed: Seed of its `reset`.
+            limits: The time and memory that it may use.
 
         Raises:
-            PlannerFailed: It cannot be loaded; one sentence says why.
+            PlannerFailed: The planner cannot be loaded; one sentence says why.
         """
         self.name = name
         self._source = source
@@ -76,7 +85,7 @@ class ForeignPlanner:
         self._fresh = True
         self._closed = False
         self._news: list[News] = []
-        # Who forgets to close it, as a command that is cancelled while it is loaded, leaves nothing behind.
+        # The process must end even if `close` is never called, as when a command is cancelled during loading.
         finalize(self, self._process.close)
         try:
             loaded = self._load(own=False)
@@ -88,10 +97,13 @@ class ForeignPlanner:
         self._title = loaded.name
 
     def reset(self, seed: int) -> None:
-        """Begin anew with a planner that knows nothing.
+        """Replace the planner by a new one.
+
+        Args:
+            seed: Seed of the new planner's `reset`.
 
         Raises:
-            PlannerFailed: It failed at that.
+            PlannerFailed: The planner cannot be made or reset, or is no longer asked.
         """
         if not self._ready(None):
             raise self._failed("is no longer asked")
@@ -103,41 +115,41 @@ class ForeignPlanner:
         self._fresh = isinstance(reply, Loaded)
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What the planner plans.
+        """Ask the planner for a plan.
 
         Raises:
-            PlannerFailed: It gave no plan.
+            PlannerFailed: The planner returned no usable plan; one sentence says why.
         """
         reply = self._answer(diagnosis, view, "plan")
         if not isinstance(reply, Planned):
-            raise self._failed("answered a question that it was not asked")
+            raise self._failed("sent an answer of the wrong kind")
         return reply.plan
 
     def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
-        """What the planner makes of the diagnosis.
+        """Ask the planner for its own diagnosis; the given one if it has none.
 
         Raises:
-            PlannerFailed: It gave no answer.
+            PlannerFailed: The planner returned no usable diagnosis; one sentence says why.
         """
         reply = self._answer(diagnosis, view, "analyse")
         if not isinstance(reply, Diagnosed):
-            raise self._failed("answered a question that it was not asked")
+            raise self._failed("sent an answer of the wrong kind")
         return reply.diagnosis or diagnosis
 
     def take_news(self) -> tuple[News, ...]:
-        """What happened since this was last asked."""
+        """Events since the last call."""
         news, self._news = tuple(self._news), []
         return news
 
     def close(self) -> None:
-        """End its process and all that it started."""
+        """End the planner's process and every process that it started."""
         self._closed = True
         self._process.close()
         if self._restarting is not None:
             self._restarting.join()
 
     def _load(self, *, own: bool) -> Loaded:
-        """Start a process with a new planner; `own` failures are told of a planner that was loaded before."""
+        """Start a process with a new planner; `own` says that the planner was loaded before."""
         source = self._source
         file = str(source.file) if source.file is not None else None
         request = Load(source.name, file, source.module, self.name, self._seed, self._limits.memory_bytes)
@@ -148,7 +160,7 @@ class ForeignPlanner:
         if isinstance(reply, Failed):
             raise self._failed(f"cannot be loaded: {reply.sentence}")
         if not isinstance(reply, Loaded):
-            raise self._failed("cannot be loaded: it answered before it was asked")
+            raise self._failed("cannot be loaded: it sent an unexpected answer")
         self._seen = _Seen()
         self._fresh = True
         return reply
@@ -187,7 +199,7 @@ class ForeignPlanner:
         return reply
 
     def _note_broken(self, what: str) -> None:
-        """Its process is gone: begin another one meanwhile, unless that has happened too often."""
+        """Count a lost process and start another one in the background, unless too many were lost."""
         self._broken[what] += 1
         if self._broken[what] >= MOST_IN_A_ROW:
             self._given_up = True
@@ -205,7 +217,7 @@ class ForeignPlanner:
             self._news.append(News("planner", sentence, Severity.INFO))
 
     def _ready(self, within_s: float | None) -> bool:
-        """Whether it can be asked; if it is being restarted, after waiting so long, or until it is done."""
+        """Whether the planner can be asked; waits for a restart up to `within_s`, or as long as it takes."""
         if self._restarting is not None:
             self._restarting.join(within_s)
             if self._restarting.is_alive():
@@ -219,13 +231,13 @@ class ForeignPlanner:
 
 
 class _Seen:
-    """Knows what of the view the planner's process has."""
+    """Tracks which parts of the view the planner's process already has."""
 
     def __init__(self) -> None:
         self._view: PlanningView | None = None
 
     def changes(self, view: PlanningView) -> Seen:
-        """What it has yet to be told of this one."""
+        """The parts of this view that the process does not have yet."""
         old, self._view = self._view, view
         return Seen(
             now_s=view.now_s,
@@ -246,8 +258,8 @@ class _Seen:
 
 def _added(
     now: "tuple[Observation, ...] | tuple[Cycle, ...]", before: "tuple[Observation, ...] | tuple[Cycle, ...]"
-) -> "tuple":  # type: ignore[type-arg] # of what goes in
-    """What the window has that it had not before: all of it unless the rest is the end of what it had."""
+) -> "tuple":  # type: ignore[type-arg] # of the items' type
+    """The items that are new in the window; all of them unless the others end the former window."""
     if not before:
         return now
     for n in range(len(now), 0, -1):

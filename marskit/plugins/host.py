@@ -1,8 +1,8 @@
-"""The process that a planner's own process is forked from, and that ends whatever it leaves behind.
+"""The host: a process that forks the planner's process and ends every process that the planner leaves behind.
 
-It has everything imported that planners need, so a planner that died is replaced within milliseconds. What
-the planner starts, in whatever session, becomes its child when orphaned (Linux), so nothing escapes. It ends
-with the program: the end of its standard input, a socket, means that the program is gone, however it died.
+The host has already imported everything that planners need, so it replaces a dead planner within
+milliseconds. Orphans of the planner, in any session, become children of the host (Linux), so none escapes.
+The host ends with the program: it exits when its standard input, a socket, is closed.
 """
 
 import contextlib
@@ -25,23 +25,26 @@ from marskit.plugins.runner import serve
 from marskit.plugins.wire import Gone, send
 
 START = b"S"
-"""Begin a planner's process that is talked to over the descriptor that comes with it."""
+"""Message: start a planner's process that communicates over the descriptor sent along."""
 STOP = b"X"
-"""End it, and tell where it was."""
+"""Message: end the planner's process and report where its code was."""
 MOST_PROCESSES = 64
-"""So many processes may a planner have started at a time."""
+"""Largest number of processes that a planner may have at a time."""
 MOST_SAID = 4096
-"""Bytes of its output that are kept."""
+"""Length of the end of the planner's output that is kept, in bytes."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LOOK_S = 0.1
+"""Interval between counts of the planner's processes, in seconds."""
 _DUMP_WITHIN_S = 0.2
+"""Longest wait for the planner's process to write its stack, in seconds."""
 _ROUNDS = 200
+"""Largest number of attempts to kill all descendants."""
 
 
 class Host:
-    """Has one planner's process at a time."""
+    """Runs one planner's process at a time."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -51,14 +54,14 @@ class Host:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._runner = 0
-        """The planner's process; 0 while there is none."""
+        """Process id of the planner's process; 0 while there is none."""
         self._output = -1
         self._said = b""
         self._dump: IO[bytes] | None = None
         self._looked_s = 0.0
 
     def serve(self) -> None:
-        """Do what is asked until the program is gone, and leave nothing behind."""
+        """Obey the program's messages until the program is gone, then end every descendant."""
         try:
             while self._turn():
                 pass
@@ -128,7 +131,7 @@ class Host:
             dump = self._dump.fileno()
             serve(socket.socket(fileno=channel), lambda text: _write(dump, text))
         except BaseException:
-            # Nothing of the host may go on in this process.
+            # The child must never return into the host's code.
             import traceback
 
             traceback.print_exc()
@@ -136,11 +139,11 @@ class Host:
             os._exit(70)
 
     def _stop(self) -> None:
-        """End the planner's process, after it told where it is."""
+        """End the planner's process after it has written its stack."""
         if not self._runner:
             return
         self._ask_where()
-        self._end(-signal.SIGKILL, told=True)
+        self._end(-signal.SIGKILL, report=True)
 
     def _ask_where(self) -> None:
         assert self._dump is not None
@@ -156,14 +159,14 @@ class Host:
             time.sleep(0.005)
 
     def _reap(self) -> None:
-        """Take note of what has ended; with the planner's process, all that it started ends."""
+        """Collect ended children; once the planner's process has ended, end everything that it started."""
         for pid, status in _ended():
             if pid == self._runner:
-                self._end(os.waitstatus_to_exitcode(status), told=True)
+                self._end(os.waitstatus_to_exitcode(status), report=True)
                 return
 
     def _count(self) -> None:
-        """Now and then, look whether the planner has started too many processes."""
+        """End the planner if it has started too many processes; checked every `_LOOK_S`."""
         if not self._runner or time.monotonic() - self._looked_s < _LOOK_S:
             return
         self._looked_s = time.monotonic()
@@ -171,9 +174,9 @@ class Host:
             _has_children(self._runner)
             and len(psutil.Process().children(recursive=True)) > MOST_PROCESSES + 1
         ):
-            self._end(-signal.SIGKILL, told=True, too_many=True)
+            self._end(-signal.SIGKILL, report=True, too_many=True)
 
-    def _end(self, status: int, *, told: bool = False, too_many: bool = False) -> None:
+    def _end(self, status: int, *, report: bool = False, too_many: bool = False) -> None:
         end_family()
         if not self._runner:
             return
@@ -185,13 +188,13 @@ class Host:
         dump = os.pread(self._dump.fileno(), 2**16, 0).decode(errors="replace")
         self._dump.close()
         self._dump = None
-        if told:
+        if report:
             gone = Gone(status, self._said.decode(errors="replace"), dump, too_many)
             with contextlib.suppress(OSError):
                 send(self._control, dumps(gone, Gone))
 
     def _drain(self) -> None:
-        """Take what was printed, so that nobody who prints ever has to wait, and keep the end of it."""
+        """Read the planner's output, so that it never blocks on printing, and keep the end."""
         with contextlib.suppress(BlockingIOError):
             for _ in range(16):
                 part = os.read(self._output, 2**16)
@@ -201,13 +204,13 @@ class Host:
 
 
 def end_family() -> None:
-    """Kill everything that this process started or that was left to it, and wait until it is gone."""
+    """Kill every descendant of this process, adopted orphans included, and wait until all are gone."""
     me = psutil.Process()
     for _ in range(_ROUNDS):
         family = me.children(recursive=True)
         if not family:
             return
-        # Stopped first, for who runs may start another while the first is killed.
+        # All are stopped first: one that still runs could start another process meanwhile.
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for each in family:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -217,7 +220,7 @@ def end_family() -> None:
 
 
 def _ended() -> Sequence[tuple[int, int]]:
-    """The children that have ended, and how."""
+    """Process ids and wait statuses of the children that have ended."""
     ended: list[tuple[int, int]] = []
     with contextlib.suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
@@ -226,7 +229,7 @@ def _ended() -> Sequence[tuple[int, int]]:
 
 
 def _has_children(pid: int) -> bool:
-    """Whether a process has started others; said to be so where it would take long to find out."""
+    """Whether a process has children; true where that cannot be found out quickly."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123 # ten times a second
             return bool(file.read(1))
@@ -253,7 +256,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def main() -> None:
-    """Serve the program that is at the other end of standard input."""
+    """Serve the program at the other end of standard input."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

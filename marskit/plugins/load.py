@@ -1,4 +1,4 @@
-"""Loads the class of a planner that is not ours, and makes a planner of it."""
+"""Loads the class of a user's planner and makes an instance."""
 
 import importlib
 import importlib.util
@@ -12,11 +12,11 @@ from marskit.system.blame import blamed, place
 
 
 class CannotLoad(Exception):
-    """A class that cannot be used as a planner; the message begins with its place."""
+    """A class that cannot be used as a planner; the message continues after "cannot be loaded:"."""
 
 
 def load_class(source: Source) -> type[Planner]:
-    """Import what the source names.
+    """Import the class that the source names.
 
     Raises:
         CannotLoad: The class does not exist, is not a planner, or its module cannot be imported.
@@ -34,7 +34,12 @@ def load_class(source: Source) -> type[Planner]:
 
 
 def make(cls: type[Planner], seed: int, own: str) -> Planner:
-    """A planner of that class, ready for a run.
+    """Make a planner of that class, ready for a run.
+
+    Args:
+        cls: The class.
+        seed: Seed of its `reset`.
+        own: The folder of the user's code, to name the line of an error.
 
     Raises:
         CannotLoad: Its constructor, its name, its summary or its `reset` failed.
@@ -57,13 +62,13 @@ def make(cls: type[Planner], seed: int, own: str) -> Planner:
 
 
 def raised(error: BaseException, own: str) -> str:
-    """What an exception did, and where: `raised KeyError: 'x' (planner.py, line 7)`."""
+    """The exception in one line, with its place: `raised KeyError: 'x' (planner.py, line 7)`."""
     place = blamed(error, own)
     return f"{describe(error)} ({place})" if place else describe(error)
 
 
 def describe(error: BaseException) -> str:
-    """The exception in one line, as what somebody did."""
+    """The exception in one line, as a verb phrase such as `raised KeyError: 'x'`."""
     if isinstance(error, SystemExit):
         return "called sys.exit()" if error.code is None else f"called sys.exit({error.code!r:.60})"
     try:
@@ -74,13 +79,13 @@ def describe(error: BaseException) -> str:
 
 
 def defined(method: object) -> str:
-    """Where a method is written, in brackets: for an answer that no line is to be blamed for."""
+    """The place of a method's definition in parentheses, for errors without a traceback; else empty."""
     code = getattr(method, "__code__", None)
     return f" ({place(code.co_filename, code.co_firstlineno)})" if code is not None else ""
 
 
 def own_folder(source: Source) -> str:
-    """The folder whose files are the person's own code; for a module, the folder that it is imported from."""
+    """The folder of the user's own code; for a module, the folder that it is imported from."""
     if source.file is not None:
         return str(source.file.resolve().parent)
     top = sys.modules.get(str(source.module).partition(".")[0])
@@ -94,16 +99,16 @@ def _is_planner(found: object) -> bool:
 
 def _from_file(file: Path) -> ModuleType:
     path = file.resolve()
-    # A name that no module has: a file called random.py must not stand in for the library's.
+    # A name of our own: a file called random.py must not shadow the standard library's module.
     name = f"marskit_planner_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise CannotLoad(f"{file} is not a Python file")
     if str(path.parent) not in sys.path:
-        # Last, for the same reason.
+        # Appended, not inserted, for the same reason.
         sys.path.append(str(path.parent))
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickles look their module up by its name.
+    # Dataclasses and pickle look up modules by name.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""The planner's process seen from the program: started, asked, timed and ended."""
+"""The program's side of a planner's process: starts it, asks it, times it and ends it."""
 
 import contextlib
 import os
@@ -32,14 +32,17 @@ _KEPT = (
     "VIRTUAL_ENV",
     "LD_LIBRARY_PATH",
 )
-"""What of our environment a planner gets; anything else may be a secret. So are those that begin with LC_."""
+"""Environment variables that a planner inherits, besides LC_*; any other may hold a secret."""
 _ALIKE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"} | dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
-"""So that the same seed gives the same plans, and one planner takes one core."""
+"""Environment variables set for every planner: the same seed gives the same plans, on one core."""
 _GONE_WITHIN_S = 5.0
+"""Longest wait for the host to report or to end, in seconds."""
 _DEATH_WITHIN_S = 0.2
+"""Longest wait for the report after a connection has closed, in seconds."""
 _LOOK_S = 0.05
+"""Interval between checks of processor time, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +50,25 @@ class Limit:
     """How long an answer may take."""
 
     wall_s: float
-    """By the clock on the wall."""
+    """Wall-clock time, in seconds."""
     cpu_s: float | None = None
-    """Processor time of the planner's process; None is as much as it can use."""
+    """Processor time of the planner's process, in seconds; None for no limit."""
 
 
 class Broken(Exception):
-    """The process is gone; the message is what the planner did, and goes on after its name."""
+    """The process is gone; the message says what the planner did and continues after the planner's name."""
 
     def __init__(self, sentence: str, *, by_wall: bool = False) -> None:
         super().__init__(sentence)
         self.by_wall = by_wall
-        """Whether it was ended because of the clock on the wall."""
+        """Whether the wall-clock limit ended it."""
 
 
 class PlannerProcess:
-    """One host and at most one planner in it; the methods but `close` are for one thread at a time."""
+    """One host and at most one planner in it; all methods but `close` are for one thread at a time."""
 
     def __init__(self, own: str) -> None:
-        """Start nothing yet; `own` is the folder of the person's code, to name lines in."""
+        """Store the folder of the user's code, `own`, to name lines in it; no process starts yet."""
         self._own = own
         self._popen: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -77,10 +80,10 @@ class PlannerProcess:
         self._closed = False
 
     def begin(self, request: Request, limit: Limit) -> Reply:
-        """Start a planner's process, in place of the one there was, and hand it its first request.
+        """Start a planner's process in place of any former one, and ask it `request` within `limit`.
 
         Raises:
-            Broken: It is gone already.
+            Broken: The process ended, or was ended at the limit.
         """
         with self._busy:
             control = self._hosted()
@@ -95,16 +98,16 @@ class PlannerProcess:
             return self._exchange(request, limit)
 
     def ask(self, request: Request, limit: Limit) -> Reply:
-        """Send a request and wait for the answer.
+        """Send `request` and wait for the answer within `limit`.
 
         Raises:
-            Broken: There was none; the process is gone.
+            Broken: The process ended, or was ended at the limit.
         """
         with self._busy:
             return self._exchange(request, limit)
 
     def close(self) -> None:
-        """End it all, also while another thread waits for an answer; returns when it is gone. Idempotent."""
+        """End the host and the planner and wait for it, even while another thread asks. Idempotent."""
         self._closed = True
         control, popen = self._control, self._popen
         if control is not None:
@@ -122,7 +125,7 @@ class PlannerProcess:
             self._complaints.close()
 
     def _hosted(self) -> socket.socket:
-        """The socket to a host that lives."""
+        """The socket of a running host, which is started if needed."""
         if self._closed:
             raise Broken("was ended")
         if self._popen is not None and self._popen.poll() is None and self._control is not None:
@@ -154,7 +157,7 @@ class PlannerProcess:
                 if left_s <= 0:
                     raise self._stopped(f"did not answer within {limit.wall_s:g} s", by_wall=True)
                 text = self._receive(min(left_s, _LOOK_S) if limit.cpu_s is not None else left_s)
-                # Also of an answer: how often is looked must not decide what is late.
+                # Checked for answers too: the interval between checks must not decide which ones are late.
                 if limit.cpu_s is not None and self._cpu_s() - cpu_s > limit.cpu_s:
                     raise self._stopped(f"used more than {limit.cpu_s:g} s of processor time")
                 if text is not None:
@@ -165,14 +168,14 @@ class PlannerProcess:
         except (CodecError, ValueError, psutil.Error) as error:
             raise self._stopped("wrote something that is not an answer") from error
         except (ConnectionError, _Ended) as error:
-            # Mostly because it ended, of which the host is about to tell.
+            # Usually the process has ended, and the host will report that shortly.
             if (gone := self._heard(_DEATH_WITHIN_S)) is not None:
                 raise self._gone(gone) from error
-            raise self._stopped("closed the connection that answers go over") from error
+            raise self._stopped("closed the connection that carries its answers") from error
 
     def _send(self, text: str, until_s: float) -> None:
         assert self._channel is not None
-        # A process that does not read must not hold us up.
+        # A process that does not read must not block the program.
         self._channel.settimeout(max(0.001, until_s - time.monotonic()))
         try:
             send(self._channel, text)
@@ -182,7 +185,7 @@ class PlannerProcess:
             self._channel.settimeout(None)
 
     def _receive(self, within_s: float) -> str | None:
-        """The next message of the planner's process, if there is one within that time."""
+        """The next message of the planner's process; None if none arrives within that time."""
         assert self._channel is not None
         assert self._control is not None
         if (text := self._inbox.take(MOST_BYTES)) is not None:
@@ -197,19 +200,19 @@ class PlannerProcess:
                 raise _Ended
             self._inbox.feed(part)
         elif self._control.fileno() in ready:
-            # Not before what it wrote last: that may be the answer.
+            # Checked after the channel, because the last bytes there may be the answer.
             raise self._gone(self._heard())
         return self._inbox.take(MOST_BYTES)
 
     def _cpu_s(self) -> float:
-        """Processor time of the planner's process and of what it started and waited for."""
+        """Processor time of the planner's process and of the children that it waited for, in seconds."""
         try:
             return sum(self._runner.cpu_times()[:4]) if self._runner is not None else 0.0
         except psutil.Error:
             return 0.0
 
     def _stopped(self, sentence: str, *, by_wall: bool = False) -> Broken:
-        """End the planner's process, and say what it did and where it was."""
+        """End the planner's process; the error says what it did and where it was."""
         assert self._control is not None
         with contextlib.suppress(OSError):
             self._control.sendall(host.STOP)
@@ -217,7 +220,7 @@ class PlannerProcess:
         if gone is None:
             return self._hostless()
         if gone.status != -signal.SIGKILL or gone.too_many:
-            # It ended by itself, before it was told to.
+            # It ended by itself before it could be stopped.
             return self._gone(gone)
         self._drop_channel()
         return Broken(self._placed(sentence, gone), by_wall=by_wall)
@@ -241,7 +244,7 @@ class PlannerProcess:
         return f"{sentence} ({place})" if place else f"{sentence}{printed}"
 
     def _hostless(self) -> Broken:
-        """The host is gone, which only something outside or the planner itself can have done."""
+        """The error for a lost host, which only the planner or something outside can have ended."""
         self._drop_channel()
         self._drop_host()
         if self._closed:
@@ -251,7 +254,7 @@ class PlannerProcess:
         return Broken(f"lost its host process{f': {said[-1][:200]}' if said else ''}")
 
     def _heard(self, within_s: float = _GONE_WITHIN_S) -> Gone | None:
-        """The host's word that the planner's process is gone; None if there is none in that time."""
+        """The host's report that the planner's process is gone; None if none arrives in that time."""
         assert self._control is not None
         until_s = time.monotonic() + within_s
         while True:
@@ -274,7 +277,7 @@ class PlannerProcess:
 
     def _drop_host(self) -> None:
         if self._control is not None:
-            # It ends with its socket, and so does all that it has.
+            # Closing its socket ends the host and all its processes.
             self._control.close()
             self._control = None
         if self._popen is not None:

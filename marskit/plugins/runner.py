@@ -1,4 +1,4 @@
-"""The planner's own process: answers requests until its end; whatever the planner raises is an answer."""
+"""The planner's own process: answers requests until the program is gone; every exception is an answer."""
 
 import os
 import random
@@ -37,11 +37,11 @@ from marskit.plugins.wire import (
 )
 
 MOST_TEXT = 500
-"""Characters of a sentence about a planner."""
+"""Longest sentence about a planner, in characters."""
 
 
 class Windows:
-    """The view as the planner sees it, kept up by what has changed."""
+    """The planner's copy of the view, updated with the differences that arrive."""
 
     topology: Topology
     configuration: Configuration
@@ -53,7 +53,7 @@ class Windows:
         self._cycles: tuple[Cycle, ...] = ()
 
     def view(self, seen: Seen) -> PlanningView:
-        """The whole view."""
+        """Apply the differences and return the whole view."""
         self.topology = seen.topology or self.topology
         self.configuration = seen.configuration or self.configuration
         self.goals = seen.goals or self.goals
@@ -74,7 +74,7 @@ class Windows:
 
 
 class Runner:
-    """Holds the planner and asks it."""
+    """Holds the planner and calls its methods."""
 
     _cls: type[Planner]
     _planner: Planner
@@ -85,7 +85,7 @@ class Runner:
         self._windows = Windows()
 
     def reply(self, request: Request) -> Reply:
-        """Do what is asked; never raises."""
+        """Carry out a request; never raises."""
         try:
             match request:
                 case Load():
@@ -106,7 +106,7 @@ class Runner:
         source = Source(load.name, Path(load.file) if load.file else None, load.module)
         self._own, self._chosen = own_folder(source), load.chosen
         _bound_memory(load.memory_bytes)
-        # What draws from the module at large, against advice, does so alike in every run.
+        # A planner that uses the global generator, against advice, still draws the same numbers in every run.
         random.seed(load.seed)
         self._cls = load_class(source)
         self._own = own_folder(source)
@@ -126,7 +126,12 @@ class Runner:
 
 
 def serve(channel: socket.socket, tell: Callable[[str], None]) -> NoReturn:
-    """Answer until the channel ends; `tell` notes where the planner ended its process, if it does so."""
+    """Answer requests until the channel closes.
+
+    Args:
+        channel: The connection to the program.
+        tell: Called with the place of a call of `os._exit` in the planner's code.
+    """
     runner, inbox, me = Runner(), Inbox(), os.getpid()
     _note_exits(tell, me)
     while True:
@@ -137,7 +142,7 @@ def serve(channel: socket.socket, tell: Callable[[str], None]) -> NoReturn:
             inbox.feed(part)
         reply = runner.reply(loads(text, Request))
         if os.getpid() != me:
-            # A process that the planner forked came back with an answer of its own.
+            # This is a fork that the planner made; only the original process may answer.
             os._exit(0)
         answer = dumps(reply, Reply)
         if len(answer) > MOST_BYTES:
@@ -146,28 +151,28 @@ def serve(channel: socket.socket, tell: Callable[[str], None]) -> NoReturn:
 
 
 def _clean(text: str) -> str:
-    """The text in one line that JSON can hold."""
+    """The text as one line of valid UTF-8, shortened to `MOST_TEXT`."""
     return " ".join(text.encode(errors="replace").decode().split())[:MOST_TEXT]
 
 
-def _last(items: tuple[object, ...], n: int) -> tuple:  # type: ignore[type-arg] # of what goes in
+def _last(items: tuple[object, ...], n: int) -> tuple:  # type: ignore[type-arg] # of the items' type
     return items[len(items) - n :] if n else ()
 
 
 def _bound_memory(more_bytes: int) -> None:
-    """Let the process have that much more address space than it has, and leave no core behind."""
+    """Limit the growth of the address space to that many bytes, and disable core dumps."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
-        # Only Linux bounds address space in earnest.
+        # Only Linux enforces a limit on address space.
         return
     limit = pages * resource.getpagesize() + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _note_exits(tell: Callable[[str], None], me: int) -> None:
-    """Let `os._exit`, which leaves no trace, say where it was called."""
+    """Make `os._exit`, which leaves no traceback, report where it was called."""
     leave = os._exit
 
     def noted(status: int) -> NoReturn:

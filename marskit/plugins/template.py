@@ -1,4 +1,4 @@
-"""A planner to begin with: it works as it is."""
+"""Writes a working planner as a starting point for one's own."""
 
 import re
 from keyword import iskeyword
@@ -12,21 +12,21 @@ import marskit
 
 
 class {cls}(marskit.Planner):
-    """Gives the bottleneck one more replica, and takes one back where nothing is to do."""
+    """Gives the bottleneck one more replica, and removes one from a workload that stays idle."""
 
     def __init__(self):
-        self.calm = 0  # what is kept in attributes is there at the next call
+        self.calm = 0  # attributes keep their values between calls
 
     def plan(self, diagnosis, view):
         """Return None, an action, a list of actions or a whole marskit.Plan."""
-        name = diagnosis.bottleneck  # the workload that a violated objective was traced to, or None
+        name = diagnosis.bottleneck  # the workload that causes the SLO violation, or None
         if name is not None:
             self.calm = 0
             self.explain(f"{{name}} is the bottleneck: {{diagnosis.sentence}}")
             return marskit.Scale(name, view.configuration.replicas_of(name) + 1)
         self.calm += 1
         for workload in view.observation.workloads:
-            utilisation = workload.utilisation  # a share of 1, or None where it is not known
+            utilisation = workload.utilisation  # from 0 to 1, or None if unknown
             if self.calm >= 8 and utilisation is not None and utilisation < 0.3:
                 self.calm = 0
                 self.explain(f"{{workload.workload}} was {{utilisation:.0%}} utilised for 8 cycles")
@@ -41,17 +41,17 @@ class TemplateError(UserError):
 
 
 def write_template(name: str, path: Path | None = None) -> str:
-    """Write a planner that works to a new file.
+    """Write a working planner to a new file.
 
     Args:
-        name: Of the planner, such as `MyPlanner` or `my-planner`.
-        path: Where to; None is a file here that is named after it.
+        name: The planner's name, such as `MyPlanner` or `my-planner`.
+        path: The file; None for one in the current folder that is named after the planner.
 
     Returns:
-        What it is chosen by: `FILE.py:CLASS`.
+        The name that `--planner` takes: `FILE.py:CLASS`.
 
     Raises:
-        TemplateError: The name is none that a class can have, or there is such a file.
+        TemplateError: The name cannot be a class's name, or the file exists or cannot be written.
     """
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name)
     cls = "".join(word[:1].upper() + word[1:] for word in words)
@@ -65,7 +65,7 @@ def write_template(name: str, path: Path | None = None) -> str:
             written.write(TEXT.format(file=file, cls=cls))
     except FileExistsError:
         raise TemplateError(
-            f"{file} is there already; choose another name, or another file with --out"
+            f"{file} already exists; choose another name, or another file with --out"
         ) from None
     except OSError as error:
         raise TemplateError(f"{file} cannot be written: {error.strerror}") from error

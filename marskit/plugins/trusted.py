@@ -1,4 +1,4 @@
-"""A planner of somebody else that runs in the program's own process, because a person asked for that."""
+"""Runs a user's planner in the program's own process, for `--trust-planner`."""
 
 from marskit.agents.sources import Source
 from marskit.domain.diagnosis import Diagnosis
@@ -10,18 +10,23 @@ from marskit.plugins.load import CannotLoad, defined, load_class, make, own_fold
 
 
 class TrustedPlanner:
-    """Meets `marskit.planning.GuestPlanner` without a process: nothing ends it when it hangs.
+    """Implements `marskit.planning.GuestPlanner` without a process: nothing ends a planner that hangs.
 
-    What it answers is checked as that of any other planner is.
+    Its answers are checked like those of any other planner.
     """
 
     in_thread = True
 
     def __init__(self, source: Source, name: str, seed: int) -> None:
-        """Load it.
+        """Load the planner.
+
+        Args:
+            source: Where the class is.
+            name: The name by which the planner was chosen.
+            seed: Seed of its `reset`.
 
         Raises:
-            PlannerFailed: It cannot be loaded; one sentence says why.
+            PlannerFailed: The planner cannot be loaded; one sentence says why.
         """
         self.name = name
         self._title = source.name
@@ -37,10 +42,13 @@ class TrustedPlanner:
         self.analyses = self._cls.analyse is not Planner.analyse
 
     def reset(self, seed: int) -> None:
-        """Begin anew with a planner that knows nothing.
+        """Replace the planner by a new one.
+
+        Args:
+            seed: Seed of the new planner's `reset`.
 
         Raises:
-            PlannerFailed: It failed at that.
+            PlannerFailed: The planner cannot be made or reset.
         """
         if seed != self._seed:
             try:
@@ -50,10 +58,10 @@ class TrustedPlanner:
         self._seed = seed
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
-        """What the planner plans.
+        """Ask the planner for a plan.
 
         Raises:
-            PlannerFailed: It gave no plan.
+            PlannerFailed: The planner returned no usable plan; one sentence says why.
         """
         self._seed = None
         try:
@@ -65,10 +73,10 @@ class TrustedPlanner:
             raise self._failed(raised(error, self._own)) from error
 
     def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
-        """What the planner makes of the diagnosis.
+        """Ask the planner for its own diagnosis; the given one if it has none.
 
         Raises:
-            PlannerFailed: It gave no answer.
+            PlannerFailed: The planner returned no usable diagnosis; one sentence says why.
         """
         self._seed = None
         try:
@@ -79,11 +87,11 @@ class TrustedPlanner:
             raise self._failed(raised(error, self._own)) from error
 
     def take_news(self) -> tuple[News, ...]:
-        """Nothing happens to it that its answers do not say."""
+        """Return nothing: every event shows in the answers."""
         return ()
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing, because there is no process."""
 
     def _failed(self, sentence: str) -> PlannerFailed:
         return PlannerFailed(f"The planner {self._title} {sentence.rstrip('.')}.")

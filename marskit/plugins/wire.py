@@ -1,4 +1,4 @@
-"""What is said between the program and the process of a planner, as JSON of the knowledge's codec."""
+"""Messages between the program and a planner's process, as JSON from the knowledge's codec."""
 
 import socket
 from dataclasses import dataclass
@@ -13,35 +13,36 @@ from marskit.domain.topology import Topology
 from marskit.planning import HeldCanary
 
 MOST_BYTES = 2**20
-"""The longest answer that is read; a plan is a few kilobytes."""
+"""Longest answer that is accepted, in bytes; a plan takes a few kilobytes."""
 _HEAD = 4
+"""Length of the number that precedes every message, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Import the class, make a planner and reset it."""
+    """Request: import the class, make a planner and reset it."""
 
     name: str
-    """Of the class."""
+    """Name of the class."""
     file: str | None
     module: str | None
     chosen: str
-    """What the planner is chosen by."""
+    """The name by which the planner was chosen."""
     seed: int
     memory_bytes: int
-    """How much more memory than a planner without any code it may have."""
+    """Memory that it may use above that of an empty planner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Make a new planner of the class."""
+    """Request: make a new planner of the class."""
 
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A planning view, as far as it has changed since the last one; None is as before."""
+    """The differences of a planning view to the last one; None means unchanged."""
 
     now_s: float
     speed: float
@@ -51,16 +52,18 @@ class Seen:
     observation: Observation | None
     held: tuple[HeldCanary, ...]
     recent: tuple[Observation, ...]
-    """Those that came since ..."""
+    """Observations added since the last view."""
     recent_n: int
-    """... and how many there are now."""
+    """Number of observations in the window now."""
     cycles: tuple[Cycle, ...]
+    """Cycles added since the last view."""
     cycles_n: int
+    """Number of cycles in the window now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Plan, or analyse."""
+    """Request: plan, or analyse."""
 
     analyse: bool
     diagnosis: Diagnosis
@@ -72,7 +75,7 @@ Request = Load | Reset | Ask
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The planner is ready."""
+    """Reply: the planner is ready."""
 
     pid: int
     name: str
@@ -82,21 +85,21 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What it planned, of the right types but not held against the mesh."""
+    """Reply: a plan of the right types that is not yet checked against the mesh."""
 
     plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """What it made of the diagnosis; None leaves it."""
+    """Reply: the planner's own diagnosis; None for no change."""
 
     diagnosis: Diagnosis | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It did something wrong and lives on; the sentence goes on after the planner's name."""
+    """Reply: the planner failed and is still running; the sentence continues after its name."""
 
     sentence: str
 
@@ -106,16 +109,16 @@ Reply = Loaded | Planned | Diagnosed | Failed
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The host's word that the planner's process has ended, and all that it started."""
+    """The host's report that the planner's process and all its descendants have ended."""
 
     status: int
-    """The exit code, or minus the signal's number."""
+    """The exit code, or the negative number of a signal."""
     said: str
-    """The end of what it printed."""
+    """The end of its output."""
     dump: str
-    """Where it was, as `faulthandler` tells; empty where that is not known."""
+    """Its stack as `faulthandler` wrote it; empty if unknown."""
     too_many: bool
-    """Whether it was killed for the number of processes that it had started."""
+    """Whether it was killed because it had started too many processes."""
 
 
 def send(channel: socket.socket, text: str) -> None:
@@ -125,20 +128,23 @@ def send(channel: socket.socket, text: str) -> None:
 
 
 class Inbox:
-    """Takes messages apart, however they come in."""
+    """Splits a byte stream into messages."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def feed(self, part: bytes) -> None:
-        """Take what was read."""
+        """Add received bytes."""
         self._bytes += part
 
     def take(self, most_bytes: int) -> str | None:
-        """The next whole message; None while there is none.
+        """Take the next complete message; None while there is none.
+
+        Args:
+            most_bytes: Longest message that is accepted, in bytes.
 
         Raises:
-            ValueError: What came is no message, or longer than `most_bytes`.
+            ValueError: The message is longer than `most_bytes`, or is not UTF-8.
         """
         if len(self._bytes) < _HEAD:
             return None

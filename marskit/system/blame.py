@@ -1,4 +1,4 @@
-"""Which file and line an exception is to be blamed on."""
+"""Finds the file and line in a user's code that an exception came from."""
 
 import os
 import re
@@ -13,14 +13,14 @@ _FRAME = re.compile(r'^\s*File "([^"]*)", line (\d+)', re.MULTILINE)
 
 
 def blamed(error: BaseException, own: str | None = None) -> str:
-    """`FILE, line N`: where in a person's own code it came from.
+    """The place in a user's code that an exception came from.
 
     Args:
-        error: What was raised.
-        own: The folder of that person's code; None if it may be ours as well.
+        error: The exception.
+        own: The folder of the user's code; None if the place may also be in marskit's code.
 
     Returns:
-        Empty where it came out of none of that code.
+        `FILE, line N`; empty if the exception did not come from the user's code.
     """
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return place(error.filename, error.lineno)
@@ -29,15 +29,15 @@ def blamed(error: BaseException, own: str | None = None) -> str:
 
 
 def blamed_in_dump(dump: str, own: str | None = None) -> str:
-    """The same of what `faulthandler` wrote, which begins with the innermost call; empty without any."""
+    """The same for a stack that `faulthandler` wrote, innermost call first; empty if there is none."""
     return _choose(((name, int(line)) for name, line in _FRAME.findall(dump)), own)
 
 
 def _choose(frames: Iterable[tuple[str, int]], own: str | None) -> str:
-    """The innermost frame of a person's code, else the innermost of all."""
+    """The innermost frame in the user's code; without `own`, the innermost of all if there is none."""
     found = [frame for frame in frames if not frame[0].startswith("<")]
     if own is not None:
-        # An environment may lie in a person's folder, and a plug-in in an environment.
+        # The user's folder may contain a virtual environment, or be a plug-in's folder inside one.
         libraries = [folder for folder in (_HERE, *_LIBRARY) if not _within(f"{own}{os.sep}", folder)]
         for name, line in found:
             if _within(path := str(Path(name).resolve()), own) and not _within_any(path, libraries):
@@ -57,7 +57,7 @@ def _within(path: str, folder: str) -> bool:
 
 
 def place(name: str, line: int) -> str:
-    """The file, as short as can be from here, and the line."""
+    """`FILE, line N`, with the file relative to the current folder if it is inside."""
     path, here = Path(name), Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"{shown}, line {line}"

@@ -1,4 +1,4 @@
-"""Where marskit is imported from, for child processes that must run the same code."""
+"""The folder that marskit is imported from, for child processes that must run the same code."""
 
 import os
 from pathlib import Path
@@ -8,5 +8,5 @@ IMPORT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def python_path() -> str:
-    """The `PYTHONPATH` with which a child runs the same code, from whatever folder it is started."""
+    """The `PYTHONPATH` with which a child process runs the same code from any folder."""
     return os.pathsep.join(filter(None, (str(IMPORT_ROOT), os.environ.get("PYTHONPATH"))))

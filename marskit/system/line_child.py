@@ -1,4 +1,4 @@
-"""A child process of our own code that prints what it does, a line at a time."""
+"""A Python child process of marskit's own code whose output is read line by line."""
 
 import asyncio
 import os
@@ -11,14 +11,14 @@ from marskit.system.import_root import python_path
 from marskit.system.processes import Child, Children, scratch_path
 
 _MOST_BYTES = 2**24
-"""The longest line that is read: a branch of a day is a few megabytes."""
+"""Longest line that is read, in bytes: a branch of a day takes a few megabytes."""
 
 
 class LineChild:
-    """One Python process whose lines are read.
+    """One Python process whose output is read line by line.
 
-    It ends with this process however that ends: by the nets of `marskit.system.processes`, and by the pipe
-    that is its standard input.
+    It ends with this process, however that ends: `marskit.system.processes` ends it, and its standard input
+    is a pipe that closes then.
     """
 
     def __init__(
@@ -27,10 +27,10 @@ class LineChild:
         """Prepare `python ARGUMENTS...`.
 
         Args:
-            name: What the process is called.
-            arguments: Of Python.
-            niceness: How far it stands back behind other processes.
-            grace_s: How long it may clean up after SIGTERM when its lines are no longer wanted.
+            name: The name of the process in messages and of its log.
+            arguments: Arguments for Python.
+            niceness: Its nice value; higher ones give way to other processes.
+            grace_s: Time to clean up after SIGTERM when the generator is closed, in seconds.
         """
         self._name = name
         self._arguments = tuple(arguments)
@@ -39,14 +39,14 @@ class LineChild:
         self._folder = scratch_path(f"marskit-{name}-")
         self._children = Children(scratch=self._folder)
         self.child: Child | None = None
-        """The process, once it was started."""
+        """The process; None before it is started."""
         self.complaint: str | None = None
-        """Once it has ended, the last line that it wrote to its standard error."""
+        """Last line of its standard error; None until it has ended, or if there is none."""
 
     async def lines(self) -> AsyncGenerator[str]:
-        """Start it and yield its lines until it has ended. On one event loop, and once.
+        """Start the process and yield its lines until it has ended; call this once.
 
-        Closing the generator ends the process, so it is iterated within `contextlib.aclosing`.
+        Closing the generator ends the process, so iterate it within `contextlib.aclosing`.
         """
         read_end, write_end = os.pipe()
         lives, life = os.pipe()

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any, Never
 
 LARGEST = 1_000_000.0
-"""Upper limit of a number whose field has none of its own; a larger one must be a typing error."""
+"""Default upper limit of a number; a larger one is a typing error."""
 
 
 def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
-    """The data of a TOML file; `what` it is stands in the sentence of an `error`."""
+    """Read a TOML file.
+
+    Args:
+        path: The file.
+        what: A noun for the file, such as "the scenario", for the error's sentence.
+        error: The exception to raise if the file cannot be read or is not TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as reason:
@@ -21,7 +27,7 @@ def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
 
 
 class TomlTable:
-    """One TOML table, read field by field; fields that nobody reads are refused at the end."""
+    """One TOML table, read field by field; `close` refuses fields that were not read."""
 
     def __init__(self, file: Path, name: str, data: Mapping[str, object], error: type[Exception]) -> None:
         """`name` is the table's dotted name in the file; empty for the file itself."""

@@ -1,4 +1,4 @@
-"""Where files are kept that belong to the user and can be made again."""
+"""The user's cache folder, for files that can be made again."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ class CacheError(UserError):
 
 
 def user_cache() -> Path:
-    """The cache folder of marskit: `~/.cache/marskit`, or where `XDG_CACHE_HOME` or the platform puts it.
+    """The cache folder of marskit: `~/.cache/marskit`, or as `XDG_CACHE_HOME` or the platform says.
 
-    Nothing is created here.
+    The folder is not created.
 
     Raises:
         CacheError: `XDG_CACHE_HOME` is a relative path, or there is no home folder.
     """
-    # Loaded only when needed: the command line imports next to nothing.
+    # Imported only when needed, to keep the command line light.
     import platformdirs
 
     folder = platformdirs.user_cache_path("marskit", appauthor=False)

@@ -1,4 +1,4 @@
-"""Settings that a person types: the fields of each form, what may stand in them, and the action they mean."""
+"""Forms for settings: the fields of each form, their allowed values, and the action that they make."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ from marskit.views.document import Block, Code, Document, Language, Sentence
 from marskit.views.tone import Tone
 
 _LONGEST_MS = 86_400_000
+"""Longest duration that can be set: one day, in milliseconds."""
 _MOST_ATTEMPTS = 100
 _MOST_ERRORS = 10_000
 _DEFAULT_OUTLIERS = OutlierDetection(5, 10_000, 30_000, 10)
-"""Istio's, where a DestinationRule leaves one out."""
+"""Istio's defaults for fields that a DestinationRule omits."""
 _RETRY_ON = (
     DEFAULT_RETRY_ON,
     "5xx,connect-failure,refused-stream,reset",
@@ -43,12 +44,12 @@ class Setting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One thing to type."""
+    """One input field."""
 
     name: str
     label: str
     value: str
-    """What is set now, as it would be typed; empty where nothing is."""
+    """The current value as it would be typed; empty if none is set."""
     hint: str
     suggestions: tuple[str, ...] = ()
 
@@ -62,22 +63,22 @@ class Form:
     """The route as a person names it, or the DestinationRule."""
     title: str
     now: str
-    """What is set now, in words."""
+    """The current setting, in words."""
     help: str
     fields: tuple[FormField, ...]
     present: Action
-    """The action that would set what is set now."""
+    """The action that sets the current values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Why what was typed is no setting."""
+    """Why the typed values are not a valid setting."""
 
     sentence: str
 
 
 class _Refused(Exception):
-    """Carries the sentence out of a field."""
+    """A field has an invalid value; the message is the sentence for the user."""
 
 
 def forms(state: State) -> tuple[Form, ...]:
@@ -88,11 +89,14 @@ def forms(state: State) -> tuple[Form, ...]:
 
 
 def read_form(form: Form, values: Mapping[str, str]) -> Action | Invalid:
-    """The action that the typed values mean; an empty first field removes the setting.
+    """Convert the typed values to an action; an empty first field removes the setting.
 
     Args:
-        form: The form that was filled in.
-        values: What was typed, by the name of the field; a field that is missing is empty.
+        form: The form.
+        values: The typed values, by the field's name; a missing field is empty.
+
+    Returns:
+        The action, or why a value is invalid.
     """
     typed = {field.name: values.get(field.name, "").strip() for field in form.fields}
     try:
@@ -111,7 +115,7 @@ def read_form(form: Form, values: Mapping[str, str]) -> Action | Invalid:
 
 
 def dry_run_document(dry_run: DryRun) -> Document:
-    """What would be written, by which command, and how it is taken back."""
+    """The changes by the shield, the action, its command and its diff."""
     blocks: list[Block] = [Sentence(change.sentence, Tone.WARN, "⊘") for change in dry_run.changes]
     blocks += [
         Sentence(describe(dry_run.action).capitalize(), Tone.STRONG, "►", Tone.ACCENT),
@@ -157,13 +161,13 @@ def _retries_form(route: RouteSetting, label: str) -> Form:
         if now is None or now.per_try_timeout_ms is None
         else f", {_duration(now.per_try_timeout_ms)} each,"
     )
-    default = f"nothing, so the mesh's default: {DEFAULT_RETRIES.attempts} on {DEFAULT_RETRIES.retry_on}"
+    default = f"not set; the mesh's default is {DEFAULT_RETRIES.attempts} on {DEFAULT_RETRIES.retry_on}"
     return Form(
         Setting.RETRIES,
         label,
         f"Set the retries of {label}",
         default if now is None else f"{now.attempts}{each} on {now.retry_on}",
-        "Requests that fail in one of these ways are sent again, if possible to another replica.",
+        "Requests that fail under one of these conditions are sent again, to another replica if possible.",
         (
             FormField(
                 "attempts",
@@ -173,15 +177,15 @@ def _retries_form(route: RouteSetting, label: str) -> Form:
             ),
             FormField(
                 "per_try_timeout_ms",
-                "timeout of each in ms",
+                "timeout per try in ms",
                 _typed(now, "per_try_timeout_ms"),
-                "Leave it empty for no limit but the timeout of the route.",
+                "Leave it empty for no limit besides the route's timeout.",
             ),
             FormField(
                 "retry_on",
-                "on",
+                "conditions",
                 _typed(now, "retry_on"),
-                "Status codes or conditions, with commas; → completes a list.",
+                "Status codes or conditions, separated by commas; → completes the list.",
                 _RETRY_ON,
             ),
         ),
@@ -212,19 +216,19 @@ def _outlier_form(outlier: OutlierSetting) -> Form:
             ),
             FormField(
                 "interval_ms",
-                "looked at every, in ms",
+                "interval of checks in ms",
                 _typed(now, "interval_ms"),
                 f"Leave it empty for Istio's {default.interval_ms}.",
             ),
             FormField(
                 "base_ejection_ms",
-                "ejected for, in ms",
+                "time of an ejection in ms",
                 _typed(now, "base_ejection_ms"),
                 f"Leave it empty for Istio's {default.base_ejection_ms}.",
             ),
             FormField(
                 "max_ejection_percent",
-                "at most, in % of replicas",
+                "most ejected, in % of replicas",
                 _typed(now, "max_ejection_percent"),
                 f"Leave it empty for Istio's {default.max_ejection_percent}.",
             ),
@@ -237,7 +241,7 @@ def _retries(typed: Mapping[str, str]) -> Retries | None:
     attempts = _whole("the number of retries", typed["attempts"], 0, _MOST_ATTEMPTS)
     if attempts is None:
         return None
-    each_ms = _whole("the timeout of each retry", typed["per_try_timeout_ms"], 1, _LONGEST_MS, "ms")
+    each_ms = _whole("the timeout per try", typed["per_try_timeout_ms"], 1, _LONGEST_MS, "ms")
     return Retries(attempts, each_ms, _conditions(typed["retry_on"]))
 
 
@@ -248,8 +252,8 @@ def _conditions(typed: str) -> str:
     for condition in conditions:
         is_status = condition.isascii() and condition.isdigit() and 100 <= int(condition) <= 599
         if not is_status and condition not in RETRY_CONDITIONS:
-            allowed = f"status codes from 100 to 599 or on {', '.join(RETRY_CONDITIONS)}"
-            raise _Refused(f"Retries are on {allowed}, not on {condition!r}.")
+            allowed = f"a status code from 100 to 599 or one of {', '.join(RETRY_CONDITIONS)}"
+            raise _Refused(f"A retry condition must be {allowed}, not {condition!r}.")
     return ",".join(conditions)
 
 
@@ -273,7 +277,7 @@ def _whole(what: str, typed: str, least: int, most: int, unit: str = "") -> int 
     """The typed number, None for an empty field."""
     if not typed:
         return None
-    # Before `int`, which takes digits of any script and thousands of them.
+    # Checked before `int`, which accepts digits of any script and thousands of them.
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 9 and least <= int(typed) <= most):
         allowed = f"{least} to {most} {unit}".rstrip()
         raise _Refused(f"{what.capitalize()} must be a whole number from {allowed}, not {typed!r}.")

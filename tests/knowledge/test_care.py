@@ -39,7 +39,7 @@ async def test_a_check_puts_damaged_files_aside_and_says_what_is_lost(
     await store(tmp_path, [cycle(1)])
     await store(tmp_path, [cycle(1), cycle(2)])
     assert main(["runs", "--check", "--runs", str(tmp_path)]) == 0
-    assert "20 files of 2 runs: all as they were written" in capsys.readouterr().out
+    assert "20 files of 2 runs: all intact" in capsys.readouterr().out
     _, folder = await unmerged(tmp_path, 3)
     second = next(folder.glob("events-000002-*"))
     flip_a_bit(second)
@@ -96,7 +96,7 @@ async def test_pruning_keeps_the_newest_and_whatever_is_live(
     command = ["runs", "--prune", "--keep-size", f"{newest / 1e3}KB", "--runs", str(tmp_path)]
     assert main(command) == 0
     assert "2 runs, " in (told := capsys.readouterr().out)
-    assert "would go; add --yes" in told
+    assert "would be removed; add --yes" in told
     assert len(list_runs(tmp_path).runs) == 3
     assert main([*command, "--yes"]) == 0
     assert "removed" in capsys.readouterr().out

@@ -50,7 +50,7 @@ def test_the_template_works_as_it_is(name: str, here: Path, capsys: pytest.Captu
     ("arguments", "sentence"),
     [
         (("planners", "new", "3x"), "A planner cannot be called '3x'; letters, digits, - and _ are allowed."),
-        (("planners", "new", "class"), "there.py is there already"),
+        (("planners", "new", "class"), "there.py already exists"),
         (("planners", "old", "x"), "`marskit planners old x` is not understood"),
         (("planners", "--out", "x.py"), "--out goes with `marskit planners new NAME`."),
         (("planners", "new", "x", "--out", "x.txt"), "--out is x.txt; it must end in .py."),

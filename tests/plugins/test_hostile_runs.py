@@ -40,7 +40,7 @@ TOLD = {
     "Eats": "raised MemoryError",
     "Crashes": "was killed by SIGSEGV",
     "PrintsForEver": "",
-    "ClosesItsPipes": "closed the connection that answers go over",
+    "ClosesItsPipes": "closed the connection that carries its answers",
     "WritesGarbage": "wrote something that is not an answer",
     "StartsMany": "started more than 64 processes",
     "Stops": "did not answer within 1 s",

@@ -139,8 +139,8 @@ def test_the_command_shows_how_it_comes_along(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--seconds", "0"], "--seconds is 0; it must be above 0, and finite."),
-        (["--seconds", "nan"], "--seconds is nan; it must be above 0, and finite."),
+        (["--seconds", "0"], "--seconds is 0; it must be a finite number above 0."),
+        (["--seconds", "nan"], "--seconds is nan; it must be a finite number above 0."),
         (["--resume", "nowhere.npz"], "nowhere.npz: the policy cannot be read: No such file or directory."),
         (["--out", "."], ".: a policy file cannot be written there."),
         (["--settings", "nowhere.toml"], "nowhere.toml: the settings file cannot be read"),

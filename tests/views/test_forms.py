@@ -95,7 +95,7 @@ def test_there_is_a_form_for_every_route_and_rule_and_it_says_what_is_set() -> N
     ]
     assert bare == [
         "no timeout",
-        "nothing, so the mesh's default: 2 on connect-failure,refused-stream,unavailable,cancelled",
+        "not set; the mesh's default is 2 on connect-failure,refused-stream,unavailable,cancelled",
         "no outlier detection",
     ]
     assert forms(State()) == ()
@@ -146,9 +146,9 @@ def test_typed_values_mean_an_action(setting: Setting, typed: dict[str, str], me
         (
             Setting.RETRIES,
             {"attempts": "2", "retry_on": "5xx,sometimes"},
-            "Retries are on status codes from 100 to 599 or on 5xx, cancelled, connect-failure, "
-            "deadline-exceeded, envoy-ratelimited, gateway-error, internal, refused-stream, reset, "
-            "reset-before-request, resource-exhausted, retriable-4xx, unavailable, not on 'sometimes'.",
+            "A retry condition must be a status code from 100 to 599 or one of 5xx, cancelled, "
+            "connect-failure, deadline-exceeded, envoy-ratelimited, gateway-error, internal, refused-stream, "
+            "reset, reset-before-request, resource-exhausted, retriable-4xx, unavailable, not 'sometimes'.",
         ),
         (
             Setting.OUTLIER_DETECTION,

@@ -1,4 +1,4 @@
-"""A small form for one setting: what is typed is checked at once, and its diff and command are shown."""
+"""A small form for one setting: it checks input at once and shows the resulting diff and command."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -39,7 +39,7 @@ class FormScreen(ModalScreen[Command | None]):
     ]
 
     class Previewed(Message, bubble=False):
-        """The mesh said what an action would do, or why it would be refused."""
+        """The preview of an action has arrived, or the reason for which it would be refused."""
 
         def __init__(self, action: Action, answer: Document, *, refused: bool, apply: bool) -> None:
             super().__init__()
@@ -47,14 +47,14 @@ class FormScreen(ModalScreen[Command | None]):
             self.answer = answer
             self.refused = refused
             self.apply = apply
-            """Whether a person has asked for it to be done."""
+            """Whether the user has asked to apply the action."""
 
     def __init__(self, form: Form, preview: Preview) -> None:
         super().__init__()
         self.form = form
         self._preview = preview
         self._asked: Action | None = None
-        """What the newest preview is of."""
+        """The action of the newest preview."""
         self._now = Static(self._now_words(), classes="now", markup=False)
         self._inputs = {
             field.name: Input(
@@ -69,7 +69,7 @@ class FormScreen(ModalScreen[Command | None]):
         self._page = Page((), id="outcome")
 
     def compose(self) -> ComposeResult:
-        """What it is about, the fields, what they would do, and the keys."""
+        """Lay out title, current setting, fields, preview and keys."""
         wide = max(len(field.label) for field in self.form.fields)
         with Vertical(classes="sheet wide form"):
             yield Static(self.form.title, classes="title", markup=False)
@@ -87,12 +87,12 @@ class FormScreen(ModalScreen[Command | None]):
             yield Static("↵ apply   ↑↓ field   pgup pgdn scroll   esc cancel", classes="hint", markup=False)
 
     def on_mount(self) -> None:
-        """Begin in the first field."""
+        """Focus the first field."""
         self._inputs[self.form.fields[0].name].focus()
         self._check()
 
     def show(self, state: State) -> None:
-        """Follow what is set by others while it is open; what was typed stays."""
+        """Show changes that others make while the form is open; keep the typed values."""
         for form in forms(state):
             if (form.setting, form.target) == (self.form.setting, self.form.target) and form != self.form:
                 self.form = form
@@ -100,7 +100,7 @@ class FormScreen(ModalScreen[Command | None]):
                 self._check()
 
     def on_descendant_focus(self) -> None:
-        """Say what may stand in the field; beside it there is no room on a small screen."""
+        """Show the focused field's hint below the fields: a small screen has no room beside them."""
         for field in self.form.fields:
             if self._inputs[field.name].has_focus:
                 self._hint.update(field.hint)
@@ -119,7 +119,7 @@ class FormScreen(ModalScreen[Command | None]):
         (scroll.scroll_page_down if pages > 0 else scroll.scroll_page_up)(animate=False)
 
     def _check(self, *, apply: bool = False) -> None:
-        """Read the fields, and ask what they would do."""
+        """Read the fields and request a preview."""
         read = read_form(self.form, {name: field.value for name, field in self._inputs.items()})
         self._asked = None
         if isinstance(read, Invalid):

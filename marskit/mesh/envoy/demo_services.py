@@ -1,6 +1,6 @@
-"""The demo's services, whose npm packages are installed beside a copy of them in the user's cache.
+"""Installs the npm packages of the demo's services beside a copy of them in the user's cache.
 
-Also a command, `python -m marskit.mesh.envoy.demo_services install|test`, for the Makefile and for people.
+Also a command: `python -m marskit.mesh.envoy.demo_services install|test`.
 """
 
 import argparse
@@ -22,16 +22,20 @@ _TESTS = "*/test/*.test.js"
 
 
 def install_dependencies(folder: Path = DEMO_SERVICES) -> None:
-    """Install the packages of the workspace in `folder` beside its copy in the cache, unless they are.
+    """Install the packages of the workspace in `folder` beside its copy in the cache, if they are missing.
 
     Raises:
-        MeshError: The folder is no workspace, or its packages cannot be installed.
+        MeshError: The folder is not a workspace, or its packages cannot be installed.
     """
     _installed(folder).close()
 
 
 def run_tests(folder: Path = DEMO_SERVICES) -> int:
-    """Run the services' own tests in the copy, their output on ours; answers the exit code."""
+    """Run the services' own tests in the copy, print their output and return the exit code.
+
+    Raises:
+        MeshError: The folder is not a workspace, or its packages cannot be installed.
+    """
     with _installed(folder) as lease:
         return subprocess.run(
             (str(node_binary()), "--test", _TESTS), cwd=lease.folder, check=False
@@ -49,14 +53,14 @@ def _installed(folder: Path) -> Lease:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; answers the exit code."""
+    """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m marskit.mesh.envoy.demo_services",
         description="Install the npm packages of the demo's services in the user's cache, or test them.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("install", "install the packages, unless they are"),
+        ("install", "install the packages if they are missing"),
         ("test", "run the services' tests"),
     ):
         command = commands.add_parser(name, help=text)
@@ -67,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             default=DEMO_SERVICES,
             help="the npm workspace (default: the demo's)",
         )
-    # An exception, so that what is half done is removed.
+    # Signals raise an exception, so that an unfinished copy is removed.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda number, _: sys.exit(exit_codes.of_signal(number)))
     parsed = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""How one replica of a Deployment becomes a process on this machine."""
+"""How a replica of a Deployment runs as a process on this machine."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from marskit.mesh.envoy.npm_workspace import LOCK_FILE
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.port import MeshError
 
-# Nothing else of the user's environment reaches the services: it may hold secrets.
+# Services inherit nothing else of the user's environment, which may hold secrets.
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
 
 
@@ -24,7 +24,7 @@ class Launch:
     directory: Path
     port_env: str | None
     packages: bool = False
-    """Whether it runs in a copy of the folder that has its npm packages installed."""
+    """Whether `directory` is a copy of the folder with its npm packages installed."""
 
     def arguments(self, port: int) -> tuple[str, ...]:
         """The command line of a replica that listens on `port`."""
@@ -51,7 +51,7 @@ def launch(
         deployment: The Deployment, which must define how it runs as a local process.
         environment: Its variables with the hosts of other services replaced by local listeners.
         root: The folder that its working directory is relative to.
-        copies: Where the copy of a working directory is that has its packages installed.
+        copies: Copies with installed packages, by working directory.
 
     Raises:
         MeshError: It does not define how it runs, or its program or folder is missing.
@@ -65,7 +65,7 @@ def launch(
     if local.packages is not None:
         if not (directory / LOCK_FILE).is_file():
             raise MeshError(
-                f"Deployment {deployment.name}: its folder {directory} holds no {LOCK_FILE} for npm"
+                f"Deployment {deployment.name}: its folder {directory} has no {LOCK_FILE} for npm"
             )
         directory = copies.get(directory, directory)
     first, *rest = local.command

@@ -1,4 +1,4 @@
-"""`npm ci` with its progress in sentences, and one sentence when it fails."""
+"""Runs `npm ci`; reports its progress, and a failure in one sentence."""
 
 import json
 import os
@@ -13,9 +13,11 @@ from marskit.mesh.envoy.npm_workspace import LOCK_FILE
 from marskit.mesh.port import MeshError
 
 TIMEOUT_S = 600
+"""Longest time for an installation, in seconds."""
 _PROGRESS_S = 2.0
+"""Shortest interval between reports of progress, in seconds."""
 _ERROR = "npm error "
-# Short retries: npm's own take two and a half minutes to find out that there is no network.
+# Few and short retries: with npm's defaults a missing network is reported after two and a half minutes.
 _COMMAND = (
     *("ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress", "--loglevel=http"),
     *(
@@ -36,12 +38,12 @@ class PackagesError(MeshError):
 
 
 def install_packages(folder: Path, tell: Callable[[str], None], *, shown: Path | None = None) -> None:
-    """Install what the lock file in `folder` names into the `node_modules` beside it.
+    """Install the packages of the lock file in `folder` into `node_modules` beside it.
 
     Args:
         folder: The workspace to install into.
-        tell: Called with a sentence from time to time while packages are downloaded.
-        shown: The folder that error messages name, where it is another one.
+        tell: Called with a sentence on the progress every two seconds or more.
+        shown: The folder that error messages name; None for `folder`.
 
     Raises:
         PackagesError: npm failed, the network cannot be reached, or it took longer than `TIMEOUT_S`.
@@ -78,7 +80,7 @@ def install_packages(folder: Path, tell: Callable[[str], None], *, shown: Path |
 
 
 def _follow(lines: Iterable[str], count: int, tell: Callable[[str], None]) -> list[str]:
-    """Tell how far npm is by the archives it has fetched; its lines of errors."""
+    """Report progress by the archives that npm has fetched; return its error lines."""
     done, told_s, errors = 0, time.monotonic(), []
     for line in lines:
         if line.startswith(_ERROR):
@@ -92,7 +94,7 @@ def _follow(lines: Iterable[str], count: int, tell: Callable[[str], None]) -> li
 
 
 def _complaint(errors: Sequence[str], shown: Path) -> str:
-    """What npm says is wrong, without its codes, stack and advice about log files."""
+    """The error in npm's words, without codes, stack and advice about log files."""
     reason = next((line for line in errors if "reason: " in line), None)
     code = next((line.removeprefix("code ") for line in errors if line.startswith("code ")), "")
     if code in _NO_NETWORK:
@@ -107,15 +109,15 @@ def _complaint(errors: Sequence[str], shown: Path) -> str:
 
 
 def package_count(folder: Path) -> int:
-    """How many packages the lock file names, besides those of the workspace itself."""
+    """Number of packages in the lock file, without those of the workspace itself; 0 if it cannot be read."""
     try:
         packages = json.loads((folder / LOCK_FILE).read_bytes())["packages"]
         return sum(1 for name, entry in packages.items() if "node_modules/" in name and "link" not in entry)
     except (ValueError, KeyError, TypeError, AttributeError):
-        # npm says better what is wrong with the file.
+        # npm's own message about the file is better.
         return 0
 
 
 def _node_environment() -> dict[str, str]:
-    """Our environment, with our Node before any other."""
+    """This process's environment, with marskit's Node.js first on PATH."""
     return os.environ | {"PATH": os.pathsep.join((str(node_binary().parent), os.environ.get("PATH", "")))}

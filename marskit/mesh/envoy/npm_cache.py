@@ -1,7 +1,7 @@
-"""Copies of npm workspaces with their packages, shared by all runs of this user.
+"""A cache of npm workspaces with their packages, shared by all runs of this user.
 
-A copy holds sources and packages, for an ES module finds its packages only beside itself. It is made in a
-folder with a dot before its name and renamed when it is whole, so one that has its name is complete.
+A copy holds sources and packages, because an ES module finds packages only beside itself. It is made in a
+hidden folder and renamed when it is complete, so a copy under its final name is always complete.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from marskit.system.atomic_write import sync_folder
 from marskit.system.user_cache import CacheError, user_cache
 
 KEPT = 5
-"""How many copies stay, the one that was made last included; those in use stay anyway."""
+"""Number of copies that stay after an installation, the new one included; a copy in use always stays."""
 _COPY = "workspace"
 _IN_USE = "in-use"
 
@@ -27,29 +27,33 @@ Tell = Callable[[str], None]
 
 
 class Lease:
-    """A copy that is not removed until this is closed, or the process ends in whatever way."""
+    """Protects a copy from removal until it is closed or the process ends."""
 
     def __init__(self, folder: Path, file: BinaryIO) -> None:
-        """`file` holds the lock."""
+        """Protect `folder` for as long as `file`, which holds the lock, is open."""
         self.folder = folder
         """The copy of the workspace, with its packages."""
         self._file = file
 
     def close(self) -> None:
-        """Let the copy go."""
+        """Release the copy."""
         self._file.close()
 
     def __enter__(self) -> Self:
-        """Hold it within a block."""
+        """Protect the copy within a block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it go."""
+        """Release the copy."""
         self.close()
 
 
 def find(workspace: Workspace) -> Lease | None:
-    """The copy of the workspace, if there is one."""
+    """Find and protect the copy of the workspace; None if there is none.
+
+    Raises:
+        PackagesError: The cache cannot be read.
+    """
     entry = _root() / workspace.key
     try:
         file = (entry / _IN_USE).open("rb")
@@ -58,18 +62,22 @@ def find(workspace: Workspace) -> Lease | None:
     except OSError as error:
         raise _unusable(error) from error
     fcntl.flock(file, fcntl.LOCK_SH)
-    # It may have been pruned before the lock was ours.
+    # Another process may have removed the copy before this one got the lock.
     if not (entry / _IN_USE).exists():
         file.close()
         return None
     with contextlib.suppress(OSError):
-        # Says when it was used last; a cache that cannot be written is none the worse.
+        # Records the time of the last use; a read-only cache works without.
         os.utime(entry / _IN_USE)
     return Lease(entry / _COPY, file)
 
 
 def install(workspace: Workspace, tell: Tell) -> None:
-    """Make the copy of the workspace, unless it is there; safe to call from several processes at once.
+    """Make the copy of the workspace unless it exists; several processes may call this at once.
+
+    Args:
+        workspace: The workspace.
+        tell: Called with sentences on the progress.
 
     Raises:
         PackagesError: The packages cannot be installed, or the cache cannot be written.
@@ -104,7 +112,7 @@ def _fill(entry: Path, workspace: Workspace, root: Path, tell: Tell) -> None:
     copy = entry / _COPY
     copy.mkdir(parents=True)
     workspace.write(copy)
-    # An edited source needs no download: the packages beside another copy are the same.
+    # Only sources were edited if another copy has the same packages; those are copied, not downloaded.
     like = next(root.glob(f"{workspace.packages_key}-*/{_COPY}/{PACKAGES_FOLDER}"), None)
     if like is not None:
         tell("copying the npm packages of an earlier start")
@@ -113,31 +121,31 @@ def _fill(entry: Path, workspace: Workspace, root: Path, tell: Tell) -> None:
         tell(f"downloading {package_count(copy)} npm packages to {root}; later starts need no network")
         install_packages(copy, tell, shown=workspace.folder)
     (entry / _IN_USE).touch()
-    # Before the rename, or a crash of the machine could leave the name with empty files. Once for all files:
-    # that took 0.2 s, where one fsync for each of the 2,900 took 13 s.
+    # Before the rename, or a crash of the machine could leave empty files under the final name. One sync took
+    # 0.2 s; an fsync for each of the 2,900 files took 13 s.
     os.sync()
 
 
 @contextlib.contextmanager
 def _only_one(path: Path, tell: Tell) -> Iterator[None]:
-    """Hold the file's lock, which the system gives back even when this process is killed."""
+    """Hold the file's lock, which the system releases even if this process is killed."""
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            tell("waiting for another start that installs npm packages")
+            tell("waiting for another process that is installing npm packages")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _remove_leftovers(root: Path) -> None:
-    """Remove what installations left that were killed: whoever holds the lock is the only one at work."""
+    """Remove what killed installations left; the lock ensures that no other one is running."""
     for leftover in root.glob(".*.*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _prune(root: Path, spared: str) -> None:
-    """Remove the copies that were not used for longest."""
+    """Remove all but the `KEPT` most recently used copies."""
     markers = sorted(
         (marker for marker in root.glob(f"[!.]*/{_IN_USE}") if marker.parent.name != spared),
         key=lambda marker: marker.stat().st_mtime,

@@ -1,4 +1,4 @@
-"""Npm packages for a mesh that starts: found in the cache, or installed in a process of its own."""
+"""Provides npm packages for a starting mesh, from the cache or by an installation in a child process."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -14,16 +14,16 @@ _ATTEMPTS = 3
 
 
 async def with_packages(folder: Path, tell: Callable[[str], None]) -> Lease:
-    """A copy of the workspace in `folder` with its packages installed.
+    """Find or make a copy of the workspace in `folder` with its packages installed.
 
-    It may be given up at any moment: what is half done goes with the process that does it.
+    It can be cancelled at any moment: the child process removes an unfinished copy.
 
     Args:
-        folder: The workspace.
-        tell: Called with what is being done while something has to be installed.
+        folder: The folder of the workspace.
+        tell: Called with sentences on the progress of an installation.
 
     Raises:
-        MeshError: The folder is no workspace, or its packages cannot be installed.
+        MeshError: The folder is not a workspace, or its packages cannot be installed.
     """
     for _ in range(_ATTEMPTS):
         if (lease := find(read_workspace(folder))) is not None:
@@ -33,11 +33,11 @@ async def with_packages(folder: Path, tell: Callable[[str], None]) -> Lease:
 
 
 async def _install(folder: Path, tell: Callable[[str], None]) -> None:
-    # -P: a file in the current folder must not stand in for a module of Python's.
+    # -P: a file in the current folder must not shadow a module of the standard library.
     command = ("-P", "-m", "marskit.mesh.envoy.demo_services", "install", str(folder))
     installer = LineChild("npm", command, grace_s=_GRACE_S)
     async with aclosing(installer.lines()) as lines:
         async for line in lines:
             tell(line.strip())
     if installer.child is None or installer.child.returncode != 0:
-        raise PackagesError(installer.complaint or f"The installation for {folder} ended without a word")
+        raise PackagesError(installer.complaint or f"npm ci for {folder} failed without a message")

@@ -1,4 +1,4 @@
-"""An npm workspace as it lies in a folder: its files, and the keys under which a copy of it is cached."""
+"""Reads an npm workspace from a folder, and computes the keys of its copy in the cache."""
 
 import hashlib
 import platform
@@ -15,6 +15,7 @@ PACKAGES_FOLDER = "node_modules"
 _SKIPPED = frozenset({PACKAGES_FOLDER, ".git"})
 _NAMES_PACKAGES = frozenset({LOCK_FILE, "package.json", ".npmrc"})
 _KEY_LENGTH = 16
+"""Length of each digest in a key, in hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +25,20 @@ class SourceFile:
     path: PurePosixPath
     """Relative to the workspace."""
     mode: int
-    """Its permissions."""
+    """Permission bits."""
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The sources of one workspace, read at one moment: what is copied is what the key was made of."""
+    """The sources of one workspace, read once, so that the copy holds exactly what its key describes."""
 
     folder: Path
     files: tuple[SourceFile, ...]
     packages_key: str
-    """Equal where the packages are: the same lock file, package files, Node and platform."""
+    """Equal for equal packages: the same lock file, package files, Node.js version and platform."""
     key: str
-    """Equal where the sources are equal as well; begins with `packages_key`."""
+    """Equal for equal packages and equal sources; begins with `packages_key`."""
 
     def write(self, folder: Path) -> None:
         """Write the files into a folder."""
@@ -49,13 +50,13 @@ class Workspace:
 
 
 def read_workspace(folder: Path) -> Workspace:
-    """The workspace in a folder; packages that somebody installed beside the sources are not part of it.
+    """Read the workspace in a folder, without packages that are installed beside the sources.
 
     Raises:
         MeshError: The folder has no lock file, or cannot be read.
     """
     if not (folder / LOCK_FILE).is_file():
-        raise MeshError(f"{folder} holds no {LOCK_FILE}, so its npm packages cannot be installed")
+        raise MeshError(f"{folder} has no {LOCK_FILE}, so its npm packages cannot be installed")
     try:
         files = tuple(_files(folder, PurePosixPath()))
     except OSError as error:
@@ -71,7 +72,7 @@ def _files(folder: Path, below: PurePosixPath) -> Iterator[SourceFile]:
             if entry.name not in _SKIPPED:
                 yield from _files(entry, below / entry.name)
         elif entry.is_file():
-            # The owner must be able to write the copy, or nobody could remove it again.
+            # The owner must be able to write the copy in order to remove it.
             mode = entry.stat().st_mode & 0o777 | 0o200
             yield SourceFile(below / entry.name, mode, entry.read_bytes())
 

@@ -93,7 +93,7 @@ async def test_ask_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == f"marskit: {tmp_path} contains no runs.\n"
     run = await store(tmp_path, [cycle(1)])
     for arguments, sentence in {
-        ("why",): "There is no question 'why'; there are slo, effects",
+        ("why",): "There is no question 'why'; choose one of slo, effects",
         ("slo", "--by", "day"): "--by is 'day'; allowed are run, time, service",
         ("effects", "--of", "edges"): "--of is 'edges'; this question has no such choice",
         ("similar", "last"): "`ask similar` needs a RUN and --cycle",
@@ -104,4 +104,4 @@ async def test_ask_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main(["ask", *arguments, *runs]) == 2
         assert sentence in capsys.readouterr().err
     assert main(["ask", "sim-error", *runs]) == 0
-    assert capsys.readouterr().err == "Nothing that was recorded answers this.\n"
+    assert capsys.readouterr().err == "The recorded runs hold no data for this question.\n"

@@ -228,7 +228,7 @@ def test_what_npm_refuses_is_one_sentence_with_its_reason(tmp_path: Path) -> Non
 
 
 def test_a_folder_without_a_lock_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(MeshError, match=r"holds no package-lock\.json, so its npm packages cannot"):
+    with pytest.raises(MeshError, match=r"has no package-lock\.json, so its npm packages cannot"):
         install_dependencies(tmp_path)
 
 
@@ -322,5 +322,5 @@ async def test_sources_that_never_rest_are_given_up(tmp_path: Path) -> None:
     with pytest.raises(PackagesError, match="changes while its npm packages are being installed"):
         await with_packages(source, edit)
     shutil.rmtree(source)
-    with pytest.raises(MeshError, match="holds no package-lock"):
+    with pytest.raises(MeshError, match="has no package-lock"):
         await with_packages(source, edit)

@@ -188,7 +188,7 @@ def test_packages_need_a_lock_file_and_move_the_process_into_the_copy(tmp_path: 
     local = replace(plain.local, command=("./serve", "{port}"), directory="app", packages="npm")
     subject = replace(plain, local=local)
     (tmp_path / "app").mkdir()
-    with pytest.raises(MeshError, match=rf"payments: its folder {tmp_path}/app holds no package-lock\.json"):
+    with pytest.raises(MeshError, match=rf"payments: its folder {tmp_path}/app has no package-lock\.json"):
         launch(subject, {}, tmp_path)
     (tmp_path / "app" / "package-lock.json").touch()
     for name in ("app", "copy"):

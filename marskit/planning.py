@@ -1,8 +1,9 @@
 """The contract of planners, written by hand or learned, and of the services that they may use."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from marskit.domain.actions import Action
 from marskit.domain.config import Configuration
@@ -72,14 +73,11 @@ class PlannerFailed(UserError):
     """A planner returned no usable plan; one sentence says what it did, in which file and line."""
 
 
-@runtime_checkable
-class Threaded(Protocol):
-    """A planner that may take more than a few milliseconds, so it is asked in a thread."""
+class Threaded:
+    """A planner that may take more than a few milliseconds, so it is asked in a thread.
 
-    @property
-    def in_thread(self) -> bool:
-        """Whether it is asked in a thread; always true."""
-        ...
+    A base class and not a protocol: it is checked several times a cycle, and checks of protocols are slow.
+    """
 
 
 NOT_REPRODUCIBLE = "reproducibility"
@@ -95,29 +93,38 @@ class News:
     severity: Severity = Severity.WARNING
 
 
-@runtime_checkable
-class GuestPlanner(Planner, Threaded, Protocol):
+class GuestPlanner(Threaded, ABC):
     """A user's planner, which may also analyse, and may hold processes that must be ended.
 
     `reset`, `plan` and `analyse` raise nothing but `PlannerFailed`, whatever the planner does.
     """
 
-    @property
-    def analyses(self) -> bool:
-        """Whether it has an `analyse` of its own."""
-        ...
+    name: str
+    """The name by which it is chosen."""
+    summary: str
+    """How it decides, in one sentence."""
+    analyses: bool
+    """Whether it has an `analyse` of its own."""
 
+    @abstractmethod
+    def reset(self, seed: int) -> None:
+        """See `Planner`."""
+
+    @abstractmethod
+    def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
+        """See `Planner`."""
+
+    @abstractmethod
     def analyse(self, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
         """The diagnosis to plan for, given the one from Analyse."""
-        ...
 
+    @abstractmethod
     def take_news(self) -> tuple[News, ...]:
         """Events since the last call."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """End its processes and wait until they are gone; idempotent, and callable from any thread."""
-        ...
 
 
 class Predictor(Protocol):

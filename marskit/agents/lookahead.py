@@ -17,7 +17,7 @@ from marskit.env.encoding import PER_RAW, RATE, READY, STATIONS, demand, encodin
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.simulator.arrays import Floats
 from marskit.mesh.simulator.model import TwinModel
-from marskit.planning import PlanningView
+from marskit.planning import PlanningView, Threaded
 
 TARGETS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 STEPS = (-2, -1, 1, 2)
@@ -26,10 +26,9 @@ SHOWN = 6
 """Number of candidates to report, the best first."""
 
 
-class Lookahead:
+class Lookahead(Threaded):
     """Simulates possible actions, and takes the one with the best utility."""
 
-    in_thread = True
     name = "lookahead"
     summary = (
         "Simulates joint actions in the twin over the next periods, under the forecast load, and "

@@ -15,7 +15,6 @@ from marskit.planning import PlanningView
 class Oracle(Lookahead):
     """Reads the scenario's curve in advance, which other planners may not."""
 
-    in_thread = True
     name = "oracle"
     summary = (
         "Looks ahead like `lookahead` but knows the coming load: an upper bound on the value of "

@@ -9,7 +9,7 @@ from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle
-from marskit.planning import NOT_REPRODUCIBLE, News, PlannerFailed, PlanningView
+from marskit.planning import NOT_REPRODUCIBLE, GuestPlanner, News, PlannerFailed, PlanningView
 from marskit.plugins.load import own_folder
 from marskit.plugins.process import Broken, Limit, PlannerProcess
 from marskit.plugins.wire import Ask, Diagnosed, Failed, Load, Loaded, Planned, Reply, Request, Reset, Seen
@@ -50,14 +50,12 @@ def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
     return Limits(Limit(wall_s=deadline_s))
 
 
-class ForeignPlanner:
+class ForeignPlanner(GuestPlanner):
     """Implements `marskit.planning.GuestPlanner` for a class in a file or a module.
 
     Its methods block until the planner answers, so they are called in a thread. A planner that died or was
     killed is replaced by a new one at once, and `take_news` reports that.
     """
-
-    in_thread = True
 
     def __init__(self, source: Source, name: str, seed: int, limits: Limits) -> None:
         """Start the process and load the planner.

@@ -3,19 +3,17 @@
 from marskit.agents.sources import Source
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.plan import Plan
-from marskit.planning import News, PlannerFailed, PlanningView
+from marskit.planning import GuestPlanner, News, PlannerFailed, PlanningView
 from marskit.plugins.answer import WrongAnswer, diagnosis_of, plan_of
 from marskit.plugins.base import Planner
 from marskit.plugins.load import CannotLoad, defined, load_class, make, own_folder, raised
 
 
-class TrustedPlanner:
+class TrustedPlanner(GuestPlanner):
     """Implements `marskit.planning.GuestPlanner` without a process: nothing ends a planner that hangs.
 
     Its answers are checked like those of any other planner.
     """
-
-    in_thread = True
 
     def __init__(self, source: Source, name: str, seed: int) -> None:
         """Load the planner.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from marskit.controller.notices import Notices, describe
 from marskit.domain.diagnosis import Diagnosis
@@ -19,6 +19,11 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(DaemonExecutor("marskit-planner"), work)
 
 
+def analyses(planner: Planner) -> TypeGuard[GuestPlanner]:
+    """Whether the planner has an Analyse of its own."""
+    return isinstance(planner, GuestPlanner) and planner.analyses
+
+
 class Asking:
     """Asks the planner in force."""
 
@@ -33,10 +38,8 @@ class Asking:
         """
         return await self._ask(planner, lambda: planner.plan(diagnosis, view))
 
-    async def analyse(self, planner: Planner, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
-        """The diagnosis to plan for: the planner's own if it has one, else the given one."""
-        if not isinstance(planner, GuestPlanner) or not planner.analyses:
-            return diagnosis
+    async def analyse(self, planner: GuestPlanner, diagnosis: Diagnosis, view: PlanningView) -> Diagnosis:
+        """The planner's own diagnosis; the given one if it fails."""
         try:
             found = await self._ask(planner, lambda: planner.analyse(diagnosis, view))
         except PlannerFailed as failed:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from marskit.controller.asking import Asking
+from marskit.controller.asking import Asking, analyses
 from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import RunParameters
@@ -172,9 +172,9 @@ class Loop:
         await self._enter(number, Phase.ANALYSE)
         self._canaries.look(self._clock.now())
         async with self._asked() as planner:
-            diagnosis = await self._asking.analyse(
-                planner, self._analyse(observation), self.view(observation)
-            )
+            diagnosis = self._analyse(observation)
+            if analyses(planner):
+                diagnosis = await self._asking.analyse(planner, diagnosis, self.view(observation))
         self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
 
         await self._enter(number, Phase.PLAN)

@@ -96,7 +96,7 @@ def _parsed(parser: argparse.ArgumentParser, name: str, rest: Sequence[str]) -> 
     parsed, unknown = parser.parse_known_args(rest)
     if unknown:
         command = next((each for each in unknown if each in COMMANDS), None)
-        where = f"; options come after the command: marskit {command} ..." if command else ""
+        where = f"; options come after the command: `marskit {command} [OPTIONS]`" if command else ""
         options = ", ".join(unknown)
         raise OptionError(f"`marskit {name}` does not take {options}{where}")
     return parsed

@@ -80,7 +80,7 @@ class HpaRule:
         counted = np.where(rises, desired, ready)
         usage = np.where(rises, _whole_percents(total, counted), usage)
         ratio = usage / target_percent
-        keeps = (1.0 - self.tolerance <= ratio) & (ratio <= 1.0 + self.tolerance)
+        keeps = np.abs(1.0 - ratio) <= self.tolerance
         # Those that start will be enough.
         keeps |= rises & (usage < target_percent)
         return np.where(keeps | (ready == 0), desired, np.ceil(ratio * counted))

@@ -1,6 +1,8 @@
 """The autoscaler against numbers worked out by hand from the Kubernetes documentation's formula."""
 
 from dataclasses import replace
+from itertools import product
+from math import ceil
 
 import pytest
 
@@ -27,13 +29,15 @@ def observed(ready: int, utilisation: float | None) -> WorkloadObservation:
         (3, 3, 0.90, 4),
         # ceil(2 * 140 / 70) = 4, exactly: no replica is added by rounding
         (2, 2, 1.40, 4),
-        # The 10 % tolerance, its ends included: 63 % to 77 %
-        (10, 10, 0.77, 10),
+        # The 10 % tolerance. In floats, 77 / 70 differs from 1 by more than 0.1, and 63 / 70 by less
+        (10, 10, 0.77, 11),
+        (2, 2, 0.77, 3),
+        (10, 10, 0.76, 10),
         (10, 10, 0.78, 12),
         (10, 10, 0.63, 10),
         (10, 10, 0.62, 9),
-        # Whole percents, rounded down: 77.9 % is still within tolerance
-        (10, 10, 0.779, 10),
+        # Whole percents, rounded down: 76.9 % is still within tolerance
+        (10, 10, 0.769, 10),
         # Down: ceil(6 * 20 / 70) = ceil(1.71)
         (6, 6, 0.20, 2),
         (6, 6, 0.0, 0),
@@ -51,6 +55,21 @@ def test_the_formula(current: int, ready: int, utilisation: float, expected: int
     proposal = propose(current, observed(ready, utilisation), target_percent=70, tolerance=0.1)
     assert proposal is not None
     assert proposal.replicas == expected
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.1, 0.2])
+def test_the_tolerance_is_compared_in_floats(tolerance: float) -> None:
+    """At exactly the tolerance, the result depends on rounding, and differs from target to target."""
+    scaled = []
+    for target, usage in product(range(10, 101), range(1, 201)):
+        proposal = propose(7, observed(7, usage / 100), target_percent=target, tolerance=tolerance)
+        assert proposal is not None
+        if abs(1.0 - usage / target) > tolerance:
+            assert proposal.replicas == ceil(usage / target * 7)
+            scaled.append(round(abs(target - usage) / target, 9) == tolerance)
+        else:
+            assert proposal.replicas == 7
+    assert any(scaled) == (tolerance != 0.2)
 
 
 @pytest.mark.parametrize(("ready", "utilisation"), [(3, None), (0, 0.9)])

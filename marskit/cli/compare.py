@@ -6,7 +6,7 @@ from pathlib import Path
 from marskit.assembly.settings import ENGINES, MESHES, Settings
 from marskit.cli.options import OptionError, add_mesh
 
-PLANNERS = "static,threshold,hpa,hpa-tuned,demand,lookahead,ppo,sac,oracle"
+PLANNERS = ("static", "threshold", "hpa", "hpa-tuned", "demand", "lookahead", "ppo", "sac", "oracle")
 SCENARIOS = "spike,ramp,flash-crowd,on-off,diurnal"
 
 
@@ -14,9 +14,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments and options."""
     parser.add_argument(
         "--planners",
-        default=PLANNERS,
         metavar="A,B",
-        help="planners to compare; hpa-tuned is tuned first, on other loads (default: %(default)s)",
+        help="planners to compare; hpa-tuned is tuned first, on other loads (default: all that can plan for "
+        f"this mesh, of {','.join(PLANNERS)})",
     )
     parser.add_argument(
         "--scenarios", default=SCENARIOS, metavar="A,B", help="scenarios to run (default: %(default)s)"
@@ -62,7 +62,14 @@ def run(parsed: argparse.Namespace) -> int:
         ) from None
     from marskit.compare.session import compare
 
-    return compare(_names(parsed.planners), _names(parsed.scenarios), seeds, usual, parsed.out)
+    return compare(
+        PLANNERS if parsed.planners is None else _names(parsed.planners),
+        _names(parsed.scenarios),
+        seeds,
+        usual,
+        parsed.out,
+        leave_out=parsed.planners is None,
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

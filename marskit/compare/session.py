@@ -21,6 +21,7 @@ from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import Summary, summarise
 from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
+from marskit.errors import UserError
 from marskit.load.scenario import find_scenario
 from marskit.statistics import Estimate
 
@@ -29,9 +30,23 @@ OVERHEAD_S = 5.0
 
 
 def compare(
-    planners: Sequence[str], scenarios: Sequence[str], seeds: Sequence[int], usual: Settings, out: Path
+    planners: Sequence[str],
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    usual: Settings,
+    out: Path,
+    *,
+    leave_out: bool = False,
 ) -> int:
     """Run, print, write; returns 1 if any run failed.
+
+    Args:
+        planners: Their names.
+        scenarios: Names or files.
+        seeds: One run of every planner on every scenario for each.
+        usual: The settings that all runs share.
+        out: The folder for results.
+        leave_out: Leave out, and name, the planners that cannot plan for this mesh, instead of stopping.
 
     Raises:
         SettingsError: A name is given twice, or `out` is a file.
@@ -49,8 +64,11 @@ def compare(
     usual = replace(usual, runs=out / "runs")
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: this is a file; --out needs a folder")
-    _check(tuple(grid([p for p in planners if p != TUNED], scenarios[:1], seeds[:1], usual)))
     console = Console(width=None if Console().is_terminal else 130)
+    unfit = _check(planners, scenarios, seeds, usual, leave_out=leave_out)
+    for planner, reason in unfit.items():
+        console.print(f"Left out {planner}: {reason}", markup=False, highlight=False)
+    planners = tuple(planner for planner in planners if planner not in unfit)
     search = None
     if TUNED in planners:
         search = _tune(tuning_jobs(scenarios, seeds, usual, out / "tuning"), console)
@@ -84,15 +102,40 @@ def compare(
     return 1 if failed else 0
 
 
-def _check(jobs: Sequence[Job]) -> None:
-    """Build each job's parts, so that a damaged policy is found before anything has run.
+def _check(
+    planners: Sequence[str],
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    usual: Settings,
+    *,
+    leave_out: bool,
+) -> dict[str, str]:
+    """Build every planner's run once, so that what cannot run is found before anything has run.
+
+    Returns:
+        The planners to leave out, and why.
 
     Raises:
-        UserError: A part cannot be built.
+        UserError: A part cannot be built, or all planners would be left out.
     """
-    with TemporaryDirectory() as nothing:
-        for job in jobs:
-            asyncio.run(_build_and_discard(replace(job.settings, runs=Path(nothing))))
+    unfit: dict[str, UserError] = {}
+    for planner in planners:
+        with TemporaryDirectory() as nothing:
+            # The tuned one does not exist yet; those that it is chosen from run on the twin.
+            jobs = (
+                tuning_jobs(scenarios[:1], seeds[:1], usual, Path(nothing))
+                if planner == TUNED
+                else grid((planner,), scenarios[:1], seeds[:1], replace(usual, runs=Path(nothing)))
+            )
+            try:
+                asyncio.run(_build_and_discard(next(iter(jobs)).settings))
+            except UserError as error:
+                if not leave_out:
+                    raise
+                unfit[planner] = error
+    if len(unfit) == len(planners):
+        raise unfit[planners[0]]
+    return {planner: str(error) for planner, error in unfit.items()}
 
 
 async def _build_and_discard(settings: Settings) -> None:

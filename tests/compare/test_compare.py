@@ -16,6 +16,7 @@ from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
 from marskit.compare.tuning import choose, tuning_jobs
+from tests.paths import ROOT
 
 SHORT = """
 title = "Short"
@@ -219,6 +220,32 @@ def test_the_command_writes_a_report_and_parquet(
     outcomes = pl.read_parquet(out / "outcomes.parquet")
     assert outcomes.height == 4
     assert pl.read_parquet(out / "series.parquet").height == 4 * 20
+
+
+def test_without_a_choice_the_planners_of_another_mesh_are_left_out_and_named(
+    tmp_path: Path, scenario: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = ROOT / "examples" / "bookshop"
+    mesh = ["--manifests", str(shop / "manifests"), "--mapping", str(shop / "marskit.toml")]
+    # The policies and two that plan for every mesh.
+    monkeypatch.setattr("marskit.cli.compare.PLANNERS", ("static", "ppo", "demand", "sac"))
+    out = tmp_path / "out"
+    assert main(["compare", *mesh, "--scenarios", scenario, "--seeds", "1", "--out", str(out)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for planner in ("ppo", "sac"):
+        assert f"Left out {planner}: " in shown
+        assert f"demo-{planner}.npz: the policy was trained for another mesh" in shown
+    assert set(pl.read_parquet(out / "outcomes.parquet")["planner"]) == {"static", "demand"}
+    arguments = ["compare", *mesh, "--planners", "static,ppo", "--scenarios", scenario]
+    assert main([*arguments, "--out", str(out)]) == 2
+    assert "the policy was trained for another mesh" in capsys.readouterr().err
+
+
+def test_a_mesh_that_no_planner_can_run_on_is_refused_in_its_own_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "--manifests", str(tmp_path), "--scenarios", "spike"]) == 2
+    assert capsys.readouterr().err == f"marskit: {tmp_path}: the folder contains no *.yaml or *.yml file.\n"
 
 
 @pytest.mark.parametrize("planners", ["static,cut.npz", "hpa-tuned,cut.npz"])

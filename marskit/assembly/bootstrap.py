@@ -1,8 +1,9 @@
 """The only place that chooses adapters and puts a run together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marskit.agents.preview import TwinPredictor
@@ -65,9 +66,11 @@ async def build(settings: Settings) -> Controller:
         UnknownPlanner: No planner has that name.
         MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
         KnowledgeError: The folder for runs cannot be written to.
+        CardError: The calibration card cannot be used.
     """
     clock = LoopClock()
     config = load_mesh(settings.manifests, mapping=settings.mapping)
+    config = replace(config, notices=(*config.notices, *card_remarks(config, settings.card)))
     scenario = load_scenario(settings.scenario)
     choose = _twin if settings.mesh == "twin" else _envoy
     mesh, load = choose(settings, config, scenario, clock)
@@ -251,9 +254,23 @@ def _errors(card: "Card | None", model: "TwinModel", *, simulated: bool) -> Mapp
 
 
 def twin_card(settings: Settings, config: MeshConfig) -> "Card | None":
-    """The card given by the settings, or the one that ships with the demo."""
-    from marskit.mesh.simulator.card_file import read_card, shipped_card
-    from marskit.mesh.simulator.compile import twin_model
+    """The card given by the settings, or what of the shipped one fits these manifests."""
+    from marskit.mesh.simulator.card_choice import choose_card
 
-    plain = twin_model(config)
-    return read_card(settings.card, plain) if settings.card else shipped_card(plain)
+    return choose_card(_plain(config), settings.card).card
+
+
+def card_remarks(config: MeshConfig, card: Path | None) -> tuple[str, ...]:
+    """How the manifests differ from those that the twin's card was fitted to, one sentence each.
+
+    Raises:
+        CardError: The card cannot be used.
+    """
+    from marskit.mesh.simulator.card_choice import choose_card
+
+    try:
+        plain = _plain(config)
+    except ManifestError:
+        # Predictions report why there is no twin.
+        return ()
+    return choose_card(plain, card).remarks

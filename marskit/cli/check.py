@@ -23,6 +23,7 @@ def run(parsed: argparse.Namespace) -> int:
         ManifestError: A manifest is wrong.
         ScenarioError: The scenario is wrong.
     """
+    from marskit.assembly.bootstrap import card_remarks
     from marskit.load.scenario import load_scenario
     from marskit.mesh.envoy.resources.render import expressible_listeners
     from marskit.mesh.manifests.graph import goals, topology
@@ -50,6 +51,6 @@ def run(parsed: argparse.Namespace) -> int:
         f"scenario   {scenario.name}: {scenario.title}, {scenario.duration_s:g} s at {scenario.speed:g}x "
         f"real time, up to {scenario.peak_rate:g} req/s, {plural(len(scenario.requests), 'kind')} of request"
     )
-    for notice in config.notices:
+    for notice in (*config.notices, *card_remarks(config, None)):
         print(f"notice     {notice}")
     return 0

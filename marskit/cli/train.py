@@ -1,6 +1,7 @@
 """`marskit train`: trains a policy in the twin."""
 
 import argparse
+import sys
 from math import inf
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         OptionError: Options cannot be combined, or the extra `rl` is not installed.
     """
+    from marskit.assembly.bootstrap import card_remarks
     from marskit.console.training import train
+    from marskit.mesh.manifests.load import load_mesh
     from marskit.training.child import missing
 
     if (sentence := missing()) is not None:
@@ -83,6 +86,8 @@ def run(parsed: argparse.Namespace) -> int:
         for name, value in others.items():
             if value:
                 raise OptionError(f"{name} does not go with --fine-tune, which trains its policy in place")
+    for remark in card_remarks(load_mesh(parsed.manifests, mapping=parsed.mapping), parsed.card):
+        print(f"marskit: {remark}", file=sys.stderr)
     algorithm = parsed.algorithm or "ppo"
     options = {
         "--fine-tune": parsed.fine_tune,

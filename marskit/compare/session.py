@@ -14,6 +14,7 @@ from rich.table import Table
 
 import marskit
 from marskit.agents.registry import parse_name
+from marskit.assembly.bootstrap import build, card_remarks
 from marskit.assembly.settings import Settings, SettingsError
 from marskit.compare.files import write_parquet
 from marskit.compare.jobs import Failed, Job, Measured, grid
@@ -23,6 +24,7 @@ from marskit.compare.summary import Summary, summarise
 from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
 from marskit.errors import UserError
 from marskit.load.scenario import find_scenario
+from marskit.mesh.manifests.load import load_mesh
 from marskit.statistics import Estimate
 
 OVERHEAD_S = 5.0
@@ -65,6 +67,8 @@ def compare(
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: this is a file; --out needs a folder")
     console = Console(width=None if Console().is_terminal else 130)
+    for remark in card_remarks(load_mesh(usual.manifests, mapping=usual.mapping), usual.card):
+        console.print(remark, markup=False, highlight=False)
     unfit = _check(planners, scenarios, seeds, usual, leave_out=leave_out)
     for planner, reason in unfit.items():
         console.print(f"Left out {planner}: {reason}", markup=False, highlight=False)
@@ -139,8 +143,6 @@ def _check(
 
 
 async def _build_and_discard(settings: Settings) -> None:
-    from marskit.assembly.bootstrap import build
-
     controller = await build(settings)
     await controller.discard()
 

@@ -13,7 +13,8 @@ from marskit.console.calibration_card import card_view
 from marskit.knowledge.read.runs import StoredRun, find_run, load_run
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import Card
-from marskit.mesh.simulator.card_file import read_card, shipped_card, write_card
+from marskit.mesh.simulator.card_choice import choose_card
+from marskit.mesh.simulator.card_file import write_card
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import TwinModel
@@ -56,8 +57,11 @@ def print_if_drifted(
         CalibrationError: A run belongs to another mesh.
     """
     plain = twin_model(load_mesh(tuple(paths), mapping=mapping))
-    first = card = read_card(card_file, plain) if card_file else shipped_card(plain)
+    chosen = choose_card(plain, card_file)
+    first = card = chosen.card
     console = Console()
+    for remark in chosen.remarks:
+        console.print(remark, highlight=False, soft_wrap=True)
     for run in _load(root, names):
         check_mesh(plain, run)
         found = look_back(plain, card, run)

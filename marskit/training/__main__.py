@@ -26,7 +26,8 @@ from marskit.mesh.manifests.graph import configuration, goals
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.simulator.card import Card
-from marskit.mesh.simulator.card_file import CardError, read_card, shipped_card
+from marskit.mesh.simulator.card_choice import choose_card
+from marskit.mesh.simulator.card_file import CardError
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.model import TwinModel
 from marskit.training.child import encode
@@ -51,7 +52,7 @@ def main() -> int:
         settings = load_settings(parsed.settings)
         config = load_mesh(parsed.manifests, mapping=parsed.mapping)
         plain = twin_model(config)
-        card = read_card(parsed.card, plain) if parsed.card else shipped_card(plain)
+        card = choose_card(plain, parsed.card).card
         if parsed.fine_tune:
             return _fine_tune(parsed, config, card, settings, stopped)
         if parsed.warm_start and parsed.algorithm != "sac":

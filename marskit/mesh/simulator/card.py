@@ -61,6 +61,18 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A number of the manifests that has changed since the card was fitted."""
+
+    workload: str
+    service: str
+    variable: str
+    """The variable of the manifests: `SERVICE_TIME_MS` or `SERVICE_TIME_CV`."""
+    then: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A whole calibration."""
 
@@ -77,3 +89,5 @@ class Card:
     """The last recalibration; None for a card from a full calibration."""
     crowding: Fitted | None = None
     """See `TwinModel.crowding`; None if the runs do not determine it."""
+    edits: tuple[Edit, ...] = ()
+    """What changed in the manifests since; known for a card that was read from a file."""

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from marskit import __version__
 from marskit.demo import DEMO_MANIFESTS
 from marskit.errors import UserError
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.simulator.card import CallFit, Card, Fitted, HeldOut, Renewal, StationFit
+from marskit.mesh.simulator.card import CallFit, Card, Edit, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
-from marskit.mesh.simulator.model import TwinModel
+from marskit.mesh.simulator.model import Station, TwinModel
 from marskit.system.atomic_write import write_durably
 from marskit.system.toml_table import TomlTable, read_toml
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a field changes its meaning; readers refuse all other versions."""
 SHIPPED = Path(__file__).with_name("demo-card.toml")
 _MOST = 1_000_000
@@ -39,12 +39,12 @@ def mesh_digest(model: TwinModel) -> str:
 
 
 def write_card(path: Path, card: Card, model: TwinModel) -> None:
-    """Write the card atomically: a crash leaves the old file or the new one."""
+    """Write the card atomically: a crash leaves the old file or the new one; see `card_text`."""
     write_durably(path, card_text(card, model).encode())
 
 
 def card_text(card: Card, model: TwinModel) -> str:
-    """The whole file of a card."""
+    """The whole file of a card; `model` is that of the manifests alone, without any card."""
     return "\n".join(_lines(card, model)) + "\n"
 
 
@@ -86,6 +86,8 @@ def _lines(card: Card, model: TwinModel) -> Iterator[str]:
             yield f"{each.name} = {_text(value) if isinstance(value, str) else repr(value)}"
     for workload, station in card.stations.items():
         yield f"\n[stations.{workload if _BARE.fullmatch(workload) else _text(workload)}]"
+        declared = ", ".join(f"{name} = {value!r}" for name, value in _declared(model.station(workload)))
+        yield f"manifests = {{ {declared} }}"
         yield from _fit_lines(station)
     for (source, service), call in card.calls.items():
         yield f"\n[[calls]]\nsource = {_text(source)}\nservice = {_text(service)}"
@@ -94,6 +96,11 @@ def _lines(card: Card, model: TwinModel) -> Iterator[str]:
         yield f"\n[[held_out]]\nservice = {_text(held_out.service)}\nn = {held_out.n}"
         yield f"p50_error_percent = {held_out.p50_error_percent!r}"
         yield f"p95_error_percent = {held_out.p95_error_percent!r}"
+
+
+def _declared(station: Station) -> tuple[tuple[str, float], ...]:
+    """What the manifests say of a workload, where a card's number replaces it."""
+    return (("SERVICE_TIME_MS", float(station.service_ms)), ("SERVICE_TIME_CV", float(station.service_cv)))
 
 
 def _fit_lines(fit: StationFit | CallFit) -> Iterator[str]:
@@ -122,9 +129,10 @@ def _card(table: TomlTable, model: TwinModel, path: Path) -> Card:
             f"{path}: mesh is {mesh}, so this card belongs to another mesh; the digest of these "
             f"manifests, with {', '.join(station.workload for station in model.stations)}, is {ours}."
         )
+    edits: list[Edit] = []
     card = Card(
         runs=_runs(table),
-        stations=dict(_stations(table, model)),
+        stations=dict(_stations(table, model, edits)),
         calls=dict(_calls(table, model)),
         crowding=_fitted(table, "crowding"),
         held_out=tuple(_held_out(each, model) for each in _tables(table, "held_out")),
@@ -132,7 +140,7 @@ def _card(table: TomlTable, model: TwinModel, path: Path) -> Card:
         renewal=_renewal(table.table("renewal")) if table.has("renewal") else None,
     )
     table.close()
-    return card
+    return replace(card, edits=tuple(edits))
 
 
 def _runs(table: TomlTable) -> tuple[str, ...]:
@@ -142,7 +150,7 @@ def _runs(table: TomlTable) -> tuple[str, ...]:
     return tuple(runs)
 
 
-def _stations(table: TomlTable, model: TwinModel) -> Iterator[tuple[str, StationFit]]:
+def _stations(table: TomlTable, model: TwinModel, edits: list[Edit]) -> Iterator[tuple[str, StationFit]]:
     if not table.has("stations"):
         return
     names = [station.workload for station in model.stations]
@@ -151,6 +159,7 @@ def _stations(table: TomlTable, model: TwinModel) -> Iterator[tuple[str, Station
         if workload not in names:
             stations.fail(workload, f"is not a workload of this mesh; it has {', '.join(names)}")
         fit = stations.table(workload)
+        edits += _edits(fit.table("manifests"), model.station(workload))
         # A mean of 0 would be no service at all.
         found = StationFit(
             service_ms=_fitted(fit, "service_ms", above=0.0),
@@ -159,6 +168,14 @@ def _stations(table: TomlTable, model: TwinModel) -> Iterator[tuple[str, Station
         )
         fit.close()
         yield workload, found
+
+
+def _edits(table: TomlTable, station: Station) -> Iterator[Edit]:
+    for name, now in _declared(station):
+        then = table.number(name)
+        if then != now:
+            yield Edit(station.workload, station.service, name, then, now)
+    table.close()
 
 
 def _calls(table: TomlTable, model: TwinModel) -> Iterator[tuple[tuple[str, str], CallFit]]:

@@ -69,8 +69,8 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ("format = 1", "format = 2", "format is 2; it must be a whole number from 1 to 1."),
-        ("format = 1\n", "", "format is missing; it must be a whole number from 1 to 1."),
+        ("format = 2", "format = 1", "format is 1; it must be a whole number from 2 to 2."),
+        ("format = 2\n", "", "format is missing; it must be a whole number from 2 to 2."),
         (
             "value = 10.1",
             'value = "10"',
@@ -100,7 +100,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
         (
             "service_cv",
             "cv",
-            "stations.payments.cv is not a known field; known here: service_ms,",
+            "stations.payments.cv is not a known field; known here: manifests, service_ms,",
         ),
         (
             "[stations.payments]",

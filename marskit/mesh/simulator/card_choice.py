@@ -73,8 +73,8 @@ def _with_callers(services: set[str], model: TwinModel) -> set[str]:
 
 def _ignored(edit: Edit) -> str:
     return (
-        f"{_changed(edit)} the shipped calibration card was fitted to. The twin uses {edit.now:g}; how well it "
-        f"predicts {edit.service} and its callers is unknown until you calibrate it."
+        f"{_changed(edit)} the shipped calibration card was fitted to. The twin uses {edit.now:g}; how well "
+        f"it predicts {edit.service} and its callers is unknown until you calibrate it."
     )
 
 

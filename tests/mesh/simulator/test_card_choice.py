@@ -108,8 +108,8 @@ def test_check_and_compare_say_which_number_is_used(
     (tmp_path / "shop").mkdir()
     manifests = [str(path) for path in edited(tmp_path / "shop", "payments", "SERVICE_TIME_MS", "40", "80")]
     sentence = (
-        "SERVICE_TIME_MS of payments is 80, but was 40 in the manifests that the shipped calibration card was "
-        "fitted to. The twin uses 80; how well it predicts payments and its callers is unknown until you "
+        "SERVICE_TIME_MS of payments is 80, but was 40 in the manifests that the shipped calibration card "
+        "was fitted to. The twin uses 80; how well it predicts payments and its callers is unknown until you "
         "calibrate it."
     )
     assert main(["check", *manifests]) == 0

@@ -16,6 +16,7 @@ from marskit.knowledge.format.file_names import Span, named, run_file_name
 from marskit.knowledge.format.rows import run_table
 from marskit.knowledge.format.tables import SCHEMA_VERSION, table_schema
 from marskit.knowledge.storage.files import run_folder
+from marskit.mesh.envoy.adapter import CAPABILITIES
 from marskit.mesh.manifests.graph import goals, topology
 from marskit.mesh.manifests.load import load_mesh
 
@@ -286,6 +287,7 @@ def _write_head(folder: Path, run: str, mesh: str, seed: int, planner: str, scen
         goals=goals(config),
         scenario=ScenarioInfo(scenario, scenario, 3600.0, SPEED, ((0.0, SCENARIOS[scenario]),)),
         scenarios=tuple(SCENARIOS),
+        capabilities=CAPABILITIES,
     )
     content = io.BytesIO()
     run_table(started, 0).write_parquet(content)

@@ -106,7 +106,7 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
         for cycle in range(before_it + 1, before_it + broken + 1):
             await live.completed(cycle)
             seen = controller.state.observation
-            spare = seen is not None and seen.workload("payments").replicas_ready > 1
+            spare = seen is not None and (seen.workload("payments").replicas_ready or 0) > 1
             # Killing the last replica would fail all requests, whatever is set.
             if isinstance(fault, KillReplica) and spare and cycle < before_it + broken:
                 try:
@@ -123,8 +123,8 @@ def run(planner: str, name: str, seed: int, mesh: str, folder: Path, spans: Span
                 sum(edge.requests for edge in edges),
                 sum(edge.failures for edge in edges),
                 sum(cycle.diagnosis.slo_met is False for cycle in cycles[before_it:]),
-                mean(edge.in_flight for edge in edges[: len(edges) * broken // (broken + after_it)]),
-                sum(w.replicas_ready * each.duration_s for each in samples for w in each.workloads),
+                mean(edge.in_flight or 0 for edge in edges[: len(edges) * broken // (broken + after_it)]),
+                sum((w.replicas_ready or 0) * each.duration_s for each in samples for w in each.workloads),
                 tuple(describe(e.action) for e in done if e.outcome is Outcome.APPLIED),
                 tuple(f"{describe(e.action)}: {e.reason}" for e in done if e.outcome is not Outcome.APPLIED),
                 sum(a != b for a, b in zip(before.routes, now.routes, strict=True))

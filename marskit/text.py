@@ -1,7 +1,15 @@
 """Numbers and their units as text: the one place where every front end takes the format from."""
 
+from collections.abc import Iterable
+
 NOTHING = "—"
 """Shown in place of a number that is not known."""
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The sum; None if any count is not known."""
+    known = tuple(counts)
+    return None if None in known else sum(count for count in known if count is not None)
 
 
 def ms(value: float | None) -> str:
@@ -67,9 +75,19 @@ def weight(weight_percent: int | None, share_percent: float | None) -> str:
     return f"{weight_percent}→{seen} %"
 
 
-def replicas(ready: int, desired: int) -> str:
+def replicas(ready: int | None, desired: int | None) -> str:
     """Ready and desired replicas: `2/3`."""
-    return f"{ready}/{desired}"
+    return f"{whole(ready)}/{whole(desired)}"
+
+
+def whole(value: int | None) -> str:
+    """A whole number: `3`."""
+    return NOTHING if value is None else str(value)
+
+
+def count(value: int | None, noun: str) -> str:
+    """A count that may not be known, with its noun: `— replicas`."""
+    return f"{NOTHING} {noun}s" if value is None else plural(value, noun)
 
 
 def factor(value: float) -> str:

@@ -15,6 +15,7 @@ from marskit.domain.actions import (
     describe,
     target,
 )
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
@@ -35,6 +36,7 @@ from marskit.planning import PlanningView
 from marskit.timing.clock import Clock
 from tests.fake_changes import changed, check_fault, inverse
 
+CAPABILITIES = Capabilities(is_simulated=False, can_hold_time=False, sample_period_s=0.0)
 GATEWAY_URL = "http://127.0.0.1:8080"
 
 TOPOLOGY = Topology(
@@ -166,6 +168,7 @@ class FakeMesh:
     clock: Clock
     load: FakeLoad
     name: str = "fake"
+    capabilities: Capabilities = CAPABILITIES
     topology: Topology = TOPOLOGY
     configuration: Configuration = CONFIGURATION
     capacity_requests_per_s: float = 15.0

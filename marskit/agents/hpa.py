@@ -40,7 +40,7 @@ def propose(
         None without any metric, which makes the controller leave the workload alone.
     """
     ready = observed.replicas_ready
-    if observed.utilisation is None or ready == 0:
+    if observed.utilisation is None or not ready:
         return None
     busy = observed.utilisation * ready
     counted, usage_percent = ready, _whole_percent(busy, ready)

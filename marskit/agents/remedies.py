@@ -96,11 +96,11 @@ def is_gone(action: Action, diagnosis: Diagnosis, view: PlanningView) -> bool | 
     edges = [edge for edge in view.observation.edges if edge.edge.workload in workloads]
     requests = sum(seen(edge.requests_per_s, view.observation.window_s) for edge in edges)
     if isinstance(action, SetTimeout):
-        if any(_hangs(edge, view) or edge.timeouts_per_s > 0 for edge in edges):
+        if any(_hangs(edge, view) or (edge.timeouts_per_s or 0.0) > 0 for edge in edges):
             return False
         return True if requests >= MIN_JUDGED_REQUESTS else None
     faulty = {suspect.subject for suspect in diagnosis.suspects if suspect.is_fault}
-    retried = sum(seen(edge.retries_per_s, view.observation.window_s) for edge in edges)
+    retried = sum(seen(edge.retries_per_s or 0.0, view.observation.window_s) for edge in edges)
     ejected = any(edge.ejected for edge in edges)
     many_retries = 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_JUDGED_REQUESTS)
     if faulty & workloads or ejected or many_retries:
@@ -114,11 +114,12 @@ def _against_failures(
     own = own_measure(workload, view.observation)
     # The share of all tries, because a request that succeeds after a retry has failed before.
     share = min(1.0, (own.errors + own.lost + own.tries - own.requests) / max(1, own.tries))
-    if workload.replicas_ready == 0 or 100.0 * share > MOST_FAILING_PERCENT:
+    ready = workload.replicas_ready
+    if not ready or 100.0 * share > MOST_FAILING_PERCENT:
         return
     name = workload.workload
     fails = (
-        f"{name} lost a replica and {workload.replicas_ready} are ready"
+        f"{name} lost a replica and {ready} are ready"
         if ailment is Ailment.DOWN
         else f"{name} fails {100 * share:.0f} % of {own.tries} requests and answers the others"
     )
@@ -132,7 +133,7 @@ def _against_failures(
                     f"{retries.attempts} times.",
                 )
     # The mesh itself drops a replica that ended; outlier detection could only eject healthy ones.
-    if ailment is Ailment.ERRORS and workload.replicas_ready > 1 and not is_saturated(workload):
+    if ailment is Ailment.ERRORS and ready > 1 and not is_saturated(workload):
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service:
                 yield _ejection(outlier, workload, share, fails, view)
@@ -199,19 +200,21 @@ def _hangs(edge: EdgeObservation, view: PlanningView) -> bool:
     if objective_ms is None:
         return False
     window_s = view.observation.window_s
-    if seen(edge.timeouts_per_s, window_s) * 100.0 >= TIMED_OUT_PERCENT * max(
+    if seen(edge.timeouts_per_s or 0.0, window_s) * 100.0 >= TIMED_OUT_PERCENT * max(
         MIN_JUDGED_REQUESTS, seen(edge.requests_per_s, window_s)
     ):
         return True
     if edge.latency.n >= MIN_JUDGED_REQUESTS and edge.latency.p50_ms is not None:
         return edge.latency.p50_ms > LATE_TIMES * objective_ms
+    if edge.in_flight is None:
+        return False
     # Little's law: without responses, the requests in flight give the response time.
     waits_ms = 1000.0 * edge.in_flight / max(edge.requests_per_s, 1.0 / max(window_s, 1.0))
     return edge.in_flight >= MIN_JUDGED_REQUESTS and waits_ms > LATE_TIMES * objective_ms
 
 
 def _how_late(edge: EdgeObservation, view: PlanningView) -> str:
-    timeouts = seen(edge.timeouts_per_s, view.observation.window_s)
+    timeouts = seen(edge.timeouts_per_s or 0.0, view.observation.window_s)
     if timeouts:
         return f"let {timeouts} requests time out"
     if edge.latency.p50_ms is not None:

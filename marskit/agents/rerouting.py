@@ -156,7 +156,7 @@ def _p95_ms(destination: Destination, observation: Observation) -> float | None:
 def _is_well(destination: Destination, observation: Observation) -> bool:
     """Whether it could take more traffic: ready, not saturated, and not known to fail."""
     workload = next((w for w in observation.workloads if w.workload == destination.workload), None)
-    if workload is None or workload.replicas_ready == 0 or is_saturated(workload):
+    if workload is None or not workload.replicas_ready or is_saturated(workload):
         return False
     failures, requests = _failures(destination, observation) or (0, 1)
     return 100.0 * failures / requests <= HEALTHY_PERCENT

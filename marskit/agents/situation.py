@@ -91,7 +91,7 @@ class Observer:
             row = STATIONS + PER_RAW * w
             state = observation.workload(station.workload)
             raw[row + DESIRED] = view.configuration.replicas_of(station.workload)
-            raw[row + READY] = state.replicas_ready
+            raw[row + READY] = state.replicas_assumed
             raw[row + BUSY] = state.utilisation or 0.0
             raw[row + QUEUED] = state.queued or 0.0
         return Situation(raw, self._weights(view))

@@ -93,15 +93,18 @@ class Threshold:
 
     def _wanted(self, workload: WorkloadObservation, now: int, view: PlanningView) -> tuple[int, str]:
         """The replicas that bring the workload to the target utilisation, at least one more than now."""
-        if workload.replicas_ready < now:
-            return now, f"{now - workload.replicas_ready} of its {now} replicas are still starting"
+        ready = workload.replicas_ready
+        if ready is None:
+            return now, "the number of its ready replicas is unknown"
+        if ready < now:
+            return now, f"{now - ready} of its {now} replicas are still starting"
         if workload.utilisation is None:
             return now + 1, "its utilisation is not measured"
         # The window's mean includes the time before the queue; with a queue, all workers are busy.
         busy = 1.0 if has_queue(workload) else workload.utilisation
         if busy < self._thresholds.idle:
             return now, f"at {busy:.0%} utilisation more replicas would not help"
-        aimed = ceil(workload.replicas_ready * busy / self._thresholds.aim)
+        aimed = ceil(ready * busy / self._thresholds.aim)
         if aimed <= now and self._is_just_scaled(workload.workload, now, view):
             # Utilisation shows new replicas at once; the p95 only after old requests have left the window.
             return now, f"it was scaled to {now} replicas only recently"

@@ -170,7 +170,7 @@ class _Side(RunRecords):
         actions_s = sorted(at_s for at_s in self._applied.values() if past.at_s <= at_s < end_s - _EPSILON)
         return Side(
             run=self.started.run,
-            mesh=self.started.mesh,
+            is_simulated=self.started.capabilities.is_simulated,
             planner=planner or self.started.planner,
             moments=tuple(_moment(record, entry) for record in mine),
             actions_s=tuple(actions_s),
@@ -216,8 +216,8 @@ def _notes(past: BranchPoint, recorded: _Side, control: _Side) -> Iterable[str]:
 
 def _ready(state: State) -> dict[str, int]:
     seen = state.observation
-    return {w.workload: w.replicas_ready for w in seen.workloads} if seen else {}
+    return {w.workload: w.replicas_assumed for w in seen.workloads} if seen else {}
 
 
 def _ready_of(cycle: Cycle) -> dict[str, int]:
-    return {w.workload: w.replicas_ready for w in cycle.observation.workloads}
+    return {w.workload: w.replicas_assumed for w in cycle.observation.workloads}

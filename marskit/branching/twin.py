@@ -67,7 +67,7 @@ def _as_slow(past: BranchPoint, model: TwinModel, at_s: float, change: Change) -
     seen = past.state.observation
     if not isinstance(change, Scale) or seen is None:
         return at_s, change
-    missing = {w.workload: w.replicas_desired - w.replicas_ready for w in seen.workloads}
+    missing = {w.workload: w.replicas_missing or 0 for w in seen.workloads}
     slower = slowness(model.crowding, max(0, sum(missing.values()) - 1))
     is_late = at_s + model.station(change.workload).start_s * slower + _READ_S < seen.at_s
     return (past.at_s if missing[change.workload] > 0 and is_late else at_s), change

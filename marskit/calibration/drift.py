@@ -191,7 +191,7 @@ def _shown(record: Record, records: Sequence[Record]) -> Shown:
         frozenset(
             w.workload
             for w in observation.workloads
-            if w.replicas_ready > 0 and is_steady(records, observation, w.workload)
+            if w.replicas_ready and is_steady(records, observation, w.workload)
         ),
     )
 

@@ -45,7 +45,7 @@ def expectations(
     fluid, edges = Fluid(model, goals, len(observations)), list(model.edges())
     for i, observation in enumerate(observations):
         for w, station in enumerate(model.stations):
-            ready = observation.workload(station.workload).replicas_ready
+            ready = observation.workload(station.workload).replicas_assumed
             fluid.desired[w, i] = fluid.state.ready[w, i] = ready
         weights = {edge.edge: edge.weight_percent for edge in observation.edges}
         for e, (call, workload) in enumerate(edges):

@@ -111,7 +111,7 @@ def _took_s(records: Sequence[Record], record: Record, execution: Execution, act
         workload = observation.workload(action.workload)
         if workload.replicas_desired != action.replicas:
             return None
-        if workload.replicas_ready >= action.replicas:
+        if workload.replicas_ready is not None and workload.replicas_ready >= action.replicas:
             return (not_yet_s + observation.at_s) / 2 - execution.at_s
         not_yet_s = observation.at_s
     return None

@@ -75,7 +75,7 @@ def _workloads(run: StoredRun, observation: Observation) -> Iterator[dict[str, A
             "ready": workload.replicas_ready,
             "utilisation": workload.utilisation,
             "served_per_s": _served_per_s(observation, name),
-            "steady": workload.replicas_ready > 0 and is_steady(run.records, observation, name),
+            "steady": bool(workload.replicas_ready) and is_steady(run.records, observation, name),
         }
 
 
@@ -119,7 +119,7 @@ def _edges(observation: Observation) -> Iterator[dict[str, Any]]:
             "workload": edge.edge.workload,
             "requests_per_s": edge.requests_per_s,
             "failures_per_s": edge.failures_per_s,
-            "repeated_per_s": edge.retries_per_s + edge.timeouts_per_s,
+            "repeated_per_s": (edge.retries_per_s or 0.0) + (edge.timeouts_per_s or 0.0),
             "n": edge.latency.n,
             "p50_ms": edge.latency.p50_ms,
             "p95_ms": edge.latency.p95_ms,

@@ -56,11 +56,12 @@ def _curves(records: Sequence[Record], width: int) -> Iterator[Text]:
     rates = [load.sent_requests_per_s if load else None for load in loads]
     slowest = [_slowest_p95_ms(record) for record in records]
     failed = [record.failed_requests / record.covers_s if record.covers_s else None for record in records]
-    ready = [float(record.replicas_ready) for record in records]
+    ready = [None if record.replicas_ready is None else float(record.replicas_ready) for record in records]
+    known = [value for value in ready if value is not None]
     yield _curve("load", rates, width, f"{text.rate(_most(rates))} max")
     yield _curve("p95", slowest, width, f"{text.ms(_most(slowest))} max")
     yield _curve("failures", failed, width, f"{text.rate(_most(failed))} max")
-    yield _curve("replicas", ready, width, f"{min(ready):.0f} to {max(ready):.0f}")
+    yield _curve("replicas", ready, width, f"{min(known):.0f} to {max(known):.0f}" if known else text.NOTHING)
     missed = [1.0 if record.slo_met is False else 0.0 for record in records]
     marks = "".join("×" if value else "·" for value in _thinned(missed, width))
     yield Text.assemble(f"{'SLO':<10}", (marks, "red"), "  × violated")

@@ -9,13 +9,19 @@ from marskit.domain.actions import describe
 from marskit.domain.diagnosis import Severity, SloStatus
 from marskit.domain.events import (
     BaselinesLoaded,
+    ConfigurationChanged,
+    CycleNotStored,
     FaultInjected,
+    LoadLost,
+    LoadRestored,
     ModeChanged,
     Noticed,
     PlannerChanged,
     Recalibrated,
     RunStarted,
     ScenarioChanged,
+    TelemetryLost,
+    TelemetryRestored,
 )
 from marskit.domain.faults import describe_fault
 from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
@@ -76,9 +82,11 @@ def cycle_line(cycle: Cycle) -> Text:
     """The observation of one cycle, and Analyse's sentence."""
     observation, load = cycle.observation, cycle.observation.load
     status = _worst_status(cycle)
-    sent = f"{load.sent_requests_per_s:.0f}/{load.offered_requests_per_s:.0f}" if load else text.NOTHING
+    sent = (
+        f"{_whole(load.sent_requests_per_s)}/{_whole(load.offered_requests_per_s)}" if load else text.NOTHING
+    )
     p95_ms, n = (status.latency_p95_ms, status.latency_n) if status else (None, 0)
-    ready = sum(workload.replicas_ready for workload in observation.workloads)
+    ready = text.total(workload.replicas_ready for workload in observation.workloads)
     desired = sum(workload.replicas_desired for workload in observation.workloads)
     verdict, style = _VERDICT[cycle.diagnosis.slo_met]
     return Text.assemble(
@@ -87,6 +95,10 @@ def cycle_line(cycle: Cycle) -> Text:
         (f"{verdict:<8}", style),
         f"  {text.replicas(ready, desired):>6}  {cycle.diagnosis.sentence}",
     )
+
+
+def _whole(value: float | None) -> str:
+    return text.NOTHING if value is None else f"{value:.0f}"
 
 
 def execution_lines(execution: Execution) -> Iterator[Text]:
@@ -122,6 +134,18 @@ def incident_line(incident: Incident) -> Text:
         case BaselinesLoaded(at_s, found):
             numbers, runs = text.plural(len(found.rows), "baseline"), text.plural(found.runs, "earlier run")
             sentence, style = f"{numbers} from {runs}", "dim"
+        case ConfigurationChanged(at_s, sentence=sentence):
+            sentence, style = f"configuration: {sentence}", "magenta"
+        case TelemetryLost(at_s, source, sentence=sentence):
+            sentence, style = f"{source}: {sentence}", "bold red"
+        case TelemetryRestored(at_s, source, sentence=sentence):
+            sentence, style = f"{source}: {sentence}", "green"
+        case LoadLost(at_s, sentence):
+            sentence, style = f"load: {sentence}", "bold red"
+        case LoadRestored(at_s, sentence=sentence):
+            sentence, style = f"load: {sentence}", "green"
+        case CycleNotStored(at_s, _, sentence):
+            sentence, style = f"knowledge: {sentence}", "bold red"
         case Recalibrated(at_s, sentence=sentence):
             sentence, style = f"twin: {sentence}", "cyan"
         case Noticed(at_s, severity, subject, sentence):

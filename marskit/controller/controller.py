@@ -245,6 +245,7 @@ class Controller:
             goals=parameters.goals,
             scenario=self._load.scenario,
             scenarios=self._load.scenarios,
+            capabilities=self._mesh.capabilities,
             busy_ms=parameters.busy_ms,
             parent=parameters.parent,
         )

@@ -9,6 +9,7 @@ from marskit.controller.bus import Bus
 from marskit.controller.notices import Notices
 from marskit.controller.parameters import RunParameters
 from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
+from marskit.controller.phases.counts import CycleCounts
 from marskit.controller.phases.effects import Effects
 from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate
@@ -102,6 +103,7 @@ class Loop:
         """The prediction for the plan that is being executed."""
         self._between: list[Execution] = []
         self._effects_seen: tuple[Effect, ...] = ()
+        self._counts = CycleCounts()
         self._cpu = CpuMeter()
         bus.subscribe(self._note_effects)
 
@@ -190,6 +192,7 @@ class Loop:
 
         await self._enter(number, Phase.KNOWLEDGE)
         executions, self._between = tuple(self._between), []
+        entered, client = self._counts.since_last(observation)
         cycle = Cycle(
             id=number,
             started_at_s=started_at_s,
@@ -202,6 +205,8 @@ class Loop:
             executions=executions,
             effects=effects,
             cpu_ms=self._cpu.take_ms(),
+            entered=entered,
+            client=client,
         )
         # From here on the cycle may be on disk, so an end of the run waits until it is complete.
         await to_the_end(self._remember(cycle))

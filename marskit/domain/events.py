@@ -1,8 +1,10 @@
 """Events, in the past tense. State is a fold of these and of nothing else."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from marskit.domain.baselines import Baselines
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.faults import Fault
@@ -10,6 +12,7 @@ from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase
+from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import Topology
 
 
@@ -44,7 +47,7 @@ class RunStarted:
 
     run: str
     mesh: str
-    """The adapter's name: envoy, twin or cluster."""
+    """The adapter's name, for people; ask `capabilities` what it can do."""
     seed: int
     planner: str
     planners: tuple[str, ...]
@@ -58,6 +61,8 @@ class RunStarted:
     scenario: ScenarioInfo
     scenarios: tuple[str, ...]
     """All scenarios to choose from."""
+    capabilities: Capabilities
+    """What the mesh can do and measure."""
     busy_ms: tuple[tuple[str, float], ...] = ()
     """Time for which a request keeps all workers of one replica busy, by workload, where known."""
     parent: Parent | None = None
@@ -197,6 +202,74 @@ class FaultInjected:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """Somebody else changed the mesh's configuration."""
+
+    at_s: float
+    targets: tuple[str, ...]
+    """What was changed, as `target` names it for actions; empty if that is not known."""
+    sentence: str
+    configuration: Configuration
+    """The configuration afterwards."""
+
+
+class Source(StrEnum):
+    """Where telemetry comes from."""
+
+    MESH = "mesh"
+    LOAD = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryLost:
+    """The newest data are too old to act on; nothing is planned until they are restored."""
+
+    at_s: float
+    source: Source
+    since_s: float
+    """Time up to which the newest data reach."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryRestored:
+    """Data arrive again."""
+
+    at_s: float
+    source: Source
+    lost_s: float
+    """Seconds without data."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLost:
+    """The load generator ended unexpectedly."""
+
+    at_s: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRestored:
+    """The load generator runs again, at the same point of the scenario."""
+
+    at_s: float
+    not_sent: int
+    """Requests that were due meanwhile."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleNotStored:
+    """A cycle could not be stored; it is stored with a later one, if that is possible."""
+
+    at_s: float
+    cycle: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class BaselinesLoaded:
     """Baselines of earlier runs are available; Analyse uses them from now on."""
 
@@ -238,6 +311,8 @@ class RunEnded:
     at_s: float
     reason: str | None
     """Why the run failed, in one sentence; None if it ended normally."""
+    shortfalls: tuple[Shortfall, ...] = ()
+    """What the run did not do of what it was asked."""
 
 
 Event = (
@@ -258,6 +333,12 @@ Event = (
     | PlannerChanged
     | ScenarioChanged
     | FaultInjected
+    | ConfigurationChanged
+    | TelemetryLost
+    | TelemetryRestored
+    | LoadLost
+    | LoadRestored
+    | CycleNotStored
     | BaselinesLoaded
     | Recalibrated
     | Noticed

@@ -67,7 +67,7 @@ def merge(histograms: Iterable[Histogram]) -> Histogram:
 
 @dataclass(frozen=True, slots=True)
 class EdgeSample:
-    """Traffic on one edge during a sample; counts cover the sample only."""
+    """Traffic on one edge during a sample; counts cover the sample only, and None is not measured."""
 
     edge: EdgeId
     requests: int = 0
@@ -75,12 +75,12 @@ class EdgeSample:
     """Responses of 500 and above, and requests without a response."""
     successes_ms: Histogram = field(default_factory=Histogram)
     """Latency of the successful requests at the caller, including retries and delay."""
-    in_flight: int = 0
-    retries: int = 0
-    timeouts: int = 0
-    ejected: int = 0
+    in_flight: int | None = None
+    retries: int | None = None
+    timeouts: int | None = None
+    ejected: int | None = None
     """Replicas ejected by outlier detection at the end of the sample."""
-    response_flags: tuple[tuple[str, int], ...] = ()
+    response_flags: tuple[tuple[str, int], ...] | None = None
     """Envoy's reasons for failures (UH, UO, UT, FI ...) with their counts."""
 
 
@@ -90,13 +90,14 @@ class WorkloadSample:
 
     workload: str
     replicas_desired: int
-    replicas_ready: int
+    replicas_ready: int | None = None
+    """None if unmeasured."""
     utilisation: float | None = None
     """Mean share of the ready replicas' workers that were busy, 0 to 1; None if unmeasured."""
     queued: float | None = None
     """Requests waiting in the replicas' queues at the end of the sample; None if unmeasured."""
-    ended: int = 0
-    """Ready replicas that ended unexpectedly during the sample, even if already replaced."""
+    ended: int | None = None
+    """Ready replicas that ended unexpectedly during the sample, replaced or not; None if unmeasured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,12 @@ class ConfigGeneration:
     """The progress of the newest configuration, in three numbers because three steps can lag.
 
     Accepted: validated and written. Pushed: acknowledged by the proxy. Effective: seen to serve requests.
+    None is not known.
     """
 
     accepted: int = 0
-    pushed: int = 0
-    effective: int = 0
+    pushed: int | None = None
+    effective: int | None = None
     rejected_reason: str | None = None
     """Why the proxy rejected the newest configuration, in its own words; None if it did not."""
 
@@ -123,3 +125,10 @@ class MeshSample:
     edges: tuple[EdgeSample, ...]
     workloads: tuple[WorkloadSample, ...]
     generation: ConfigGeneration = ConfigGeneration()
+    measured_at_s: float | None = None
+    """Seconds on the run's clock up to which the data reach, where that is earlier than the reading."""
+
+    @property
+    def data_at_s(self) -> float:
+        """Seconds on the run's clock up to which the data reach."""
+        return self.at_s if self.measured_at_s is None else self.measured_at_s

@@ -35,15 +35,16 @@ class EdgeObservation:
     requests_per_s: float
     failures_per_s: float
     latency: Latency
-    in_flight: int
-    retries_per_s: float
-    timeouts_per_s: float
-    ejected: int
+    in_flight: int | None
+    """None, here and below, is not measured."""
+    retries_per_s: float | None
+    timeouts_per_s: float | None
+    ejected: int | None
     weight_percent: int | None
     """Configured share, in percent; None if the route has one destination."""
     share_percent: float | None
     """Observed share of its source's requests to the service, in percent; None without requests."""
-    response_flags: tuple[tuple[str, int], ...] = ()
+    response_flags: tuple[tuple[str, int], ...] | None = None
 
     @property
     def error_percent(self) -> float | None:
@@ -58,14 +59,25 @@ class WorkloadObservation:
     workload: str
     service: str
     replicas_desired: int
-    replicas_ready: int
+    replicas_ready: int | None
+    """None if unmeasured."""
     requests_per_s: float
     utilisation: float | None
     queued: float | None
     utilisation_s: float | None = None
     """Seconds of the window that the utilisation covers: those since the number of replicas last changed."""
-    replicas_lost: int = 0
-    """Ready replicas that ended within the window without being scaled down."""
+    replicas_lost: int | None = None
+    """Ready replicas that ended within the window without being scaled down; None if unmeasured."""
+
+    @property
+    def replicas_assumed(self) -> int:
+        """The ready replicas, or the desired ones where the ready ones are unmeasured."""
+        return self.replicas_desired if self.replicas_ready is None else self.replicas_ready
+
+    @property
+    def replicas_missing(self) -> int | None:
+        """Desired replicas that are not ready; None if unmeasured."""
+        return None if self.replicas_ready is None else max(0, self.replicas_desired - self.replicas_ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,20 @@ class ServiceObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class MeshCounts:
+    """The users' requests as the mesh counted them, from the run's beginning or over a stretch of it."""
+
+    requests: int = 0
+    failures: int = 0
+
+    def since(self, earlier: "MeshCounts | None") -> "MeshCounts":
+        """The requests since an earlier reading."""
+        if earlier is None:
+            return self
+        return MeshCounts(self.requests - earlier.requests, self.failures - earlier.failures)
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Monitor's result for one window."""
 
@@ -96,6 +122,20 @@ class Observation:
     edges: tuple[EdgeObservation, ...]
     load: LoadSample | None
     generation: ConfigGeneration
+    measured_at_s: float | None = None
+    """Seconds on the run's clock up to which the data reach, where that is earlier than `at_s`."""
+    entered: MeshCounts | None = None
+    """The users' requests since the run's beginning; None before the first sample."""
+
+    @property
+    def data_at_s(self) -> float:
+        """Seconds on the run's clock up to which the data reach."""
+        return self.at_s if self.measured_at_s is None else self.measured_at_s
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was observed: its rates are then unknown, not 0."""
+        return self.window_s <= 0
 
     def service(self, name: str) -> ServiceObservation:
         """The service of that name; raises `KeyError` when there is none."""

@@ -68,5 +68,7 @@ class Plan:
     """The prediction for `actions` together."""
     nothing: Prediction | None = None
     """The prediction for doing nothing instead."""
+    failure: str | None = None
+    """Why the planner gave no usable plan, in one sentence; None if it did or was not asked."""
     similar: tuple[Similar, ...] = ()
     """The most similar situations of earlier runs, for information; planners do not use them."""

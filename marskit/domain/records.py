@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from marskit.domain.actions import Action
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.observation import Observation
+from marskit.domain.load import ClientCounts
+from marskit.domain.observation import MeshCounts, Observation
 from marskit.domain.plan import Plan
 
 
@@ -107,3 +108,7 @@ class Cycle:
     """Measured effects of earlier executions."""
     cpu_ms: float
     """Processor time of the controller's thread from Monitor to Execute, including telemetry."""
+    entered: MeshCounts | None = None
+    """The users' requests since the previous cycle, as the mesh counted them; None if not known."""
+    client: ClientCounts | None = None
+    """The same as their clients counted them."""

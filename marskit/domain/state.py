@@ -10,11 +10,15 @@ from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
     BaselinesLoaded,
+    ConfigurationChanged,
     CycleCompleted,
+    CycleNotStored,
     Event,
     Executed,
     ExecuteEnded,
     FaultInjected,
+    LoadLost,
+    LoadRestored,
     MeshReady,
     ModeChanged,
     Monitored,
@@ -29,6 +33,8 @@ from marskit.domain.events import (
     RunningChanged,
     RunStarted,
     ScenarioChanged,
+    TelemetryLost,
+    TelemetryRestored,
 )
 from marskit.domain.faults import ClearFaults, Fault, KillReplica
 from marskit.domain.observation import Observation
@@ -80,6 +86,9 @@ class State:
     """The active faults; killed replicas are not among them, as they restart."""
     fault_log: tuple[FaultInjected, ...] = ()
     notices: tuple[Noticed, ...] = ()
+    lost: tuple[TelemetryLost, ...] = ()
+    """The sources whose telemetry is lost now; while there are any, nothing is planned."""
+    changes_by_others: tuple[ConfigurationChanged, ...] = ()
     ended: RunEnded | None = None
 
 
@@ -159,17 +168,38 @@ def apply(state: State, event: Event) -> State:
         case FaultInjected(at_s, fault):
             log = _keep(state.fault_log, event, RECENT)
             return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
+        case ConfigurationChanged(at_s, _, sentence, configuration):
+            changes = _keep(state.changes_by_others, event, RECENT)
+            changed = replace(state, configuration=configuration, changes_by_others=changes)
+            return _noticed(changed, at_s, Severity.WARNING, "configuration", sentence)
+        case TelemetryLost(at_s, source, _, sentence):
+            lost = (*(each for each in state.lost if each.source is not source), event)
+            return _noticed(replace(state, lost=lost), at_s, Severity.CRITICAL, source, sentence)
+        case TelemetryRestored(at_s, source, _, sentence):
+            lost = tuple(each for each in state.lost if each.source is not source)
+            return _noticed(replace(state, lost=lost), at_s, Severity.INFO, source, sentence)
+        case LoadLost(at_s, sentence):
+            return _noticed(state, at_s, Severity.CRITICAL, "load", sentence)
+        case LoadRestored(at_s, sentence=sentence):
+            return _noticed(state, at_s, Severity.INFO, "load", sentence)
+        case CycleNotStored(at_s, _, sentence):
+            return _noticed(state, at_s, Severity.CRITICAL, "knowledge", sentence)
         case BaselinesLoaded():
             return replace(state, now_s=event.at_s)
         case Recalibrated(at_s, sentence=sentence):
-            notice = Noticed(at_s, Severity.INFO, "twin", sentence)
-            return replace(state, now_s=at_s, notices=_keep(state.notices, notice, RECENT))
+            return _noticed(state, at_s, Severity.INFO, "twin", sentence)
         case Noticed():
             return replace(state, now_s=event.at_s, notices=_keep(state.notices, event, RECENT))
         case RunEnded():
             return replace(state, now_s=event.at_s, running=False, ended=event)
         case _:
             assert_never(event)
+
+
+def _noticed(state: State, at_s: float, severity: Severity, subject: str, sentence: str) -> State:
+    """The state after a notice about another event."""
+    notice = Noticed(at_s, severity, subject, sentence)
+    return replace(state, now_s=at_s, notices=_keep(state.notices, notice, RECENT))
 
 
 def _cycle(state: State, cycle: int) -> CycleInProgress:

@@ -5,8 +5,12 @@ from typing import Protocol
 
 from marskit.domain.events import (
     BaselinesLoaded,
+    ConfigurationChanged,
+    CycleNotStored,
     Event,
     FaultInjected,
+    LoadLost,
+    LoadRestored,
     ModeChanged,
     Noticed,
     PlannerChanged,
@@ -14,12 +18,26 @@ from marskit.domain.events import (
     RunEnded,
     RunStarted,
     ScenarioChanged,
+    TelemetryLost,
+    TelemetryRestored,
 )
 from marskit.domain.records import Cycle
 from marskit.errors import UserError
 
 Incident = (
-    FaultInjected | ScenarioChanged | ModeChanged | PlannerChanged | BaselinesLoaded | Recalibrated | Noticed
+    FaultInjected
+    | ScenarioChanged
+    | ModeChanged
+    | PlannerChanged
+    | ConfigurationChanged
+    | TelemetryLost
+    | TelemetryRestored
+    | LoadLost
+    | LoadRestored
+    | CycleNotStored
+    | BaselinesLoaded
+    | Recalibrated
+    | Noticed
 )
 """Events between phases that belong to the story of a run."""
 

@@ -8,6 +8,7 @@ from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted, S
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
+from marskit.text import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,21 @@ class Record:
 
     @property
     def failed_requests(self) -> float:
-        """Number of the users' requests that failed in that time."""
+        """Number of the users' requests that failed in that time, for their clients where those count."""
+        return self.mesh_failures if self.cycle.client is None else float(self.cycle.client.failed)
+
+    @property
+    def mesh_failures(self) -> float:
+        """The same as the mesh saw it."""
+        if self.cycle.entered is not None:
+            return float(self.cycle.entered.failures)
         edges = self.cycle.observation.edges
         return sum(e.failures_per_s for e in edges if e.edge.source == GATEWAY) * self.covers_s
 
     @property
-    def replicas_ready(self) -> int:
-        """Total of ready replicas, which are paid for."""
-        return sum(workload.replicas_ready for workload in self.cycle.observation.workloads)
+    def replicas_ready(self) -> int | None:
+        """Total of ready replicas, which are paid for; None if not known."""
+        return total(workload.replicas_ready for workload in self.cycle.observation.workloads)
 
     @property
     def actions(self) -> int:
@@ -118,8 +126,11 @@ class Figures:
     violation_real_s: float
     """The same in real seconds."""
     replica_minutes: float
-    """Scenario minutes of ready replicas, all workloads together."""
+    """Scenario minutes of ready replicas, all workloads together, as far as they are known."""
     failed_requests: int
+    """As their clients saw it, where those are asked."""
+    mesh_failures: int
+    """As the mesh saw it."""
     actions: int
 
 
@@ -135,7 +146,9 @@ class Countable(Protocol):
     @property
     def failed_requests(self) -> float: ...  # noqa: D102 # as in Record
     @property
-    def replicas_ready(self) -> int: ...  # noqa: D102 # as in Record
+    def mesh_failures(self) -> float: ...  # noqa: D102 # as in Record
+    @property
+    def replicas_ready(self) -> int | None: ...  # noqa: D102 # as in Record
     @property
     def actions(self) -> int: ...  # noqa: D102 # as in Record
 
@@ -149,7 +162,8 @@ def figures(cycles: Iterable[Countable]) -> Figures:
         duration_s=sum(c.covers_s for c in cycles),
         violation_minutes=sum(c.covers_s * c.speed for c in violated) / 60.0,
         violation_real_s=sum(c.covers_s for c in violated),
-        replica_minutes=sum(c.replicas_ready * c.covers_s * c.speed for c in cycles) / 60.0,
+        replica_minutes=sum((c.replicas_ready or 0) * c.covers_s * c.speed for c in cycles) / 60.0,
         failed_requests=round(sum(c.failed_requests for c in cycles)),
+        mesh_failures=round(sum(c.mesh_failures for c in cycles)),
         actions=sum(c.actions for c in cycles),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from heapq import heapify, heappop, heappush, heapreplace
 
 from marskit.domain.events import ScenarioInfo
-from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.load import ClientCounts, LoadSample, LoadStatus, RequestFailure, counted
 from marskit.load.arrivals import Arrival, user_arrivals
 from marskit.load.port import LoadError, check_factor
 from marskit.load.rates import Rates
@@ -30,7 +30,7 @@ class SimulatedLoad:
         self._crowd: _Crowd | None = None
         self._due: list[float] = []
         """Arrivals that were drawn but not passed on yet."""
-        self._requests = self._failures = 0
+        self._requests = self._failures = self._offered = 0
         self._rates = Rates()
 
     @property
@@ -81,6 +81,12 @@ class SimulatedLoad:
             offered_requests_per_s=self.rate_per_s(at_s),
             sent_requests_per_s=sent,
             failures_per_s=failed,
+            counts=ClientCounts(
+                self._offered,
+                self._requests - self._failures,
+                # The mesh's proxy answers whatever fails behind it.
+                counted([(RequestFailure.STATUS_5XX, self._failures)]),
+            ),
         )
 
     async def set_factor(self, factor: float) -> None:
@@ -128,6 +134,7 @@ class SimulatedLoad:
         self._draw(at_s)
         count = bisect_left(self._due, at_s)
         due, self._due = self._due[:count], self._due[count:]
+        self._offered += count
         return due
 
     def answered(self, requests: int, failures: int) -> None:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from marskit.domain.actions import Action
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
-from marskit.domain.events import MeshReady, Noticed, Progressed
+from marskit.domain.events import ConfigurationChanged, MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample
 from marskit.domain.topology import Topology
 from marskit.errors import UserError
 
-MeshEvent = Progressed | MeshReady | Noticed
+MeshEvent = Progressed | MeshReady | Noticed | ConfigurationChanged
 """Events that a mesh reports by itself."""
 
 SCALE_WAIT_S = 1.5
@@ -78,7 +79,12 @@ class Mesh(Protocol):
 
     @property
     def name(self) -> str:
-        """The adapter's name: envoy, twin or cluster."""
+        """The adapter's name, for people and for finding runs of the same mesh; see `capabilities`."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the mesh can do and measure; constant, and known before `start`."""
         ...
 
     @property

@@ -20,7 +20,7 @@ class Moment:
     """Seconds on the recorded run's clock, for every side."""
     p95_ms: float | None
     """p95 of the entry service; None if nothing succeeded."""
-    replicas_ready: int
+    replicas_ready: int | None
     """Total over all workloads."""
     violated: bool
 
@@ -43,8 +43,8 @@ class Side:
     """One course of events from the branch point on."""
 
     run: str
-    mesh: str
-    """envoy, twin or cluster."""
+    is_simulated: bool
+    """Whether it took place in the twin."""
     planner: str
     moments: tuple[Moment, ...]
     actions_s: tuple[float, ...]

@@ -73,13 +73,13 @@ def branch_view(branched: Branched) -> BranchView:
 
 
 def _where(side: Side) -> str:
-    return f"recorded ({'twin' if side.mesh == 'twin' else 'real'})"
+    return f"recorded ({'twin' if side.is_simulated else 'real'})"
 
 
 def _honest(branched: Branched) -> str:
     """How the columns may be compared."""
     planner = branched.branch.planner
-    if branched.recorded.mesh == "twin":
+    if branched.recorded.is_simulated:
         recorded = "The recording comes from the twin itself"
     else:
         recorded = "The recording comes from the real mesh, the other two columns from the twin"
@@ -93,7 +93,7 @@ def _curves(side: Side, title: str) -> CurvesView:
     return CurvesView(
         title=title,
         p95=tuple((moment.at_s, moment.p95_ms) for moment in side.moments),
-        replicas=tuple((moment.at_s, float(moment.replicas_ready)) for moment in side.moments),
+        replicas=tuple((moment.at_s, float(moment.replicas_ready or 0)) for moment in side.moments),
         violated=tuple((moment.at_s, moment.violated) for moment in side.moments),
         actions_s=side.actions_s,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from marskit import text
 from marskit.domain import commands
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Command
@@ -168,7 +169,7 @@ def _fault(title: str, state: State, workload: str | None, fault: Callable[[str]
     if len(names) == 1:
         return commands.Inject(fault(names[0]))
     ready = (
-        {w.workload: f"{w.replicas_ready} ready" for w in state.observation.workloads}
+        {w.workload: f"{text.whole(w.replicas_ready)} ready" for w in state.observation.workloads}
         if state.observation
         else {}
     )

@@ -72,15 +72,18 @@ def _sent(state: State) -> tuple[tuple[float, float], ...]:
         sample = observation.load
         if sample is None or (points and sample.scenario_s > points[-1][0]):
             break
-        points.append((sample.scenario_s, sample.sent_requests_per_s))
+        if sample.sent_requests_per_s is not None:
+            points.append((sample.scenario_s, sample.sent_requests_per_s))
     return tuple(reversed(points))
 
 
-def _health(status: LoadStatus, offered: float, actual: float) -> Tone:
+def _health(status: LoadStatus, offered: float, actual: float | None) -> Tone:
     match status:
         case LoadStatus.FAILED:
             return Tone.BAD
         case LoadStatus.RUNNING:
+            if actual is None:
+                return Tone.UNKNOWN
             return Tone.OK if actual >= NOT_SENT_SHARE * offered else Tone.WARN
         case LoadStatus.STARTING | LoadStatus.STOPPED:
             return Tone.UNKNOWN

@@ -22,7 +22,7 @@ def node_document(state: State, name: str) -> Document:
         blocks.append(Sentence(state.gateway_url or "The gateway does not answer yet.", Tone.STRONG))
     else:
         workload = state.started.topology.workload(name)
-        ready = text.replicas(node.replicas_ready or 0, node.replicas_desired or 0)
+        ready = text.replicas(node.replicas_ready, node.replicas_desired)
         blocks += [
             Sentence(f"{name} serves {node.service}.", node.health, SYMBOLS[node.health]),
             Sentence(

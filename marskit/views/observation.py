@@ -20,7 +20,7 @@ def observation_document(seen: Observation) -> Document:
                     Cell(row.workload),
                     Cell(
                         text.replicas(row.replicas_ready, row.replicas_desired),
-                        Tone.WARN if row.replicas_ready < row.replicas_desired else Tone.PLAIN,
+                        Tone.WARN if row.replicas_missing else Tone.PLAIN,
                     ),
                     Cell(text.share(row.utilisation)),
                     Cell(text.number(row.queued)),
@@ -46,8 +46,8 @@ def observation_document(seen: Observation) -> Document:
     generation = seen.generation
     blocks.append(
         Sentence(
-            f"Configuration: {generation.accepted} accepted, {generation.pushed} pushed, "
-            f"{generation.effective} effective.",
+            f"Configuration: {generation.accepted} accepted, {text.whole(generation.pushed)} pushed, "
+            f"{text.whole(generation.effective)} effective.",
             Tone.DIM,
         )
     )

@@ -91,7 +91,7 @@ def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Ce
     service = next((row for row in seen.services if row.service == name), None) if seen else None
     latency = service.latency if service else None
     p95_ms = latency.p95_ms if latency else None
-    replicas = sum(row.replicas_ready for row in seen.workloads) if seen else None
+    replicas = text.total(row.replicas_ready for row in seen.workloads) if seen else None
     return (
         Cell("· observed now", Tone.DIM),
         Cell(
@@ -100,7 +100,7 @@ def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Ce
         ),
         Cell(text.percent(service.slow_percent if service else None), Tone.DIM),
         Cell(text.percent(service.error_percent if service else None), Tone.DIM),
-        Cell(text.NOTHING if replicas is None else str(replicas), Tone.DIM),
+        Cell(text.whole(replicas), Tone.DIM),
         Cell(text.signed(diagnosis.utility.total) if diagnosis else text.NOTHING, Tone.DIM),
         Cell("", Tone.DIM),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from marskit import text
 from marskit.domain.actions import describe
 from marskit.domain.faults import describe_fault
 from marskit.domain.observation import Observation
@@ -40,7 +41,7 @@ class Point:
     p95_ms: float | None
     requests_per_s: float | None
     failures_per_s: float | None
-    replicas_ready: int
+    replicas_ready: int | None
     replicas_desired: int
 
 
@@ -86,7 +87,7 @@ def _point(observation: Observation, name: str, workloads: tuple[str, ...]) -> P
         p95_ms=service.latency.p95_ms if service else None,
         requests_per_s=service.requests_per_s if service else None,
         failures_per_s=service.failures_per_s if service else None,
-        replicas_ready=sum(row.replicas_ready for row in mine),
+        replicas_ready=text.total(row.replicas_ready for row in mine),
         replicas_desired=sum(row.replicas_desired for row in mine),
     )
 

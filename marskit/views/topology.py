@@ -50,8 +50,8 @@ class EdgeView:
     trusted: bool = False
     """Whether the p95 rests on enough samples."""
     error_percent: float | None = None
-    retries_per_s: float = 0.0
-    ejected: int = 0
+    retries_per_s: float | None = None
+    ejected: int | None = None
     weight_percent: int | None = None
     share_percent: float | None = None
 
@@ -205,7 +205,7 @@ def _condition(workload: WorkloadObservation) -> Tone:
     """The health of the replicas themselves."""
     if workload.replicas_ready == 0 and workload.replicas_desired > 0:
         return Tone.BAD
-    if workload.replicas_ready < workload.replicas_desired or is_saturated(workload):
+    if workload.replicas_missing or is_saturated(workload):
         return Tone.WARN
     return Tone.OK if workload.requests_per_s > 0 else Tone.UNKNOWN
 

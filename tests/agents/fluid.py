@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from marskit.domain.actions import Action, Scale
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import EdgeSample, Histogram, MeshSample, WorkloadSample
 from marskit.domain.topology import EdgeId, Topology
 from marskit.mesh.port import ActionError, ActionPreview, Applied, MeshEvent, WriteOutcome
+from tests.fakes import CAPABILITIES
 from tests.mapek.mesh import INTO_ORDERS, TO_FOOD, TO_MUSIC, TO_PAYMENTS, TOPOLOGY, configuration
 
 SERVED_PER_S = {"orders": 100.0, "payments": 30.0, "food": 60.0, "music": 60.0}
@@ -25,6 +27,7 @@ class FluidMesh:
 
     name = "fluid"
     topology: Topology = TOPOLOGY
+    capabilities: Capabilities = CAPABILITIES
 
     def __init__(self, arrivals_per_s: Callable[[float], float]) -> None:
         self.configuration: Configuration = configuration()

@@ -26,6 +26,7 @@ from marskit.mapek.monitor.monitor import Monitor
 from marskit.mesh.manifests.graph import configuration, goals, topology
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.simulator.adapter import CAPABILITIES
 from marskit.mesh.simulator.compile import twin_model
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.model import TwinModel
@@ -102,6 +103,7 @@ def record(
         goals=goals(demo()),
         scenario=info,
         scenarios=(scenario,),
+        capabilities=CAPABILITIES,
     )
     end_s = LEAD_S + PERIOD_S * (cycles + 1)
     streams = [user_arrivals(played, seed, user) for user in range(played.users)]

@@ -99,7 +99,12 @@ async def test_every_event_is_one_line_of_json(make_rig: Callable[..., Rig]) -> 
     lines = out.getvalue().splitlines()
     assert [loads(line, Event) for line in lines] == rig.events
     assert json.loads(lines[0])["kind"] == "RunStarted"
-    assert json.loads(lines[-1]) == {"kind": "RunEnded", "at_s": pytest.approx(5.2), "reason": None}
+    assert json.loads(lines[-1]) == {
+        "kind": "RunEnded",
+        "at_s": pytest.approx(5.2),
+        "reason": None,
+        "shortfalls": [],
+    }
 
 
 def test_so_many_cycles_are_done_and_stored(tmp_path: Path) -> None:

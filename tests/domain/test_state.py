@@ -14,11 +14,15 @@ from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
     BaselinesLoaded,
+    ConfigurationChanged,
     CycleCompleted,
+    CycleNotStored,
     Event,
     Executed,
     ExecuteEnded,
     FaultInjected,
+    LoadLost,
+    LoadRestored,
     MeshReady,
     ModeChanged,
     Monitored,
@@ -34,6 +38,9 @@ from marskit.domain.events import (
     RunStarted,
     ScenarioChanged,
     ScenarioInfo,
+    Source,
+    TelemetryLost,
+    TelemetryRestored,
 )
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Utility
@@ -43,12 +50,13 @@ from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Execution, Mode, Origin, Outcome, Phase
 from marskit.domain.state import HISTORY, RECENT, State, apply, fold
 from marskit.domain.topology import Topology
+from tests.fakes import CAPABILITIES
 
 CONFIGURATION = Configuration((("payments", 1),), (), ())
 SCENARIO = ScenarioInfo("steady", "Steady", 60.0, 1.0, ((0.0, 10.0),))
 STARTED = RunStarted(
     "run-1", "envoy", 1, "static", ("static",), Mode.AUTO, 1.0, Topology("demo", (), (), ()), CONFIGURATION,
-    Goals(()), SCENARIO, ("steady",),
+    Goals(()), SCENARIO, ("steady",), CAPABILITIES,
 )  # fmt: skip
 OBSERVATION = Observation(1.0, 1.0, (), (), (), None, ConfigGeneration())
 DIAGNOSIS = Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), "All is well.")
@@ -95,6 +103,14 @@ BY_KIND: dict[type[Event], st.SearchStrategy[Event]] = {
     PlannerChanged: st.builds(PlannerChanged, times, st.text()),
     ScenarioChanged: st.builds(ScenarioChanged, times, st.just(SCENARIO)),
     FaultInjected: st.builds(FaultInjected, times, faults),
+    ConfigurationChanged: st.builds(
+        ConfigurationChanged, times, st.just(("payments",)), st.text(), st.just(CONFIGURATION)
+    ),
+    TelemetryLost: st.builds(TelemetryLost, times, st.sampled_from(Source), times, st.text()),
+    TelemetryRestored: st.builds(TelemetryRestored, times, st.sampled_from(Source), times, st.text()),
+    LoadLost: st.builds(LoadLost, times, st.text()),
+    LoadRestored: st.builds(LoadRestored, times, ids, st.text()),
+    CycleNotStored: st.builds(CycleNotStored, times, ids, st.text()),
     BaselinesLoaded: st.builds(BaselinesLoaded, times, st.just(Baselines(()))),
     Recalibrated: st.builds(
         Recalibrated, times, ids, st.text(), times, times, card=st.text(), sentence=st.text()

@@ -34,7 +34,9 @@ def within_spike(cycles: list[Cycle], scenario: Scenario) -> list[Cycle]:
 
 
 def sent_per_s(cycles: list[Cycle]) -> float:
-    return fmean(cycle.observation.load.sent_requests_per_s for cycle in cycles if cycle.observation.load)
+    loads = [cycle.observation.load for cycle in cycles]
+    sent = [load.sent_requests_per_s for load in loads if load is not None]
+    return fmean(rate for rate in sent if rate is not None)
 
 
 def answers(execution: Execution, cycle: Cycle) -> bool:

@@ -15,7 +15,7 @@ from marskit.domain.observation import (
 )
 from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome
-from tests.fakes import CONFIGURATION, GOALS, SPIKE, TOPOLOGY
+from tests.fakes import CAPABILITIES, CONFIGURATION, GOALS, SPIKE, TOPOLOGY
 
 PERIOD_S = 2.0
 
@@ -34,6 +34,7 @@ def run_started(run: str) -> RunStarted:
         goals=GOALS,
         scenario=SPIKE,
         scenarios=("steady", "spike"),
+        capabilities=CAPABILITIES,
     )
 
 

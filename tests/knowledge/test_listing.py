@@ -120,4 +120,4 @@ async def test_of_many_runs_one_of_another_schema_is_left_out_and_reported(tmp_p
     assert [head.run for head in dataset.heads()] == others
     assert dataset.scan("cycles").collect()["run"].to_list() == others
     (sentence,) = dataset.damaged
-    assert "its schema version is 99; this release reads version 3 only" in sentence
+    assert "its schema version is 99; this release reads version 4 only" in sentence

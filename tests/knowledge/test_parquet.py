@@ -208,7 +208,7 @@ async def test_what_is_gone_is_named(tmp_path: Path) -> None:
     assert stored.unreadable == (f"{folder}: files are missing or never stored; cycle 2 is missing.",)
 
 
-@pytest.mark.parametrize("version", [1, 2, 99])
+@pytest.mark.parametrize("version", [1, 2, 3, 99])
 async def test_a_run_of_another_schema_is_refused_in_one_sentence(tmp_path: Path, version: int) -> None:
     run = await store(tmp_path, [cycle(1)])
     folder = run_folder(tmp_path, run)
@@ -219,7 +219,7 @@ async def test_a_run_of_another_schema_is_refused_in_one_sentence(tmp_path: Path
     for file in folder.glob("*-*"):
         file.rename(folder / "cycles-000001-000001.parquet") if file == cycles else file.unlink()
     sentence = (
-        f"{folder / '_run.parquet'}: its schema version is {version}; this release reads version 3 only."
+        f"{folder / '_run.parquet'}: its schema version is {version}; this release reads version 4 only."
     )
     for read in (load_run, load_recording):
         with pytest.raises(KnowledgeError) as refused:

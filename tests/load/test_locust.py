@@ -156,7 +156,7 @@ async def test_the_canary_check_notices_the_wrong_variant(gateway: Gateway, tmp_
         await received_at_least(gateway, 60)
         assert (await run.load.sample()).failures_per_s == 0
         gateway.answer = always_food
-        await sampled(run.load, lambda sample: sample.failures_per_s > 0)
+        await sampled(run.load, lambda sample: (sample.failures_per_s or 0) > 0)
         async with httpx.AsyncClient() as client:
             stats = (await client.get(f"{run.load._child.url}/stats/requests")).json()
     (error,) = stats["errors"]
@@ -234,7 +234,7 @@ async def test_a_killed_locust_is_a_reading_with_a_reason_and_comes_back_when_as
         assert sample.reason == "Locust was ended by SIGKILL."
         assert (sample.users, sample.offered_requests_per_s, sample.sent_requests_per_s) == (0, 0, 0)
         await run.load.set_scenario("steady")
-        again = await sampled(run.load, lambda sample: sample.sent_requests_per_s > 0)
+        again = await sampled(run.load, lambda sample: (sample.sent_requests_per_s or 0) > 0)
         assert again.status is LoadStatus.RUNNING
         assert again.scenario_s < 60
 
@@ -263,7 +263,7 @@ async def test_two_workers_send_as_much_as_one_process(gateway: Gateway, tmp_pat
             for a in takewhile(lambda a: a.at_s < begun.scenario_s + 2, stream)
         )
         assert gateway.count(from_s, from_s + 2) == pytest.approx(due, abs=8)
-        sample = await sampled(run.load, lambda sample: sample.sent_requests_per_s > 20)
+        sample = await sampled(run.load, lambda sample: (sample.sent_requests_per_s or 0) > 20)
         worker = next(process for process in run.family if "--worker" in process.cmdline())
         worker.kill()
         sample = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from marskit.domain.actions import Action, Scale, describe
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample
@@ -11,6 +12,7 @@ from marskit.domain.topology import Topology
 from marskit.mapek.execute.execute import execute, withhold
 from marskit.mesh.port import ActionError, ActionPreview, Applied, MeshError, MeshEvent, Rejected, Unknown
 from marskit.mesh.port import WriteOutcome as MeshOutcome
+from tests.fakes import CAPABILITIES
 from tests.mapek.mesh import TOPOLOGY, configuration
 
 APPLIED = Applied(7, pushed_after_ms=9.0, effective_after_ms=23.4)
@@ -26,6 +28,10 @@ class ScriptedMesh:
         self.configuration: Configuration = configuration()
         self.outcome = outcome
         self.log: list[str] = []
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
         raise NotImplementedError

@@ -136,7 +136,9 @@ def test_before_the_first_sample_there_is_a_whole_observation_of_nothing() -> No
     observation = monitor().observe(configuration(payments=3), None)
     assert observation.window_s == 0.0
     assert observation.workload("payments").replicas_desired == 3
-    assert observation.workload("payments").replicas_ready == 0
+    assert observation.workload("payments").replicas_ready is None
+    assert observation.entered is None
+    assert all(edge.in_flight is None and edge.retries_per_s is None for edge in observation.edges)
     assert {edge.edge for edge in observation.edges} == set(TOPOLOGY.edges)
 
 

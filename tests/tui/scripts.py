@@ -49,6 +49,7 @@ from marskit.domain.similar import Similar
 from marskit.domain.state import State, apply
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.mapek.analyse.analyse import analyse
+from tests.fakes import CAPABILITIES
 
 FOOD, MUSIC = "recommendations-food", "recommendations-music"
 TOPOLOGY = Topology(
@@ -122,6 +123,7 @@ STARTED = RunStarted(
     goals=GOALS,
     scenario=SCENARIO,
     scenarios=("steady", "spike", "diurnal", "flash-crowd"),
+    capabilities=CAPABILITIES,
 )
 NOTHING = Prediction(8.0, "orders", 110.0, 852.0, 61.0, 2.4, 8, -42.5, 6.2)
 EXPECTED = Prediction(8.0, "orders", 110.0, 152.0, 0.1, 0.0, 10, 88.3, 6.2)

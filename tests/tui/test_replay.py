@@ -208,9 +208,9 @@ def test_a_recording_that_cannot_be_read_is_one_sentence_and_wrong_input(
     assert capsys.readouterr().err == "marskit: run x: it has no events.\n"
 
 
-def side(run: str, planner: str, *, mesh: str = "twin", p95_ms: float = 100.0) -> Side:
+def side(run: str, planner: str, *, is_simulated: bool = True, p95_ms: float = 100.0) -> Side:
     moments = tuple(Moment(20.0 + 2 * n, p95_ms, 8 + (n > 5), violated=n in (3, 4)) for n in range(20))
-    return Side(run, mesh, planner, moments, (24.0,), Headline(1.25, 40.5, 3, 1))
+    return Side(run, is_simulated, planner, moments, (24.0,), Headline(1.25, 40.5, 3, 1))
 
 
 FOUND = Branched(
@@ -219,7 +219,7 @@ FOUND = Branched(
     end_s=58.0,
     service="orders",
     slo_ms=300.0,
-    recorded=side("20260101T000000Z-0001", "threshold", mesh="envoy"),
+    recorded=side("20260101T000000Z-0001", "threshold", is_simulated=False),
     control=side("20260101T000000Z-0002", "as-recorded", p95_ms=120.0),
     branch=side("20260101T000000Z-0003", "hpa", p95_ms=480.0),
     notes=("The branch leaves out 2 manual actions after that moment.",),

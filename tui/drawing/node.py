@@ -56,7 +56,7 @@ def _count(node: NodeView) -> Row:
     if node.is_gateway or node.replicas_desired is None:
         return ()
     if node.replicas_ready is None:
-        return ((f"–/{node.replicas_desired}", "dim"),)
+        return ((text.replicas(None, node.replicas_desired), "dim"),)
     short = node.replicas_ready < node.replicas_desired
     return ((text.replicas(node.replicas_ready, node.replicas_desired), "warn" if short else "strong"),)
 

@@ -46,7 +46,7 @@ class Load(Canvas[LoadView]):
             (text.rate(view.sent_requests_per_s), view.health),
         )
         right: Row = (
-            (f"{text.plural(view.users or 0, 'user')}  ", "dim"),
+            (f"{text.count(view.users, 'user')}  ", "dim"),
             (text.factor(view.factor), "person" if view.factor != 1 else "dim"),
         )
         return spread(left, right, width)

@@ -67,7 +67,9 @@ class Series(Canvas[SeriesView]):
 
     def _replicas(self, width: int, height: int) -> list[Row]:
         last = self.view.points[-1]
-        top = float(max((max(p.replicas_ready, p.replicas_desired) for p in self.view.points), default=1) + 1)
+        top = float(
+            max((max(p.replicas_ready or 0, p.replicas_desired) for p in self.view.points), default=1) + 1
+        )
         legend: Row = (
             ("ready ", "ok"),
             (text.replicas(last.replicas_ready, last.replicas_desired), "strong"),

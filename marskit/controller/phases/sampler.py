@@ -114,7 +114,8 @@ class Sampler:
         """Report, once, that most requests fail outside the mesh: the gateway may not route their paths."""
         entered = entry_rate(observation)
         failed = sum(edge.failures_per_s for edge in observation.edges if edge.edge.source == GATEWAY)
-        if load.failures_per_s <= 0.5 * max(load.sent_requests_per_s, 1.0) or failed > 0.1 * entered:
+        sent, lost = load.sent_requests_per_s or 0.0, load.failures_per_s or 0.0
+        if lost <= 0.5 * max(sent, 1.0) or failed > 0.1 * entered:
             self._unserved_since_s = None
             return
         self._unserved_since_s = self._unserved_since_s or observation.at_s
@@ -123,7 +124,7 @@ class Sampler:
         self._told_unserved = True
         self._notices.tell(
             "load",
-            f"{load.failures_per_s:.0f} of {load.sent_requests_per_s:.0f} requests per second do not get the "
+            f"{lost:.0f} of {sent:.0f} requests per second do not get the "
             f"answer that {self._load.scenario.name} expects, but only {failed:.0f} of {entered:.0f} fail in "
             "the mesh. Check that the gateway routes these paths.",
         )

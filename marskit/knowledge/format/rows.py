@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from marskit.domain.actions import Action, describe, target
 from marskit.domain.events import RunStarted
+from marskit.domain.load import RequestFailure
 from marskit.domain.observation import Latency
 from marskit.domain.plan import Prediction
 from marskit.knowledge.format.codec import dumps
@@ -40,6 +41,7 @@ def run_table(run: RunStarted, started_at_us: int) -> "pl.DataFrame":
         run.run,
         started_at_us,
         run.mesh,
+        run.capabilities.is_simulated,
         run.seed,
         run.planner,
         run.mode.value,
@@ -56,6 +58,7 @@ def _cycles(run: RunStarted, record: Record) -> Iterator[Row]:
     observation, diagnosis, load = cycle.observation, cycle.diagnosis, cycle.observation.load
     worst = diagnosis.symptoms[0] if diagnosis.symptoms else None
     utility = diagnosis.utility
+    entered, client = cycle.entered, cycle.client
     yield (
         SCHEMA_VERSION,
         run.run,
@@ -75,6 +78,12 @@ def _cycles(run: RunStarted, record: Record) -> Iterator[Row]:
         load.factor if load else None,
         load.offered_requests_per_s if load else None,
         load.sent_requests_per_s if load else None,
+        entered.requests if entered else None,
+        record.mesh_failures,
+        client.offered if client else None,
+        client.succeeded if client else None,
+        client.failed if client else None,
+        client.of(RequestFailure.NOT_SENT) if client else None,
         record.failed_requests,
         record.slo_met,
         worst.kind.value if worst else None,

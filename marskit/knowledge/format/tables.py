@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when a table or an event changes; readers refuse runs of any other version."""
 
 TABLES = (
@@ -60,6 +60,12 @@ def table_schema(table: str) -> "pl.Schema":
             "load_factor": real,
             "offered_requests_per_s": real,
             "sent_requests_per_s": real,
+            "mesh_requests": whole,
+            "mesh_failures": real,
+            "client_offered": whole,
+            "client_succeeded": whole,
+            "client_failed": whole,
+            "client_not_sent": whole,
             "failed_requests": real,
             "slo_met": flag,
             "worst_symptom": text,
@@ -185,13 +191,14 @@ def run_schema() -> "pl.Schema":
     """The columns of the file that describes a run: one row."""
     import polars as pl
 
-    text, real, whole = pl.String(), pl.Float64(), pl.Int64()
+    text, real, whole, flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
     return pl.Schema(
         {
             "schema_version": whole,
             "run": text,
             "started_at": pl.Datetime("us", "UTC"),
             "mesh": text,
+            "is_simulated": flag,
             "seed": whole,
             "planner": text,
             "mode": text,

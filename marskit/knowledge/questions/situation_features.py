@@ -29,8 +29,9 @@ def situation_of(
         load_before_per_s: The actual rate `TREND_CYCLES` cycles earlier, if known.
     """
     found: dict[str, float] = {}
-    if observation.load is not None:
-        found[LOAD] = log1p(observation.load.sent_requests_per_s)
+    sent = observation.load.sent_requests_per_s if observation.load else None
+    if sent is not None:
+        found[LOAD] = log1p(sent)
         if load_before_per_s is not None:
             found[TREND] = found[LOAD] - log1p(load_before_per_s)
     trusted = {s.service for s in observation.services if s.latency.p95_is_trusted}
@@ -38,7 +39,8 @@ def situation_of(
         if slo.service in trusted and slo.latency_p95_ms:
             found[_slowness(slo.service)] = log(slo.latency_p95_ms / slo.latency_ms)
     for workload in observation.workloads:
-        found[_replicas(workload.workload)] = float(workload.replicas_ready)
+        if workload.replicas_ready is not None:
+            found[_replicas(workload.workload)] = float(workload.replicas_ready)
         if workload.utilisation is not None:
             found[_busy(workload.workload)] = workload.utilisation
     for edge in observation.edges:

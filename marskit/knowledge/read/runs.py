@@ -52,7 +52,8 @@ class _Counted(NamedTuple):
     covers_s: float
     slo_met: bool | None
     failed_requests: float
-    replicas_ready: int
+    mesh_failures: float
+    replicas_ready: int | None
     actions: int
 
 

@@ -90,7 +90,7 @@ def _bottleneck_symptoms(blames: Sequence[Blame], observation: Observation) -> l
         evidence = (
             [
                 Evidence(
-                    "utilisation", workload.utilisation, 1.0, workload.replicas_ready, observation.window_s
+                    "utilisation", workload.utilisation, 1.0, workload.replicas_assumed, observation.window_s
                 )
             ]
             if workload.utilisation is not None

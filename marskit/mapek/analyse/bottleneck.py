@@ -120,7 +120,7 @@ def _sentence(service: str, path: list[str], observation: Observation, *, by_err
 
 def _state(workload: WorkloadObservation) -> str:
     words = []
-    if workload.replicas_ready < workload.replicas_desired:
+    if workload.replicas_missing:
         words.append(f"has {workload.replicas_ready} of {workload.replicas_desired} replicas ready")
     if workload.utilisation is not None:
         words.append(f"is {workload.utilisation:.0%} busy")

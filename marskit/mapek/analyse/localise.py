@@ -86,7 +86,7 @@ def _down(
         score = 1.0
     elif workload.replicas_lost:
         score = 0.95
-    elif ready < desired and not is_starting:
+    elif workload.replicas_missing and not is_starting:
         score = 0.8
     if own.lost >= MIN_ERRORS and own.lost >= own.requests / 100.0:
         score = max(score, 0.9)
@@ -97,8 +97,9 @@ def _down(
     if workload.replicas_lost:
         evidence.append(Evidence("replicas_lost", workload.replicas_lost, 0, desired, window_s))
         words.append(f"{workload.replicas_lost} ended unexpectedly within {window_s:.0f} s")
-    evidence.append(Evidence("replicas_ready", ready, desired, desired, window_s))
-    words.append(f"{ready} of {desired} ready now")
+    if ready is not None:
+        evidence.append(Evidence("replicas_ready", ready, desired, desired, window_s))
+        words.append(f"{ready} of {desired} ready now")
     yield Suspect(name, Ailment.DOWN, score, tuple(evidence), f"{name} lost replicas: {', '.join(words)}.")
 
 
@@ -182,7 +183,7 @@ def _fails(own: Own, share: float) -> bool:
 
 def _sheds(workload: WorkloadObservation) -> bool:
     """Whether errors may come from a full queue."""
-    return (workload.utilisation or 0.0) > 0.95 and (workload.queued or 0.0) > workload.replicas_ready
+    return (workload.utilisation or 0.0) > 0.95 and (workload.queued or 0.0) > workload.replicas_assumed
 
 
 def _chance(count: int, mean: float) -> float:
@@ -202,11 +203,13 @@ def _overloaded(
     name, busy, window_s = own.workload, workload.utilisation, observation.window_s
     evidence, words = [], []
     if busy is not None:
-        evidence.append(Evidence("utilisation", busy, SATURATED, workload.replicas_ready, window_s))
+        evidence.append(Evidence("utilisation", busy, SATURATED, workload.replicas_assumed, window_s))
         words.append(f"{busy:.0%} busy")
     if workload.queued:
         evidence.append(
-            Evidence("queued", workload.queued, workload.replicas_ready, workload.replicas_ready, window_s)
+            Evidence(
+                "queued", workload.queued, workload.replicas_assumed, workload.replicas_assumed, window_s
+            )
         )
         words.append(f"{workload.queued:.0f} requests waiting")
     each = _busy(own)

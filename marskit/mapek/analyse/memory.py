@@ -79,7 +79,7 @@ class Memory:
     def _note_replicas(self, observation: Observation) -> None:
         for workload in observation.workloads:
             # At the start of a run, replicas that are not ready may still be starting.
-            before = self._desired.get(workload.workload, workload.replicas_ready)
+            before = self._desired.get(workload.workload, workload.replicas_assumed)
             if workload.replicas_desired > before:
                 self._asked_at_s[workload.workload] = observation.at_s
             self._desired[workload.workload] = workload.replicas_desired

@@ -51,7 +51,7 @@ def has_queue(workload: WorkloadObservation) -> bool:
     (Erlang 1917). Above `SATURATED` a queue counts as one, though chance may lengthen it.
     """
     queued, busy = workload.queued or 0.0, workload.utilisation
-    if queued <= QUEUED_PER_REPLICA * max(1, workload.replicas_ready):
+    if queued <= QUEUED_PER_REPLICA * max(1, workload.replicas_assumed):
         return False
     return busy is None or busy > SATURATED or busy**queued < QUEUED_BY_CHANCE
 
@@ -89,21 +89,21 @@ def workload_symptoms(
 ) -> Iterator[Symptom]:
     """Missing replicas, saturation, and more replicas than the load needs."""
     for workload in observation.workloads:
-        if workload.replicas_ready < workload.replicas_desired:
+        if workload.replicas_missing:
             yield _missing(workload, observation.window_s)
         if is_saturated(workload):
             yield _saturated(workload, observation.window_s)
         elif (
             workload.utilisation is not None
             and workload.utilisation < IDLE
-            and min(workload.replicas_ready, configuration.replicas_of(workload.workload))
+            and min(workload.replicas_assumed, configuration.replicas_of(workload.workload))
             > topology.workload(workload.workload).min_replicas
         ):
             yield _idle(workload, observation.window_s)
 
 
 def _missing(workload: WorkloadObservation, window_s: float) -> Symptom:
-    ready, desired = workload.replicas_ready, workload.replicas_desired
+    ready, desired = workload.replicas_assumed, workload.replicas_desired
     return Symptom(
         SymptomKind.REPLICAS_MISSING,
         Severity.WARNING if ready else Severity.CRITICAL,
@@ -117,12 +117,12 @@ def _saturated(workload: WorkloadObservation, window_s: float) -> Symptom:
     evidence, words = [], []
     if workload.utilisation is not None:
         evidence.append(
-            Evidence("utilisation", workload.utilisation, SATURATED, workload.replicas_ready, window_s)
+            Evidence("utilisation", workload.utilisation, SATURATED, workload.replicas_assumed, window_s)
         )
         words.append(f"its workers are {workload.utilisation:.0%} busy")
     if workload.queued and has_queue(workload):
-        limit = QUEUED_PER_REPLICA * workload.replicas_ready
-        evidence.append(Evidence("queued", workload.queued, limit, workload.replicas_ready, window_s))
+        limit = QUEUED_PER_REPLICA * workload.replicas_assumed
+        evidence.append(Evidence("queued", workload.queued, limit, workload.replicas_assumed, window_s))
         words.append(f"{workload.queued:.0f} requests are waiting")
     exhausted = (workload.utilisation or 0.0) > EXHAUSTED
     return Symptom(
@@ -130,7 +130,7 @@ def _saturated(workload: WorkloadObservation, window_s: float) -> Symptom:
         Severity.CRITICAL if exhausted else Severity.WARNING,
         workload.workload,
         tuple(evidence),
-        f"{workload.workload} is saturated: {' and '.join(words)} on {_replicas(workload.replicas_ready)}.",
+        f"{workload.workload} is saturated: {' and '.join(words)} on {_replicas(workload.replicas_assumed)}.",
     )
 
 
@@ -140,8 +140,8 @@ def _idle(workload: WorkloadObservation, window_s: float) -> Symptom:
         SymptomKind.OVERPROVISIONED,
         Severity.INFO,
         workload.workload,
-        (Evidence("utilisation", utilisation, IDLE, workload.replicas_ready, window_s),),
-        f"{workload.workload} is {utilisation:.0%} busy on {_replicas(workload.replicas_ready)}: "
+        (Evidence("utilisation", utilisation, IDLE, workload.replicas_assumed, window_s),),
+        f"{workload.workload} is {utilisation:.0%} busy on {_replicas(workload.replicas_assumed)}: "
         "fewer would be enough.",
     )
 
@@ -167,7 +167,8 @@ def edge_symptoms(observation: Observation, goals: Goals) -> Iterator[Symptom]:
 
 def flag_words(edge: EdgeObservation) -> str:
     """Envoy's reasons for the failures of an edge, in words; empty if there are none."""
-    words = [f"{_FLAGS.get(flag, 'see Envoy')} ({flag}) {count}×" for flag, count in edge.response_flags[:3]]
+    flags = (edge.response_flags or ())[:3]
+    words = [f"{_FLAGS.get(flag, 'see Envoy')} ({flag}) {count}×" for flag, count in flags]
     if edge.ejected:
         words.append(f"{_replicas(edge.ejected)} ejected")
     return f": {', '.join(words)}" if words else ""

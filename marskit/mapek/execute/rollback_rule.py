@@ -68,7 +68,7 @@ def _is_comparable(
     return (
         load_change(before, after) is None
         and service.requests_per_s <= MORE_LOAD * predicted.requests_per_s
-        and all(w.replicas_ready >= w.replicas_desired for w in after.workloads)
+        and all(w.replicas_missing == 0 for w in after.workloads)
     )
 
 

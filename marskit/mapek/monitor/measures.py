@@ -82,7 +82,7 @@ def entry_rate(observation: Observation) -> float:
 
 def flagged(edge: EdgeObservation, flags: frozenset[str]) -> int:
     """Number of the edge's failures that carry one of these flags."""
-    return sum(count for flag, count in edge.response_flags if flag in flags)
+    return sum(count for flag, count in edge.response_flags or () if flag in flags)
 
 
 def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
@@ -91,7 +91,7 @@ def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
     into = [edge for edge in observation.edges if edge.edge.workload == name]
     calls = [edge for edge in observation.edges if edge.edge.source == name]
     requests = sum(edge.requests_per_s for edge in into) * window_s
-    tries = requests + sum(edge.retries_per_s for edge in into) * window_s
+    tries = requests + sum(edge.retries_per_s or 0.0 for edge in into) * window_s
     inherited = sum(_blamed(edge, window_s) for edge in calls)
     # A failure with a flag was Envoy's doing, so the workload's own errors carry none.
     errors = max(0.0, sum(_unflagged(edge, window_s) for edge in into) - inherited)
@@ -116,7 +116,7 @@ def _blamed(edge: EdgeObservation, window_s: float) -> float:
 
 
 def _unflagged(edge: EdgeObservation, window_s: float) -> float:
-    given = sum(count for flag, count in edge.response_flags if flag != _NO_CAUSE)
+    given = sum(count for flag, count in edge.response_flags or () if flag != _NO_CAUSE)
     return max(0.0, edge.failures_per_s * window_s - given)
 
 
@@ -124,8 +124,8 @@ def _busy_ms(
     workload: WorkloadObservation, tries: float, errors: float, window_s: float
 ) -> tuple[float | None, int]:
     """Utilisation law (Denning and Buzen 1978): busy time is throughput times service time."""
-    busy = workload.utilisation
-    if busy is None or tries <= 0 or window_s <= 0:
+    busy, ready = workload.utilisation, workload.replicas_ready
+    if busy is None or ready is None or tries <= 0 or window_s <= 0:
         return None, 0
     # A full queue turns requests away: those were answered with an error and took no time.
     served = max(1.0, tries - errors) if busy > EXHAUSTED else tries
@@ -134,7 +134,7 @@ def _busy_ms(
         # Replicas have just changed: under a rising load, the utilisation since then does not match the
         # throughput of the whole window.
         return None, 0
-    return 1000.0 * busy * workload.replicas_ready * window_s / served, round(served * covered)
+    return 1000.0 * busy * ready * window_s / served, round(served * covered)
 
 
 def _latency_ms(

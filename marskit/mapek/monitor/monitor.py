@@ -1,7 +1,7 @@
 """Monitor: combines many short samples into one observation of the recent window."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from marskit.domain.config import Configuration
@@ -11,11 +11,12 @@ from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, Mesh
 from marskit.domain.observation import (
     EdgeObservation,
     Latency,
+    MeshCounts,
     Observation,
     ServiceObservation,
     WorkloadObservation,
 )
-from marskit.domain.topology import EdgeId, Topology, Workload
+from marskit.domain.topology import GATEWAY, EdgeId, Topology, Workload
 
 # A rounding error must not make a sample overlap the one that begins where it ends.
 _EPSILON_S = 1e-6
@@ -31,10 +32,17 @@ class Monitor:
         self._samples: deque[MeshSample] = deque()
         self._before: MeshSample | None = None
         """The sample before the window, for the changes within the window's first sample."""
+        self._entered = MeshCounts()
+        """The users' requests in all samples so far."""
 
     def add(self, sample: MeshSample) -> None:
         """Add a sample and drop those that ended before the window."""
         self._samples.append(sample)
+        entrances = [each for each in sample.edges if each.edge.source == GATEWAY]
+        self._entered = MeshCounts(
+            self._entered.requests + sum(each.requests for each in entrances),
+            self._entered.failures + sum(each.failures for each in entrances),
+        )
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
             self._before = self._samples.popleft()
 
@@ -42,6 +50,7 @@ class Monitor:
         """Forget all samples."""
         self._samples.clear()
         self._before = None
+        self._entered = MeshCounts()
 
     def observe(
         self, configuration: Configuration, load: LoadSample | None, *, since_s: float | None = None
@@ -74,6 +83,8 @@ class Monitor:
             edges=tuple(_edge(e, edges, configuration, window_s) for e in edges),
             load=load,
             generation=newest.generation if newest else ConfigGeneration(),
+            measured_at_s=newest.measured_at_s if newest else None,
+            entered=self._entered if newest else None,
         )
 
 
@@ -94,22 +105,35 @@ def _sum(edge: EdgeId, parts: Sequence[EdgeSample], newest: EdgeSample | None) -
     """Add the counts; take the newest levels."""
     flags: Counter[str] = Counter()
     for part in parts:
-        flags.update(dict(part.response_flags))
+        flags.update(dict(part.response_flags or ()))
+    flags_known = any(part.response_flags is not None for part in parts)
     return EdgeSample(
         edge=edge,
         requests=sum(part.requests for part in parts),
         failures=sum(part.failures for part in parts),
         successes_ms=merge(part.successes_ms for part in parts),
-        in_flight=newest.in_flight if newest else 0,
-        retries=sum(part.retries for part in parts),
-        timeouts=sum(part.timeouts for part in parts),
-        ejected=newest.ejected if newest else 0,
-        response_flags=tuple(sorted(flags.items(), key=lambda item: (-item[1], item[0]))),
+        in_flight=newest.in_flight if newest else None,
+        retries=_known_sum(part.retries for part in parts),
+        timeouts=_known_sum(part.timeouts for part in parts),
+        ejected=newest.ejected if newest else None,
+        response_flags=tuple(sorted(flags.items(), key=lambda item: (-item[1], item[0])))
+        if flags_known
+        else None,
     )
+
+
+def _known_sum(counts: Iterable[int | None]) -> int | None:
+    """The sum of the measured counts; None if none was measured."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _per_s(count: int, window_s: float) -> float:
     return count / window_s if window_s > 0 else 0.0
+
+
+def _known_per_s(count: int | None, window_s: float) -> float | None:
+    return None if count is None or window_s <= 0 else count / window_s
 
 
 def _latency(histogram: Histogram) -> Latency:
@@ -135,8 +159,8 @@ def _edge(
         failures_per_s=_per_s(sample.failures, window_s),
         latency=_latency(sample.successes_ms),
         in_flight=sample.in_flight,
-        retries_per_s=_per_s(sample.retries, window_s),
-        timeouts_per_s=_per_s(sample.timeouts, window_s),
+        retries_per_s=_known_per_s(sample.retries, window_s),
+        timeouts_per_s=_known_per_s(sample.timeouts, window_s),
         ejected=sample.ejected,
         weight_percent=_weight_percent(edge, configuration),
         share_percent=100.0 * sample.requests / of_source if of_source else None,
@@ -197,7 +221,7 @@ def _workload(
         workload=name,
         service=workload.service,
         replicas_desired=state.replicas_desired if state else configuration.replicas_of(name),
-        replicas_ready=state.replicas_ready if state else 0,
+        replicas_ready=state.replicas_ready if state else None,
         requests_per_s=_per_s(sum(e.requests for e in edges if e.edge.workload == name), window_s),
         utilisation=utilisation,
         queued=state.queued if state else None,
@@ -206,12 +230,15 @@ def _workload(
     )
 
 
-def _lost(states: Sequence[WorkloadSample]) -> int:
+def _lost(states: Sequence[WorkloadSample]) -> int | None:
     """Number of ready replicas that ended from one sample to the next although still wanted."""
-    return sum(
-        max(after.ended, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
-        for before, after in pairwise(states)
-    )
+    return _known_sum(_lost_between(before, after) for before, after in pairwise(states))
+
+
+def _lost_between(before: WorkloadSample, after: WorkloadSample) -> int | None:
+    if before.replicas_ready is None or after.replicas_ready is None:
+        return after.ended
+    return max(after.ended or 0, min(before.replicas_ready, after.replicas_desired) - after.replicas_ready)
 
 
 def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> tuple[float | None, float | None]:
@@ -219,7 +246,7 @@ def _utilisation(states: Sequence[tuple[float, WorkloadSample]]) -> tuple[float 
 
     The utilisation of two replicas does not describe the three that are there now.
     """
-    ready = states[-1][1].replicas_ready if states else 0
+    ready = states[-1][1].replicas_ready if states else None
     busy_s = measured_s = 0.0
     for duration_s, state in reversed(states):
         if state.replicas_ready != ready:

@@ -215,7 +215,7 @@ def utilisation(action: Action, context: Context) -> RuleVerdict | None:
     if _is_receiving(action.workload, context):
         return RuleVerdict(None, f"{action.workload} gets more traffic in this cycle: it keeps its replicas.")
     observed = next((w for w in view.observation.workloads if w.workload == action.workload), None)
-    if observed is None or observed.utilisation is None:
+    if observed is None or observed.utilisation is None or observed.replicas_ready is None:
         return RuleVerdict(None, f"The load of {action.workload} is unknown, so it keeps its {now} replicas.")
     busy = observed.utilisation * observed.replicas_ready
     safe = context.limits.safe_utilisation
@@ -258,4 +258,6 @@ def _is_receiving(workload: str, context: Context) -> bool:
 
 
 def _ready_replicas(workload: str, context: Context) -> int:
-    return next((w.replicas_ready for w in context.view.observation.workloads if w.workload == workload), 0)
+    """Those known to be ready: unknown ones get no traffic."""
+    seen = next((w for w in context.view.observation.workloads if w.workload == workload), None)
+    return (seen.replicas_ready or 0) if seen else 0

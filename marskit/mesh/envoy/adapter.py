@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from marskit.domain.actions import Action, Scale
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
@@ -47,6 +48,8 @@ from marskit.system.local_http import HttpClient, HttpError
 from marskit.system.processes import Children, scratch_path
 from marskit.timing.clock import Clock
 
+CAPABILITIES = Capabilities(is_simulated=False, can_hold_time=False, sample_period_s=0.25)
+"""Envoy updates its histograms every quarter of a second; see `FLUSH_INTERVAL`."""
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 3.0
 
@@ -96,6 +99,11 @@ class EnvoyMesh:
     def name(self) -> str:
         """`envoy`."""
         return "envoy"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything, in real time."""
+        return CAPABILITIES
 
     @cached_property
     def topology(self) -> Topology:

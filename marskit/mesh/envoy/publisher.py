@@ -78,7 +78,7 @@ class Publisher:
         waiting = {
             file: version
             for file in resources
-            if (version := self._files[file][0]) > self.generation.effective
+            if (version := self._files[file][0]) > (self.generation.effective or 0)
         }
         if not waiting:
             return Applied(generation, 0.0, 0.0)

@@ -33,10 +33,11 @@ class EdgeTotals:
 
     requests: int = 0
     failures: int = 0
-    retries: int = 0
-    timeouts: int = 0
-    in_flight: int = 0
-    ejected: int = 0
+    retries: int | None = None
+    """None, here and below, if none of Envoy's clusters stands for this edge alone."""
+    timeouts: int | None = None
+    in_flight: int | None = None
+    ejected: int | None = None
     flags: Counter[str] = field(default_factory=Counter)
     successes_ms: Histogram = field(default_factory=Histogram)
 
@@ -48,11 +49,15 @@ class EdgeTotals:
             failures=self.failures - earlier.failures,
             successes_ms=self.successes_ms.minus(earlier.successes_ms),
             in_flight=self.in_flight,
-            retries=self.retries - earlier.retries,
-            timeouts=self.timeouts - earlier.timeouts,
+            retries=_since(self.retries, earlier.retries),
+            timeouts=_since(self.timeouts, earlier.timeouts),
             ejected=self.ejected,
             response_flags=tuple(sorted((self.flags - earlier.flags).items())),
         )
+
+
+def _since(now: int | None, earlier: int | None) -> int | None:
+    return None if now is None else now - (earlier or 0)
 
 
 class EdgeNames:
@@ -138,10 +143,15 @@ def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[Ed
                     total.flags.update(dict.fromkeys(requests.flags, count))
         elif found := parse_cluster_stat(stat["name"]):
             edge = names.unanswered(found.cluster)
-            if edge and stat["value"]:
-                field_name = _CLUSTER_STATS[found.stat]
-                setattr(totals[edge], field_name, getattr(totals[edge], field_name) + stat["value"])
-    return dict(totals)
+            if edge:
+                total, field_name = totals[edge], _CLUSTER_STATS[found.stat]
+                setattr(total, field_name, (getattr(total, field_name) or 0) + stat["value"])
+    # An unknown workload that nothing happened to is none.
+    return {edge: total for edge, total in totals.items() if edge.workload != UNKNOWN or _has_happened(total)}
+
+
+def _has_happened(total: EdgeTotals) -> bool:
+    return any((total.requests, total.in_flight, total.retries, total.timeouts, total.ejected))
 
 
 def _histogram(bins: Iterable[Mapping[str, float]]) -> Histogram:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection
+from marskit.domain.capabilities import ActionKind, Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, Noticed, Progressed
@@ -37,6 +38,13 @@ from marskit.mesh.simulator.engine import Engine
 from marskit.mesh.simulator.model import TwinModel
 from marskit.timing.clock import Clock
 
+CAPABILITIES = Capabilities(
+    is_simulated=True,
+    can_hold_time=False,
+    sample_period_s=0.0,
+    without_effect=(ActionKind.SET_OUTLIER_DETECTION,),
+    knows_service_times=True,
+)
 PUSH_S = 0.009
 """Time from a write until requests are served by it, in seconds: `make bench`'s median on Envoy."""
 
@@ -84,6 +92,11 @@ class TwinMesh:
     def name(self) -> str:
         """`twin`."""
         return "twin"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything but ejection, in time of its own."""
+        return CAPABILITIES
 
     @cached_property
     def topology(self) -> Topology:

@@ -74,7 +74,7 @@ def judge(
                 ),
                 mean_ms=sample.successes_ms.mean_ms(),
                 failed_percent=100.0 * sample.failures / max(1, sample.requests),
-                retries=sample.retries,
+                retries=sample.retries or 0,
             )
             for sample in samples
         },

@@ -175,7 +175,7 @@ async def test_a_timeout_cuts_off_and_retries_mend(tmp_path: Path) -> None:
         edges = await shop.edges()
         assert edges[REVIEWS["v2"]].timeouts == 13
         assert (edges[DETAILS].requests, edges[DETAILS].failures) == (13, 0)
-        assert edges[DETAILS].retries >= 6
+        assert (edges[DETAILS].retries or 0) >= 6
     async with bookshop("1-all-v1", mapping=flaky) as shop:
         assert Counter("error" in page.details for page in await shop.pages(12)) == {True: 4, False: 8}
 
@@ -188,7 +188,7 @@ async def test_a_full_connection_pool_fails_at_once() -> None:
         seen = Counter(page.details.get("error", "none") for page in pages)
         assert set(seen) == {"none", "answered 503"}
         edge = (await shop.edges())[DETAILS]
-        assert dict(edge.response_flags)["UO"] == edge.failures == seen["answered 503"]
+        assert dict(edge.response_flags or ())["UO"] == edge.failures == seen["answered 503"]
 
 
 @mesh
@@ -201,7 +201,7 @@ async def test_a_replica_that_only_fails_is_ejected(tmp_path: Path) -> None:
             while "UH" not in flags:
                 assert (await shop.page()).details == {"error": "answered 503"}
                 edge = (await shop.edges())[DETAILS]
-                flags = {flag for flag, _ in edge.response_flags}
+                flags = {flag for flag, _ in edge.response_flags or ()}
         assert (edge.ejected, edge.failures) == (1, edge.requests)
 
 

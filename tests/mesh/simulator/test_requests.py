@@ -114,7 +114,7 @@ def test_a_try_that_takes_too_long_is_made_again_until_time_or_tries_run_out() -
     assert sample.retries == pytest.approx(2 * sample.requests, abs=4)
     assert sample.timeouts == pytest.approx(3 * sample.requests, abs=4)
     # Envoy says why the last try failed, and that there was none left.
-    assert dict(sample.response_flags) == {"UT": sample.requests, "URX": sample.requests}
+    assert dict(sample.response_flags or ()) == {"UT": sample.requests, "URX": sample.requests}
 
 
 def test_a_call_ends_with_its_timeout() -> None:
@@ -124,7 +124,7 @@ def test_a_call_ends_with_its_timeout() -> None:
     twin.advance(20.0)
     sample = only(twin.read()[0])
     assert sample.timeouts == sample.requests > 50
-    assert dict(sample.response_flags) == {"UT": sample.requests}
+    assert dict(sample.response_flags or ()) == {"UT": sample.requests}
 
 
 def test_an_overload_is_retried_only_if_the_rule_says_so() -> None:
@@ -172,7 +172,7 @@ class TestContract:
             twin.advance(step * 0.5)
             edges, _ = twin.read()
             total += edges[0].requests
-        assert edges[0].in_flight >= 0
+        assert (edges[0].in_flight or 0) >= 0
         still_inside = 120 if engine is RequestTwin else 0
         assert expected - still_inside <= total <= expected
 

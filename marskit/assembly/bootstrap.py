@@ -11,6 +11,7 @@ from marskit.agents.registry import PlannerContext, make_planner, planner_names
 from marskit.agents.sources import Source
 from marskit.assembly.earlier_baselines import recorded_baselines
 from marskit.assembly.earlier_situations import recorded_situations
+from marskit.assembly.inputs import read_inputs
 from marskit.assembly.run_twin import Twin, TwinRecalibration
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.controller import Controller
@@ -21,11 +22,10 @@ from marskit.knowledge.care.retention import prune_at_start
 from marskit.knowledge.storage.store import new_run
 from marskit.knowledge.write.parquet import ParquetKnowledge
 from marskit.load.port import Load
-from marskit.load.scenario import Scenario, load_scenario
+from marskit.load.scenario import Scenario
 from marskit.mapek.plan.shield import Shield
 from marskit.mapek.plan.shield_rules import ShieldLimits
 from marskit.mesh.manifests.graph import goals
-from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.planning import GuestPlanner, Planner
@@ -63,15 +63,15 @@ async def build(settings: Settings) -> Controller:
     Raises:
         ManifestError: A manifest or the mapping file is wrong, or the twin cannot simulate the mesh.
         ScenarioError: The scenario is wrong, or no scenario has that name.
+        InputError: Manifests and scenario are wrong.
         UnknownPlanner: No planner has that name.
         MeshError: A program that the mesh needs is missing, or the gateway's port is in use.
         KnowledgeError: The folder for runs cannot be written to.
         CardError: The calibration card cannot be used.
     """
     clock = LoopClock()
-    config = load_mesh(settings.manifests, mapping=settings.mapping)
+    config, scenario = read_inputs(settings.manifests, settings.mapping, settings.scenario)
     config = replace(config, notices=(*config.notices, *card_remarks(config, settings.card)))
-    scenario = load_scenario(settings.scenario)
     choose = _twin if settings.mesh == "twin" else _envoy
     mesh, load = choose(settings, config, scenario, clock)
     return put_together(settings, config, scenario, mesh, load, clock)

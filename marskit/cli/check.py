@@ -20,19 +20,17 @@ def run(parsed: argparse.Namespace) -> int:
     """Print a summary of manifests and scenario.
 
     Raises:
-        ManifestError: A manifest is wrong.
-        ScenarioError: The scenario is wrong.
+        InputError: Manifests, the mapping file or the scenario are wrong.
     """
     from marskit.assembly.bootstrap import card_remarks
-    from marskit.load.scenario import load_scenario
+    from marskit.assembly.inputs import read_inputs
     from marskit.mesh.envoy.resources.render import expressible_listeners
     from marskit.mesh.manifests.graph import goals, topology
-    from marskit.mesh.manifests.load import load_mesh
     from marskit.text import plural
 
-    config = load_mesh(tuple(parsed.paths or DEMO_MANIFESTS), mapping=parsed.mapping)
+    paths = tuple(parsed.paths or DEMO_MANIFESTS)
+    config, scenario = read_inputs(paths, parsed.mapping, parsed.scenario or SCENARIO)
     expressible_listeners(config)
-    scenario = load_scenario(parsed.scenario or SCENARIO)
     found = (
         plural(len(config.deployments), "Deployment"),
         plural(len(config.services), "Service"),

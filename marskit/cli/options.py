@@ -102,6 +102,9 @@ def _run_names() -> Iterable[str]:
 
 
 def complain(sentence: str, exit_code: int) -> int:
-    """Print an error and return the exit code."""
-    print(f"marskit: {sentence.rstrip('.')}.", file=sys.stderr)
+    """Print an error, or the several sentences of one, and return the exit code."""
+    sentences = [f"{line.rstrip('.')}." for line in sentence.split("\n")]
+    if len(sentences) > 1:
+        sentences.insert(0, f"{len(sentences)} things must be corrected:")
+    print("marskit:", "\n".join(sentences), file=sys.stderr)
     return exit_code

@@ -4,13 +4,13 @@ from typing import Protocol
 
 from marskit.domain.events import ScenarioInfo
 from marskit.domain.load import LoadSample
-from marskit.errors import UserError
+from marskit.errors import InputError, UserError
 
 LARGEST_FACTOR = 10.0
 
 
-class ScenarioError(UserError):
-    """A scenario that cannot be used: one sentence with file, field, what was found and what is allowed."""
+class ScenarioError(InputError):
+    """A scenario that cannot be used: files, fields, what was found and what is allowed."""
 
 
 class LoadError(UserError):

@@ -9,7 +9,6 @@ import yaml
 
 from marskit.domain.actions import Action
 from marskit.mesh.manifests.changes import Change, change_for
-from marskit.mesh.manifests.fields import FieldError
 from marskit.mesh.manifests.istio import DestinationRule, VirtualService
 from marskit.mesh.manifests.mapping import LocalMapping
 from marskit.mesh.manifests.model import Document, MeshConfig
@@ -59,10 +58,9 @@ def _with(config: MeshConfig, change: Change) -> MeshConfig:
                 replace(d, replicas=replicas) if d.name == old.name else d for d in config.deployments
             ),
         )
-    try:
-        parsed = parse(document, frozenset(d.namespace for d in config.documents), LocalMapping(), [])
-    except FieldError as error:
-        raise ActionError(f"{old.kind} {old.name}: {error}") from None
+    parsed, wrong = parse(document, frozenset(d.namespace for d in config.documents), LocalMapping(), [])
+    if wrong:
+        raise ActionError(f"{old.kind} {old.name}: {wrong[0]}")
     match parsed:
         case VirtualService():
             services = tuple(parsed if _same(vs, parsed) else vs for vs in config.virtual_services)

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar, overload
 
@@ -11,6 +11,9 @@ from marskit.mesh.manifests.values import parse_duration_ms
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
+
+Lack = tuple[str, str]
+"""Kind and name of an object that is not there; an empty name stands for any of the kind."""
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -21,9 +24,15 @@ D = TypeVar("D")
 class FieldError(Exception):
     """A wrong field: which one, what was found and what is allowed, but not in which file."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path, problem: str, *, lacks: Lack | None = None) -> None:
+        """Take the object whose absence is the problem as `lacks`."""
         super().__init__(f"{show(path)} {problem}")
         self.path = path
+        self.lacks = lacks
+
+
+class ToldError(FieldError):
+    """A part could not be read, for reasons that were collected already."""
 
 
 def show(path: Path) -> str:
@@ -63,6 +72,23 @@ class Field:
 
     value: Any
     path: Path = ()
+    told: list[FieldError] | None = field(default=None, compare=False, repr=False)
+    """Collects what is wrong in the parts of the value; None raises the first instead."""
+
+    def child(self, step: str | int, value: Any) -> "Field":
+        """A part of the value."""
+        return Field(value, (*self.path, step), self.told)
+
+    def tell(self, error: FieldError) -> None:
+        """Collect a complaint, or raise it where none are collected.
+
+        A complaint about something whose parts are wrong already would only be a consequence of theirs.
+        """
+        if self.told is None:
+            raise error
+        length = len(error.path)
+        if not isinstance(error, ToldError) and all(e.path[:length] != error.path for e in self.told):
+            self.told.append(error)
 
     def error(self, allowed: str) -> FieldError:
         """The error that this value is not one of the allowed ones."""
@@ -132,7 +158,7 @@ class Field:
         """The entries of a list."""
         if not isinstance(self.value, list):
             raise self.error("a list")
-        return tuple(Field(item, (*self.path, i)) for i, item in enumerate(self.value))
+        return tuple(self.child(index, item) for index, item in enumerate(self.value))
 
     def some(self, what: str) -> tuple["Field", ...]:
         """The entries of a non-empty list."""
@@ -141,24 +167,45 @@ class Field:
             raise self.error(f"a list of at least one {what}")
         return items
 
+    def each(self, read: Callable[["Field"], T], what: str | None = None) -> tuple[T, ...]:
+        """The entries of a list as converted by `read`; with `what`, at least one."""
+        return self._every(self.items() if what is None else self.some(what), read)
+
+    def named(self, read: Callable[["Field"], T]) -> tuple[tuple[str, T], ...]:
+        """The entries of a mapping with arbitrary keys, their values as converted by `read`."""
+        entries = self.entries()
+        values = self._every([item for _, item in entries], read)
+        return tuple((key, value) for (key, _), value in zip(entries, values, strict=True))
+
+    def _every(self, items: Sequence["Field"], read: Callable[["Field"], T]) -> tuple[T, ...]:
+        values: list[T] = []
+        for item in items:
+            try:
+                values.append(read(item))
+            except FieldError as error:
+                self.tell(error)
+        if len(values) < len(items):
+            raise ToldError(self.path, "has wrong entries")
+        return tuple(values)
+
     def texts(self) -> tuple[str, ...]:
         """A list of strings."""
-        return tuple(item.text() for item in self.items())
+        return self.each(Field.text)
 
     def entries(self) -> tuple[tuple[str, "Field"], ...]:
         """The entries of a mapping with arbitrary keys."""
         if not isinstance(self.value, dict):
             raise self.error("a mapping")
-        return tuple((key, Field(item, (*self.path, key))) for key, item in self.value.items())
+        return tuple((key, self.child(key, item)) for key, item in self.value.items())
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """A mapping of strings to strings, such as labels."""
-        return tuple((key, item.any_text()) for key, item in self.entries())
+        return self.named(Field.any_text)
 
     def json(self) -> "Field":
         """The value encoded as a JSON string."""
         try:
-            return Field(json.loads(self.text()), self.path)
+            return Field(json.loads(self.text()), self.path, self.told)
         except json.JSONDecodeError as error:
             raise self.error(f"JSON ({error.msg} at character {error.pos + 1})") from None
 
@@ -173,17 +220,15 @@ class Field:
         for key, item in self.entries():
             if item.value is None and key in known:
                 continue
-            if key in unsupported:
-                raise FieldError(
-                    item.path,
-                    f"is not supported by marskit's local mesh; supported here: {', '.join(sorted(known))}",
-                )
-            if key not in known:
-                raise FieldError(
-                    item.path,
-                    f"is not a field{suggestion(key, known)}; allowed here: {', '.join(sorted(known))}",
-                )
-            children[key] = item
+            names = ", ".join(sorted(known))
+            if key in known:
+                children[key] = item
+            elif key in unsupported:
+                problem = f"is not supported by marskit's local mesh; supported here: {names}"
+                self.tell(FieldError(item.path, problem))
+            else:
+                problem = f"is not a field{suggestion(key, known)}; allowed here: {names}"
+                self.tell(FieldError(item.path, problem))
         return Fields(self, children)
 
 
@@ -204,9 +249,15 @@ class Fields:
     def take(self, key: str, read: Callable[[Field], T], default: D) -> T | D: ...
 
     def take(self, key: str, read: Callable[[Field], T], default: D | None = None) -> T | D | None:
-        """The value of `key` as converted by `read`, or the default if it is missing."""
+        """The value of `key` as converted by `read`, or the default if it is missing, or wrong and told."""
         child = self.children.get(key)
-        return default if child is None else read(child)
+        if child is None:
+            return default
+        try:
+            return read(child)
+        except FieldError as error:
+            self.parent.tell(error)
+            return default
 
     def need(self, key: str, read: Callable[[Field], T]) -> T:
         """The value of `key` as converted by `read`; it is required."""
@@ -215,12 +266,32 @@ class Fields:
             raise FieldError((*self.parent.path, key), "is missing")
         return read(child)
 
+    def want(self, key: str, read: Callable[[Field], T], stand_in: D) -> T | D:
+        """Like `need`, but what is wrong is told if possible and `stand_in` lets the reading go on."""
+        try:
+            return self.need(key, read)
+        except FieldError as error:
+            self.parent.tell(error)
+            return stand_in
+
     def one_of(self, *keys: str) -> str | None:
         """The one of `keys` that is present; they exclude each other."""
         written = [key for key in keys if key in self.children]
         if len(written) > 1:
-            raise FieldError(
-                self.children[written[1]].path,
-                f"is not allowed beside {written[0]}; only one of them may be set",
-            )
+            problem = f"is not allowed beside {written[0]}; only one of them may be set"
+            self.parent.tell(FieldError(self.children[written[1]].path, problem))
         return written[0] if written else None
+
+
+def collected(value: Any, read: Callable[[Field], T]) -> tuple[T | None, tuple[FieldError, ...]]:
+    """The value as converted by `read`, and everything that is wrong with it; the one or the other."""
+    told: list[FieldError] = []
+    root = Field(value, (), told)
+    try:
+        result = read(root)
+    except FieldError as error:
+        root.tell(error)
+    else:
+        if not told:
+            return result, ()
+    return None, tuple(told)

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from marskit.mesh.manifests.fields import Path
+from marskit.mesh.manifests.fields import Lack, Path
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.selection import document_of
 
 ONLY_HTTP = "while marskit's local mesh carries HTTP/1.1 only"
+
+ROUTING = "routing"
+"""Any of the objects that lead requests from a Service to a Deployment, among those that can be missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class Finding:
     path: Path
     sentence: str
     fatal: bool
+    lacks: Lack | None = None
+    """The object whose absence is the finding."""
 
 
 class Named(Protocol):
@@ -42,9 +47,9 @@ def place(config: MeshConfig, kind: str, item: Named) -> str:
     return f"{document.file}:{document.line}"
 
 
-def fatal(kind: str, item: Named, path: Path, sentence: str) -> Finding:
+def fatal(kind: str, item: Named, path: Path, sentence: str, *, lacks: Lack | None = None) -> Finding:
     """A finding that makes the mesh unusable."""
-    return Finding(kind, item.namespace, item.name, path, sentence, True)
+    return Finding(kind, item.namespace, item.name, path, sentence, True, lacks)
 
 
 def notice(kind: str, item: Named, path: Path, sentence: str) -> Finding:

@@ -1,5 +1,8 @@
 """The kinds of objects that are used, ignored, or refused."""
 
+from difflib import get_close_matches
+from typing import Any
+
 from marskit.mesh.manifests.fields import Field, FieldError, suggestion
 
 ISTIO_VERSIONS = tuple(f"networking.istio.io/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
@@ -57,3 +60,11 @@ def check_kind(root: Field) -> str:
     version = dict(root.entries()).get("apiVersion", Field(None, ("apiVersion",)))
     version.choice(*SUPPORTED[kind])
     return kind
+
+
+def meant_kind(body: Any) -> str:
+    """The kind that an object which cannot be identified was probably meant to be; empty for any."""
+    kind = body.get("kind") if isinstance(body, dict) else None
+    if not isinstance(kind, str):
+        return ""
+    return kind if kind in SUPPORTED else next(iter(get_close_matches(kind, SUPPORTED, n=1)), kind)

@@ -1,24 +1,29 @@
 """Loads the manifests of a mesh: reads, parses and cross-checks them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.errors import Complaint
+from marskit.mesh.manifests.fields import Field, FieldError, collected
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
-from marskit.mesh.manifests.kinds import SILENT, SUPPORTED, check_kind
+from marskit.mesh.manifests.kinds import SILENT, SUPPORTED, check_kind, meant_kind
 from marskit.mesh.manifests.mapping import LocalMapping, check_mapping, load_mapping
-from marskit.mesh.manifests.metadata import read_metadata
+from marskit.mesh.manifests.metadata import Metadata, read_metadata
 from marskit.mesh.manifests.model import Document, ManifestError, MeshConfig
 from marskit.mesh.manifests.parse import Parsed, parse
 from marskit.mesh.manifests.read import Source, read_files
+from marskit.mesh.manifests.report import Report
 from marskit.mesh.manifests.validate import validate
 from marskit.mesh.manifests.workloads import Deployment, KeyValues, KubernetesService
 
 STORES = ("ConfigMap", "Secret")
 DEFAULT_NAMESPACE = "default"
 NO_OBJECT = ""
+
+Key = tuple[str, str, str]
+"""Kind, namespace and name of an object."""
 
 T = TypeVar("T")
 
@@ -35,27 +40,18 @@ def load_mesh(
         require_local: Whether every Deployment must define how it runs as a local process.
 
     Raises:
-        ManifestError: Something is wrong or not supported; one sentence that names file, line and field.
+        ManifestError: Something is wrong or not supported; one sentence each, with file, line and field.
     """
-    local = load_mapping(mapping) if mapping else LocalMapping()
-    notices: list[str] = []
-    sources = _objects(read_files(paths), notices)
-    namespaces = frozenset(d.name if d.kind == "Namespace" else d.namespace for d, _ in sources.values())
-    parsed: list[Parsed] = []
-    # Deployments take variables from ConfigMaps and Secrets, wherever those were written.
-    for document, source in sorted(sources.values(), key=lambda each: each[0].kind not in STORES):
-        found: list[str] = []
-        try:
-            item = parse(document, namespaces, local, found, _all(parsed, KeyValues))
-        except FieldError as error:
-            raise source.error(f"{document.kind} {document.name}: {error}", error.path) from None
-        parsed += [item] if item else []
-        notices += [source.remark(f"{document.kind} {document.name}: {text}") for text in found]
+    report, notices = Report(), list[str]()
+    sources = _objects(read_files(paths, report), report, notices)
+    local = load_mapping(mapping, report) if mapping else LocalMapping()
+    parsed = _parsed(sources, local, report, notices)
     deployments = _all(parsed, Deployment)
-    if not deployments:
-        raise ManifestError(f"{', '.join(map(str, paths))}: no Deployment found, so there is nothing to run")
+    if not deployments and not report.is_missed(("Deployment", "")):
+        where = ", ".join(map(str, paths))
+        report.add(Complaint(f"{where}: no Deployment found, so there is nothing to run"))
     config = MeshConfig(
-        namespace=deployments[0].namespace,
+        namespace=deployments[0].namespace if deployments else DEFAULT_NAMESPACE,
         root=_root(paths, mapping),
         documents=tuple(document for document, _ in sources.values()),
         deployments=deployments,
@@ -66,14 +62,39 @@ def load_mesh(
         notices=(),
     )
     if mapping:
-        check_mapping(config, local, mapping)
+        check_mapping(config, local, mapping, report)
     for finding in validate(config, require_local=require_local):
-        document, source = sources[finding.kind, finding.namespace, finding.name]
+        _, source = sources[finding.kind, finding.namespace, finding.name]
         sentence = f"{finding.kind} {finding.name}: {finding.sentence}"
-        if finding.fatal:
-            raise source.error(sentence, finding.path)
-        notices.append(source.remark(sentence, finding.path))
+        if not finding.fatal:
+            notices.append(source.remark(sentence, finding.path))
+        elif not report.is_missed(finding.lacks):
+            report.add(source.complaint(sentence, finding.path))
+    if report.complaints:
+        raise ManifestError(*report.in_order())
     return replace(config, notices=tuple(notices))
+
+
+def _parsed(
+    sources: Mapping[Key, tuple[Document, Source]], local: LocalMapping, report: Report, notices: list[str]
+) -> list[Parsed]:
+    namespaces = frozenset(d.name if d.kind == "Namespace" else d.namespace for d, _ in sources.values())
+    parsed: list[Parsed] = []
+    # Deployments take variables from ConfigMaps and Secrets, wherever those were written.
+    for document, source in sorted(sources.values(), key=lambda each: each[0].kind not in STORES):
+        found: list[str] = []
+        item, wrong = parse(document, namespaces, local, found, _all(parsed, KeyValues))
+        if wrong or source.is_broken:
+            report.failed(document.kind, document.name)
+        elif item:
+            parsed.append(item)
+        for error in wrong:
+            # What could not be read was told already, and only looks empty.
+            if not source.has_holes and not report.is_missed(error.lacks):
+                sentence = f"{document.kind} {document.name}: {error}"
+                report.add(source.complaint(sentence, error.path))
+        notices += [source.remark(f"{document.kind} {document.name}: {text}") for text in found]
+    return parsed
 
 
 def _all(parsed: Iterable[Parsed], kind: type[T]) -> tuple[T, ...]:
@@ -81,13 +102,13 @@ def _all(parsed: Iterable[Parsed], kind: type[T]) -> tuple[T, ...]:
 
 
 def _objects(
-    sources: Sequence[Source], notices: list[str]
-) -> dict[tuple[str, str, str], tuple[Document, Source]]:
+    sources: Sequence[Source], report: Report, notices: list[str]
+) -> dict[Key, tuple[Document, Source]]:
     """The supported objects by kind, namespace and name, in the order they were read."""
-    identified = [(source, *_identity(source)) for source in sources]
+    identified = [(source, *found) for source in sources if (found := _identity(source, report))]
     declared = [name for _, kind, name, _ in identified if kind == "Namespace"]
     fallback = declared[0] if len(declared) == 1 else DEFAULT_NAMESPACE
-    objects: dict[tuple[str, str, str], tuple[Document, Source]] = {}
+    objects: dict[Key, tuple[Document, Source]] = {}
     for source, kind, name, namespace in identified:
         if kind in SILENT:
             continue
@@ -100,30 +121,43 @@ def _objects(
         key = (kind, namespace or fallback, name)
         if key in objects:
             first = objects[key][1]
-            raise source.error(
-                f"{kind} {name} in namespace {key[1]} exists already, in {first.file}:{first.line()}"
-            )
+            sentence = f"{kind} {name} in namespace {key[1]} exists already, in {first.file}:{first.line()}"
+            report.add(source.complaint(sentence))
+            continue
         objects[key] = (Document(source.file, source.line(), kind, name, key[1], source.body), source)
     return objects
 
 
-def _identity(source: Source) -> tuple[str, str, str | None]:
-    """Kind, name and written namespace."""
-    try:
-        root = Field(source.body)
-        if not {"apiVersion", "kind"} & {key for key, _ in root.entries()}:
-            return NO_OBJECT, "", None
-        kind = check_kind(root)
-        if kind in SILENT:
-            return kind, "", None
-        meta = root.fields(tuple(source.body)).need("metadata", read_metadata)
-        if meta.name is None:
-            raise FieldError(("metadata", "name"), "is missing")
-        if kind in SUPPORTED:
-            Field(meta.name, ("metadata", "name")).dns_name()
+def _identity(source: Source, report: Report) -> tuple[str, str, str | None] | None:
+    """Kind, name and written namespace; None if that is wrong."""
+    if (
+        not source.is_broken
+        and isinstance(source.body, dict)
+        and not {"apiVersion", "kind"} & source.body.keys()
+    ):
+        return NO_OBJECT, "", None
+    kind, wrong = collected(source.body, check_kind)
+    if kind in SILENT:
+        return kind, "", None
+    meta: Metadata | None = None
+    if kind is not None:
+        meta, wrong = collected(source.body, lambda root: _metadata(root, needs_dns_name=kind in SUPPORTED))
+    if kind is not None and meta is not None and meta.name is not None:
         return kind, meta.name, meta.namespace
-    except FieldError as error:
-        raise source.error(str(error), error.path) from None
+    if not source.has_holes:
+        for error in wrong:
+            report.add(source.complaint(str(error), error.path))
+    report.failed(kind or meant_kind(source.body))
+    return None
+
+
+def _metadata(root: Field, *, needs_dns_name: bool) -> Metadata:
+    meta = root.fields(tuple(root.value)).need("metadata", read_metadata)
+    if meta.name is None:
+        root.tell(FieldError(("metadata", "name"), "is missing"))
+    elif needs_dns_name:
+        root.child("metadata", None).child("name", meta.name).dns_name()
+    return meta
 
 
 def _root(paths: Sequence[Path], mapping: Path | None) -> Path:

@@ -1,13 +1,19 @@
 """The TOML file for running foreign manifests here: a command per image, goals, bounds."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from marskit.mesh.manifests.fields import Field, FieldError, suggestion
-from marskit.mesh.manifests.model import ManifestError, MeshConfig
+from marskit.errors import Complaint
+from marskit.mesh.manifests.fields import Field, FieldError, collected, suggestion
+from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.report import Report
+from marskit.system.toml_text import line_of, read_toml_text
 
 INSTALLER = "npm"
+MAPPING = "the mapping file"
+"""Its kind among the objects that can be missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,48 +74,48 @@ def without_tag(image: str) -> str:
     return f"{folder}{slash}{last.partition(':')[0]}"
 
 
-def load_mapping(file: Path) -> LocalMapping:
-    """The mapping in a TOML file.
-
-    Raises:
-        ManifestError: The file cannot be read, is not TOML, or contains an unknown or wrong field.
-    """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{file}: the mapping file cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ManifestError(f"{file}: the mapping file is not TOML: {error}") from None
-    try:
-        tables = Field(content).fields(("images", "replicas", "slo"))
-        return LocalMapping(
-            images=tables.take("images", lambda f: tuple((k, _image(v)) for k, v in f.entries()), ()),
-            slos=tables.take("slo", lambda f: tuple((k, _slo(v)) for k, v in f.entries()), ()),
-            deployments=tables.take("replicas", lambda f: tuple((k, _bounds(v)) for k, v in f.entries()), ()),
-        )
-    except FieldError as error:
-        raise ManifestError(f"{file}: {error}") from None
+def load_mapping(file: Path, report: Report) -> LocalMapping:
+    """The mapping in a TOML file, or an empty one if the file is wrong."""
+    report.reads(file)
+    text, problem = read_toml_text(file, "the mapping file")
+    if problem is not None:
+        report.add(problem)
+        report.failed(MAPPING)
+        return LocalMapping()
+    mapping, wrong = collected(tomllib.loads(text), _mapping)
+    for error in wrong:
+        report.add(Complaint(str(error), file, line_of(text, error.path)))
+    if mapping is None:
+        report.failed(MAPPING)
+    return mapping or LocalMapping()
 
 
-def check_mapping(config: MeshConfig, mapping: LocalMapping, file: Path) -> None:
-    """Refuse a mapping that names objects missing from the manifests.
-
-    Raises:
-        ManifestError: An image, a service or a Deployment of the mapping is unknown.
-    """
-    images = {name for d in config.deployments for name in (d.image, without_tag(d.image))}
-    known = (
-        ("images", mapping.images, images),
-        ("slo", mapping.slos, {service.name for service in config.services}),
-        ("replicas", mapping.deployments, {deployment.name for deployment in config.deployments}),
+def _mapping(field: Field) -> LocalMapping:
+    tables = field.fields(("images", "replicas", "slo"))
+    return LocalMapping(
+        images=tables.take("images", lambda f: f.named(_image), ()),
+        slos=tables.take("slo", lambda f: f.named(_slo), ()),
+        deployments=tables.take("replicas", lambda f: f.named(_bounds), ()),
     )
-    for table, entries, names in known:
+
+
+def check_mapping(config: MeshConfig, mapping: LocalMapping, file: Path, report: Report) -> None:
+    """Complain about images, Services and Deployments of the mapping that are not in the manifests."""
+    images = {name for d in config.deployments for name in (d.image, without_tag(d.image))}
+    known: tuple[tuple[str, Sequence[tuple[str, object]], set[str], str, bool], ...] = (
+        ("images", mapping.images, images, "Deployment", False),
+        ("slo", mapping.slos, {service.name for service in config.services}, "Service", True),
+        ("replicas", mapping.deployments, {d.name for d in config.deployments}, "Deployment", True),
+    )
+    for table, entries, names, kind, by_name in known:
         for name, _ in entries:
-            if name not in names:
-                raise ManifestError(
-                    f'{file}: {table}."{name}" names nothing in the manifests{suggestion(name, names)};'
-                    f" they have {', '.join(sorted(names))}"
+            if name not in names and not report.is_missed((kind, name if by_name else "")):
+                sentence = (
+                    f'{table}."{name}" names nothing in the manifests{suggestion(name, names)};'
+                    f" they have {', '.join(sorted(names)) or 'none'}"
                 )
+                text = file.read_text(encoding="utf-8-sig")
+                report.add(Complaint(sentence, file, line_of(text, (table, name))))
 
 
 def _image(field: Field) -> ImageMapping:

@@ -54,8 +54,9 @@ def object_spec(root: Field) -> Field:
 
 def _annotations(field: Field, ours: tuple[str, ...]) -> Fields:
     allowed = [f"{OUR_ANNOTATIONS}{name}" for name in ours]
-    entries = dict(field.entries())
-    for key, value in entries.items():
+
+    def check(value: Field) -> Field:
+        key = str(value.path[-1])
         value.any_text()
         if ours and key.startswith(OUR_ANNOTATIONS) and key not in allowed:
             raise FieldError(
@@ -63,7 +64,9 @@ def _annotations(field: Field, ours: tuple[str, ...]) -> Fields:
                 f"is not an annotation of marskit{suggestion(key, allowed)};"
                 f" allowed here: {', '.join(allowed)}",
             )
-    return Fields(field, entries)
+        return value
+
+    return Fields(field, dict(field.named(check)))
 
 
 def object_metadata(root: Field, ours: tuple[str, ...] = ()) -> Metadata:

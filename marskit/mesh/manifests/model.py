@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marskit.errors import UserError
+from marskit.errors import InputError
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 
-class ManifestError(UserError):
-    """A manifest that is wrong or not supported: file, line, field, what was found, what is allowed."""
+class ManifestError(InputError):
+    """Manifests that are wrong or not supported: files, lines, fields, what was found, what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

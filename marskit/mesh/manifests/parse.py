@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from marskit.mesh.manifests.fields import Field
+from marskit.mesh.manifests.fields import Field, FieldError, collected
 from marskit.mesh.manifests.istio import DestinationRule, Gateway, VirtualService
 from marskit.mesh.manifests.mapping import LocalMapping
 from marskit.mesh.manifests.model import Document
@@ -24,8 +24,8 @@ def parse(
     mapping: LocalMapping,
     notices: list[str],
     stores: Iterable[KeyValues] = (),
-) -> Parsed | None:
-    """The typed object, or None for kinds that only have to exist.
+) -> tuple[Parsed | None, tuple[FieldError, ...]]:
+    """The typed object, or what is wrong with it; neither for kinds that only have to exist.
 
     Args:
         document: The document.
@@ -33,12 +33,19 @@ def parse(
         mapping: How images run locally; it wins over annotations.
         notices: Collects what has no effect on this machine.
         stores: The ConfigMaps and Secrets that Deployments may take variables from.
-
-    Raises:
-        FieldError: A field is wrong or not supported.
     """
-    root, name = Field(document.body), document.name
-    scope = Scope(document.namespace, namespaces)
+    return collected(document.body, lambda root: _read(root, document, namespaces, mapping, notices, stores))
+
+
+def _read(
+    root: Field,
+    document: Document,
+    namespaces: frozenset[str],
+    mapping: LocalMapping,
+    notices: list[str],
+    stores: Iterable[KeyValues],
+) -> Parsed | None:
+    name, scope = document.name, Scope(document.namespace, namespaces)
     match document.kind:
         case "Deployment":
             parsed = parse_deployment(root, name, document.namespace, mapping, stores)

@@ -46,7 +46,7 @@ def container_fields(field: Field) -> Fields:
 
 def ports(field: Field) -> Ports:
     """`(name, containerPort)` of each port."""
-    return tuple(_port(item) for item in field.items())
+    return field.each(_port)
 
 
 def _port(field: Field) -> tuple[str | None, int]:
@@ -59,17 +59,20 @@ def environment(
 ) -> tuple[tuple[str, str], ...]:
     """The variables with their values; `$(NAME)` refers to an earlier one, as in Kubernetes."""
     env: dict[str, str] = {}
-    for item in field.items():
+
+    def read(item: Field) -> None:
         entry = item.fields(("name", "value", "valueFrom"))
         entry.one_of("value", "valueFrom")
-        name = entry.need("name", _variable)
+        name = entry.want("name", _variable, "")
         source = entry.children.get("valueFrom")
         if source is None:
             env[name] = _expand(entry.take("value", Field.any_text, ""), env)
-        elif name in overridden:
-            continue
-        elif (value := _from_elsewhere(source, name, namespace, stores, notices)) is not None:
-            env[name] = value
+        elif name not in overridden:
+            value = _from_elsewhere(source, name, namespace, stores, notices)
+            if value is not None:
+                env[name] = value
+
+    field.each(read)
     return tuple(env.items())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
-from marskit.mesh.manifests.mapping import LocalMapping
+from marskit.mesh.manifests.mapping import LocalMapping, ReplicaMapping
 from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, object_metadata, object_spec
 from marskit.mesh.manifests.parse_container import (
     container_fields,
@@ -47,10 +47,11 @@ def parse_deployment(
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     spec = object_spec(root).fields(_FIELDS)
     spec.take("strategy", Field.entries)
+    replicas = spec.take("replicas", Field.integer, 1)
     pod = spec.need("template", lambda f: read_pod(f, mapping))
-    spec.need("selector", lambda f: _check_selector(f, pod))
+    spec.want("selector", lambda f: _check_selector(f, pod), None)
     entry = container_fields(pod.container)
-    image = entry.need("image", Field.text)
+    image = entry.want("image", Field.text, "")
     override = mapping.image(image)
     local_env = local_environment(pod.annotations, override)
     own = Stores(namespace, stores)
@@ -60,8 +61,7 @@ def parse_deployment(
     probe = entry.take("readinessProbe", lambda f: readiness(f, container_ports, notices))
     shared = entry.take("envFrom", own.everything, ())
     env = entry.take("env", lambda f: environment(f, namespace, overridden, own, notices), ())
-    replicas = spec.take("replicas", Field.integer, 1)
-    minimum, maximum = _bounds(annotations, mapping, name, replicas)
+    minimum, maximum = _bounds(root, annotations, mapping.replicas(name), replicas)
     deployment = Deployment(
         name=name,
         namespace=namespace,
@@ -85,14 +85,16 @@ def parse_deployment(
 
 def _check_selector(field: Field, pod: Pod) -> None:
     selector = field.fields(("matchLabels",), ("matchExpressions",))
-    for key, label in selector.need("matchLabels", Field.entries):
-        if dict(pod.labels).get(key) != label.any_text():
+
+    def check(label: Field) -> None:
+        if dict(pod.labels).get(str(label.path[-1])) != label.any_text():
             raise label.error("the same as in the labels of the pod template")
 
+    selector.need("matchLabels", lambda f: f.named(check))
 
-def _bounds(annotations: Fields, mapping: LocalMapping, name: str, replicas: int) -> tuple[int, int]:
+
+def _bounds(root: Field, annotations: Fields, written: ReplicaMapping, replicas: int) -> tuple[int, int]:
     """The bounds of scaling: those given, else 1 to 10, widened to include the present replicas."""
-    written = mapping.replicas(name)
     minimum, maximum = written.minimum, written.maximum
     if minimum is None:
         minimum = annotations.take(f"{OUR_ANNOTATIONS}min-replicas", _count)
@@ -101,9 +103,8 @@ def _bounds(annotations: Fields, mapping: LocalMapping, name: str, replicas: int
     low = min(1, replicas) if minimum is None else minimum
     high = max(_DEFAULT_MAXIMUM, replicas, low) if maximum is None else maximum
     if not low <= replicas <= high:
-        raise FieldError(
-            ("spec", "replicas"), f"is {replicas}, but must be from {low} to {high}, its own bounds"
-        )
+        problem = f"is {replicas}, but must be from {low} to {high}, its own bounds"
+        root.tell(FieldError(("spec", "replicas"), problem))
     return low, high
 
 

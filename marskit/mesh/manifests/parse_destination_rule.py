@@ -28,9 +28,7 @@ def destination_rule(root: Field, name: str, scope: Scope) -> DestinationRule:
     """A DestinationRule."""
     spec = object_spec(root).fields(("exportTo", "host", "subsets", "trafficPolicy"), ("workloadSelector",))
     spec.take("exportTo", export_to)
-    host = spec.need("host", Field.text)
-    if "*" in host:
-        raise spec.children["host"].error("the name of one service")
+    host = spec.want("host", _host, "")
     return DestinationRule(
         name=name,
         namespace=scope.namespace,
@@ -40,17 +38,25 @@ def destination_rule(root: Field, name: str, scope: Scope) -> DestinationRule:
     )
 
 
+def _host(field: Field) -> str:
+    if "*" in field.text():
+        raise field.error("the name of one service")
+    return field.text()
+
+
 def _subsets(field: Field) -> tuple[Subset, ...]:
-    subsets: dict[str, Subset] = {}
-    for item in field.items():
-        entry = item.fields(("labels", "name", "trafficPolicy"))
-        name = entry.need("name", Field.dns_name)
-        if name in subsets:
-            raise FieldError(entry.children["name"].path, f"is {name}, but an earlier subset has that name")
-        subsets[name] = Subset(
-            name, entry.take("labels", Field.pairs, ()), entry.take("trafficPolicy", _traffic_policy)
-        )
-    return tuple(subsets.values())
+    names: set[str] = set()
+    return field.each(lambda item: _subset(item, names))
+
+
+def _subset(field: Field, names: set[str]) -> Subset:
+    entry = field.fields(("labels", "name", "trafficPolicy"))
+    name = entry.want("name", Field.dns_name, "")
+    if name and name in names:
+        problem = f"is {name}, but an earlier subset has that name"
+        field.tell(FieldError(entry.children["name"].path, problem))
+    names.add(name)
+    return Subset(name, entry.take("labels", Field.pairs, ()), entry.take("trafficPolicy", _traffic_policy))
 
 
 def _traffic_policy(field: Field) -> TrafficPolicy:

@@ -30,21 +30,18 @@ def secret(root: Field, name: str, namespace: str) -> KeyValues:
 
 
 def _plain(field: Field) -> Pairs:
-    return tuple((key, item.any_text()) for key, item in _entries(field))
+    return field.named(lambda item: _checked(item).any_text())
 
 
 def _encoded(field: Field) -> Pairs:
-    decoded = ((key, _decoded(item)) for key, item in _entries(field))
+    decoded = field.named(lambda item: _decoded(_checked(item)))
     return tuple((key, text) for key, text in decoded if text is not None)
 
 
-def _entries(field: Field) -> tuple[tuple[str, Field], ...]:
-    for key, item in field.entries():
-        if not _KEY.fullmatch(key):
-            raise FieldError(
-                item.path, "must have a key of letters, digits, -, _ and . that Kubernetes takes"
-            )
-    return field.entries()
+def _checked(field: Field) -> Field:
+    if not _KEY.fullmatch(str(field.path[-1])):
+        raise FieldError(field.path, "must have a key of letters, digits, -, _ and . that Kubernetes takes")
+    return field
 
 
 def _decoded(field: Field) -> str | None:
@@ -72,7 +69,8 @@ class Stores:
     def everything(self, field: Field) -> Pairs:
         """The variables of an `envFrom` list; of several with one name, the last counts."""
         env: dict[str, str] = {}
-        for item in field.items():
+
+        def read(item: Field) -> None:
             source = item.fields(("configMapRef", "prefix", "secretRef"))
             key = source.one_of("configMapRef", "secretRef")
             if key is None:
@@ -83,10 +81,12 @@ class Stores:
             prefix = source.take("prefix", Field.any_text, "")
             data = self._store(kind, parts.need("name", Field.text))
             if data is None and not parts.take("optional", Field.flag, False):
-                raise FieldError(
-                    reference.path, f"names {kind} {parts.children['name'].value}, which is not there"
-                )
-            env |= {f"{prefix}{name}": value for name, value in (data or {}).items()}
+                name = parts.children["name"].value
+                problem = f"names {kind} {name}, which is not there"
+                raise FieldError(reference.path, problem, lacks=(kind, name))
+            env.update({f"{prefix}{name}": value for name, value in (data or {}).items()})
+
+        field.each(read)
         return tuple(env.items())
 
     def value(self, reference: Field, kind: str, hint: str) -> str | None:
@@ -99,7 +99,8 @@ class Stores:
         name, key = parts.need("name", Field.text), parts.need("key", Field.text)
         found = (self._store(kind, name) or {}).get(key)
         if found is None and not parts.take("optional", Field.flag, False):
-            raise FieldError(reference.path, f"names {key} of {kind} {name}, which is not there; {hint}")
+            problem = f"names {key} of {kind} {name}, which is not there; {hint}"
+            raise FieldError(reference.path, problem, lacks=(kind, name))
         return found
 
     def _store(self, kind: str, name: str) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from marskit.mesh.manifests.workloads import LocalProcess
 PORT_PLACEHOLDER = "{port}"
 
 _COMMAND = f"{OUR_ANNOTATIONS}command"
+_PORT_ENV = f"{OUR_ANNOTATIONS}port-env"
 _ENV = f"{OUR_ANNOTATIONS}env"
 
 
@@ -24,13 +25,13 @@ def local_process(
     words = override.command or annotations.take(_COMMAND, lambda f: command(f.json()))
     if words is None:
         return None
-    port_env = override.port_env or annotations.take(f"{OUR_ANNOTATIONS}port-env", Field.text)
-    if port_env is None and not any(PORT_PLACEHOLDER in word for word in words):
-        raise FieldError(
-            (*annotations.parent.path, _COMMAND),
+    port_env = override.port_env or annotations.take(_PORT_ENV, Field.text)
+    if port_env is None and _PORT_ENV not in annotations and not any(PORT_PLACEHOLDER in w for w in words):
+        problem = (
             f"does not say how the process learns its port: put {PORT_PLACEHOLDER} into the command,"
-            f" or set {OUR_ANNOTATIONS}port-env (port_env in the mapping file)",
+            f" or set {_PORT_ENV} (port_env in the mapping file)"
         )
+        annotations.parent.tell(FieldError((*annotations.parent.path, _COMMAND), problem))
     return LocalProcess(
         command=words,
         port_env=port_env,

@@ -37,7 +37,7 @@ def http_match(field: Field, scope: Scope) -> HttpMatch:
         without_headers=match.take("withoutHeaders", _string_matches, ()),
         query_params=match.take("queryParams", _string_matches, ()),
         port=match.take("port", Field.port),
-        gateways=match.take("gateways", lambda f: tuple(scope.gateway(g) for g in f.items()), ()),
+        gateways=match.take("gateways", lambda f: f.each(scope.gateway), ()),
         source_labels=match.take("sourceLabels", Field.pairs, ()),
         source_namespace=match.take("sourceNamespace", Field.text),
     )
@@ -64,4 +64,4 @@ def regex(field: Field) -> str:
 
 
 def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:
-    return tuple((key, string_match(item) if item.value else None) for key, item in field.entries())
+    return field.named(lambda item: string_match(item) if item.value else None)

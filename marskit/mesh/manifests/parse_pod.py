@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from marskit.mesh.manifests.fields import Field, Fields
 from marskit.mesh.manifests.mapping import LocalMapping
-from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, read_metadata
+from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, Metadata, read_metadata
 
 _ANNOTATIONS = ("chaos-path", "command", "container", "directory", "env", "packages", "port-env")
 _MAPPINGS = ("affinity", "dnsConfig", "nodeSelector", "os", "overhead", "resources", "securityContext")
@@ -64,18 +64,20 @@ class Pod:
 def read_pod(template: Field, mapping: LocalMapping) -> Pod:
     """A pod template; the mapping distinguishes the application from its sidecars."""
     parts = template.fields(("metadata", "spec"))
-    meta = parts.need("metadata", lambda f: read_metadata(f, _ANNOTATIONS))
+    no_metadata = Metadata(None, None, (), Fields(template, {}))
+    meta = parts.want("metadata", lambda f: read_metadata(f, _ANNOTATIONS), no_metadata)
     spec = parts.need("spec", lambda f: f.fields(_FIELDS))
     for key in _MAPPINGS:
         spec.take(key, Field.entries)
     for key in _LISTS:
         spec.take(key, Field.items)
+    grace_s = float(spec.take("terminationGracePeriodSeconds", Field.integer, 30))
     container = spec.need("containers", lambda f: _application(f, meta.annotations, mapping))
     return Pod(
         labels=meta.labels,
         annotations=meta.annotations,
         container=container,
-        termination_grace_s=float(spec.take("terminationGracePeriodSeconds", Field.integer, 30)),
+        termination_grace_s=grace_s,
         notices=tuple(_left_out(spec, container)),
     )
 

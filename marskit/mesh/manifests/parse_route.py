@@ -36,16 +36,21 @@ def header_operations(field: Field) -> Headers:
 
 def _operations(field: Field, settable: tuple[str, ...]) -> HeaderOperations:
     operations = field.fields(("add", "remove", "set"))
-    for key in ("add", "set"):
-        for name, item in operations.take(key, Field.entries, ()):
-            _check_changeable(name, item, settable)
-    for item in operations.take("remove", Field.items, ()):
-        _check_changeable(item.text(), item, ())
     return HeaderOperations(
-        set=operations.take("set", Field.pairs, ()),
-        add=operations.take("add", Field.pairs, ()),
-        remove=operations.take("remove", Field.texts, ()),
+        set=operations.take("set", lambda f: f.named(lambda item: _value(item, settable)), ()),
+        add=operations.take("add", lambda f: f.named(lambda item: _value(item, settable)), ()),
+        remove=operations.take("remove", lambda f: f.each(_removed), ()),
     )
+
+
+def _value(field: Field, settable: tuple[str, ...]) -> str:
+    _check_changeable(str(field.path[-1]), field, settable)
+    return field.any_text()
+
+
+def _removed(field: Field) -> str:
+    _check_changeable(field.text(), field, ())
+    return field.text()
 
 
 def _check_changeable(name: str, field: Field, settable: tuple[str, ...]) -> None:
@@ -76,7 +81,7 @@ def direct_response(field: Field) -> DirectResponse:
     """An HTTPDirectResponse."""
     entry = field.fields(("body", "status"))
     return DirectResponse(
-        status=entry.need("status", _status),
+        status=entry.want("status", _status, 0),
         body=entry.take("body", lambda f: f.fields(("string",), ("bytes",)).need("string", Field.any_text)),
     )
 
@@ -98,7 +103,7 @@ def rewrite(field: Field) -> Rewrite:
 
 def _regex_rewrite(field: Field) -> tuple[str, str]:
     entry = field.fields(("match", "rewrite"))
-    return entry.need("match", regex), entry.need("rewrite", Field.any_text)
+    return entry.want("match", regex, ""), entry.need("rewrite", Field.any_text)
 
 
 def retries(field: Field) -> Retries:
@@ -129,7 +134,7 @@ def fault(field: Field) -> FaultInjection:
     delay_ms, delay_percent = entry.take("delay", _delay, (None, 100.0))
     abort_status, abort_percent = entry.take("abort", _abort, (None, 100.0))
     if delay_ms is None and abort_status is None:
-        raise FieldError(field.path, "has neither delay nor abort, but must have one of them")
+        field.tell(FieldError(field.path, "has neither delay nor abort, but must have one of them"))
     return FaultInjection(delay_ms, delay_percent, abort_status, abort_percent)
 
 
@@ -162,7 +167,7 @@ def cors_policy(field: Field) -> CorsPolicy:
         StringMatch(MatchKind.EXACT, origin) for origin in entry.take("allowOrigin", Field.texts, ())
     )
     return CorsPolicy(
-        allow_origins=entry.take("allowOrigins", lambda f: tuple(map(string_match, f.items())), exact),
+        allow_origins=entry.take("allowOrigins", lambda f: f.each(string_match), exact),
         allow_methods=entry.take("allowMethods", Field.texts, ()),
         allow_headers=entry.take("allowHeaders", Field.texts, ()),
         expose_headers=entry.take("exposeHeaders", Field.texts, ()),

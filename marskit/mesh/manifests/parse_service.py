@@ -46,13 +46,14 @@ _FIELDS = (
 def kubernetes_service(root: Field, name: str, namespace: str, mapping: LocalMapping) -> KubernetesService:
     """A Service with a selector."""
     spec = object_spec(root).fields(_FIELDS, ("externalName",))
+    # A Service that stands for a name outside is refused by its type, and has no selector to miss.
+    stands_for_a_name = "type" in spec and spec.children["type"].value == "ExternalName"
     spec.take("type", lambda f: f.choice("ClusterIP", "LoadBalancer", "NodePort"))
     selector = spec.take("selector", Field.pairs, ())
-    if not selector:
-        raise FieldError(
-            (*root.path, "spec", "selector"), "is missing, but marskit needs it to find the pods"
-        )
-    ports = spec.need("ports", lambda f: tuple(_port(item) for item in f.some("port")))
+    if not selector and not stands_for_a_name:
+        problem = "is missing, but marskit needs it to find the pods"
+        root.tell(FieldError((*root.path, "spec", "selector"), problem))
+    ports = spec.want("ports", lambda f: f.each(_port, "port"), ())
     protocols = ((port, protocol) for port, _, protocol in ports if protocol)
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     slo = mapping.slo(name)
@@ -73,7 +74,7 @@ def _port(field: Field) -> tuple[int, int | str, str | None]:
     entry = field.fields(("appProtocol", "name", "nodePort", "port", "protocol", "targetPort"))
     entry.take("protocol", lambda f: f.choice("TCP"))
     protocol = _other_protocol(entry.take("appProtocol", Field.text), entry.take("name", Field.text, ""))
-    port = entry.need("port", Field.port)
+    port = entry.want("port", Field.port, 0)
     return port, entry.take("targetPort", _target_port, port), protocol
 
 

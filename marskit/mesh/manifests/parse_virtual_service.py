@@ -45,21 +45,20 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
     """A VirtualService with HTTP routes."""
     spec = object_spec(root).fields(("exportTo", "gateways", "hosts", "http"), ("tcp", "tls"))
     spec.take("exportTo", export_to)
-    hosts = tuple(host.text() for host in spec.need("hosts", lambda f: f.some("host")))
-    named = spec.take("gateways", lambda f: tuple(scope.gateway(g) for g in f.items()))
+    hosts = spec.want("hosts", lambda f: f.each(Field.text, "host"), ())
+    named = spec.take("gateways", lambda f: f.each(scope.gateway))
     gateways = named or (MESH_GATEWAY,)
     if "*" in hosts and MESH_GATEWAY in gateways:
-        raise FieldError(
-            (*root.path, "spec", "hosts"),
-            'is "*" for the gateway mesh, but must name a host there: only real gateways take every host',
+        problem = (
+            'is "*" for the gateway mesh, but must name a host there: only real gateways take every host'
         )
-    http = spec.need("http", lambda f: f.some("route"))
+        root.tell(FieldError((*root.path, "spec", "hosts"), problem))
     return VirtualService(
         name=name,
         namespace=scope.namespace,
         hosts=tuple(scope.host(host) for host in hosts),
         gateways=gateways,
-        http=tuple(_http_route(rule, scope) for rule in http),
+        http=spec.need("http", lambda f: f.each(lambda rule: _http_route(rule, scope), "route")),
     )
 
 
@@ -72,10 +71,11 @@ def export_to(field: Field) -> None:
 def _http_route(field: Field, scope: Scope) -> HttpRoute:
     rule = field.fields(_ROUTE_FIELDS, _ROUTE_UNSUPPORTED)
     if rule.one_of("route", "redirect", "directResponse") is None:
-        raise FieldError(field.path, "has no route, redirect or directResponse, but must have one of them")
+        problem = "has no route, redirect or directResponse, but must have one of them"
+        field.tell(FieldError(field.path, problem))
     return HttpRoute(
         name=rule.take("name", Field.text),
-        matches=rule.take("match", lambda f: tuple(http_match(m, scope) for m in f.items()), ()),
+        matches=rule.take("match", lambda f: f.each(lambda m: http_match(m, scope)), ()),
         destinations=rule.take("route", lambda f: _destinations(f, scope), ()),
         redirect=rule.take("redirect", redirect),
         direct_response=rule.take("directResponse", direct_response),
@@ -91,7 +91,7 @@ def _http_route(field: Field, scope: Scope) -> HttpRoute:
 
 
 def _destinations(field: Field, scope: Scope) -> tuple[RouteDestination, ...]:
-    destinations = tuple(_weighted(item, scope) for item in field.some("destination"))
+    destinations = field.each(lambda item: _weighted(item, scope), "destination")
     if len(destinations) > 1 and not sum(d.weight for d in destinations):
         raise FieldError(field.path, "has weights that add up to 0, but one must be more than 0")
     return destinations
@@ -99,7 +99,7 @@ def _destinations(field: Field, scope: Scope) -> tuple[RouteDestination, ...]:
 
 def _weighted(field: Field, scope: Scope) -> RouteDestination:
     entry = field.fields(("destination", "headers", "weight"))
-    host, subset, port = entry.need("destination", lambda f: _destination(f, scope))
+    host, subset, port = entry.want("destination", lambda f: _destination(f, scope), ("", None, None))
     return RouteDestination(
         host=host,
         subset=subset,
@@ -112,7 +112,7 @@ def _weighted(field: Field, scope: Scope) -> RouteDestination:
 def _destination(field: Field, scope: Scope) -> tuple[str, str | None, int | None]:
     destination = field.fields(("host", "port", "subset"))
     return (
-        scope.host(destination.need("host", Field.text)),
+        scope.host(destination.want("host", Field.text, "")),
         destination.take("subset", Field.text),
         destination.take("port", lambda f: f.fields(("number",)).need("number", Field.port)),
     )
@@ -120,7 +120,7 @@ def _destination(field: Field, scope: Scope) -> tuple[str, str | None, int | Non
 
 def _mirrors(rule: Fields, scope: Scope) -> tuple[Mirror, ...]:
     if rule.one_of("mirror", "mirrors") == "mirrors":
-        return rule.need("mirrors", lambda f: tuple(_mirror(m, scope) for m in f.items()))
+        return rule.need("mirrors", lambda f: f.each(lambda m: _mirror(m, scope)))
     percent = rule.take("mirrorPercentage", percentage, 100.0)
     destination = rule.take("mirror", lambda f: _destination(f, scope))
     if destination is None:

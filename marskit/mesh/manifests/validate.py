@@ -88,6 +88,7 @@ def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
                     ("spec", "gateways", index),
                     f"Gateway {name} does not exist{suggestion(name, gateways)};"
                     f" choose from {', '.join(sorted(gateways)) or 'none'}",
+                    lacks=("Gateway", name.rpartition("/")[2]),
                 )
         for index, host in enumerate(vs.hosts):
             inside = MESH_GATEWAY in vs.gateways and host.endswith(CLUSTER_DOMAIN) and host[0] != "*"
@@ -128,6 +129,7 @@ def _destination(
             (*path, "host"),
             f"{host} is not a Service{suggestion(host.partition('.')[0], names)};"
             f" choose from {', '.join(names) or 'none'}",
+            lacks=("Service", host.partition(".")[0]),
         )
         return
     ports = [port for port, _ in service.ports]
@@ -141,7 +143,7 @@ def _destination(
     port = destination.port or (ports[0] if len(ports) == 1 else None)
     if port is None and MESH_GATEWAY not in vs.gateways and not _entrances(config, vs) & {*ports}:
         sentence = f"it must name one of the ports of Service {service.name}: {', '.join(map(str, ports))}"
-        yield fatal("VirtualService", vs, path, sentence)
+        yield fatal("VirtualService", vs, path, sentence, lacks=("Gateway", ""))
     if port and (protocol := dict(service.other_protocols).get(port)):
         sentence = f"port {port} of Service {service.name} carries {protocol}, {ONLY_HTTP}"
         yield fatal("VirtualService", vs, path, sentence)
@@ -154,6 +156,7 @@ def _destination(
             (*path, "subset"),
             f"no DestinationRule of {host} has a subset {destination.subset}"
             f"{suggestion(destination.subset, names)}; choose from {', '.join(names) or 'none'}",
+            lacks=("DestinationRule", ""),
         )
 
 

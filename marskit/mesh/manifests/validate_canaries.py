@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from marskit.mesh.manifests.fields import Path, suggestion
-from marskit.mesh.manifests.findings import Finding, fatal
+from marskit.mesh.manifests.fields import Lack, Path, suggestion
+from marskit.mesh.manifests.findings import ROUTING, Finding, fatal
 from marskit.mesh.manifests.istio import HttpRoute
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.selection import reached_by
@@ -15,26 +15,34 @@ def check_canaries(config: MeshConfig) -> Iterator[Finding]:
     path: Path = ("metadata", "annotations", CANARY_OF)
     for deployment in config.deployments:
         if deployment.canary_of is not None:
-            sentence = _mistake(config, deployment, deployment.canary_of)
-            if sentence is not None:
-                yield fatal("Deployment", deployment, path, sentence)
+            mistake = _mistake(config, deployment, deployment.canary_of)
+            if mistake is not None:
+                sentence, lacks = mistake
+                yield fatal("Deployment", deployment, path, sentence, lacks=lacks)
 
 
-def _mistake(config: MeshConfig, canary: Deployment, name: str) -> str | None:
+def _mistake(config: MeshConfig, canary: Deployment, name: str) -> tuple[str, Lack | None] | None:
     if name == canary.name:
-        return f"{name} cannot be a canary of itself; name the Deployment that it is to replace"
+        return f"{name} cannot be a canary of itself; name the Deployment that it is to replace", None
     control = next((each for each in config.deployments if each.name == name), None)
     if control is None:
         others = [each.name for each in config.deployments if each is not canary]
-        return f"Deployment {name} does not exist{suggestion(name, others)}; choose from {', '.join(others)}"
+        sentence = (
+            f"Deployment {name} does not exist{suggestion(name, others)}; choose from {', '.join(others)}"
+        )
+        return sentence, ("Deployment", name)
     if control.canary_of is not None:
-        return f"{name} is a canary itself, of {control.canary_of}; name a Deployment that is not a canary"
+        sentence = (
+            f"{name} is a canary itself, of {control.canary_of}; name a Deployment that is not a canary"
+        )
+        return sentence, None
     routes = [route for service in config.virtual_services for route in service.http]
     if not any({canary.name, name} <= _alone(config, route) for route in routes):
-        return (
+        sentence = (
             f"no route of a VirtualService splits traffic between {canary.name} and {name}, so they cannot be"
             " compared; give both a destination with a subset that is theirs alone"
         )
+        return sentence, (ROUTING, "")
     return None
 
 

@@ -6,6 +6,7 @@ from marskit.domain.topology import GATEWAY
 from marskit.mesh.manifests.addresses import addresses, strangers
 from marskit.mesh.manifests.fields import Path, suggestion
 from marskit.mesh.manifests.findings import ONLY_HTTP, Finding, fatal, notice
+from marskit.mesh.manifests.mapping import MAPPING
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.selection import deployments_of
 from marskit.mesh.manifests.workloads import Deployment
@@ -16,7 +17,6 @@ _RESERVED = {GATEWAY: "the gateway", "unknown": "requests that reach no workload
 def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
     """Check that each can be run and calls only callable Services."""
     path: Path = ("spec", "template")
-    unknown = [d.image for d in config.deployments if d.local is None]
     for deployment in config.deployments:
         if deployment.name in _RESERVED:
             yield fatal(
@@ -26,14 +26,13 @@ def check_deployments(config: MeshConfig, *, require_local: bool) -> Iterator[Fi
                 f"has the name that stands for {_RESERVED[deployment.name]}; use another",
             )
         if require_local and deployment.local is None:
-            others = sorted({image for image in unknown if image != deployment.image})
             yield fatal(
                 "Deployment",
                 deployment,
                 path,
                 "it does not define how it runs on this machine: set the annotation marskit.dev/command on"
-                f' its pod template, or images."{deployment.image}".command in a mapping file'
-                + (f"; the same goes for {', '.join(others)}" if others else ""),
+                f' its pod template, or images."{deployment.image}".command in a mapping file',
+                lacks=(MAPPING, ""),
             )
         for address in addresses(config, deployment):
             protocol = dict(address.service.other_protocols).get(address.port)

@@ -344,7 +344,7 @@ CASES = {
     ),
     "a process that never learns its port": (
         "        marskit.dev/port-env: PORT\n",
-        "        other.dev/x: y\n",
+        "        other.dev/x: other\n",
         'Deployment front: spec.template.metadata.annotations["marskit.dev/command"] does not say how the'
         " process learns its port: put {port} into the command, or set marskit.dev/port-env (port_env in the"
         " mapping file)",
@@ -364,7 +364,7 @@ CASES = {
     "no local command": (
         '        marskit.dev/command: \'["node", "front.js"]\'\n        marskit.dev/port-env: PORT\n'
         "    spec:\n      containers:\n        - name: front\n",
-        "        other.dev/x: y\n    spec:\n      containers:\n        - name: front\n",
+        "        other.dev/x: other\n    spec:\n      containers:\n        - name: front\n",
         "Deployment front: it does not define how it runs on this machine: set the annotation"
         ' marskit.dev/command on its pod template, or images."shop/front:1.0".command in a mapping file',
     ),
@@ -407,10 +407,10 @@ CASES = {
         "  replicas: 2\n  replicas: 3  # HERE\n",
         'the key "replicas" is written twice',
     ),
-    "a key that is a number": (
+    "a key that is nothing": (
         "  selector: {app: front}\n  ports:\n",
-        "  selector: {1: front}  # HERE\n  ports:\n",
-        'the key is "1", but must be a string: write it in quotes',
+        "  selector: {~: front}  # HERE\n  ports:\n",
+        'the key is "~", but must be a string: write it in quotes',
     ),
     "a tag of Python": (
         "  replicas: 2\n",

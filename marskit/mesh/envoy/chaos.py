@@ -94,8 +94,8 @@ class Chaos:
             self._examined.add(name)
             if await self._is_open(replica_set, replica):
                 raise ActionError(
-                    f"{name} takes faults from every user of this machine: let it refuse requests to"
-                    f" {_chaos_path(replica_set)} without `Authorization: Bearer` and the value of {CHAOS_TOKEN}"
+                    f"{name} takes faults from every user of this machine: let {_chaos_path(replica_set)}"
+                    f" refuse requests without `Authorization: Bearer` and the value of {CHAOS_TOKEN}"
                 )
 
     async def _is_open(self, replica_set: ReplicaSet, replica: Replica) -> bool:

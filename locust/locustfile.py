@@ -5,6 +5,7 @@ MARSKIT_SCENARIO (a name or a path) and MARSKIT_SEED choose the scenario and its
 """
 
 import os
+import socket
 import sys
 import time
 from argparse import Namespace
@@ -19,12 +20,16 @@ sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 
 import locust.runners
 import locust.web
+import zmq.green as zmq
 from gevent.pool import Pool
+from gevent.pywsgi import WSGIServer
 from locust import FastHttpUser, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import LocustUserAgent
 from locust.env import Environment
+from locust.rpc import zmqrpc
 from locust.runners import LocalRunner, WorkerRunner
+from locust.web import WebUI
 
 from marskit.load.arrivals import Arrival, user_arrivals
 from marskit.load.mix import Request
@@ -42,6 +47,53 @@ locust.web.DEFAULT_CACHE_TIME = 0.05
 locust.runners.WORKER_REPORT_INTERVAL = 0.5
 # The gateway's own answer is what counts, and a redirect is one.
 LocustUserAgent.redirect_response_codes = frozenset()
+
+SOCKETS = os.environ.get("MARSKIT_LOCUST_SOCKETS")
+"""A private folder, for whoever drives Locust: it then listens on UNIX sockets there, and on no port."""
+
+
+# Locust has no options for any of this, and no types for its sockets.
+class PrivateServer(zmqrpc.Server):
+    """The master's socket where no other user of the machine can join as a worker."""
+
+    def __init__(self, host: str, port: int) -> None:
+        zmqrpc.BaseSocket.__init__(self, zmq.ROUTER, ipv4_only=True)  # type: ignore[no-untyped-call]
+        self.socket.bind(f"ipc://{SOCKETS}/rpc.sock")
+        self.port = port
+
+
+class PrivateClient(zmqrpc.Client):
+    """A worker's end of it."""
+
+    def __init__(self, host: str, port: int, identity: str) -> None:
+        zmqrpc.BaseSocket.__init__(self, zmq.DEALER, ipv4_only=True)  # type: ignore[no-untyped-call]
+        self.socket.setsockopt(zmq.IDENTITY, identity.encode())
+        self.socket.connect(f"ipc://{SOCKETS}/rpc.sock")
+
+
+if SOCKETS:
+    zmqrpc.Server, zmqrpc.Client = PrivateServer, PrivateClient  # type: ignore[misc]
+
+
+@events.init.add_listener
+def serve_privately(web_ui: WebUI | None, **_: object) -> None:
+    """Serve Locust's page where only this user can ask for it."""
+    if web_ui is None or not SOCKETS:
+        return
+
+    def serve() -> None:
+        path = Path(SOCKETS, "web.sock")
+        # Left by a Locust that was killed.
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+        listener.setblocking(False)
+        web_ui.server = WSGIServer(listener, web_ui.app, log=None)
+        web_ui.server.serve_forever()
+
+    web_ui.start_server = serve  # type: ignore[method-assign]
 
 
 def options_of(environment: Environment) -> Namespace:

@@ -1,9 +1,12 @@
-"""Locust as child processes: a single one, or a master with workers."""
+"""Locust as child processes: a single one, or a master with workers.
+
+They listen on no port. Their page and the master's socket are UNIX sockets in a folder that only this user
+can enter: on the loopback interface, every user of the machine could drive the load or join as a worker.
+"""
 
 import asyncio
 import os
 import re
-import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,10 +16,12 @@ from signal import Signals
 from marskit.demo import LOCUSTFILE
 from marskit.load.port import LoadError
 from marskit.load.scenario import Scenario
-from marskit.system.free_ports import LOOPBACK, PortPicker
 from marskit.system.processes import Child, Children
 
-_ATTEMPTS = 5
+WEB_SOCKET = "web.sock"
+"""Name of the socket that serves Locust's page and API; the locustfile makes it."""
+_SOCKETS = "MARSKIT_LOCUST_SOCKETS"
+"""The variable that gives the locustfile the folder of the sockets."""
 _READY_WITHIN_S = 30.0
 _POLL_S = 0.05
 _GRACE_S = 3.0
@@ -24,48 +29,37 @@ _DYING_POLLS = 10
 _INFORMATIVE = re.compile(r"[\w.]+(Error|Exception|Exit)\b|\[.*/(ERROR|CRITICAL)/")
 
 
-class PortTakenError(Exception):
-    """Another program took the port."""
-
-
 class LocustChild:
     """Starts an idle Locust, watches it and ends it."""
 
     def __init__(self, scenario: Scenario, *, seed: int, workers: int, folder: Path) -> None:
-        """Logs go to `folder`, which disappears with Locust."""
+        """Logs and sockets go to `folder`, which is private and disappears with Locust."""
         self._scenario = scenario
         self._seed = seed
         self._workers = workers
         self._folder = folder
-        self._ports = PortPicker()
         self._children = Children(scratch=folder)
         self._running: list[Child] = []
-        self._url = ""
 
     @property
-    def url(self) -> str:
-        """URL of Locust's web page and API; empty before the start."""
-        return self._url
+    def web_socket(self) -> Path:
+        """The UNIX socket of Locust's page and API."""
+        return self._folder / WEB_SOCKET
 
     async def start(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
-        """Start Locust, on other ports if they are taken, and wait until `is_ready` returns true.
+        """Start Locust and wait until `is_ready` returns true.
 
         Raises:
             LoadError: It does not start.
+            UnsafeFolderError: Its folder could be changed by other users.
         """
-        for _ in range(_ATTEMPTS):
-            await self._stop_all()
-            try:
-                self._children.make_scratch()
-                await self._launch()
-            except OSError as error:
-                raise LoadError(f"Locust cannot be started: {error}.") from error
-            try:
-                await self._until_ready(is_ready)
-                return
-            except PortTakenError:
-                continue
-        raise LoadError(f"Locust found its ports taken {_ATTEMPTS} times in a row.")
+        await self._stop_all()
+        try:
+            self._children.make_scratch()
+            await self._launch()
+        except OSError as error:
+            raise LoadError(f"Locust cannot be started: {error}.") from error
+        await self._until_ready(is_ready)
 
     def failure(self) -> str | None:
         """Why a process ended, in one sentence; None while all run."""
@@ -87,24 +81,13 @@ class LocustChild:
         await self._children.close(grace_s=_GRACE_S)
 
     async def _launch(self) -> None:
-        web_port = self._ports.pick()
-        # Nobody can guess the path: neither a web page that the user visits, nor another run that had the
-        # port a moment ago, can mistake this Locust for its own.
-        base_path = f"/{secrets.token_hex(8)}"
-        web = ["--web-host", LOOPBACK, "--web-port", str(web_port), "--web-base-path", base_path]
-        self._url = f"http://{LOOPBACK}:{web_port}{base_path}"
         if self._workers == 0:
-            await self._spawn("locust", web)
+            await self._spawn("locust", [])
             return
-        port = str(self._ports.pick())
         workers = ["--expect-workers", str(self._workers)]
-        master = ["--master", "--master-bind-host", LOOPBACK, "--master-bind-port", port]
-        await self._spawn("locust", [*web, *workers, *master])
+        await self._spawn("locust", ["--master", *workers])
         for worker in range(self._workers):
-            await self._spawn(
-                f"locust-worker-{worker}",
-                ["--worker", "--master-host", LOOPBACK, "--master-port", port, *workers],
-            )
+            await self._spawn(f"locust-worker-{worker}", ["--worker", *workers])
 
     async def _spawn(self, name: str, arguments: list[str]) -> None:
         # -P keeps the working directory off the import path, where a folder named locust may be.
@@ -119,7 +102,11 @@ class LocustChild:
             "WARNING",
         ]
         env = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
-        env |= {"MARSKIT_SCENARIO": str(self._scenario.path), "MARSKIT_SEED": str(self._seed)}
+        env |= {
+            "MARSKIT_SCENARIO": str(self._scenario.path),
+            "MARSKIT_SEED": str(self._seed),
+            _SOCKETS: str(self._folder.absolute()),
+        }
         log = self._folder / f"{name}.log"
         log.unlink(missing_ok=True)
         child = await self._children.spawn(name, [*argv, *arguments], env=env, cwd=self._folder, log=log)
@@ -129,8 +116,6 @@ class LocustChild:
         deadline = time.monotonic() + _READY_WITHIN_S
         while not await is_ready():
             if failure := self.failure():
-                if any("Address already in use" in _text(child.log) for child in self._running):
-                    raise PortTakenError
                 raise LoadError(failure)
             if time.monotonic() > deadline:
                 raise LoadError(f"Locust was not ready within {_READY_WITHIN_S:g} s.")

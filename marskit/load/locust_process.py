@@ -61,7 +61,7 @@ class LocustLoad:
                 raise LoadError("The load was stopped.")
             if self._api is not None:
                 return
-            self._api = LocustApi()
+            self._api = LocustApi(self._child.web_socket)
             try:
                 await self._child.start(self._is_ready)
             except BaseException:
@@ -158,7 +158,6 @@ class LocustLoad:
         if restart:
             self._begun_s = self._clock.now() + lead_s
         message = await self._api.swarm(
-            self._child.url,
             users=self._users,
             host=self._gateway_url,
             scenario=str(self._scenario.path),
@@ -185,7 +184,7 @@ class LocustLoad:
 
     async def _totals(self) -> LocustTotals | None:
         assert self._api is not None
-        return await self._api.totals(self._child.url)
+        return await self._api.totals()
 
     def _sample(
         self, status: LoadStatus, totals: LocustTotals | None = None, reason: str | None = None

@@ -1,8 +1,9 @@
-"""HTTP requests to our own processes on the loopback interface: many per second, so each must be cheap."""
+"""HTTP requests to our own processes on this machine: many per second, so each must be cheap."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,8 +40,15 @@ class HttpClient:
     It ignores proxies from the environment, which are for other hosts.
     """
 
-    def __init__(self, *, keep_alive: bool = True) -> None:
+    def __init__(self, *, keep_alive: bool = True, socket: Path | None = None) -> None:
+        """Prepare requests.
+
+        Args:
+            keep_alive: Whether connections stay open between requests.
+            socket: A UNIX socket that all requests go to, whatever host their URLs name; None for TCP.
+        """
         self._keep_alive = keep_alive
+        self._socket = socket
         self._closed = False
         self._opened: aiohttp.ClientSession | None = None
 
@@ -54,9 +62,9 @@ class HttpClient:
         """Send a form; raises `HttpError` if no response arrives in time."""
         return await self._request("POST", url, data=form)
 
-    async def put_json(self, url: str, body: object) -> Answer:
+    async def put_json(self, url: str, body: object, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Send JSON; raises `HttpError` if no response arrives in time."""
-        return await self._request("PUT", url, json=body)
+        return await self._request("PUT", url, json=body, headers=headers)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -80,8 +88,11 @@ class HttpClient:
         import aiohttp
 
         if self._opened is None:
+            closes = not self._keep_alive
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=not self._keep_alive),
+                connector=aiohttp.TCPConnector(force_close=closes)
+                if self._socket is None
+                else aiohttp.UnixConnector(str(self._socket), force_close=closes),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )

@@ -12,16 +12,18 @@ import os
 import secrets
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 
 from marskit.system import reaper
+from marskit.system.private_files import make_private_folder, temporary_folder
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.01
+SOCKET_NAME_BYTES = 16
+"""Longest path of a UNIX socket within a scratch directory, in bytes."""
 # Bound here, and keeping the GIL: between fork and exec nothing may wait for a lock of another thread.
 _prctl = ctypes.PyDLL(None).prctl if sys.platform == "linux" else None
 
@@ -80,10 +82,15 @@ class Children:
         self._closed = False
 
     def make_scratch(self) -> None:
-        """Make the scratch directory after starting the reaper, so that it is always removed."""
+        """Make the scratch directory after starting the reaper, so that it is always removed.
+
+        Raises:
+            UnsafeFolderError: Another user could put something else in its place.
+            OSError: It cannot be made.
+        """
         assert self._scratch is not None
         self._ensure_guard()
-        self._scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._scratch)
 
     async def spawn(
         self,
@@ -103,7 +110,7 @@ class Children:
         if self._closed:
             raise RuntimeError(f"cannot start {name}: its children are being closed")
         self._ensure_guard()
-        with log.open("ab") as output:
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as output:
             streams = (stdin, output.fileno() if stdout is None else stdout, output.fileno())
             child = self._start(name, argv, env, cwd, streams, log)
         self._running.add(child)
@@ -214,8 +221,13 @@ class Children:
 
 
 def scratch_path(prefix: str) -> Path:
-    """An unused path in the temporary folder, for `Children` to make and remove."""
-    return Path(tempfile.gettempdir()) / f"{prefix}{secrets.token_hex(8)}"
+    """An unused path in a temporary folder, for `Children` to make and remove, with room for sockets.
+
+    Raises:
+        UnsafeFolderError: There is no temporary folder with a name that short.
+    """
+    name = f"{prefix}{secrets.token_hex(8)}"
+    return temporary_folder(len(f"/{name}/") + SOCKET_NAME_BYTES) / name
 
 
 def _settle(child: Child) -> None:

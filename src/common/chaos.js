@@ -1,4 +1,7 @@
 // Faults on request: a slowdown of the service times and a share of answers turned into errors.
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+import { HttpError } from './errors.js'
 
 const NO_CHAOS = Object.freeze({ slowdown: 1, error_percent: 0 })
 
@@ -29,16 +32,30 @@ export class Chaos {
   }
 }
 
-/** GET, PUT (replaces everything; what is left out is off) and DELETE /chaos. */
-export function registerChaosRoutes(app, chaos) {
-  const config = { operational: true }
-  app.get('/chaos', { config }, async () => chaos.settings)
-  app.put('/chaos', { config, schema: { body: bodySchema } }, async (request) => {
+/** GET, PUT (replaces everything; what is left out is off) and DELETE /chaos, for whoever knows the token. */
+export function registerChaosRoutes(app, chaos, token) {
+  const options = { config: { operational: true }, onRequest: onlyWith(token) }
+  app.get('/chaos', options, async () => chaos.settings)
+  app.put('/chaos', { ...options, schema: { body: bodySchema } }, async (request) => {
     chaos.settings = Object.freeze({ ...NO_CHAOS, ...request.body })
     return chaos.settings
   })
-  app.delete('/chaos', { config }, async () => {
+  app.delete('/chaos', options, async () => {
     chaos.settings = NO_CHAOS
     return chaos.settings
   })
+}
+
+// Anyone on the machine, and whoever gets a route to it through the mesh, can reach the port.
+function onlyWith(token) {
+  const expected = digest(`Bearer ${token}`)
+  return (request, reply, done) => {
+    // Digests have one length, and how long their comparison takes tells nothing about the token.
+    if (timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return done()
+    done(new HttpError(401, 'unauthorized', 'Faults need the token of the run.', { 'www-authenticate': 'Bearer' }))
+  }
+}
+
+function digest(text) {
+  return createHash('sha256').update(text).digest()
 }

@@ -74,6 +74,7 @@ export function readConfig(env, service, extend = () => ({})) {
     logLevel: environment.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
     drainTimeoutMs: environment.number('DRAIN_TIMEOUT_MS', 5000, { min: 0, max: 600_000 }),
     chaosEnabled: environment.flag('CHAOS_ENABLED', false),
+    chaosToken: environment.text('MARSKIT_CHAOS_TOKEN', undefined),
     workers: environment.number('WORKERS', 2, { min: 1, max: 1024, integer: true }),
     queueLimit: environment.number('QUEUE_LIMIT', 64, { min: 0, max: 100_000, integer: true }),
     serviceTime: serviceTime(environment),

@@ -48,7 +48,7 @@ export function buildService(config, routes) {
   observeRequests(app, metrics)
   registerHealthRoutes(app, config)
   metrics.registerRoute(app)
-  if (config.chaosEnabled) registerChaosRoutes(app, chaos)
+  if (config.chaosEnabled && config.chaosToken) registerChaosRoutes(app, chaos, config.chaosToken)
   app.register(async (business) => {
     business.addHook('preHandler', throughCapacity(config, capacity, chaos))
     await routes(business)

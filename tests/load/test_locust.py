@@ -2,7 +2,7 @@ import asyncio
 import math
 import os
 import signal
-import socket
+import stat
 import subprocess
 import sys
 import time
@@ -21,7 +21,6 @@ from marskit.load.arrivals import user_arrivals
 from marskit.load.locust_process import LocustLoad
 from marskit.load.port import Load, LoadError
 from marskit.load.scenario import Scenario, load_scenario
-from marskit.system.free_ports import PortPicker
 from marskit.timing.clock import LoopClock
 from tests.load.gateway import Gateway, Received, honest, running_gateway
 from tests.load.scenarios import a_scenario
@@ -157,8 +156,9 @@ async def test_the_canary_check_notices_the_wrong_variant(gateway: Gateway, tmp_
         assert (await run.load.sample()).failures_per_s == 0
         gateway.answer = always_food
         await sampled(run.load, lambda sample: (sample.failures_per_s or 0) > 0)
-        async with httpx.AsyncClient() as client:
-            stats = (await client.get(f"{run.load._child.url}/stats/requests")).json()
+        transport = httpx.AsyncHTTPTransport(uds=str(run.load._child.web_socket))
+        async with httpx.AsyncClient(transport=transport) as client:
+            stats = (await client.get("http://locust/stats/requests")).json()
     (error,) = stats["errors"]
     assert error["name"] == "order, music wanted"
     assert "recommendation.variant is 'food', expected 'music'" in error["error"]
@@ -270,16 +270,27 @@ async def test_two_workers_send_as_much_as_one_process(gateway: Gateway, tmp_pat
         assert sample.reason == "Locust was ended by SIGKILL."
 
 
-async def test_taken_ports_are_left_to_others(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_it_listens_on_no_port_and_only_this_user_may_drive_it(
+    gateway: Gateway, tmp_path: Path, workers: int
 ) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        ports = iter([taken.getsockname()[1], PortPicker().pick()])
-        monkeypatch.setattr(PortPicker, "pick", lambda self: next(ports))
-        async with running(steady(tmp_path), gateway, tmp_path):
-            await received_at_least(gateway, 3)
+    async with running(steady(tmp_path), gateway, tmp_path, workers) as run:
+        await received_at_least(gateway, 3)
+        listening = [
+            connection
+            for process in run.family
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert listening == []
+        folder = tmp_path / "load"
+        sockets = {path.name for path in folder.iterdir() if path.is_socket()}
+        assert sockets == {"web.sock", *(["rpc.sock"] if workers else [])}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        others = {path.name for path in folder.iterdir() if path.is_file() and path.stat().st_mode & 0o077}
+        assert others == set()
+        for process in run.family:
+            assert "MARSKIT" not in " ".join(process.cmdline())
 
 
 async def test_a_locust_that_cannot_start_says_why(gateway: Gateway, tmp_path: Path) -> None:
@@ -289,7 +300,7 @@ async def test_a_locust_that_cannot_start_says_why(gateway: Gateway, tmp_path: P
         async with running(scenario, gateway, tmp_path):
             pass
     (tmp_path / "file").touch()
-    with pytest.raises(LoadError, match=r"^Locust cannot be started: .*Not a directory: .*\.$"):
+    with pytest.raises(LoadError, match=r"^Locust cannot be started: .*File exists: .*\.$"):
         async with running(steady(tmp_path), gateway, tmp_path / "file"):
             pass
 

@@ -45,6 +45,7 @@ from marskit.mesh.port import (
 )
 from marskit.system.free_ports import LOOPBACK, PortPicker, is_free
 from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.private_files import make_private_folder
 from marskit.system.processes import Children, scratch_path
 from marskit.timing.clock import Clock
 
@@ -190,8 +191,8 @@ class EnvoyMesh:
         for notice in self._config.notices:
             self._notice(Severity.INFO, "manifests", notice)
         logs, xds = folder / "logs", folder / "xds"
-        logs.mkdir()
-        xds.mkdir()
+        make_private_folder(logs)
+        make_private_folder(xds)
         self._chaos = Chaos(self._http)
         self._meter = OccupancyMeter(self._http)
         self._probe_token = secrets.token_hex(8)
@@ -200,9 +201,8 @@ class EnvoyMesh:
             xds=xds,
             log=logs / "envoy.log",
             children=self._children,
-            ports=self._picker,
-            http=self._http,
             report=self._notice,
+            restored=self._restored,
         )
         self._telemetry = Telemetry(
             self._proxy, EdgeNames(self.topology, self.configuration, self._listeners)
@@ -220,12 +220,12 @@ class EnvoyMesh:
         for deployment in self._config.deployments:
             self._sets[deployment.name] = self._replica_set(deployment, logs)
             self._endings.push_async_callback(self._sets[deployment.name].stop)
-        self._publisher.write(self._render(self._config))
         # One replica of each first: on few cores, the first answer would wait for all the others.
         for replica_set in self._sets.values():
             await replica_set.scale(min(1, replica_set.deployment.replicas))
         self._endings.push_async_callback(self._proxy.stop)
-        await self._proxy.start()
+        async with self._publishing:
+            await self._publisher.start(self._render(self._config))
         self._progress("envoy", f"Envoy serves after {self._clock.now() - started_s:.2f} s")
         await asyncio.gather(*(self._wait_ready(replica_set) for replica_set in self._sets.values()))
         await self._publish()
@@ -284,14 +284,22 @@ class EnvoyMesh:
     async def _publish(self) -> None:
         """Bring who serves now to Envoy."""
         async with self._publishing:
-            resources = self._render(self._config)
-            try:
-                if not self._proxy.starts:
-                    self._publisher.write(resources)
-                elif not isinstance(outcome := await self._publisher.publish(resources), Applied):
-                    self._notice(Severity.CRITICAL, "envoy", outcome.reason)
-            except OSError as error:
-                self._notice(Severity.CRITICAL, "envoy", f"the configuration cannot be written: {error}")
+            if self._proxy.starts and (problem := await self._published()):
+                self._notice(Severity.CRITICAL, "envoy", problem)
+
+    async def _restored(self) -> str:
+        """Why an Envoy that was restarted does not serve the whole configuration; empty if it does."""
+        async with self._publishing:
+            return await self._published()
+
+    async def _published(self) -> str:
+        try:
+            outcome = await self._publisher.publish(self._render(self._config))
+        except OSError as error:
+            return f"the configuration cannot be written: {error}"
+        if not isinstance(outcome, Applied):
+            return outcome.reason
+        return self._publisher.unserved if outcome.effective_after_ms is None else ""
 
     def _check_faults(self, faults: tuple[WorkloadFault, ...]) -> None:
         try:

@@ -12,6 +12,7 @@ from marskit.domain.faults import (
     SlowDown,
     why_unfit,
 )
+from marskit.mesh.envoy.launch import CHAOS_TOKEN
 from marskit.mesh.envoy.replicas import Replica, ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.port import ActionError
@@ -42,6 +43,7 @@ class Chaos:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._troubles: dict[str, Trouble] = {}
+        self._examined: set[str] = set()
 
     def proxy_faults(self, sets: dict[str, ReplicaSet]) -> tuple[WorkloadFault, ...]:
         """The proxy's part for workloads that cannot inject faults themselves."""
@@ -80,10 +82,31 @@ class Chaos:
             raise
 
     async def prepare(self, replica_set: ReplicaSet, replica: Replica) -> None:
-        """Inject the workload's active faults into a replica that has just started."""
-        trouble = self._troubles.get(replica_set.deployment.name)
-        if trouble is not None:
+        """Inject the workload's active faults into a replica that has just started.
+
+        Raises:
+            ActionError: It refuses the fault, or it takes faults from everybody.
+        """
+        name = replica_set.deployment.name
+        if (trouble := self._troubles.get(name)) is not None:
             await self._tell(replica_set, replica, trouble)
+        elif name not in self._examined:
+            self._examined.add(name)
+            if await self._is_open(replica_set, replica):
+                raise ActionError(
+                    f"{name} takes faults from every user of this machine: let {_chaos_path(replica_set)}"
+                    f" refuse requests without `Authorization: Bearer` and the value of {CHAOS_TOKEN}"
+                )
+
+    async def _is_open(self, replica_set: ReplicaSet, replica: Replica) -> bool:
+        """Whether the replica takes a fault, which changes nothing, without the token."""
+        if not (path := _chaos_path(replica_set)):
+            return False
+        try:
+            answer = await self._http.put_json(f"http://{LOOPBACK}:{replica.port}{path}", _body(Trouble()))
+        except HttpError:
+            return False
+        return answer.is_success
 
     async def _tell_all(self, replica_set: ReplicaSet) -> None:
         trouble = self._troubles.get(replica_set.deployment.name, Trouble())
@@ -95,15 +118,21 @@ class Chaos:
         path = _chaos_path(replica_set)
         if not path:
             return
-        body = {"slowdown": trouble.slowdown, "error_percent": trouble.error_percent}
+        headers = {"authorization": f"Bearer {replica.chaos_token}"}
         try:
-            answer = await self._http.put_json(f"http://{LOOPBACK}:{replica.port}{path}", body)
+            answer = await self._http.put_json(
+                f"http://{LOOPBACK}:{replica.port}{path}", _body(trouble), headers=headers
+            )
         except HttpError:
             # It is ending or starting: its successor gets the fault before it becomes ready.
             return
         if not answer.is_success:
             reply = answer.body.decode(errors="replace").strip()
             raise ActionError(f"{replica.name} rejected the fault: {answer.status} {reply}")
+
+
+def _body(trouble: Trouble) -> dict[str, float]:
+    return {"slowdown": trouble.slowdown, "error_percent": trouble.error_percent}
 
 
 def _proxy_faults(

@@ -13,6 +13,8 @@ from marskit.mesh.port import MeshError
 
 # Services inherit nothing else of the user's environment, which may hold secrets.
 _INHERITED = ("HOME", "LANG", "PATH", "TMPDIR", "TZ")
+CHAOS_TOKEN = "MARSKIT_CHAOS_TOKEN"
+"""The variable with the token that a replica must ask of whoever injects faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,20 @@ class Launch:
     port_env: str | None
     packages: bool = False
     """Whether `directory` is a copy of the folder with its npm packages installed."""
+    takes_faults: bool = False
+    """Whether the replicas have an endpoint for faults, which needs a token."""
 
     def arguments(self, port: int) -> tuple[str, ...]:
         """The command line of a replica that listens on `port`."""
         return tuple(word.replace("{port}", str(port)) for word in self.argv)
 
-    def environment(self, *, name: str, port: int, seed: int) -> dict[str, str]:
+    def environment(self, *, name: str, port: int, seed: int, chaos_token: str) -> dict[str, str]:
         """The variables of the replica called `name`; a seed set in the manifest wins over the run's."""
         env = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         env |= {"SEED": str(seed), **self.env, "HOSTNAME": name}
+        if self.takes_faults:
+            # Not in the arguments: those can be read by every user of the machine.
+            env[CHAOS_TOKEN] = chaos_token
         if self.port_env:
             env[self.port_env] = str(port)
         return env
@@ -73,4 +80,11 @@ def launch(
         found = program(first, directory)
     except MeshError as error:
         raise MeshError(f"Deployment {deployment.name} cannot be run: {error}") from None
-    return Launch((str(found), *rest), environment, directory, local.port_env, local.packages is not None)
+    return Launch(
+        (str(found), *rest),
+        environment,
+        directory,
+        local.port_env,
+        packages=local.packages is not None,
+        takes_faults=local.chaos_path is not None,
+    )

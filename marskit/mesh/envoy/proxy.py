@@ -1,29 +1,37 @@
-"""The Envoy process: started, watched, read through its admin interface, and restarted when it dies."""
+"""The Envoy process: started, watched, read through its admin interface, and restarted when it dies.
+
+The admin interface is a UNIX socket in a folder that only this user can enter: on a port of the loopback
+interface, every user of the machine could stop Envoy or change its log levels.
+"""
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.logs import last_line
+from marskit.mesh.envoy.refusals import reason_in
 from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.port import MeshError
-from marskit.system.free_ports import LOOPBACK, PortPicker
 from marskit.system.local_http import HttpClient, HttpError
 from marskit.system.processes import Child, Children
 
 READY_TIMEOUT_S = 10.0
 READY_POLL_S = 0.01
 RESTART_WAIT_S = 0.1
+REFUSED_WAIT_S = 1.0
+"""Wait before another start after one that did not take the configuration, in seconds."""
 FLUSH_INTERVAL = "0.25s"
 """Interval at which histograms are updated; counters are updated at once."""
-_REJECTED = "update rejected: "
+ADMIN_SOCKET = "admin.sock"
+_ADMIN = "http://envoy"
 
 
 class Proxy:
-    """One Envoy that reads its configuration from a folder of xDS files."""
+    """One Envoy that reads its configuration from a folder of xDS files; the folder must be private."""
 
     def __init__(
         self,
@@ -32,35 +40,32 @@ class Proxy:
         xds: Path,
         log: Path,
         children: Children,
-        ports: PortPicker,
-        http: HttpClient,
         report: Report,
+        restored: Callable[[], Awaitable[str]],
     ) -> None:
+        """`restored` is awaited after a restart; it returns why not everything is served, or nothing."""
         self._binary = binary
         self._xds = xds
         self._log = log
         self._children = children
-        self._ports = ports
-        self._http = http
         self._report = report
-        self._admin = ""
+        self._restored = restored
+        self._socket = xds / ADMIN_SOCKET
+        self._http = HttpClient(socket=self._socket)
         self._child: Child | None = None
         self._watch: asyncio.Task[None] | None = None
         self.starts = 0
         """Number of starts; its counters begin at 0 each time."""
 
     async def start(self) -> None:
-        """Start Envoy and wait until it serves; the xDS files must exist.
+        """Start Envoy and wait until it runs; it runs even without files that it refused, which must exist.
 
         Raises:
-            MeshError: It did not start or rejected the files; the message contains its own words.
+            MeshError: It did not start; the message contains its own words.
         """
         child = await self._spawn()
         if not await self._ready(child):
-            raise MeshError(f"Envoy did not start: {self.complaint() or last_line(self._log)}")
-        # It serves without the rejected parts, so some requests would silently go nowhere.
-        if reason := self.complaint():
-            raise MeshError(f"Envoy refused the configuration: {reason}")
+            raise MeshError(f"Envoy did not start: {self.complaint(0) or last_line(self._log)}")
         self._watch = asyncio.create_task(self._keep_running(child), name="envoy")
 
     async def stop(self) -> None:
@@ -68,23 +73,31 @@ class Proxy:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
+        await self._http.close()
 
     async def stats(self, pattern: str) -> list[dict[str, Any]]:
         """The statistics whose names match; raises HttpError while Envoy is down."""
         query = urlencode({"format": "json", "filter": pattern, "histogram_buckets": "detailed"})
-        answer = await self._http.get(f"{self._admin}/stats?{query}")
+        answer = await self._http.get(f"{_ADMIN}/stats?{query}")
         found: list[dict[str, Any]] = answer.json()["stats"]
         return found
 
-    def complaint(self) -> str:
-        """Envoy's newest reason for rejecting a configuration, or an empty string."""
+    async def config_errors(self) -> list[str]:
+        """Envoy's reasons for the resources that it does not have as written; empty while it is down."""
         try:
-            log = self._log.read_text(errors="replace")
-        except OSError:
-            return ""
-        _, found, after = log.rpartition(_REJECTED)
-        lines = after.split("\n[", 1)[0].split("\n") if found else []
-        return " ".join(line.strip() for line in lines if line.strip())
+            dump = (await self._http.get(f"{_ADMIN}/config_dump")).json()
+        except (HttpError, ValueError):
+            return []
+        return list(dict.fromkeys(_error_states(dump)))
+
+    def complaint(self, since_bytes: int) -> str:
+        """Envoy's newest complaint about its configuration since that offset of its log; empty if none."""
+        return reason_in(self._log, since_bytes)
+
+    @property
+    def log_bytes(self) -> int:
+        """The present length of its log."""
+        return self._log.stat().st_size if self._log.exists() else 0
 
     @property
     def pid(self) -> int | None:
@@ -92,10 +105,8 @@ class Proxy:
         return self._child.pid if self._child else None
 
     async def _spawn(self) -> Child:
-        port = self._ports.pick()
-        self._admin = f"http://{LOOPBACK}:{port}"
         bootstrap = self._xds / "bootstrap.json"
-        bootstrap.write_text(json.dumps(self._bootstrap(port)))
+        bootstrap.write_text(json.dumps(self._bootstrap()))
         self._child = await self._children.spawn(
             "envoy",
             (
@@ -116,13 +127,13 @@ class Proxy:
         self.starts += 1
         return self._child
 
-    def _bootstrap(self, admin_port: int) -> dict[str, Any]:
+    def _bootstrap(self) -> dict[str, Any]:
         def source(file: str) -> dict[str, Any]:
             path = {"path": str(self._xds / file)}
             return {"resource_api_version": "V3", "path_config_source": path}
 
         return {
-            "admin": {"address": {"socket_address": {"address": LOOPBACK, "port_value": admin_port}}},
+            "admin": {"address": {"pipe": {"path": str(self._socket), "mode": 0o600}}},
             "stats_flush_interval": FLUSH_INTERVAL,
             "dynamic_resources": {"cds_config": source("cds.json"), "lds_config": source("lds.json")},
         }
@@ -131,7 +142,7 @@ class Proxy:
         deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
         while child.returncode is None and asyncio.get_running_loop().time() < deadline:
             try:
-                if (await self._http.get(f"{self._admin}/ready")).is_success:
+                if (await self._http.get(f"{_ADMIN}/ready")).is_success:
                     return True
             except HttpError:
                 pass
@@ -149,13 +160,31 @@ class Proxy:
     async def _restarted(self) -> Child:
         """A new Envoy that serves, after as many attempts as it takes."""
         while True:
+            wait_s = RESTART_WAIT_S
             try:
                 child = await self._spawn()
                 if await self._ready(child):
-                    return child
+                    if not (why := await self._restored()):
+                        return child
+                    # For one, another program has taken a port meanwhile.
+                    self._report(Severity.CRITICAL, "envoy", f"Envoy is restarting again: {why}")
+                    wait_s = REFUSED_WAIT_S
                 child.kill_group()
                 await child.wait()
             except OSError as error:
                 sentence = f"Envoy cannot be started ({error.strerror or error}); retrying"
                 self._report(Severity.CRITICAL, "envoy", sentence)
-            await asyncio.sleep(RESTART_WAIT_S)
+            await asyncio.sleep(wait_s)
+
+
+def _error_states(dump: object) -> Iterator[str]:
+    """The details of every `error_state` in a configuration dump."""
+    if isinstance(dump, list):
+        for item in dump:
+            yield from _error_states(item)
+    elif isinstance(dump, dict):
+        state = dump.get("error_state")
+        if isinstance(state, dict) and state.get("details"):
+            yield str(state["details"])
+        for item in dump.values():
+            yield from _error_states(item)

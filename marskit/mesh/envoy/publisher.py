@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from marskit.domain.metrics import ConfigGeneration
+from marskit.mesh.envoy.acknowledgement import STATISTICS, Answer, State, answer_of
 from marskit.mesh.envoy.proxy import Proxy
-from marskit.mesh.port import Applied, Rejected, Unknown, WriteOutcome
+from marskit.mesh.port import Applied, MeshError, Rejected, Unknown, WriteOutcome
 from marskit.system.local_http import HttpClient, HttpError
 
 TIMEOUT_S = 5.0
+START_TIMEOUT_S = 15.0
+"""Longest wait for the first configuration: on a busy machine everything starts at once."""
 PAUSES_S = (0.0, 0.001, 0.002, 0.005)
 """Pauses between checks of Envoy's progress, in seconds; the last one repeats."""
 
@@ -20,12 +23,17 @@ GENERATION_HEADER = "x-marskit-generation"
 
 Resources = Mapping[str, Sequence[Mapping[str, Any]]]
 """File names with their resources."""
+_Files = dict[str, tuple[int, Sequence[Mapping[str, Any]]]]
 
 
 class Publisher:
     """Writes generations of xDS files; a file's version is the generation that last changed it.
 
-    Not for concurrent use: the caller holds a lock around `publish`, because a rejection restores the files.
+    Envoy does not say which file it refuses, and in how many words: its own counters and the versions that it
+    runs are compared with what was written, and its log is only read for the reason.
+
+    Not for concurrent use: the caller holds a lock around `start` and `publish`, because a rejection restores
+    the files.
     """
 
     def __init__(
@@ -44,7 +52,15 @@ class Publisher:
         self._http = http
         self._probes = probes
         self._probe_headers = probe_headers
-        self._files: dict[str, tuple[int, Sequence[Mapping[str, Any]]]] = {}
+        self._files: _Files = {}
+        self._taken: _Files = {}
+        """What Envoy acknowledged last, as a whole."""
+        self._taken_by = 0
+        """Which start of Envoy acknowledged it."""
+        self._refusals: Mapping[str, int] = {}
+        """That Envoy's counters of refusals by then."""
+        self._log_bytes = 0
+        """The length of its log by then: what stands before is about something else."""
 
     def write(self, resources: Resources) -> tuple[str, ...]:
         """Accept a configuration: write the changed files, in Envoy's order, and return their names."""
@@ -61,39 +77,67 @@ class Publisher:
                 self._put(file, accepted, resources[file])
         return changed
 
-    async def publish(self, resources: Resources) -> WriteOutcome:
+    async def start(self, resources: Resources) -> None:
+        """Start Envoy with a configuration; return once requests are served by all of it.
+
+        Raises:
+            MeshError: Envoy does not start, or does not take everything, so that requests would go nowhere.
+        """
+        self.write(resources)
+        await self._proxy.start()
+        outcome = await self.publish(resources, timeout_s=START_TIMEOUT_S)
+        match outcome:
+            case Rejected(reason):
+                raise MeshError(f"Envoy refused the configuration: {reason}")
+            case Unknown(reason):
+                raise MeshError(f"Envoy does not come up: {reason}")
+            case Applied(effective_after_ms=None):
+                raise MeshError(f"Envoy does not come up: {self.unserved}")
+
+    async def publish(self, resources: Resources, *, timeout_s: float = TIMEOUT_S) -> WriteOutcome:
         """Write a configuration and wait until requests are served by it.
 
         Earlier changes that were not observed to serve, because Envoy was away or the wait was cancelled, are
-        awaited as well. A rejected configuration is rolled back: Envoy keeps the former one, and the files
-        are restored.
+        awaited as well, and all files after a restart of Envoy. A rejected configuration is rolled back: even
+        if Envoy took a part of it, it has what it had before, and the files are restored.
         """
         clock = asyncio.get_running_loop()
-        former = dict(self._files)
-        refusals = await self._refusals()
         start_s = clock.time()
-        changed = self.write(resources)
+        self.write(resources)
         generation = self.generation.accepted
-        # Envoy no longer reads files that are not in `resources`.
-        waiting = {
-            file: version
-            for file in resources
-            if (version := self._files[file][0]) > (self.generation.effective or 0)
-        }
+        waiting = self._waiting(resources)
         if not waiting:
             return Applied(generation, 0.0, 0.0)
-        acknowledged = await self._acknowledged(waiting, refusals, start_s + TIMEOUT_S)
-        if acknowledged is None:
-            return Unknown(f"Envoy did not confirm generation {generation} within {TIMEOUT_S:g} s")
-        if not acknowledged:
-            return self._take_back(former, changed)
+        answer = await self._answer(waiting, start_s + timeout_s)
+        if answer.refused:
+            return await self._take_back(resources, answer.refused)
+        if answer.missing:
+            return Unknown(
+                f"Envoy did not confirm generation {generation} within {timeout_s:g} s: {answer.missing}"
+            )
+        self._settle(answer)
         pushed_s = clock.time()
         self.generation = ConfigGeneration(generation, generation, self.generation.effective)
         pushed_after_ms = (pushed_s - start_s) * 1000
-        if not await self._effective(waiting, start_s + TIMEOUT_S):
+        if not await self._effective(waiting, start_s + timeout_s):
             return Applied(generation, pushed_after_ms, None)
         self.generation = ConfigGeneration(generation, generation, generation)
         return Applied(generation, pushed_after_ms, (clock.time() - start_s) * 1000)
+
+    @property
+    def unserved(self) -> str:
+        """What to say of a configuration that Envoy took, but that no answer has shown."""
+        ports = ", ".join(sorted(url.partition("//")[2].partition("/")[0] for url in self._probes.values()))
+        return f"it took the configuration, but does not answer at {ports}"
+
+    def _waiting(self, resources: Resources) -> dict[str, int]:
+        """The files that must be acknowledged, with their versions; Envoy no longer reads any others."""
+        anew = self._proxy.starts != self._taken_by
+        return {
+            file: self._files[file][0]
+            for file in resources
+            if anew or self._files[file][0] > (self.generation.effective or 0)
+        }
 
     def _put(self, file: str, version: int, resources: Sequence[Mapping[str, Any]]) -> None:
         self._files[file] = (version, resources)
@@ -101,36 +145,67 @@ class Publisher:
             resources = [{**resource, **_stamp(version)} for resource in resources]
         # Envoy sees only a rename into place, never half a file.
         temporary = self._folder / f".{file}"
+        temporary.touch(0o600)
         temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
         temporary.replace(self._folder / file)
 
-    def _take_back(
-        self, former: Mapping[str, tuple[int, Sequence[Mapping[str, Any]]]], changed: Sequence[str]
-    ) -> Rejected:
-        for file in changed:
-            if file in former:
-                self._put(file, *former[file])
-        reason = self._proxy.complaint() or "Envoy rejected the configuration without a reason"
+    async def _take_back(self, resources: Resources, refused: str) -> WriteOutcome:
+        """Restore what Envoy acknowledged last, wait until it has that, and give its reason."""
+        reason = await self._reason(refused)
+        version = self.generation.accepted + 1
+        restored = {
+            file: version
+            for file in sorted(resources, key=_order)
+            if file in self._taken and self._files[file][1] != self._taken[file][1]
+        }
+        for file in restored:
+            self._put(file, version, self._taken[file][1])
+        # Of those that are new, the former configuration knows nothing: they are written again when needed.
+        self._files = {file: held for file, held in self._files.items() if file in self._taken}
         now = self.generation
-        self.generation = ConfigGeneration(now.accepted, now.pushed, now.effective, reason)
+        if not restored:
+            self.generation = ConfigGeneration(now.accepted, now.pushed, now.effective, reason)
+            self._log_bytes = self._proxy.log_bytes
+            return Rejected(reason)
+        self.generation = ConfigGeneration(version, now.pushed, now.effective, reason)
+        deadline_s = asyncio.get_running_loop().time() + TIMEOUT_S
+        # Its counters still rise for what was written before.
+        answer = await self._answer(restored, deadline_s, only_versions=True)
+        if answer.missing or not await self._effective(restored, deadline_s):
+            return Unknown(f"{reason}; and Envoy did not confirm that it is back at what it had before")
+        self._settle(answer)
+        self.generation = ConfigGeneration(version, version, version, reason)
         return Rejected(reason)
 
-    async def _acknowledged(
-        self, waiting: Mapping[str, int], refusals: Mapping[str, int], deadline_s: float
-    ) -> bool | None:
-        """True once Envoy has taken all files, False if it rejected one, None if it did not react in time."""
+    async def _reason(self, refused: str) -> str:
+        """Envoy's reason for this refusal, and for no earlier one."""
+        for pause_s in PAUSES_S:
+            await asyncio.sleep(pause_s)
+            if reason := self._proxy.complaint(self._log_bytes):
+                return reason
+        return "; ".join(await self._proxy.config_errors()) or f"{refused} rose, and its log gives no reason"
+
+    def _settle(self, answer: Answer) -> None:
+        self._taken, self._taken_by = dict(self._files), answer.starts
+        self._refusals = answer.refusals
+        self._log_bytes = self._proxy.log_bytes
+
+    async def _answer(
+        self, waiting: Mapping[str, int], deadline_s: float, *, only_versions: bool = False
+    ) -> Answer:
+        """What Envoy makes of the files by the deadline; `only_versions` waits even if it refused some."""
+        answer = Answer(0, {}, missing="its statistics cannot be read")
         for pause_s in _pauses(deadline_s):
             await asyncio.sleep(pause_s)
-            state = await self._subscriptions()
-            if all(
-                state.get(f"{_subscription(file)}.version_text") == str(version)
-                for file, version in waiting.items()
-            ):
-                return True
-            now = {name: value for name, value in state.items() if isinstance(value, int)}
-            if any(value > refusals.get(name, 0) for name, value in now.items()):
-                return False
-        return None
+            # The number of starts before the request: another Envoy may have taken over by the response.
+            starts = self._proxy.starts
+            if (state := await self._state()) is not None:
+                # A restarted Envoy counts from 0 again.
+                former = self._refusals if starts == self._taken_by else {}
+                answer = answer_of(state, waiting, former, starts)
+                if not answer.missing or (answer.refused and not only_versions):
+                    break
+        return answer
 
     async def _effective(self, waiting: Mapping[str, int], deadline_s: float) -> bool:
         """Whether a response showed the version: of each listener with changed routes, or of any other.
@@ -153,17 +228,13 @@ class Publisher:
         except (HttpError, KeyError, ValueError):
             return -1
 
-    async def _subscriptions(self) -> dict[str, str | int]:
+    async def _state(self) -> State | None:
+        """Versions, counters and gauges; None while Envoy is away."""
         try:
-            stats = await self._proxy.stats(r"\.(version_text|update_rejected|update_failure)$")
+            stats = await self._proxy.stats(STATISTICS)
         except HttpError:
-            return {}
+            return None
         return {stat["name"]: stat["value"] for stat in stats if "name" in stat}
-
-    async def _refusals(self) -> dict[str, int]:
-        return {
-            name: value for name, value in (await self._subscriptions()).items() if isinstance(value, int)
-        }
 
 
 def _stamp(generation: int) -> dict[str, Any]:
@@ -174,16 +245,6 @@ def _stamp(generation: int) -> dict[str, Any]:
 def _order(file: str) -> tuple[int, str]:
     # Referring resources come after those they name: endpoints, clusters, listeners, routes.
     return ("eds-", "cds.", "lds.", "rds-").index(file[:4]), file
-
-
-def _subscription(file: str) -> str:
-    """The prefix of Envoy's statistics about the subscription that reads a file."""
-    if file == "cds.json":
-        return "cluster_manager.cds"
-    if file == "lds.json":
-        return "listener_manager.lds"
-    name = file[4:].removesuffix(".json").replace("~", "|")
-    return f"cluster.{name}" if file.startswith("eds-") else f"http.{name}.rds.{name}"
 
 
 def _pauses(deadline_s: float) -> Iterator[float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import SIGKILL
@@ -36,6 +37,8 @@ class Replica:
     def __init__(self, name: str) -> None:
         self.name = name
         self.port = 0
+        self.chaos_token = ""
+        """What its present process wants to see of whoever injects faults."""
         self.child: Child | None = None
         self.ready = False
         self.leaving = False
@@ -182,10 +185,17 @@ class ReplicaSet:
             await asyncio.sleep(BACK_OFF_S[min(replica.crashes, len(BACK_OFF_S) - 1)])
             try:
                 replica.port = self._ports.pick()
+                # One per process: whoever gets hold of the port of a dead one learns nothing of use.
+                replica.chaos_token = secrets.token_urlsafe(32)
                 child = await self._children.spawn(
                     replica.name,
                     self._launch.arguments(replica.port),
-                    env=self._launch.environment(name=replica.name, port=replica.port, seed=self._seed),
+                    env=self._launch.environment(
+                        name=replica.name,
+                        port=replica.port,
+                        seed=self._seed,
+                        chaos_token=replica.chaos_token,
+                    ),
                     cwd=self._launch.directory,
                     log=self._log(replica),
                 )

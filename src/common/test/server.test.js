@@ -4,6 +4,9 @@ import { test } from 'node:test'
 import { buildService, readConfig } from '../index.js'
 import { eventually, FAST, sample } from './support.js'
 
+const CHAOS = { CHAOS_ENABLED: 'true', MARSKIT_CHAOS_TOKEN: 'secret' }
+const TOKEN = { authorization: 'Bearer secret' }
+
 const schema = {
   body: { type: 'object', additionalProperties: false, required: ['n'], properties: { n: { type: 'integer', minimum: 1 } } },
 }
@@ -124,16 +127,38 @@ test('an overloaded replica serves what fits, refuses the rest at once and says 
   })
 })
 
-test('chaos is not there unless enabled', async (t) => {
-  for (const method of ['GET', 'PUT', 'DELETE']) {
-    assert.equal((await echo(t).inject({ method, url: '/chaos', payload: method === 'PUT' ? {} : undefined })).statusCode, 404)
+test('chaos is not there unless enabled and given a token', async (t) => {
+  for (const env of [{}, { CHAOS_ENABLED: 'true' }, { MARSKIT_CHAOS_TOKEN: 'secret' }, { CHAOS_ENABLED: 'true', MARSKIT_CHAOS_TOKEN: '' }]) {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      for (const headers of [{}, { authorization: 'Bearer secret' }, { authorization: 'Bearer ' }, { authorization: 'Bearer undefined' }]) {
+        const payload = method === 'PUT' ? {} : undefined
+        assert.equal((await echo(t, env).inject({ method, url: '/chaos', headers, payload })).statusCode, 404)
+      }
+    }
   }
 })
 
+test('chaos is only for those with the token', async (t) => {
+  const app = echo(t, CHAOS)
+  for (const authorization of [undefined, '', 'secret', 'Bearer', 'Bearer ', 'Bearer secre', 'Bearer secret2', 'bearer secret', 'Basic secret', 'Bearer Secret']) {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const headers = authorization === undefined ? {} : { authorization }
+      const payload = method === 'PUT' ? { error_percent: 100 } : undefined
+      const answer = await app.inject({ method, url: '/chaos', headers, payload })
+      assert.equal(answer.statusCode, 401)
+      assert.deepEqual(answer.json(), { status: 401, error: 'unauthorized', message: 'Faults need the token of the run.' })
+      assert.ok(!answer.body.includes('secret'))
+    }
+  }
+  assert.equal((await post(app, { n: 1 })).statusCode, 200)
+  const settings = await app.inject({ url: '/chaos', headers: TOKEN })
+  assert.deepEqual(settings.json(), { slowdown: 1, error_percent: 0 })
+})
+
 test('chaos slows down, fails the share it was told to, and goes away', async (t) => {
-  const app = echo(t, { CHAOS_ENABLED: 'true', SERVICE_TIME_MS: '1', WORKERS: '100', SEED: '1' })
-  const put = (payload) => app.inject({ method: 'PUT', url: '/chaos', payload })
-  assert.deepEqual((await app.inject('/chaos')).json(), { slowdown: 1, error_percent: 0 })
+  const app = echo(t, { ...CHAOS, SERVICE_TIME_MS: '1', WORKERS: '100', SEED: '1' })
+  const put = (payload) => app.inject({ method: 'PUT', url: '/chaos', headers: TOKEN, payload })
+  assert.deepEqual((await app.inject({ url: '/chaos', headers: TOKEN })).json(), { slowdown: 1, error_percent: 0 })
 
   assert.deepEqual((await put({ slowdown: 20 })).json(), { slowdown: 20, error_percent: 0 })
   await post(app, { n: 1 })
@@ -145,7 +170,7 @@ test('chaos slows down, fails the share it was told to, and goes away', async (t
   assert.ok(failed.length > 90 && failed.length < 150, `${failed.length} of 400 failed`)
   assert.equal(failed[0].json().error, 'injected_error')
 
-  assert.deepEqual((await app.inject({ method: 'DELETE', url: '/chaos' })).json(), { slowdown: 1, error_percent: 0 })
+  assert.deepEqual((await app.inject({ method: 'DELETE', url: '/chaos', headers: TOKEN })).json(), { slowdown: 1, error_percent: 0 })
   assert.equal((await post(app, { n: 1 })).statusCode, 200)
   assert.equal((await put({ slowdown: 0.5 })).json().message, 'body.slowdown must be >= 1, found 0.5.')
   assert.equal((await put({ error_percent: 101 })).json().message, 'body.error_percent must be <= 100, found 101.')
@@ -153,8 +178,8 @@ test('chaos slows down, fails the share it was told to, and goes away', async (t
 
 test('the same seed and replica fail the same requests', async (t) => {
   async function outcomes(env) {
-    const app = echo(t, { CHAOS_ENABLED: 'true', SERVICE_TIME_MS: '0', ...env })
-    await app.inject({ method: 'PUT', url: '/chaos', payload: { error_percent: 50 } })
+    const app = echo(t, { ...CHAOS, SERVICE_TIME_MS: '0', ...env })
+    await app.inject({ method: 'PUT', url: '/chaos', headers: TOKEN, payload: { error_percent: 50 } })
     const statuses = []
     for (let i = 0; i < 40; i++) statuses.push((await post(app, { n: 1 })).statusCode)
     return statuses

@@ -3,119 +3,37 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from marskit.domain.diagnosis import Severity
-from marskit.mesh.envoy.binaries import envoy_binary
-from marskit.mesh.envoy.proxy import Proxy
-from marskit.mesh.envoy.publisher import GENERATION_HEADER, Publisher, Resources
+from marskit.mesh.envoy.publisher import GENERATION_HEADER
 from marskit.mesh.port import Applied, MeshError, Rejected, Unknown
-from marskit.system.free_ports import PortPicker
-from marskit.system.local_http import Answer, HttpClient
-from marskit.system.processes import Children
+from tests.mesh.envoy.one_edge import Bench, made_in
 
 pytestmark = pytest.mark.mesh
-TYPES = "type.googleapis.com/envoy."
-
-
-@dataclass
-class Bench:
-    folder: Path
-    port: int
-    proxy: Proxy
-    http: HttpClient
-    publisher: Publisher
-    sentences: list[str]
-
-    def resources(self, *, status: int = 200, body: str = "one") -> Resources:
-        """A listener that answers by itself, its routes in a file of their own."""
-        answer = {"status": status, "body": {"inline_string": body}}
-        route = {"name": "edge", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": []}]}
-        route["virtual_hosts"][0]["routes"] = [{"match": {"prefix": "/"}, "direct_response": answer}]  # type: ignore[index]
-        source = {
-            "resource_api_version": "V3",
-            "path_config_source": {"path": str(self.folder / "rds-edge.json")},
-        }
-        manager = {
-            "@type": TYPES + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": "edge",
-            "rds": {"route_config_name": "edge", "config_source": source},
-            "http_filters": [
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": {"@type": TYPES + "extensions.filters.http.router.v3.Router"},
-                }
-            ],
-        }
-        address = {"socket_address": {"address": "127.0.0.1", "port_value": self.port}}
-        listener = {
-            "name": "edge",
-            "address": address,
-            "enable_reuse_port": False,
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-        }
-        return {
-            "cds.json": [],
-            "lds.json": [{"@type": TYPES + "config.listener.v3.Listener", **listener}],
-            "rds-edge.json": [{"@type": TYPES + "config.route.v3.RouteConfiguration", **route}],
-        }
-
-    async def get(self) -> Answer:
-        return await self.http.get(f"http://127.0.0.1:{self.port}/")
-
-
-@asynccontextmanager
-async def made_in(tmp_path: Path) -> AsyncIterator[Bench]:
-    """Everything but a running Envoy."""
-    ports, children, sentences = PortPicker(), Children(), list[str]()
-    port = ports.pick()
-
-    def report(severity: Severity, subject: str, sentence: str) -> None:
-        sentences.append(sentence)
-
-    http = HttpClient()
-    proxy = Proxy(
-        envoy_binary(),
-        xds=tmp_path,
-        log=tmp_path / "envoy.log",
-        children=children,
-        ports=ports,
-        http=http,
-        report=report,
-    )
-    probes = {"rds-edge.json": f"http://127.0.0.1:{port}/"}
-    publisher = Publisher(tmp_path, proxy, http, probes=probes, probe_headers={})
-    yield Bench(tmp_path, port, proxy, http, publisher, sentences)
-    await proxy.stop()
-    await http.close()
-    await children.close(grace_s=1)
 
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with made_in(tmp_path) as made:
-        made.publisher.write(made.resources())
-        await made.proxy.start()
+        await made.publisher.start(made.resources())
         yield made
 
 
 async def test_a_first_configuration_that_envoy_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     async with made_in(tmp_path) as bench:
-        bench.publisher.write(bench.resources(status=99))
         with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*DirectResponseAction"):
-            await bench.proxy.start()
+            await bench.publisher.start(bench.resources(status=99))
 
 
 async def test_a_listener_port_that_is_taken_is_told_in_envoys_words(tmp_path: Path) -> None:
     async with made_in(tmp_path) as bench:
-        with socket.create_server(("127.0.0.1", bench.port)):
-            bench.publisher.write(bench.resources())
-            with pytest.raises(MeshError, match=r"Envoy refused the configuration: .*Address already in use"):
-                await bench.proxy.start()
+        with (
+            socket.create_server(("127.0.0.1", bench.port)),
+            pytest.raises(MeshError, match=r"Envoy refused the configuration: .*Address already in use"),
+        ):
+            await bench.publisher.start(bench.resources())
 
 
 async def test_a_change_is_acknowledged_and_then_seen_in_answers(bench: Bench) -> None:

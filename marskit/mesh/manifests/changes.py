@@ -152,7 +152,7 @@ def _outlier(config: MeshConfig, action: SetOutlierDetection) -> Change:
         if not written:
             return Change(document, change(document.body, _POLICY, {"outlierDetection": value}), inverse)
         return Change(document, change(document.body, (*_POLICY, "outlierDetection"), value), inverse)
-    gateway_errors = policy.consecutive_gateway_errors if policy else None
+    gateway_errors = policy.outlier_choice.gateway_errors if policy else None
     if present and gateway_errors and not 0 < present.consecutive_5xx <= gateway_errors:
         raise ActionError(
             f"outlier detection of {rule.name} also ejects after {gateway_errors} gateway errors,"

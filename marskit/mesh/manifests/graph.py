@@ -1,6 +1,6 @@
 """The call graph of the manifests, and the domain's records made from it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from marskit.domain.apportion import apportion
@@ -24,6 +24,7 @@ DEFAULT_LATENCY_P95_MS = 500.0
 DEFAULT_AVAILABILITY_PERCENT = 99.0
 
 LOOPBACK = "127.0.0.1"
+USUAL_PORTS = (80, 443)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class AddressVariable:
     """Port of the Service, as the caller addresses it."""
     value: str
     """The variable's value as written."""
+    authority: str
+    """What the caller sends as the authority: host and port as written."""
 
     @property
     def host(self) -> str:
@@ -80,8 +83,15 @@ def _calls(config: MeshConfig, deployment: Deployment) -> Iterator[tuple[Address
                 namespace=service.namespace,
                 port=address.port,
                 value=env[address.variable],
+                authority=_authority(env, address),
             )
             yield address, call
+
+
+def _authority(env: Mapping[str, str], address: Address) -> str:
+    written = env[address.variable][address.start : address.end]
+    # HTTP leaves the usual ports out of the authority.
+    return written if ":" in written or address.port in USUAL_PORTS else f"{written}:{address.port}"
 
 
 def topology(config: MeshConfig) -> Topology:
@@ -123,7 +133,7 @@ def _edges_of_calls(config: MeshConfig) -> Iterator[EdgeId]:
     services = {(service.name, service.namespace): service for service in config.services}
     for call in calls(config):
         service = services[call.service, call.namespace]
-        yield from call_edges(config, by_name[call.caller], service, call.port)
+        yield from call_edges(config, by_name[call.caller], service, call.port, call.authority)
 
 
 def configuration(config: MeshConfig) -> Configuration:

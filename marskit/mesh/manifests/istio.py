@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from marskit.domain.config import OutlierDetection, Retries
+from marskit.domain.config import Retries
+from marskit.mesh.manifests.traffic_policy import TrafficPolicy
 
 
 class MatchKind(StrEnum):
@@ -20,6 +21,11 @@ class StringMatch:
 
     kind: MatchKind
     value: str
+
+    @property
+    def is_presence(self) -> bool:
+        """Whether it is Istio's `regex: "*"`, which is not an expression but asks for presence."""
+        return self.kind is MatchKind.REGEX and self.value == "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class Redirect:
     port: int | None = None
     scheme: str | None = None
     code: int = 301
+    keep_port: bool = False
+    """`derivePort: FROM_REQUEST_PORT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +110,14 @@ class DirectResponse:
 
 @dataclass(frozen=True, slots=True)
 class FaultInjection:
-    """Istio's HTTPFaultInjection: a fixed delay and an HTTP abort, each for a share of requests."""
+    """Istio's HTTPFaultInjection: a fixed delay and an abort, each for a share of requests."""
 
     delay_ms: int | None = None
     delay_percent: float = 100.0
     abort_status: int | None = None
     abort_percent: float = 100.0
+    abort_grpc_status: int | None = None
+    """Code of `grpcStatus`, which excludes `abort_status`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,25 @@ class CorsPolicy:
     expose_headers: tuple[str, ...] = ()
     max_age_ms: int | None = None
     allow_credentials: bool | None = None
+    forward_unmatched: bool = True
+    """Whether a preflight request from an origin that is not allowed reaches the workload."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryChoice:
+    """The parts of Istio's HTTPRetry that no action changes."""
+
+    backoff_ms: int | None = None
+    ignore_previous_hosts: bool | None = None
+    """Whether a retry avoids the replicas that failed; None for Istio's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Another VirtualService, without hosts, whose routes stand in for this one."""
+
+    name: str
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +172,20 @@ class HttpRoute:
     rewrite: Rewrite | None = None
     timeout_ms: int | None = None
     retries: Retries | None = None
-    """None: not written down, so Istio's default (2 attempts on connection failures and 503) applies."""
+    """None: not written down, so Istio's default (2 attempts on connection failures) applies."""
+    retry_choice: RetryChoice = RetryChoice()
     fault: FaultInjection | None = None
     mirrors: tuple[Mirror, ...] = ()
     headers: Headers = Headers()
     cors: CorsPolicy | None = None
+    delegate: Delegate | None = None
 
 
 MESH_GATEWAY = "mesh"
 """The reserved gateway name that stands for all sidecars."""
+
+EVERYWHERE = ("*",)
+"""An `exportTo` of all namespaces, which is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,53 +199,8 @@ class VirtualService:
     gateways: tuple[str, ...]
     """`namespace/name` of Gateways, or `mesh`; just `mesh` when none was written."""
     http: tuple[HttpRoute, ...]
-
-
-class LoadBalancer(StrEnum):
-    """Istio's simple load-balancing algorithms."""
-
-    ROUND_ROBIN = "ROUND_ROBIN"
-    LEAST_REQUEST = "LEAST_REQUEST"
-    RANDOM = "RANDOM"
-    PASSTHROUGH = "PASSTHROUGH"
-
-
-@dataclass(frozen=True, slots=True)
-class ConsistentHash:
-    """Istio's ConsistentHashLB; exactly one of the first four is set."""
-
-    header: str | None = None
-    cookie: str | None = None
-    cookie_ttl_ms: int | None = None
-    cookie_path: str | None = None
-    use_source_ip: bool = False
-    query_parameter: str | None = None
-    minimum_ring_size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionPool:
-    """Istio's ConnectionPoolSettings; None means no limit, as in Istio."""
-
-    max_connections: int | None = None
-    connect_timeout_ms: int | None = None
-    max_pending_requests: int | None = None
-    max_requests: int | None = None
-    max_requests_per_connection: int | None = None
-    max_retries: int | None = None
-    idle_timeout_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficPolicy:
-    """Istio's TrafficPolicy."""
-
-    load_balancer: LoadBalancer | None = None
-    consistent_hash: ConsistentHash | None = None
-    connection_pool: ConnectionPool | None = None
-    outlier_detection: OutlierDetection | None = None
-    consecutive_gateway_errors: int | None = None
-    """Number of successive 502, 503, 504 that eject a replica; None if missing or 0."""
+    export_to: tuple[str, ...] = EVERYWHERE
+    """Namespaces whose callers follow it, or `*`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +219,10 @@ class DestinationRule:
     name: str
     namespace: str
     host: str
-    """Fully qualified."""
+    """Fully qualified, or with a wildcard."""
     traffic_policy: TrafficPolicy | None = None
     subsets: tuple[Subset, ...] = ()
+    export_to: tuple[str, ...] = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +232,9 @@ class GatewayServer:
     port: int
     protocol: str
     hosts: tuple[str, ...]
-    """Without their namespace part."""
+    """`shop/example.com` takes the VirtualServices of one namespace only."""
+    https_redirect: bool = False
+    """Whether every request is sent to https."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +244,5 @@ class Gateway:
     name: str
     namespace: str
     servers: tuple[GatewayServer, ...]
+    selector: tuple[tuple[str, str], ...] = ()
+    """Labels of the pods behind it; empty for the pods of every Gateway."""

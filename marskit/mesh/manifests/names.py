@@ -40,10 +40,15 @@ class Scope:
         return f"{self.namespace}/{name}"
 
 
-def hosts_meet(one: str, other: str) -> bool:
-    """Whether some name fits both hosts, each of which may begin with `*`."""
-    if one.startswith("*") and other.startswith("*"):
-        return one.endswith(other[1:]) or other.endswith(one[1:])
-    if one.startswith("*"):
-        return other.endswith(one[1:])
-    return one.endswith(other[1:]) if other.startswith("*") else one == other
+def covers(pattern: str, host: str) -> bool:
+    """Whether a host pattern (`*`, `*.example.com` or a name) covers every name that `host` covers."""
+    if pattern.startswith("*"):
+        return host.removeprefix("*").endswith(pattern[1:])
+    return pattern == host
+
+
+def intersection(one: str, other: str) -> str | None:
+    """The narrower of two host patterns, or None when no name fits both."""
+    if covers(one, other):
+        return other
+    return one if covers(other, one) else None

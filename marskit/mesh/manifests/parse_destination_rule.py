@@ -3,16 +3,19 @@
 from marskit.domain.config import OutlierDetection
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import (
-    ConnectionPool,
-    ConsistentHash,
     DestinationRule,
-    LoadBalancer,
     Subset,
-    TrafficPolicy,
 )
 from marskit.mesh.manifests.metadata import object_spec
 from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.parse_virtual_service import export_to
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    ConsistentHash,
+    LoadBalancer,
+    OutlierChoice,
+    TrafficPolicy,
+)
 
 _HASH_KEYS = ("httpCookie", "httpHeaderName", "httpQueryParameterName", "useSourceIp")
 # PASSTHROUGH needs pods with addresses of their own.
@@ -20,7 +23,7 @@ _SIMPLE = {
     "UNSPECIFIED": None,
     # The name before Istio 1.15.
     "LEAST_CONN": LoadBalancer.LEAST_REQUEST,
-    **{balancer.value: balancer for balancer in LoadBalancer if balancer != LoadBalancer.PASSTHROUGH},
+    **{balancer.value: balancer for balancer in LoadBalancer},
 }
 
 
@@ -72,7 +75,7 @@ def _traffic_policy(field: Field) -> TrafficPolicy:
         consistent_hash=consistent_hash,
         connection_pool=policy.take("connectionPool", _connection_pool),
         outlier_detection=outlier,
-        consecutive_gateway_errors=gateway_errors,
+        outlier_choice=OutlierChoice(gateway_errors=gateway_errors),
     )
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from itertools import product
 
+from marskit.mesh.manifests.entrances import bindings
 from marskit.mesh.manifests.fields import Path, suggestion
 from marskit.mesh.manifests.findings import ONLY_HTTP, Finding, Named, fatal, notice, place
 from marskit.mesh.manifests.istio import (
     MESH_GATEWAY,
     DestinationRule,
-    Gateway,
     RouteDestination,
     VirtualService,
 )
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.mesh.manifests.names import CLUSTER_DOMAIN, hosts_meet
+from marskit.mesh.manifests.names import CLUSTER_DOMAIN
 from marskit.mesh.manifests.selection import deployments_of, rule_of, service_of, subset_labels
 from marskit.mesh.manifests.validate_canaries import check_canaries
 from marskit.mesh.manifests.validate_workloads import check_deployments, check_services
@@ -76,7 +76,7 @@ def _destination_rules(config: MeshConfig) -> Iterator[Finding]:
 def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
     gateways = {f"{gateway.namespace}/{gateway.name}" for gateway in config.gateways}
     for gateway in config.gateways:
-        if not any(_bound(vs, gateway) for vs in config.virtual_services):
+        if not any(binding.gateway is gateway for binding in bindings(config)):
             sentence = "no VirtualService is bound to it, so every request that enters there gets a 404"
             yield notice("Gateway", gateway, ("spec", "servers"), sentence)
     for vs in config.virtual_services:
@@ -105,15 +105,7 @@ def _virtual_services(config: MeshConfig) -> Iterator[Finding]:
 
 def _entrances(config: MeshConfig, vs: VirtualService) -> set[int]:
     """The gateway ports of a VirtualService; without a port, the one that the request entered by."""
-    bound = (gateway for gateway in config.gateways if _bound(vs, gateway))
-    return {server.port for gateway in bound for server in gateway.servers}
-
-
-def _bound(vs: VirtualService, gateway: Gateway) -> bool:
-    served = [host for server in gateway.servers for host in server.hosts]
-    return f"{gateway.namespace}/{gateway.name}" in vs.gateways and any(
-        hosts_meet(host, other) for host in vs.hosts for other in served
-    )
+    return {binding.server.port for binding in bindings(config) if binding.service is vs}
 
 
 def _destination(

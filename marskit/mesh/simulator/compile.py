@@ -8,9 +8,11 @@ from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.topology import GATEWAY, Topology
 from marskit.mesh.manifests.addresses import effective_environment
 from marskit.mesh.manifests.graph import configuration, topology
-from marskit.mesh.manifests.istio import LoadBalancer
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.manifests.selection import rule_of
+from marskit.mesh.manifests.traffic_policy import (
+    LoadBalancer,
+)
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.mesh.simulator.card import Card, Fitted
 from marskit.mesh.simulator.model import (
@@ -152,7 +154,7 @@ def _balancer(config: MeshConfig, service: str, namespace: str) -> Balancer:
     match policy.load_balancer if policy else None:
         case LoadBalancer.ROUND_ROBIN:
             return Balancer.ROUND_ROBIN
-        case LoadBalancer.RANDOM | LoadBalancer.PASSTHROUGH:
+        case LoadBalancer.RANDOM:
             return Balancer.RANDOM
         case _:
             return Balancer.LEAST_REQUEST

@@ -6,15 +6,18 @@ import yaml
 from marskit.domain.config import OutlierDetection
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import (
-    ConnectionPool,
-    ConsistentHash,
     DestinationRule,
-    LoadBalancer,
     Subset,
-    TrafficPolicy,
 )
 from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.parse_destination_rule import destination_rule
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    ConsistentHash,
+    LoadBalancer,
+    OutlierChoice,
+    TrafficPolicy,
+)
 
 
 def parsed(spec: str) -> DestinationRule:
@@ -62,7 +65,7 @@ subsets:
             load_balancer=LoadBalancer.RANDOM,
             connection_pool=ConnectionPool(10, 30, 5, 6, 7, 8, 3_600_000),
             outlier_detection=OutlierDetection(3, 1000, 180_000, 100),
-            consecutive_gateway_errors=2,
+            outlier_choice=OutlierChoice(gateway_errors=2),
         ),
         subsets=(
             Subset("v1", (("version", "v1"),)),

@@ -33,25 +33,30 @@ def found(env: Mapping[str, str]) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "local"),
+    ("variable", "value", "local", "authority"),
     [
-        ("X", "http://cart:8080/items", "http://127.0.0.1:9001/items"),
-        ("X", "http://cart:8080", "http://127.0.0.1:9001"),
-        ("X", "cart:8080", "127.0.0.1:9001"),
-        ("X", "cart.shop:8080", "127.0.0.1:9001"),
-        ("X", "cart.shop.svc", "127.0.0.1:9001"),
-        ("X", "http://cart.shop.svc.cluster.local:8080/cart:8080", "http://127.0.0.1:9001/cart:8080"),
-        ("X", "grpc://cart", "grpc://127.0.0.1:9001"),
-        ("X", "http://me:secret@cart:8080/x", "http://me:secret@127.0.0.1:9001/x"),
-        ("CART_HOST", "cart", "127.0.0.1:9001"),
-        ("CART_ADDR", "cart.shop", "127.0.0.1:9001"),
-        ("CART_URL", "cart", "127.0.0.1:9001"),
-        ("CART_SERVICE", "cart", "127.0.0.1:9001"),
+        ("X", "http://cart:8080/items", "http://127.0.0.1:9001/items", "cart:8080"),
+        ("X", "http://cart:8080", "http://127.0.0.1:9001", "cart:8080"),
+        ("X", "cart:8080", "127.0.0.1:9001", "cart:8080"),
+        ("X", "cart.shop:8080", "127.0.0.1:9001", "cart.shop:8080"),
+        ("X", "cart.shop.svc", "127.0.0.1:9001", "cart.shop.svc:8080"),
+        (
+            "X",
+            "http://cart.shop.svc.cluster.local:8080/cart:8080",
+            "http://127.0.0.1:9001/cart:8080",
+            "cart.shop.svc.cluster.local:8080",
+        ),
+        ("X", "grpc://cart", "grpc://127.0.0.1:9001", "cart:8080"),
+        ("X", "http://me:secret@cart:8080/x", "http://me:secret@127.0.0.1:9001/x", "cart:8080"),
+        ("CART_HOST", "cart", "127.0.0.1:9001", "cart:8080"),
+        ("CART_ADDR", "cart.shop", "127.0.0.1:9001", "cart.shop:8080"),
+        ("CART_URL", "cart", "127.0.0.1:9001", "cart:8080"),
+        ("CART_SERVICE", "cart", "127.0.0.1:9001", "cart:8080"),
     ],
 )
-def test_addresses_of_a_service(variable: str, value: str, local: str) -> None:
+def test_addresses_of_a_service(variable: str, value: str, local: str, authority: str) -> None:
     config = with_env({variable: value})
-    call = AddressVariable("front", variable, "cart", "shop", 8080, value)
+    call = AddressVariable("front", variable, "cart", "shop", 8080, value, authority)
     assert calls(config) == (call,)
     assert call.host == "cart.shop.svc.cluster.local"
     assert local_environment(config, config.deployments[0], lambda _: 9001)[variable] == local

@@ -9,6 +9,7 @@ from marskit.domain.config import HOST_SELECTION_ATTEMPTS, Retries
 from marskit.domain.metrics import EdgeSample, WorkloadSample
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.envoy.resources.actions import retry_policy
+from marskit.mesh.manifests.istio import RetryChoice
 from marskit.mesh.simulator.engine import Arrivals, Engine
 from marskit.mesh.simulator.fast import FastTwin
 from marskit.mesh.simulator.judge import PoissonArrivals
@@ -190,7 +191,7 @@ def test_a_retry_avoids_every_replica_that_was_tried_before() -> None:
 
 
 def test_the_draws_for_another_replica_are_as_many_as_envoy_is_told() -> None:
-    rendered = retry_policy(None, avoid_previous=True)
+    rendered = retry_policy(None, RetryChoice(), hashed=False)
     assert rendered is not None
     assert rendered["host_selection_retry_max_attempts"] == HOST_SELECTION_ATTEMPTS
     # Both replicas full; one draw and all repeated ones must hit the first for it to be tried again.

@@ -2,8 +2,15 @@
 
 from marskit.domain.config import DEFAULT_RETRIES, DEFAULT_RETRY_ON, HOST_SELECTION_ATTEMPTS, Retries
 from marskit.mesh.envoy.resources.model import Resource, duration, typed
-from marskit.mesh.manifests.istio import ConsistentHash, DirectResponse, Redirect, Rewrite
-from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.istio import (
+    DirectResponse,
+    Redirect,
+    RetryChoice,
+    Rewrite,
+)
+from marskit.mesh.manifests.traffic_policy import (
+    ConsistentHash,
+)
 
 REDIRECT_CODES = {
     301: "MOVED_PERMANENTLY",
@@ -17,10 +24,10 @@ USUAL_PORTS = {"http": 80, "https": 443}
 """Default ports, which a redirect's location omits."""
 
 
-def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource | None:
+def retry_policy(retries: Retries | None, choice: RetryChoice, *, hashed: bool) -> Resource | None:
     """Envoy's retry policy; None for no retry.
 
-    `avoid_previous` asks for another replica than those that failed, which consistent hashing forbids.
+    A retry prefers another replica than those that failed; one that a hash chooses has no other by default.
     """
     policy = retries or DEFAULT_RETRIES
     if policy.attempts == 0:
@@ -39,7 +46,9 @@ def retry_policy(retries: Retries | None, *, avoid_previous: bool) -> Resource |
         resource["retriable_status_codes"] = codes
     if policy.per_try_timeout_ms:
         resource["per_try_timeout"] = duration(policy.per_try_timeout_ms)
-    if avoid_previous:
+    if choice.backoff_ms:
+        resource["retry_back_off"] = {"base_interval": duration(choice.backoff_ms)}
+    if choice.ignore_previous_hosts or (choice.ignore_previous_hosts is None and not hashed):
         predicate = typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate")
         name = "envoy.retry_host_predicates.previous_hosts"
         resource["retry_host_predicate"] = [{"name": name, "typed_config": predicate}]
@@ -54,13 +63,8 @@ def path_rewrite(rewrite: Rewrite) -> Resource:
     return {"prefix_rewrite": rewrite.uri} if rewrite.uri else {}
 
 
-def redirect_action(redirect: Redirect, where: str) -> Resource:
-    """Envoy's RedirectAction."""
-    if redirect.code not in REDIRECT_CODES:
-        raise ManifestError(
-            f"{where}.redirect.redirectCode: {redirect.code} is not possible; "
-            f"allowed are {', '.join(map(str, REDIRECT_CODES))}."
-        )
+def redirect_action(redirect: Redirect, request_port: int) -> Resource:
+    """Envoy's RedirectAction, for requests to a local port."""
     resource: Resource = {"response_code": REDIRECT_CODES[redirect.code]}
     if redirect.uri:
         resource["path_redirect"] = redirect.uri
@@ -68,8 +72,9 @@ def redirect_action(redirect: Redirect, where: str) -> Resource:
         resource["host_redirect"] = redirect.authority
     if redirect.scheme:
         resource["scheme_redirect"] = redirect.scheme
-    if redirect.port and redirect.port != USUAL_PORTS.get(redirect.scheme or "http"):
-        resource["port_redirect"] = redirect.port
+    port = request_port if redirect.keep_port else redirect.port
+    if port and port != USUAL_PORTS.get(redirect.scheme or "http"):
+        resource["port_redirect"] = port
     return resource
 
 

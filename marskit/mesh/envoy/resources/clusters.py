@@ -7,8 +7,14 @@ from marskit.domain.config import OutlierDetection
 from marskit.mesh.envoy.resources.model import ClusterKey, Endpoint, Resource, duration, file_source, typed
 from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.envoy.resources.telemetry_names import METADATA
-from marskit.mesh.manifests.istio import ConnectionPool, LoadBalancer, TrafficPolicy
-from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    LoadBalancer,
+    OutlierChoice,
+    RetryBudget,
+    TrafficPolicy,
+    Warmup,
+)
 
 UNLIMITED = 4_294_967_295
 """Istio lifts Envoy's limits; Envoy's own would cut a burst short (3 retries at a time, 1024 requests)."""
@@ -22,10 +28,18 @@ DEFAULT_IDLE_TIMEOUT_MS = 1_500
 RING_SIZE = 1024
 """Istio's default for consistent hashing."""
 
+DEFAULT_BUDGET_PERCENT = 20.0
+DEFAULT_BUDGET_RETRIES = 3
+
+_WITH_SLOW_START = {
+    LoadBalancer.LEAST_REQUEST: "least_request_lb_config",
+    LoadBalancer.ROUND_ROBIN: "round_robin_lb_config",
+}
+
 
 def cluster(key: ClusterKey, registry: Registry, directory: PurePath) -> Resource:
     """The cluster of one destination, with the traffic policy of its DestinationRule."""
-    policy = registry.policy(key.host, key.subset)
+    policy = registry.policy(key)
     pool = policy.connection_pool or ConnectionPool()
     resource = typed(
         "envoy.config.cluster.v3.Cluster",
@@ -33,22 +47,22 @@ def cluster(key: ClusterKey, registry: Registry, directory: PurePath) -> Resourc
         type="EDS",
         eds_cluster_config={"eds_config": file_source(str(directory / key.file))},
         connect_timeout=duration(pool.connect_timeout_ms or DEFAULT_CONNECT_TIMEOUT_MS),
-        circuit_breakers={"thresholds": [_thresholds(pool)]},
-        # Sending to ejected replicas when few are left is not what Istio does.
-        common_lb_config={"healthy_panic_threshold": {"value": 0}},
+        circuit_breakers={"thresholds": [_thresholds(pool, policy.retry_budget)]},
+        # Envoy's own default sends to ejected replicas as soon as half of them are.
+        common_lb_config={"healthy_panic_threshold": {"value": policy.outlier_choice.min_health_percent}},
         typed_extension_protocol_options={
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _http(pool)
         },
-        **_balancing(policy, registry.rule_name(key.host)),
+        **_balancing(policy),
     )
     if policy.outlier_detection is not None:
-        resource["outlier_detection"] = _outliers(policy.outlier_detection, policy.consecutive_gateway_errors)
+        resource["outlier_detection"] = _outliers(policy.outlier_detection, policy.outlier_choice)
     return resource
 
 
 def assignment(key: ClusterKey, registry: Registry, endpoints: Sequence[Endpoint]) -> Resource:
     """The ready replicas of one destination, each labelled with its workload."""
-    workloads = registry.workloads(key.host, key.subset, key.name)
+    workloads = registry.workloads(key, key.name)
     chosen = sorted(
         (endpoint.workload, endpoint.address, endpoint.port)
         for endpoint in endpoints
@@ -71,20 +85,31 @@ def assignment(key: ClusterKey, registry: Registry, endpoints: Sequence[Endpoint
     )
 
 
-def _thresholds(pool: ConnectionPool) -> Resource:
+def _thresholds(pool: ConnectionPool, budget: RetryBudget | None) -> Resource:
     limits = {
         "max_connections": pool.max_connections,
         "max_pending_requests": pool.max_pending_requests,
         "max_requests": pool.max_requests,
         "max_retries": pool.max_retries,
     }
-    return {name: limit or UNLIMITED for name, limit in limits.items()} | {"track_remaining": True}
+    thresholds: Resource = {name: limit or UNLIMITED for name, limit in limits.items()}
+    if budget is not None:
+        # It replaces the limit of retries; what is not written is Istio's default.
+        thresholds["retry_budget"] = {
+            "budget_percent": {"value": DEFAULT_BUDGET_PERCENT if budget.percent is None else budget.percent},
+            "min_retry_concurrency": DEFAULT_BUDGET_RETRIES
+            if budget.min_concurrency is None
+            else budget.min_concurrency,
+        }
+    return thresholds | {"track_remaining": True}
 
 
 def _http(pool: ConnectionPool) -> Resource:
     common: Resource = {"idle_timeout": duration(pool.idle_timeout_ms or DEFAULT_IDLE_TIMEOUT_MS)}
     if pool.max_requests_per_connection:
         common["max_requests_per_connection"] = pool.max_requests_per_connection
+    if pool.max_connection_ms:
+        common["max_connection_duration"] = duration(pool.max_connection_ms)
     return typed(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options=common,
@@ -92,19 +117,32 @@ def _http(pool: ConnectionPool) -> Resource:
     )
 
 
-def _balancing(policy: TrafficPolicy, rule: str) -> Resource:
-    if policy.consistent_hash is not None:
-        size = policy.consistent_hash.minimum_ring_size or RING_SIZE
+def _balancing(policy: TrafficPolicy) -> Resource:
+    hashing = policy.consistent_hash
+    if hashing is not None and hashing.maglev_table_size is not None:
+        return {"lb_policy": "MAGLEV", "maglev_lb_config": {"table_size": hashing.maglev_table_size}}
+    if hashing is not None:
+        size = hashing.minimum_ring_size or RING_SIZE
         return {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": size}}
-    if policy.load_balancer is LoadBalancer.PASSTHROUGH:
-        raise ManifestError(
-            f"{rule}: trafficPolicy.loadBalancer.simple is PASSTHROUGH, which needs pods with addresses of "
-            "their own; supported are LEAST_REQUEST, ROUND_ROBIN and RANDOM."
-        )
-    return {"lb_policy": (policy.load_balancer or LoadBalancer.LEAST_REQUEST).value}
+    balancer = policy.load_balancer or LoadBalancer.LEAST_REQUEST
+    settings = _WITH_SLOW_START.get(balancer)
+    if policy.warmup is None or settings is None:
+        return {"lb_policy": balancer.value}
+    return {"lb_policy": balancer.value, settings: {"slow_start_config": _slow_start(policy.warmup)}}
 
 
-def _outliers(outliers: OutlierDetection, gateway_errors: int | None) -> Resource:
+def _slow_start(warmup: Warmup) -> Resource:
+    resource: Resource = {"slow_start_window": duration(warmup.duration_ms)}
+    if warmup.minimum_percent is not None:
+        resource["min_weight_percent"] = {"value": warmup.minimum_percent}
+    if warmup.aggression is not None:
+        # Envoy requires a runtime key; nothing changes the value through it.
+        key = "marskit.slow_start_aggression"
+        resource["aggression"] = {"default_value": warmup.aggression, "runtime_key": key}
+    return resource
+
+
+def _outliers(outliers: OutlierDetection, choice: OutlierChoice) -> Resource:
     """Only the configured conditions eject: Envoy's own success-rate outliers are off, as in Istio."""
     resource: Resource = {
         "consecutive_5xx": outliers.consecutive_5xx,
@@ -114,7 +152,13 @@ def _outliers(outliers: OutlierDetection, gateway_errors: int | None) -> Resourc
         "base_ejection_time": duration(outliers.base_ejection_ms),
         "max_ejection_percent": outliers.max_ejection_percent,
     }
-    if gateway_errors:
-        resource["consecutive_gateway_failure"] = gateway_errors
+    if choice.gateway_errors:
+        resource["consecutive_gateway_failure"] = choice.gateway_errors
         resource["enforcing_consecutive_gateway_failure"] = 100
+    if choice.split_local_failures:
+        resource["split_external_local_origin_errors"] = True
+        resource["enforcing_local_origin_success_rate"] = 0
+        if choice.local_failures:
+            resource["consecutive_local_origin_failure"] = choice.local_failures
+            resource["enforcing_consecutive_local_origin_failure"] = 100
     return resource

@@ -5,7 +5,7 @@ from dataclasses import replace
 from marskit.mesh.envoy.resources.matching import string_match
 from marskit.mesh.envoy.resources.model import Resource, WorkloadFault, duration, fractional_percent, typed
 from marskit.mesh.manifests.istio import CorsPolicy, FaultInjection, HeaderOperations, Headers
-from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.rules import AUTHORITY
 
 FAULT = "envoy.filters.http.fault"
 CORS = "envoy.filters.http.cors"
@@ -32,7 +32,12 @@ def combined(written: FaultInjection | None, injected: WorkloadFault | None) -> 
     if injected.delay_ms is not None:
         fault = replace(fault, delay_ms=injected.delay_ms, delay_percent=100.0)
     if injected.abort_percent is not None:
-        fault = replace(fault, abort_status=WORKLOAD_ABORT_STATUS, abort_percent=injected.abort_percent)
+        fault = replace(
+            fault,
+            abort_status=WORKLOAD_ABORT_STATUS,
+            abort_grpc_status=None,
+            abort_percent=injected.abort_percent,
+        )
     return fault
 
 
@@ -42,15 +47,23 @@ def fault_config(fault: FaultInjection) -> Resource:
     if fault.delay_ms is not None:
         percentage = fractional_percent(fault.delay_percent)
         resource["delay"] = {"fixed_delay": duration(fault.delay_ms), "percentage": percentage}
-    if fault.abort_status is not None:
+    if fault.abort_status is not None or fault.abort_grpc_status is not None:
         percentage = fractional_percent(fault.abort_percent)
-        resource["abort"] = {"http_status": fault.abort_status, "percentage": percentage}
+        status = (
+            {"grpc_status": fault.abort_grpc_status}
+            if fault.abort_status is None
+            else {"http_status": fault.abort_status}
+        )
+        resource["abort"] = {**status, "percentage": percentage}
     return resource
 
 
 def cors_config(policy: CorsPolicy) -> Resource:
     """The CORS filter's settings for a route."""
-    resource = typed("envoy.extensions.filters.http.cors.v3.CorsPolicy")
+    resource = typed(
+        "envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        forward_not_matching_preflights=policy.forward_unmatched,
+    )
     if policy.allow_origins:
         resource["allow_origin_string_match"] = [string_match(origin) for origin in policy.allow_origins]
     for field, values in (
@@ -70,50 +83,36 @@ def cors_config(policy: CorsPolicy) -> Resource:
 def authority_of(headers: Headers) -> str | None:
     """The host name that a header operation sets: Envoy changes it elsewhere than headers."""
     pairs = (*headers.request.set, *headers.request.add)
-    return next((value for name, value in pairs if _is_authority(name)), None)
+    return next((value for name, value in pairs if name.lower() in AUTHORITY), None)
 
 
-def header_operations(headers: Headers, where: str) -> Resource:
-    """The header fields of a route or of one of its destinations, without the host name."""
-    request = replace(
-        headers.request,
-        set=tuple(pair for pair in headers.request.set if not _is_authority(pair[0])),
-        add=tuple(pair for pair in headers.request.add if not _is_authority(pair[0])),
+def header_operations(*levels: Headers) -> Resource:
+    """The header fields for the operations of a route, and of one of its destinations after them.
+
+    As in Istio: what is removed goes first, then the levels set and add in turn. The host name is left out.
+    """
+    sides = (
+        ("request", [level.request for level in levels]),
+        ("response", [level.response for level in levels]),
     )
-    sides = (("request", request), ("response", headers.response))
     return {
         field: value
         for side, operations in sides
         for field, value in (
-            (f"{side}_headers_to_add", _added(operations, f"{where}.headers.{side}")),
-            (f"{side}_headers_to_remove", _removed(operations, f"{where}.headers.{side}")),
+            (f"{side}_headers_to_add", [header for each in operations for header in _added(each)]),
+            (f"{side}_headers_to_remove", [name for each in operations for name in each.remove]),
         )
         if value
     }
 
 
-def _added(operations: HeaderOperations, where: str) -> list[Resource]:
+def _added(operations: HeaderOperations) -> list[Resource]:
     return [
-        {"header": {"key": _changeable(name, where), "value": value}, "append_action": action}
+        {"header": {"key": name, "value": value}, "append_action": action}
         for pairs, action in (
             (operations.set, "OVERWRITE_IF_EXISTS_OR_ADD"),
             (operations.add, "APPEND_IF_EXISTS_OR_ADD"),
         )
         for name, value in pairs
+        if name.lower() not in AUTHORITY
     ]
-
-
-def _removed(operations: HeaderOperations, where: str) -> list[str]:
-    return [_changeable(name, where) for name in operations.remove]
-
-
-def _changeable(name: str, where: str) -> str:
-    if name.startswith(":") or _is_authority(name):
-        raise ManifestError(
-            f"{where}: {name} cannot be changed; of that kind only a request's host or :authority can be set."
-        )
-    return name
-
-
-def _is_authority(name: str) -> bool:
-    return name.lower() in ("host", ":authority")

@@ -1,54 +1,23 @@
-"""Istio's match conditions: those decided in advance, and those that Envoy checks."""
-
-import re
-from collections.abc import Iterable
+"""Istio's match conditions as Envoy checks them."""
 
 from marskit.mesh.envoy.resources.model import Listener, Resource
-from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.manifests.istio import HttpMatch, MatchKind, StringMatch
-
-
-def applies(match: HttpMatch, listener: Listener, gateway: str, registry: Registry) -> bool:
-    """Whether a request that enters at the listener can meet the conditions on its source and port.
-
-    `gateway` is the name under which the VirtualService is bound here: a Gateway's, or `mesh`. As in Istio,
-    a match that lists gateways is not asked for source labels.
-    """
-    if match.port is not None and match.port != listener.port:
-        return False
-    if (
-        not listener.is_gateway
-        and match.authority is not None
-        and not _may_be_called(match.authority, listener)
-    ):
-        return False
-    if match.gateways:
-        return gateway in match.gateways
-    labels, namespace = registry.pod(listener.source)
-    return set(match.source_labels) <= labels and match.source_namespace in (None, namespace)
-
-
-def catches_all(match: HttpMatch | None) -> bool:
-    """Whether every request meets the conditions, so that later routes are never reached."""
-    if match is None:
-        return True
-    everything = match.uri in (None, StringMatch(MatchKind.PREFIX, "/"), StringMatch(MatchKind.REGEX, ".*"))
-    conditions = (match.method, match.authority, match.scheme)
-    lists = (match.headers, match.without_headers, match.query_params)
-    return everything and not any(conditions) and not any(lists)
+from marskit.mesh.manifests.rules import AUTHORITY
 
 
 def route_match(match: HttpMatch | None, listener: Listener) -> Resource:
-    """Envoy's RouteMatch."""
+    """Envoy's RouteMatch.
+
+    Inside the mesh, conditions on the authority are left out: on a cluster a caller sends the Service's name,
+    here it sends the listener's address, so they were decided by the names in its variables.
+    """
     if match is None:
         return {"prefix": "/"}
-    pseudo = [(":method", match.method), (":scheme", match.scheme)]
-    if listener.is_gateway:
-        pseudo.append((":authority", match.authority))
+    pseudo = ((":method", match.method), (":scheme", match.scheme), (":authority", match.authority))
+    wanted = (*match.headers, *((name, value) for name, value in pseudo if value is not None))
     headers = [
-        *(_named(name, value) for name, value in match.headers),
-        *(_without(name, value) for name, value in match.without_headers),
-        *(_named(name, value) for name, value in pseudo if value is not None),
+        *(_named(name, value) for name, value in wanted if _is_checked(name, listener)),
+        *(_without(name, value) for name, value in match.without_headers if _is_checked(name, listener)),
     ]
     resource = _path(match.uri)
     if match.ignore_uri_case:
@@ -75,9 +44,13 @@ def _path(uri: StringMatch | None) -> Resource:
     return string_match(uri)
 
 
+def _is_checked(header: str, listener: Listener) -> bool:
+    return listener.is_gateway or header.lower() not in AUTHORITY
+
+
 def _named(name: str, match: StringMatch | None) -> Resource:
     """The matcher shared by headers and query parameters."""
-    if match is None or match == StringMatch(MatchKind.REGEX, "*"):
+    if match is None or match.is_presence:
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_match(match)}
 
@@ -86,28 +59,3 @@ def _without(name: str, match: StringMatch | None) -> Resource:
     """A negative matcher; an absent header counts as different, which must be stated for Envoy."""
     matcher = _named(name, match) | {"invert_match": True}
     return matcher if "present_match" in matcher else matcher | {"treat_missing_header_as_empty": True}
-
-
-def _may_be_called(authority: StringMatch, listener: Listener) -> bool:
-    """Whether the caller may have used such a name.
-
-    On a cluster the caller's `Host` is one of the Service's names; here it is the listener's local address.
-    So the condition is compared with the names that would reach the Service.
-    """
-    return any(_matches(authority, name) for name in _authorities(listener.service or "", listener.port))
-
-
-def _authorities(host: str, port: int) -> Iterable[str]:
-    parts = host.split(".")
-    for length in range(1, len(parts) + 1):
-        name = ".".join(parts[:length])
-        yield name
-        yield f"{name}:{port}"
-
-
-def _matches(match: StringMatch, text: str) -> bool:
-    if match.kind is MatchKind.EXACT:
-        return text == match.value
-    if match.kind is MatchKind.PREFIX:
-        return text.startswith(match.value)
-    return re.fullmatch(match.value, text) is not None

@@ -24,11 +24,15 @@ class Listener:
 
     name: str
     source: str
-    """The Service that it represents, fully qualified; None for the gateway, which represents many."""
+    """The calling Deployment, or the gateway."""
     service: str | None
     """The Service that it stands for, fully qualified; None for the gateway, which stands for many."""
     port: int
     """The Kubernetes port that it represents."""
+    gateways: tuple[str, ...] = ()
+    """The Gateways that open the port, as `namespace/name`; empty inside the mesh."""
+    names: tuple[str, ...] = ()
+    """What the caller uses as the authority; empty for the gateway, where it may be anything."""
 
     @property
     def is_gateway(self) -> bool:

@@ -1,17 +1,23 @@
 """Look-up of a destination in the manifests: its Service, workloads and traffic policy."""
 
-from marskit.mesh.manifests.istio import RouteDestination, TrafficPolicy
+from collections.abc import Iterable
+
+from marskit.mesh.envoy.resources.model import ClusterKey, Listener
+from marskit.mesh.envoy.resources.policies import effective
+from marskit.mesh.manifests.istio import DestinationRule, RouteDestination
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
-from marskit.mesh.manifests.selection import deployments_of, rule_of, service_of, subset_labels
+from marskit.mesh.manifests.selection import Labels, deployments_of, rule_of, service_of, subset_labels
+from marskit.mesh.manifests.traffic_policy import TrafficPolicy
 from marskit.mesh.manifests.workloads import KubernetesService
 
 
 class Registry:
     """Look-ups in one configuration, with errors that name the referring object and field."""
 
-    def __init__(self, config: MeshConfig) -> None:
-        """Look into `config`, which is never changed."""
+    def __init__(self, config: MeshConfig, listeners: Iterable[Listener]) -> None:
+        """Look into `config`, which is never changed, for the callers behind the listeners."""
         self.config = config
+        self._namespaces = {listener.name: self.pod(listener.source)[1] for listener in listeners}
 
     def service(self, host: str, where: str) -> KubernetesService:
         """The Service of that host name."""
@@ -32,42 +38,30 @@ class Registry:
             )
         return port
 
-    def policy(self, host: str, subset: str | None) -> TrafficPolicy:
-        """The host's traffic policy; settings of the subset take precedence."""
-        rule = rule_of(self.config, host)
-        if rule is None:
-            return TrafficPolicy()
-        of_subsets = (each.traffic_policy for each in rule.subsets if each.name == subset)
-        written = [policy for policy in (*of_subsets, rule.traffic_policy) if policy is not None]
-        balancing = next((p for p in written if p.load_balancer or p.consistent_hash), TrafficPolicy())
-        outliers = next((p for p in written if p.outlier_detection), TrafficPolicy())
-        return TrafficPolicy(
-            load_balancer=balancing.load_balancer,
-            consistent_hash=balancing.consistent_hash,
-            connection_pool=next((p.connection_pool for p in written if p.connection_pool), None),
-            outlier_detection=outliers.outlier_detection,
-            consecutive_gateway_errors=outliers.consecutive_gateway_errors,
-        )
+    def policy(self, key: ClusterKey) -> TrafficPolicy:
+        """The traffic policy of a destination."""
+        rule = self.rule(key)
+        return effective(rule, key.subset, key.port) if rule else TrafficPolicy()
 
-    def workloads(self, host: str, subset: str | None, where: str) -> tuple[str, ...]:
-        """The Deployments whose pods serve the host, or one subset of it."""
-        labels = subset_labels(self.config, host, subset)
+    def workloads(self, key: ClusterKey, where: str) -> tuple[str, ...]:
+        """The Deployments whose pods serve a destination."""
+        labels = subset_labels(self.config, key.host, key.subset, self._namespaces[key.listener])
         if labels is None:
-            rule = rule_of(self.config, host)
+            rule = self.rule(key)
             known = ", ".join(each.name for each in rule.subsets) if rule else ""
+            caller = key.listener.partition("__")[0]
             raise ManifestError(
-                f"{where}.subset: no DestinationRule for {host} has subset {subset}; "
-                f"known: {known or 'none'}."
+                f"{where}.subset: no DestinationRule for {key.host} that {caller} may use has subset"
+                f" {key.subset}; known: {known or 'none'}."
             )
-        service = self.service(host, where)
+        service = self.service(key.host, where)
         return tuple(deployment.name for deployment in deployments_of(self.config, service, labels))
 
-    def pod(self, deployment: str) -> tuple[frozenset[tuple[str, str]], str | None]:
+    def rule(self, key: ClusterKey) -> DestinationRule | None:
+        """The DestinationRule that the caller uses for the destination."""
+        return rule_of(self.config, key.host, self._namespaces[key.listener])
+
+    def pod(self, deployment: str) -> tuple[Labels, str | None]:
         """Labels and namespace of a Deployment's pods; unknown for the gateway's."""
         found = next((each for each in self.config.deployments if each.name == deployment), None)
-        return (frozenset(found.labels), found.namespace) if found else (frozenset(), None)
-
-    def rule_name(self, host: str) -> str:
-        """The name of a host's DestinationRule in errors."""
-        rule = rule_of(self.config, host)
-        return f"DestinationRule {rule.namespace}/{rule.name}" if rule else f"Service {host}"
+        return (found.labels, found.namespace) if found else ((), None)

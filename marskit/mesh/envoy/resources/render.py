@@ -16,6 +16,8 @@ from marskit.mesh.manifests.model import ManifestError, MeshConfig
 CLUSTERS_FILE = "cds.json"
 LONGEST_FILE_NAME = 254
 LISTENERS_FILE = "lds.json"
+HTTPS_REDIRECT = {"name": "https", "match": {"prefix": "/"}, "redirect": {"https_redirect": True}}
+"""The only route where a Gateway's server has `tls.httpsRedirect`."""
 
 
 def render(
@@ -36,12 +38,12 @@ def render(
     Raises:
         ManifestError: Something cannot be expressed, by object and field.
     """
-    registry = Registry(config)
+    registry = Registry(config, listeners)
     by_workload = {fault.workload: fault for fault in faults}
     keys: dict[ClusterKey, None] = {}
     files: dict[str, tuple[Resource, ...]] = {}
     for listener in listeners:
-        translator = RouteTranslator(listener, registry, by_workload)
+        translator = RouteTranslator(listener, ports[listener.name], registry, by_workload)
         hosts = virtual_hosts(listener, registry)
         keys |= dict.fromkeys(
             key for host in hosts for rule in host.rules for key in translator.clusters(rule)
@@ -79,7 +81,7 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
 
 def _check_reached(faults: Sequence[WorkloadFault], registry: Registry, keys: Iterable[ClusterKey]) -> None:
     """Refuse a fault that no request can meet."""
-    reached = {name for key in keys for name in registry.workloads(key.host, key.subset, key.name)}
+    reached = {name for key in keys for name in registry.workloads(key, key.name)}
     for fault in faults:
         if fault.workload not in reached:
             raise ManifestError(f"a fault for {fault.workload} cannot be injected: no route leads to it.")
@@ -104,7 +106,10 @@ def _routes(
                 "name": host.domain,
                 "domains": [host.domain],
                 "include_request_attempt_count": True,
-                "routes": [probe, *(translator.route(rule) for rule in host.rules)],
+                "routes": [
+                    probe,
+                    *([HTTPS_REDIRECT] if host.https_only else map(translator.route, host.rules)),
+                ],
             }
             for host in hosts
         ],

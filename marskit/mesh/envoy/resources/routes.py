@@ -28,17 +28,20 @@ from marskit.mesh.envoy.resources.model import (
     fractional_percent,
 )
 from marskit.mesh.envoy.resources.registry import Registry
-from marskit.mesh.envoy.resources.virtual_hosts import Rule
 from marskit.mesh.manifests.istio import HttpRoute, RouteDestination
 from marskit.mesh.manifests.model import ManifestError
+from marskit.mesh.manifests.rules import Rule
 
 
 class RouteTranslator:
     """Translates the rules of one listener."""
 
-    def __init__(self, listener: Listener, registry: Registry, faults: Mapping[str, WorkloadFault]) -> None:
-        """Take `faults` by workload."""
+    def __init__(
+        self, listener: Listener, port: int, registry: Registry, faults: Mapping[str, WorkloadFault]
+    ) -> None:
+        """Take the listener's local port, and `faults` by workload."""
         self._listener = listener
+        self._port = port
         self._registry = registry
         self._faults = faults
 
@@ -53,10 +56,11 @@ class RouteTranslator:
         """The Envoy route of a rule."""
         route = rule.route
         resource: Resource = {"name": rule.where, "match": route_match(rule.match, self._listener)}
-        resource |= header_operations(route.headers, rule.where)
         if route.redirect is not None:
-            resource["redirect"] = redirect_action(route.redirect, rule.where)
+            resource |= header_operations(route.headers)
+            resource["redirect"] = redirect_action(route.redirect, self._port)
         elif route.direct_response is not None:
+            resource |= header_operations(route.headers)
             resource["direct_response"] = direct_response_action(route.direct_response)
         else:
             resource["route"] = self._action(rule)
@@ -73,13 +77,13 @@ class RouteTranslator:
         route = rule.route
         authority = (route.rewrite and route.rewrite.authority) or authority_of(route.headers)
         shares = _shares(route, rule.where)
-        hashes = [
-            policy.consistent_hash
-            for _, destination, _ in shares
-            if (policy := self._registry.policy(destination.host, destination.subset)).consistent_hash
-            is not None
+        keys = [
+            self._key(destination, f"{rule.where}.route[{index}].destination")
+            for index, destination, _ in shares
         ]
-        entries = [self._entry(rule, *share) for share in shares]
+        policies = [self._registry.policy(key) for key in keys]
+        hashes = [policy.consistent_hash for policy in policies if policy.consistent_hash is not None]
+        entries = [self._entry(rule, key, *share) for key, share in zip(keys, shares, strict=True)]
         action: Resource = {
             # Envoy's own default would be 15 s, Istio's is none.
             "timeout": duration(route.timeout_ms or 0),
@@ -91,7 +95,8 @@ class RouteTranslator:
             action |= path_rewrite(route.rewrite)
         if hashes:
             action["hash_policy"] = [hash_policy(hashing) for hashing in dict.fromkeys(hashes)]
-        retries = retry_policy(route.retries, avoid_previous=not (hashes and len(shares) == 1))
+        hashed = bool(hashes) and len(shares) == 1
+        retries = retry_policy(route.retries, route.retry_choice, hashed=hashed)
         if retries is not None:
             action["retry_policy"] = retries
         mirrors = self._mirrors(rule)
@@ -99,11 +104,14 @@ class RouteTranslator:
             action["request_mirror_policies"] = mirrors
         return action
 
-    def _entry(self, rule: Rule, index: int, destination: RouteDestination, weight: int) -> Resource:
+    def _entry(
+        self, rule: Rule, key: ClusterKey, index: int, destination: RouteDestination, weight: int
+    ) -> Resource:
         """One weighted destination; Envoy lets the route's host name win over a destination's."""
         where = f"{rule.where}.route[{index}]"
-        key = self._key(destination, f"{where}.destination")
-        entry: Resource = {"name": key.name, "weight": weight} | header_operations(destination.headers, where)
+        entry: Resource = {"name": key.name, "weight": weight}
+        # Envoy would apply the route's operations last, so they are written into each destination.
+        entry |= header_operations(rule.route.headers, destination.headers)
         authority = authority_of(destination.headers)
         if authority is not None:
             entry["host_rewrite_literal"] = authority
@@ -115,7 +123,7 @@ class RouteTranslator:
 
     def _injected(self, key: ClusterKey, where: str) -> WorkloadFault | None:
         """The fault to inject before a destination, which must be the faulty workload alone."""
-        workloads = self._registry.workloads(key.host, key.subset, where)
+        workloads = self._registry.workloads(key, where)
         faulty = [name for name in workloads if name in self._faults]
         if faulty and len(workloads) > 1:
             others = " and ".join(name for name in workloads if name != faulty[0])
@@ -136,8 +144,9 @@ class RouteTranslator:
 
     def _key(self, destination: RouteDestination, where: str) -> ClusterKey:
         port = self._registry.port(destination, self._listener.port, where)
-        self._registry.workloads(destination.host, destination.subset, where)
-        return ClusterKey(self._listener.name, destination.host, port, destination.subset)
+        key = ClusterKey(self._listener.name, destination.host, port, destination.subset)
+        self._registry.workloads(key, where)
+        return key
 
 
 def _shares(route: HttpRoute, where: str) -> list[tuple[int, RouteDestination, int]]:

@@ -15,10 +15,12 @@ from marskit.mesh.manifests.istio import (
     RouteDestination,
     StringMatch,
     Subset,
-    TrafficPolicy,
     VirtualService,
 )
 from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.traffic_policy import (
+    TrafficPolicy,
+)
 from marskit.mesh.manifests.workloads import Deployment, KubernetesService
 
 NAMESPACE = "town"
@@ -30,7 +32,9 @@ FOOD, MUSIC, TILLS = "shop-food", "shop-music", "till"
 
 
 def call(caller: str, service: str, namespace: str = NAMESPACE, port: int = 8080) -> AddressVariable:
-    return AddressVariable(caller, "URL", service, namespace, port, f"http://{service}:{port}")
+    return AddressVariable(
+        caller, "URL", service, namespace, port, f"http://{service}:{port}", f"{service}:{port}"
+    )
 
 
 CALLS = (call("front", "shop"), call("front", "till"), call("back", "shop"))

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from marskit.domain.config import OutlierDetection, Retries
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.manifests.istio import (
-    ConnectionPool,
-    ConsistentHash,
     CorsPolicy,
     DestinationRule,
     DirectResponse,
@@ -19,16 +17,24 @@ from marskit.mesh.manifests.istio import (
     Headers,
     HttpMatch,
     HttpRoute,
-    LoadBalancer,
     MatchKind,
     Mirror,
     Redirect,
+    RetryChoice,
     Rewrite,
     RouteDestination,
     StringMatch,
     Subset,
-    TrafficPolicy,
     VirtualService,
+)
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    ConsistentHash,
+    LoadBalancer,
+    OutlierChoice,
+    RetryBudget,
+    TrafficPolicy,
+    Warmup,
 )
 from tests.mesh.envoy.resources.bench import Bench
 from tests.mesh.envoy.resources.factory import (
@@ -110,6 +116,7 @@ actions = st.fixed_dictionaries(
         | st.builds(Rewrite, uri_regex=st.just((r"^/a/?(.*)$", r"/\1"))),
         "timeout_ms": milliseconds,
         "retries": retries,
+        "retry_choice": st.builds(RetryChoice, some(milliseconds), some(st.booleans())),
         "mirrors": st.lists(st.builds(Mirror, destinations, percents), max_size=2).map(tuple),
     },
 )
@@ -125,11 +132,19 @@ targets: st.SearchStrategy[dict[str, Any]] = (
             some(st.integers(1, 65535)),
             some(st.sampled_from(["http", "https"])),
             st.sampled_from([301, 302, 303, 307, 308]),
+            st.booleans(),
         ),
     )
     | st.builds(dict, direct_response=st.builds(DirectResponse, st.integers(200, 599), some(values)))
 )
-faults = st.builds(FaultInjection, some(milliseconds), percents, some(st.integers(200, 599)), percents)
+faults = st.builds(
+    FaultInjection,
+    some(milliseconds),
+    percents,
+    some(st.integers(200, 599)),
+    percents,
+    some(st.integers(0, 16)),
+)
 cors = st.builds(
     CorsPolicy,
     st.lists(strings, max_size=2).map(tuple),
@@ -138,6 +153,7 @@ cors = st.builds(
     st.lists(names, max_size=2).map(tuple),
     some(milliseconds),
     some(st.booleans()),
+    st.booleans(),
 )
 
 
@@ -164,20 +180,29 @@ hashes = (
     )
     | st.builds(ConsistentHash, query_parameter=st.just("q"))
     | st.builds(ConsistentHash, use_source_ip=st.just(True))
+    | st.builds(ConsistentHash, header=st.just("x-a"), maglev_table_size=st.sampled_from([2, 101, 1009]))
 )
 outliers = st.builds(OutlierDetection, st.integers(0, 100), milliseconds, milliseconds, st.integers(0, 100))
-policies = st.builds(
-    TrafficPolicy,
-    some(st.sampled_from([LoadBalancer.ROUND_ROBIN, LoadBalancer.RANDOM, LoadBalancer.LEAST_REQUEST])),
-    some(hashes),
-    some(
+warmups = st.builds(
+    Warmup, milliseconds, some(st.sampled_from([0.0, 10.0, 100.0])), some(st.sampled_from([1.0, 2.5]))
+)
+choices = st.builds(OutlierChoice, some(counts), some(counts), st.booleans(), st.integers(0, 100))
+parts: dict[str, st.SearchStrategy[Any]] = {
+    "load_balancer": some(st.sampled_from(list(LoadBalancer))),
+    "consistent_hash": some(hashes),
+    "connection_pool": some(
         st.builds(
-            ConnectionPool, *(some(each) for each in (counts, milliseconds, *[counts] * 4, milliseconds))
+            ConnectionPool,
+            *(some(each) for each in (counts, milliseconds, *[counts] * 4, *[milliseconds] * 2)),
         )
     ),
-    some(outliers),
-    some(counts),
-)
+    "warmup": some(warmups),
+    "outlier_detection": some(outliers),
+    "outlier_choice": choices,
+}
+of_ports = st.tuples(st.tuples(st.just(8080), st.builds(TrafficPolicy, **parts)))
+budgets = st.builds(RetryBudget, some(percents), some(counts))
+policies = st.builds(TrafficPolicy, **parts, retry_budget=some(budgets), ports=st.just(()) | of_ports)
 
 
 @st.composite

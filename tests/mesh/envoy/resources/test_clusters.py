@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -5,18 +6,31 @@ import pytest
 
 from marskit.domain.config import OutlierDetection
 from marskit.mesh.envoy.resources.clusters import UNLIMITED, assignment, cluster
-from marskit.mesh.envoy.resources.model import ClusterKey, Resource
+from marskit.mesh.envoy.resources.model import ClusterKey, Listener, Resource
 from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.manifests.istio import (
+    DestinationRule,
+    Subset,
+)
+from marskit.mesh.manifests.traffic_policy import (
     ConnectionPool,
     ConsistentHash,
-    DestinationRule,
     LoadBalancer,
-    Subset,
+    OutlierChoice,
+    RetryBudget,
     TrafficPolicy,
+    Warmup,
 )
-from marskit.mesh.manifests.model import ManifestError
-from tests.mesh.envoy.resources.factory import FOOD, MUSIC, NAMESPACE, SHOP, TILLS, config, endpoints
+from tests.mesh.envoy.resources.factory import (
+    FOOD,
+    MUSIC,
+    NAMESPACE,
+    SHOP,
+    SHOP_RULE,
+    TILLS,
+    config,
+    endpoints,
+)
 
 FOLDER = PurePosixPath("/xds")
 
@@ -26,8 +40,12 @@ def rule(policy: TrafficPolicy | None = None, of_food: TrafficPolicy | None = No
     return DestinationRule("shop", NAMESPACE, SHOP, policy, (food,))
 
 
+def registry(*rules: DestinationRule) -> Registry:
+    return Registry(config(rules=rules), [Listener("edge", "front", SHOP, 8080)])
+
+
 def made(*rules: DestinationRule, subset: str | None = "food") -> Resource:
-    return cluster(ClusterKey("edge", SHOP, 8080, subset), Registry(config(rules=rules)), FOLDER)
+    return cluster(ClusterKey("edge", SHOP, 8080, subset), registry(*rules), FOLDER)
 
 
 def limits(resource: Resource) -> dict[str, Any]:
@@ -82,7 +100,7 @@ def test_outlier_detection_ejects_for_what_was_asked_and_nothing_else() -> None:
 
 def test_gateway_errors_eject_only_when_written() -> None:
     outliers = OutlierDetection(0, interval_ms=500, base_ejection_ms=10_000, max_ejection_percent=60)
-    policy = TrafficPolicy(outlier_detection=outliers, consecutive_gateway_errors=3)
+    policy = TrafficPolicy(outlier_detection=outliers, outlier_choice=OutlierChoice(gateway_errors=3))
     detection = made(rule(policy))["outlier_detection"]
     assert detection["consecutive_gateway_failure"] == 3
     assert detection["enforcing_consecutive_gateway_failure"] == 100
@@ -107,15 +125,85 @@ def test_a_subsets_algorithm_replaces_the_hosts_hashing() -> None:
     assert made(rule(of_host))["ring_hash_lb_config"] == {"minimum_ring_size": 1024}
 
 
-def test_passing_through_is_refused_by_name() -> None:
-    with pytest.raises(ManifestError, match=r"DestinationRule town/shop: .*simple is PASSTHROUGH"):
-        made(rule(TrafficPolicy(LoadBalancer.PASSTHROUGH)))
+def test_settings_for_a_port_replace_the_hosts_and_those_they_leave_out_are_defaults() -> None:
+    limited = TrafficPolicy(
+        LoadBalancer.RANDOM,
+        connection_pool=ConnectionPool(max_connections=1),
+        retry_budget=RetryBudget(50.0),
+        ports=((8080, TrafficPolicy(consistent_hash=ConsistentHash(header="x"))),),
+    )
+    resource = made(rule(limited))
+    assert resource["lb_policy"] == "RING_HASH"
+    assert limits(resource)["max_connections"] == UNLIMITED
+    assert limits(resource)["retry_budget"]["budget_percent"] == {"value": 50.0}
+    elsewhere = replace(limited, ports=((81, limited.ports[0][1]),))
+    assert made(rule(elsewhere))["lb_policy"] == "RANDOM"
+
+
+def test_a_subset_goes_before_the_hosts_settings_for_a_port_and_its_own_before_both() -> None:
+    of_port = TrafficPolicy(LoadBalancer.ROUND_ROBIN, connection_pool=ConnectionPool(max_connections=2))
+    of_host = TrafficPolicy(ports=((8080, of_port),))
+    resource = made(rule(of_host, TrafficPolicy(LoadBalancer.RANDOM)))
+    assert resource["lb_policy"] == "RANDOM"
+    assert limits(resource)["max_connections"] == 2
+    narrowest = TrafficPolicy(LoadBalancer.RANDOM, ports=((8080, TrafficPolicy(LoadBalancer.LEAST_REQUEST)),))
+    resource = made(rule(of_host, narrowest))
+    assert resource["lb_policy"] == "LEAST_REQUEST"
+    assert limits(resource)["max_connections"] == UNLIMITED
+
+
+def test_the_narrowest_rule_that_covers_a_host_counts() -> None:
+    wild = DestinationRule("wild", NAMESPACE, "*.local", TrafficPolicy(LoadBalancer.RANDOM))
+    near = DestinationRule("near", NAMESPACE, f"*.{NAMESPACE}.svc.cluster.local", TrafficPolicy())
+    exact = DestinationRule("shop", NAMESPACE, SHOP, TrafficPolicy(LoadBalancer.ROUND_ROBIN))
+    assert made(wild, subset=None)["lb_policy"] == "RANDOM"
+    assert made(wild, near, subset=None)["lb_policy"] == "LEAST_REQUEST"
+    assert made(exact, wild, near, subset=None)["lb_policy"] == "ROUND_ROBIN"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "export_to", "used"),
+    [
+        (NAMESPACE, ("*",), True),
+        (NAMESPACE, (NAMESPACE,), True),
+        (NAMESPACE, ("elsewhere",), False),
+        ("istio-system", ("*",), True),
+        ("istio-system", ("elsewhere",), False),
+        ("elsewhere", ("*",), False),
+    ],
+)
+def test_a_rule_counts_where_istio_would_look_for_it(
+    namespace: str,
+    export_to: tuple[str, ...],
+    used: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    policy = TrafficPolicy(LoadBalancer.RANDOM)
+    found = made(DestinationRule("shop", namespace, SHOP, policy, (), export_to), subset=None)
+    assert found["lb_policy"] == ("RANDOM" if used else "LEAST_REQUEST")
+
+
+def test_maglev_warm_up_and_failures_to_connect() -> None:
+    hashing = ConsistentHash(header="x", maglev_table_size=101)
+    assert made(rule(TrafficPolicy(consistent_hash=hashing)))["maglev_lb_config"] == {"table_size": 101}
+    warm = made(rule(TrafficPolicy(LoadBalancer.ROUND_ROBIN, warmup=Warmup(30_000, 5.0, 2.0))))
+    assert warm["round_robin_lb_config"]["slow_start_config"] == {
+        "slow_start_window": "30.000s",
+        "min_weight_percent": {"value": 5.0},
+        "aggression": {"default_value": 2.0, "runtime_key": "marskit.slow_start_aggression"},
+    }
+    outliers = OutlierDetection(5, interval_ms=500, base_ejection_ms=10_000, max_ejection_percent=60)
+    choice = OutlierChoice(local_failures=4, split_local_failures=True, min_health_percent=30)
+    resource = made(rule(TrafficPolicy(outlier_detection=outliers, outlier_choice=choice)))
+    assert resource["common_lb_config"] == {"healthy_panic_threshold": {"value": 30}}
+    assert resource["outlier_detection"]["consecutive_local_origin_failure"] == 4
+    assert resource["outlier_detection"]["enforcing_consecutive_local_origin_failure"] == 100
+    assert resource["outlier_detection"]["split_external_local_origin_errors"] is True
 
 
 @pytest.mark.parametrize(("subset", "expected"), [("food", [FOOD]), (None, [FOOD, MUSIC])])
 def test_ready_replicas_are_chosen_by_label(subset: str | None, expected: list[str]) -> None:
     key = ClusterKey("edge", SHOP, 8080, subset)
-    resource = assignment(key, Registry(config()), endpoints(TILLS, MUSIC, FOOD))
+    resource = assignment(key, registry(SHOP_RULE), endpoints(TILLS, MUSIC, FOOD))
     [group] = resource["endpoints"]
     found = [each["metadata"]["filter_metadata"]["marskit"]["workload"] for each in group["lb_endpoints"]]
     assert found == expected
@@ -124,5 +212,5 @@ def test_ready_replicas_are_chosen_by_label(subset: str | None, expected: list[s
 def test_the_order_of_replicas_does_not_matter() -> None:
     key = ClusterKey("edge", SHOP, 8080, None)
     ready = endpoints(FOOD, FOOD, MUSIC)
-    registry = Registry(config())
-    assert assignment(key, registry, ready) == assignment(key, registry, ready[::-1])
+    known = registry(SHOP_RULE)
+    assert assignment(key, known, ready) == assignment(key, known, ready[::-1])

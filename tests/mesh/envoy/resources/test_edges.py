@@ -1,10 +1,11 @@
 """What differs from listener to listener: callers, host names and ports, as a real Envoy tells them apart."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from marskit.mesh.manifests.istio import GatewayServer, HttpMatch, HttpRoute, VirtualService
+from marskit.mesh.manifests.istio import Gateway, GatewayServer, HttpMatch, HttpRoute, VirtualService
 from tests.mesh.envoy.resources.bench import Bench, running_bench
 from tests.mesh.envoy.resources.factory import (
     FOOD,
@@ -22,6 +23,7 @@ from tests.mesh.envoy.resources.factory import (
     gateway,
     in_mesh,
     prefix,
+    regex,
     to,
     when,
 )
@@ -72,12 +74,36 @@ def test_what_the_gateway_said_of_the_client_is_passed_on_between_workloads(benc
     assert bench.request(headers=known).sent["headers"]["x-forwarded-for"].startswith("10.0.0.1,")
 
 
-@pytest.mark.parametrize("name", ["shop", "shop:8080", "shop.town", SHOP, f"{SHOP}:8080"])
-def test_a_caller_counts_as_having_used_any_of_the_services_names(name: str, bench: Bench) -> None:
-    called = when(HttpMatch(authority=exact(name)), FOOD_ONLY)
-    other = when(HttpMatch(authority=prefix("shop.village")), MUSIC_ONLY)
-    bench.apply(config(in_mesh(other, called, TO_TILL)))
-    assert bench.request(listener=FRONT).backend == FOOD
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (HttpMatch(authority=exact("shop:8080")), True),
+        (HttpMatch(authority=exact("shop")), False),
+        (HttpMatch(authority=regex(r"[[:alpha:]]+:\d+")), True),
+        (HttpMatch(headers=((":authority", prefix("shop")),)), True),
+        (HttpMatch(headers=(("Host", exact("till:8080")),)), False),
+        (HttpMatch(without_headers=((":authority", prefix("shop")),)), False),
+        (HttpMatch(without_headers=((":authority", prefix("till")),)), True),
+        (HttpMatch(headers=((":authority", regex("*")), (":method", exact("GET")))), True),
+        (HttpMatch(headers=((":path", prefix("/a")), (":scheme", exact("http")))), True),
+        (HttpMatch(headers=((":path", prefix("/b")),)), False),
+    ],
+)
+def test_a_caller_is_taken_to_send_the_name_that_its_variable_holds(
+    *,
+    condition: HttpMatch,
+    holds: bool,
+    bench: Bench,
+) -> None:
+    bench.apply(config(in_mesh(when(condition, FOOD_ONLY), TO_TILL)))
+    assert bench.request("/a", listener=FRONT).backend == (FOOD if holds else TILLS)
+
+
+def test_a_virtual_service_is_for_the_namespaces_that_it_is_exported_to(bench: Bench) -> None:
+    bench.apply(config(replace(in_mesh(TO_FOOD, host=TILL), export_to=("elsewhere",))))
+    assert bench.request(listener=FRONT_TILL).backend == TILLS
+    bench.apply(config(replace(in_mesh(TO_FOOD, host=TILL), export_to=("elsewhere", NAMESPACE))))
+    assert bench.request(listener=FRONT_TILL).backend == FOOD
 
 
 def test_the_port_of_the_service_is_what_a_match_means(bench: Bench) -> None:
@@ -138,3 +164,31 @@ def test_every_port_of_the_gateways_is_a_listener_with_its_own_hosts(tmp_path: P
         assert bench.request(listener="ingress__8081").backend == TILLS
         assert bench.request(listener="ingress__80").status == 404
         assert bench.request(listener="ingress__80", headers={"host": "a.example.com"}).backend == FOOD
+
+
+def test_a_port_of_pods_with_other_labels_is_an_entrance_of_its_own(tmp_path: Path) -> None:
+    http = (GatewayServer(80, "HTTP", ("*",)),)
+    front = Gateway("front", NAMESPACE, http, (("istio", "public"),))
+    staff = Gateway("staff", NAMESPACE, http, (("istio", "private"),))
+    public = VirtualService("public", NAMESPACE, ("*",), (f"{NAMESPACE}/front",), (TO_FOOD,))
+    private = VirtualService("private", NAMESPACE, ("*",), (f"{NAMESPACE}/staff",), (TO_TILL,))
+    rules = config(public, private, gateways=(front, staff))
+    with running_bench(tmp_path, rules, (FOOD, TILLS), calls=()) as bench:
+        assert bench.request(listener="ingress__80").backend == FOOD
+        assert bench.request(listener="ingress__staff.town__80").backend == TILLS
+
+
+def test_a_gateway_takes_hosts_of_the_namespaces_that_it_lists_and_may_send_all_to_https(
+    tmp_path: Path,
+) -> None:
+    servers = (
+        GatewayServer(80, "HTTP", (f"{NAMESPACE}/*.ours.test", "elsewhere/*.theirs.test", "all.test")),
+        GatewayServer(81, "HTTP", ("*",), https_redirect=True),
+    )
+    rules = config(at_gateway(TO_FOOD, hosts=("*",)), gateways=(gateway(*servers),))
+    with running_bench(tmp_path, rules, (FOOD,), calls=()) as bench:
+        hosts = ("a.ours.test", "a.theirs.test", "all.test")
+        found = [bench.request(listener="ingress__80", headers={"host": host}).status for host in hosts]
+        assert found == [200, 404, 200]
+        moved = bench.request("/a?b", listener="ingress__81", headers={"host": "x.test"})
+        assert (moved.status, moved.headers["location"]) == (301, "https://x.test/a?b")

@@ -1,18 +1,15 @@
-import pytest
-
 from marskit.mesh.envoy.resources.listeners import listeners
 from marskit.mesh.envoy.resources.model import Listener
-from marskit.mesh.manifests.istio import GatewayServer
-from marskit.mesh.manifests.model import ManifestError
-from tests.mesh.envoy.resources.factory import SHOP, call, config, gateway
+from marskit.mesh.manifests.istio import Gateway, GatewayServer
+from tests.mesh.envoy.resources.factory import GATE, NAMESPACE, SHOP, call, config, gateway
 
 
 def test_one_for_the_gateway_and_one_per_caller_and_service() -> None:
     calls = (call("front", "shop"), call("front", "shop"), call("back", "shop", port=81))
     assert listeners(config(), calls) == (
-        Listener("ingress", "ingress", None, 80),
-        Listener("front__shop__8080", "front", SHOP, 8080),
-        Listener("back__shop__81", "back", SHOP, 81),
+        Listener("ingress", "ingress", None, 80, (GATE,)),
+        Listener("front__shop__8080", "front", SHOP, 8080, names=("shop:8080",)),
+        Listener("back__shop__81", "back", SHOP, 81, names=("shop:81",)),
     )
 
 
@@ -34,7 +31,14 @@ def test_several_ports_are_told_apart() -> None:
     ]
 
 
-def test_other_protocols_are_refused_by_name() -> None:
-    tls = gateway(GatewayServer(443, "HTTPS", ("a",)))
-    with pytest.raises(ManifestError, match=r"Gateway town/gate: the server on port 443 has protocol HTTPS;"):
-        listeners(config(gateways=(tls,)), ())
+def test_gateways_with_other_selectors_are_entrances_of_their_own() -> None:
+    http = (GatewayServer(80, "HTTP", ("*",)),)
+    front = Gateway("front", NAMESPACE, http, (("istio", "public"),))
+    again = Gateway("again", NAMESPACE, http, (("istio", "public"),))
+    staff = Gateway("staff", NAMESPACE, http, (("istio", "private"),))
+    anyone = Gateway("anyone", NAMESPACE, http)
+    found = listeners(config(gateways=(front, again, staff, anyone)), ())
+    assert [(each.name, each.gateways) for each in found] == [
+        ("ingress__80", ("town/front", "town/again", "town/anyone")),
+        ("ingress__staff.town__80", ("town/staff", "town/anyone")),
+    ]

@@ -18,15 +18,17 @@ from marskit.mesh.envoy.resources.telemetry_names import (
     parse_requests,
 )
 from marskit.mesh.manifests.istio import (
-    ConnectionPool,
     DirectResponse,
     FaultInjection,
     HttpMatch,
     HttpRoute,
     Redirect,
-    TrafficPolicy,
 )
 from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    TrafficPolicy,
+)
 from marskit.system.free_ports import LOOPBACK
 from tests.mesh.envoy.resources.bench import TOKEN, Bench, exchange, wait_for
 from tests.mesh.envoy.resources.factory import (

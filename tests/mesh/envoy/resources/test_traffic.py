@@ -10,13 +10,15 @@ import pytest
 from marskit.domain.config import OutlierDetection, Retries
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.manifests.istio import (
-    ConnectionPool,
-    ConsistentHash,
     CorsPolicy,
     FaultInjection,
     HttpRoute,
-    LoadBalancer,
     Mirror,
+)
+from marskit.mesh.manifests.traffic_policy import (
+    ConnectionPool,
+    ConsistentHash,
+    LoadBalancer,
     TrafficPolicy,
 )
 from tests.mesh.envoy.resources.bench import Bench, exchange, wait_for

@@ -1,6 +1,6 @@
 import pytest
 
-from marskit.mesh.envoy.resources.hosts import covers, intersection
+from marskit.mesh.manifests.names import covers, intersection
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,10 @@ class MarskitApp(App[int]):
 
     def _draw(self) -> None:
         self._due = None
+        if isinstance(driver := self._driver, TerminalDriver) and driver.output.is_writing:
+            # A thin link still carries the frame before: the next one shows the newest state, not a backlog.
+            self._due = self.set_timer(self.frame_s, self._draw)
+            return
         self._drawn_at_s = time.monotonic()
         self.live.show(self._state)
         for screen in self.screen_stack[1:]:

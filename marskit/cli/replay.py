@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from marskit.assembly.settings import ENGINES, Settings
 from marskit.cli.options import OptionError, add_mesh, add_run_name, add_runs, completes, planner_names
+from marskit.cli.terminal import check_terminal
 
 if TYPE_CHECKING:
     from marskit.replay.branched import Branched
@@ -99,8 +100,7 @@ def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timelin
 
 
 def _screen(parsed: argparse.Namespace, run: str) -> int:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise OptionError("A replay on the screen needs a terminal; without one, run --headless")
+    check_terminal("run --headless")
     from marskit.branching.child import BranchChild
     from marskit.system.signals import first_signal
     from marskit.tui.replay_app import run_replay

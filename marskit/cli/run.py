@@ -18,6 +18,7 @@ from marskit.cli.options import (
     completes,
     planner_names,
 )
+from marskit.cli.terminal import check_terminal
 from marskit.domain.records import Mode
 from marskit.system import exit_codes
 
@@ -181,8 +182,7 @@ def run(parsed: argparse.Namespace) -> int:
         return _run_headless(settings, parsed)
     if parsed.json or parsed.cycles is not None:
         raise OptionError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise OptionError("The terminal UI needs a terminal; without one, run --headless")
+    check_terminal("run --headless")
     return _run_tui(settings)
 
 

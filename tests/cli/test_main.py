@@ -110,7 +110,10 @@ def test_a_command_loads_only_what_it_needs(
         ("--headless --keep-size much", "--keep-size is 'much'; it must be a number with KB, MB, GB or TB"),
         ("--json", "--json needs --headless"),
         ("--cycles 3", "--cycles needs --headless"),
-        ("--runs /nowhere", "The terminal UI needs a terminal; without one, run --headless"),
+        (
+            "--runs /nowhere",
+            "The screen needs a terminal for input, output and errors; without one, run --headless",
+        ),
         ("--headless --cycles 0", "--cycles is 0; it must be 1 or more"),
         ("--headless --mode approve", "--mode approve needs a person to approve"),
         ("--headless --manifests /nowhere", "/nowhere"),

@@ -145,11 +145,11 @@ def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Seq
     totals = figures(records)
     violated_s = sum(r.covers_s for r, point in zip(records, points, strict=True) if point.violated)
     speed = records[0].speed
-    covered_s = sum(r.covers_s for r in records) or 1.0
 
     def mean(name: str) -> float:
-        values = (getattr(c.diagnosis.utility, name) for c in cycles)
-        return float(sum(v * r.covers_s for v, r in zip(values, records, strict=True)) / covered_s)
+        known = [(c.diagnosis.utility, r) for c, r in zip(cycles, records, strict=True) if not c.diagnosis.unknown]
+        known_s = sum(r.covers_s for _, r in known) or 1.0
+        return float(sum(getattr(utility, name) * r.covers_s for utility, r in known) / known_s)
 
     bounds = {w.name: (w.min_replicas, w.max_replicas) for w in started.topology.workloads}
     executed = [e for c in cycles for e in c.executions if e.outcome is Outcome.APPLIED]

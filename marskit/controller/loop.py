@@ -18,7 +18,7 @@ from marskit.controller.plan_phase import Decider, Intervention
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import RollbackWatcher
 from marskit.domain.actions import Action, Scale
-from marskit.domain.diagnosis import Diagnosis, Severity
+from marskit.domain.diagnosis import Diagnosis, Severity, unknown_diagnosis
 from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
@@ -167,22 +167,20 @@ class Loop:
     async def _turn(self, number: int) -> None:
         await self._enter(number, Phase.MONITOR)
         started_at_s = self._clock.now()
+        # A reading that is merely late is waited for.
+        await self._telemetry.stale()
         observation = self._telemetry.observe()
         effects, self._effects_seen = self._effects_seen, ()
         self._bus.publish(Monitored(self._clock.now(), number, observation))
 
         await self._enter(number, Phase.ANALYSE)
-        self._canaries.look(self._clock.now())
-        async with self._asked() as planner:
-            diagnosis = self._analyse(observation)
-            if analyses(planner):
-                diagnosis = await self._asking.analyse(planner, diagnosis, self.view(observation))
+        diagnosis = await self._diagnosed(observation)
         self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
 
         await self._enter(number, Phase.PLAN)
         async with self._asked() as planner:
             view = self.view(observation)
-            plan, guards = await self._decider.decide(planner, diagnosis, view)
+            plan, guards = await self._planned(planner, diagnosis, view)
         self._bus.publish(Planned(self._clock.now(), number, plan))
 
         await self._enter(number, Phase.EXECUTE)
@@ -210,6 +208,25 @@ class Loop:
         )
         # From here on the cycle may be on disk, so an end of the run waits until it is complete.
         await to_the_end(self._remember(cycle))
+
+    async def _diagnosed(self, observation: Observation) -> Diagnosis:
+        """Analyse's diagnosis, or that nothing is known: no decision rests on old telemetry."""
+        if (stale := await self._telemetry.stale()) is not None:
+            return unknown_diagnosis(stale)
+        self._canaries.look(self._clock.now())
+        async with self._asked() as planner:
+            diagnosis = self._analyse(observation)
+            if analyses(planner):
+                diagnosis = await self._asking.analyse(planner, diagnosis, self.view(observation))
+        return diagnosis
+
+    async def _planned(
+        self, planner: Planner, diagnosis: Diagnosis, view: PlanningView
+    ) -> tuple[Plan, Intervention | None]:
+        stale = diagnosis.unknown or await self._telemetry.stale()
+        if stale is not None:
+            return Plan(planner.name, (), (), f"Nothing is planned. {stale}"), None
+        return await self._decider.decide(planner, diagnosis, view)
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Planner]:
@@ -246,6 +263,8 @@ class Loop:
         self, number: int, mode: Mode, plan: Plan, guards: Intervention | None, view: PlanningView
     ) -> None:
         verdict = await self._verdict(number, mode, plan)
+        if plan.actions and verdict.approved and (stale := await self._telemetry.stale()) is not None:
+            verdict = ApprovalVerdict(approved=False, reason=stale.rstrip("."))
         if isinstance(guards, Retreat) and verdict.reason == REJECTED:
             self._canaries.leave(guards.canaries)
         # The prediction of a plan that awaited approval was made for another moment.

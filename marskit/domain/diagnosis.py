@@ -109,6 +109,11 @@ class SloStatus:
         return all(known) if known else None
 
 
+def unknown_diagnosis(why: str) -> "Diagnosis":
+    """The diagnosis while telemetry is too old."""
+    return Diagnosis((), (), None, Utility(0.0, 0.0, 0.0, 0.0, 0.0), f"Unknown: {why}", unknown=why)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """Analyse's conclusions from one observation."""
@@ -121,6 +126,8 @@ class Diagnosis:
     sentence: str
     suspects: tuple[Suspect, ...] = ()
     """Possible faults, the most likely first; also while every SLO is met."""
+    unknown: str | None = None
+    """Why nothing can be said, in one sentence; all else is then empty. None if telemetry is fresh."""
 
     @property
     def slo_met(self) -> bool | None:

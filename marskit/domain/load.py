@@ -12,6 +12,9 @@ class LoadStatus(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"
+    """It ended."""
+    SILENT = "silent"
+    """It does not answer; whether it sends is not known."""
 
 
 class RequestFailure(StrEnum):

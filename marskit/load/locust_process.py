@@ -13,6 +13,7 @@ from marskit.load.rates import Rates
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
 from marskit.timing.clock import Clock
 
+_AT_REST = (LoadStatus.STARTING, LoadStatus.STOPPED)
 _RUNNING_WITHIN_S = 15.0
 _POLL_S = 0.02
 _LEAD_S = 0.1
@@ -92,8 +93,10 @@ class LocustLoad:
             return self._sample(LoadStatus.STARTING)
         totals = await self._totals()
         if totals is None:
-            reason = await self._child.failure_soon() or "Locust does not respond."
-            return self._sample(LoadStatus.FAILED, reason=reason)
+            failure = await self._child.failure_soon()
+            if failure is None:
+                return self._sample(LoadStatus.SILENT, reason="Locust does not respond.")
+            return self._sample(LoadStatus.FAILED, reason=failure)
         if failure := self._child.failure():
             return self._sample(LoadStatus.FAILED, reason=failure)
         running = totals.state in ("running", "spawning")
@@ -192,14 +195,14 @@ class LocustLoad:
         at_s = self._clock.now()
         scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed
         offered = self._scenario.rate_at(scenario_s) * self._users / self._scenario.users
-        sent, failed = self._rates.read(at_s, totals.requests, totals.failures) if totals else (0.0, 0.0)
+        sent, failed = self._rates.read(at_s, totals.requests, totals.failures) if totals else (None, None)
         return LoadSample(
             at_s=at_s,
             status=status,
-            users=totals.users if totals else 0,
+            users=totals.users if totals else None,
             factor=self._factor,
             scenario_s=max(0.0, scenario_s),
-            offered_requests_per_s=offered if status is LoadStatus.RUNNING and scenario_s >= 0 else 0.0,
+            offered_requests_per_s=offered if status not in _AT_REST and scenario_s >= 0 else 0.0,
             sent_requests_per_s=sent,
             failures_per_s=failed,
             reason=reason,

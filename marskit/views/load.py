@@ -85,5 +85,5 @@ def _health(status: LoadStatus, offered: float, actual: float | None) -> Tone:
             if actual is None:
                 return Tone.UNKNOWN
             return Tone.OK if actual >= NOT_SENT_SHARE * offered else Tone.WARN
-        case LoadStatus.STARTING | LoadStatus.STOPPED:
+        case LoadStatus.STARTING | LoadStatus.STOPPED | LoadStatus.SILENT:
             return Tone.UNKNOWN

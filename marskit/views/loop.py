@@ -128,6 +128,8 @@ def _verdict(diagnosis: Diagnosis) -> str:
 
 
 def _findings(diagnosis: Diagnosis) -> tuple[str, ...]:
+    if diagnosis.unknown:
+        return ("", "unknown", "telemetry is too old", "")
     bottleneck = f"◆ {diagnosis.bottleneck}" if diagnosis.bottleneck else ""
     fault = next((suspect for suspect in diagnosis.suspects if suspect.is_fault), None)
     count = len(diagnosis.symptoms)

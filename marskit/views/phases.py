@@ -90,6 +90,8 @@ def _analyse(state: State) -> list[Block]:
         blocks += _suspect(rank, suspect)
     for symptom in diagnosis.symptoms:
         blocks += _symptom(symptom)
+    if diagnosis.unknown:
+        return blocks
     utility = diagnosis.utility
     terms = (
         ("served within SLO", utility.served_within_slo),

@@ -101,7 +101,10 @@ def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Ce
         Cell(text.percent(service.slow_percent if service else None), Tone.DIM),
         Cell(text.percent(service.error_percent if service else None), Tone.DIM),
         Cell(text.whole(replicas), Tone.DIM),
-        Cell(text.signed(diagnosis.utility.total) if diagnosis else text.NOTHING, Tone.DIM),
+        Cell(
+            text.signed(diagnosis.utility.total) if diagnosis and not diagnosis.unknown else text.NOTHING,
+            Tone.DIM,
+        ),
         Cell("", Tone.DIM),
     )
 

@@ -2,24 +2,28 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from marskit.controller.bus import Bus
-from marskit.controller.notices import Notices
-from marskit.domain.events import Observed
-from marskit.domain.load import LoadSample, LoadStatus
+from marskit.controller.notices import Notices, describe
+from marskit.controller.phases.freshness import Freshness
+from marskit.domain.events import LoadLost, LoadRestored, Observed, Source
+from marskit.domain.load import ClientCounts, LoadSample, LoadStatus, RequestFailure
 from marskit.domain.metrics import MeshSample
 from marskit.domain.observation import Observation
 from marskit.domain.topology import GATEWAY
 from marskit.load.port import Load
 from marskit.mapek.monitor.measures import entry_rate
 from marskit.mapek.monitor.monitor import Monitor
+from marskit.mapek.monitor.usable import why_unusable
 from marskit.mesh.port import Mesh
 from marskit.timing.clock import Clock
 
 UNSERVED_S = 5.0
 """Seconds for which most of the load must fail outside the mesh before a notice is given."""
+GRACE_S = 0.5
+"""Seconds that a reading under way gets when the newest one is too old."""
 RECENT = 600
 """Number of observations planners can look back on, one per second: ten minutes."""
 
@@ -27,7 +31,8 @@ RECENT = 600
 class Sampler:
     """Samples mesh and load every `period_s` and publishes the window's observation.
 
-    A failed reading is reported once, and the next one is attempted as usual.
+    A failed reading is reported once, and the next one is attempted as usual. Mesh and load do not wait for
+    each other longer than a period: one that does not answer makes nobody blind to the other.
     """
 
     def __init__(
@@ -49,13 +54,20 @@ class Sampler:
         self._bus = bus
         self._notices = notices
         self._clock = clock
-        self._period_s = period_s
+        self._period_s = max(period_s, mesh.capabilities.sample_period_s)
         self._also = also
+        self._freshness = Freshness(bus, clock, self._period_s)
+        self._readings: dict[Source, asyncio.Task[_Reading]] = {}
+        """The readings under way."""
+        self._has_read = asyncio.Event()
+        self._counts = ClientCounts()
+        """The newest counts of the clients."""
         self._load_sample: LoadSample | None = None
         self._recent: deque[Observation] = deque(maxlen=RECENT)
         self._begun = asyncio.Event()
         self._unserved_since_s: float | None = None
         self._told_unserved = False
+        self._has_lost_load = False
 
     @property
     def recent(self) -> tuple[Observation, ...]:
@@ -70,28 +82,95 @@ class Sampler:
         """Return after the first attempt to read."""
         await self._begun.wait()
 
+    async def stale(self) -> str | None:
+        """Why nothing may be decided now, in one sentence; None if the newest telemetry is fresh.
+
+        On a busy machine, readings can be late although telemetry works: those under way get a moment more.
+        """
+        deadline_s = self._clock.now() + GRACE_S
+        while (why := self._freshness.stale) is not None and (left_s := deadline_s - self._clock.now()) > 0:
+            self._has_read.clear()
+            waiting = asyncio.ensure_future(self._has_read.wait())
+            await asyncio.wait({waiting}, timeout=left_s)
+            waiting.cancel()
+        return why
+
+    @property
+    def is_stale_now(self) -> bool:
+        """Whether the newest telemetry is too old, without a moment more."""
+        return self._freshness.stale is not None
+
     async def run(self) -> None:
         """Read until cancelled; a late reading does not delay the next ones."""
+        self._freshness.begin()
         due_s = self._clock.now()
-        while True:
-            await self._read()
-            self._begun.set()
-            due_s = max(due_s + self._period_s, self._clock.now())
-            await self._clock.sleep(due_s - self._clock.now())
+        try:
+            while True:
+                await self._read()
+                self._begun.set()
+                self._has_read.set()
+                due_s = max(due_s + self._period_s, self._clock.now())
+                await self._clock.sleep(due_s - self._clock.now())
+        finally:
+            for reading in self._readings.values():
+                reading.cancel()
+            await asyncio.gather(*self._readings.values(), return_exceptions=True)
 
     async def _read(self) -> None:
-        mesh, load = await asyncio.gather(self._mesh.sample(), self._load.sample(), return_exceptions=True)
-        if isinstance(load, BaseException):
-            self._notices.failed("load", "The load could not be read", load)
+        for source, sample in ((Source.MESH, self._mesh.sample), (Source.LOAD, self._load.sample)):
+            if source not in self._readings:
+                self._readings[source] = asyncio.create_task(self._timed(sample))
+        await asyncio.wait(self._readings.values(), timeout=self._period_s)
+        done = {source: task for source, task in self._readings.items() if task.done()}
+        self._readings = {source: task for source, task in self._readings.items() if source not in done}
+        if Source.LOAD in done:
+            self._take_load(done[Source.LOAD].result())
+        if Source.MESH in done:
+            self._take_mesh(done[Source.MESH].result())
+        if self._readings and self._freshness.stale is not None:
+            # All this time, others may have kept the reading from being noticed.
+            await asyncio.wait(self._readings.values(), timeout=GRACE_S)
+            if any(task.done() for task in self._readings.values()):
+                return
+        self._freshness.tell()
+
+    async def _timed(self, sample: Callable[[], Awaitable[MeshSample | LoadSample]]) -> "_Reading":
+        begun_s = self._clock.now()
+        try:
+            found = await sample()
+        except Exception as error:
+            return _Reading(begun_s, None, error)
+        if (wrong := why_unusable(found)) is not None:
+            return _Reading(begun_s, None, ValueError(f"{wrong}, which cannot be"))
+        return _Reading(begun_s, found)
+
+    def _take_load(self, reading: "_Reading") -> None:
+        if not isinstance(load := reading.sample, LoadSample):
+            assert reading.error is not None
+            self._notices.failed("load", "The load could not be read", reading.error)
+            self._freshness.failed(Source.LOAD, describe(reading.error))
             self._load_sample = None
+            return
+        self._notices.worked("load")
+        if load.status in (LoadStatus.FAILED, LoadStatus.SILENT):
+            self._freshness.failed(Source.LOAD, load.reason or "it does not answer")
         else:
-            self._notices.worked("load")
-            self._tell_failure(load)
-            self._load_sample = load
-        if isinstance(mesh, BaseException):
-            self._notices.failed("telemetry", "The mesh could not be read", mesh)
+            self._freshness.read(Source.LOAD, reading.begun_s)
+        self._tell_failure(load)
+        self._load_sample = load
+        self._counts = load.counts or self._counts
+
+    def _take_mesh(self, reading: "_Reading") -> None:
+        if not isinstance(mesh := reading.sample, MeshSample):
+            assert reading.error is not None
+            self._notices.failed("telemetry", "The mesh could not be read", reading.error)
+            self._freshness.failed(Source.MESH, describe(reading.error))
             return
         self._notices.worked("telemetry")
+        if mesh.at_s - reading.begun_s > self._period_s:
+            # It may have been gathered at any time since it was asked for.
+            mesh = replace(mesh, measured_at_s=min(mesh.data_at_s, reading.begun_s))
+        self._freshness.read(Source.MESH, min(mesh.data_at_s, reading.begun_s))
         if not self._recent:
             mesh = self._since_the_load_began(mesh)
         self._monitor.add(mesh)
@@ -130,6 +209,23 @@ class Sampler:
         )
 
     def _tell_failure(self, load: LoadSample) -> None:
-        failed_before = self._load_sample is not None and self._load_sample.status is LoadStatus.FAILED
-        if load.status is LoadStatus.FAILED and not failed_before:
-            self._notices.tell("load", load.reason or "The load generator failed.")
+        if load.status is LoadStatus.FAILED and not self._has_lost_load:
+            self._has_lost_load = True
+            self._bus.publish(LoadLost(self._clock.now(), load.reason or "The load generator failed."))
+        elif load.status is LoadStatus.RUNNING and self._has_lost_load and load.counts is not None:
+            self._has_lost_load = False
+            not_sent = load.counts.since(self._counts).of(RequestFailure.NOT_SENT)
+            sentence = (
+                "The load generator runs again, at the same point of the scenario; "
+                f"{not_sent} requests were not sent meanwhile."
+            )
+            self._bus.publish(LoadRestored(self._clock.now(), not_sent, sentence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The result of one attempt to read."""
+
+    begun_s: float
+    sample: MeshSample | LoadSample | None
+    error: Exception | None = None

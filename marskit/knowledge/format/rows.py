@@ -57,7 +57,7 @@ def _cycles(run: RunStarted, record: Record) -> Iterator[Row]:
     cycle = record.cycle
     observation, diagnosis, load = cycle.observation, cycle.diagnosis, cycle.observation.load
     worst = diagnosis.symptoms[0] if diagnosis.symptoms else None
-    utility = diagnosis.utility
+    utility = None if diagnosis.unknown else diagnosis.utility
     entered, client = cycle.entered, cycle.client
     yield (
         SCHEMA_VERSION,
@@ -90,12 +90,12 @@ def _cycles(run: RunStarted, record: Record) -> Iterator[Row]:
         worst.subject if worst else None,
         diagnosis.sentence,
         diagnosis.bottleneck,
-        utility.total,
-        utility.served_within_slo,
-        utility.violated,
-        utility.failed,
-        utility.replica_cost,
-        utility.action_churn,
+        utility.total if utility else None,
+        utility.served_within_slo if utility else None,
+        utility.violated if utility else None,
+        utility.failed if utility else None,
+        utility.replica_cost if utility else None,
+        utility.action_churn if utility else None,
         sum(workload.replicas_desired for workload in observation.workloads),
         record.replicas_ready,
         record.actions,

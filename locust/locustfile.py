@@ -9,10 +9,10 @@ import socket
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import dropwhile
 from pathlib import Path
 
 # Locust puts this folder on the path, not the checkout that marskit is in.
@@ -28,10 +28,13 @@ from locust.argument_parser import LocustArgumentParser
 from locust.contrib.fasthttp import LocustUserAgent
 from locust.env import Environment
 from locust.rpc import zmqrpc
-from locust.runners import LocalRunner, WorkerRunner
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.web import WebUI
 
+from marskit.domain.load import ClientCounts, RequestFailure
 from marskit.load.arrivals import Arrival, user_arrivals
+from marskit.load.client_counter import ClientCounter, from_plain, to_plain, together
+from marskit.load.failures import with_answer, without_answer
 from marskit.load.mix import Request
 from marskit.load.scenario import Scenario, ScenarioError, list_scenarios, load_scenario
 
@@ -39,6 +42,8 @@ TIMEOUT_S = 10.0
 """No request waits longer, to connect or for the next byte."""
 LONGEST_WAIT_S = 0.25
 """No user sleeps longer, so that a new scenario is taken up at once."""
+GATHERING_S = 5.0
+"""So long after a start, users who come late count what was due before they came as not sent."""
 LEAD_S = 0.1
 """A scenario begins this long after it was asked for, when its users are there."""
 
@@ -118,6 +123,8 @@ def add_options(parser: LocustArgumentParser) -> None:
     )
     # Unix time, so that all workers follow one clock; whoever drives Locust may set it.
     parser.add_argument("--scenario-start", type=float, default=0.0, include_in_web_ui=False)
+    # Seconds since then up to which another Locust has counted what was due, and whose place this one takes.
+    parser.add_argument("--scenario-counted", type=float, default=0.0, include_in_web_ui=False)
 
 
 @events.init.add_listener
@@ -137,8 +144,59 @@ def begin(environment: Environment, **_: object) -> None:
     """Begin the scenario now, unless a beginning was set; workers are told by their master."""
     options = options_of(environment)
     is_worker = isinstance(environment.runner, WorkerRunner)
-    if not is_worker and options.scenario_start < time.time():
+    # For one start only: whoever starts again on Locust's page starts at the beginning.
+    resumes = 0 < options.scenario_counted != GATHERING.since_s
+    if not is_worker and not resumes and options.scenario_start < time.time():
         options.scenario_start = time.time() + LEAD_S
+    GATHERING.since_s, GATHERING.until_s = options.scenario_counted, time.monotonic() + GATHERING_S
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The start under way, during which users come one after the other."""
+
+    since_s: float = 0.0
+    """Seconds since the scenario's beginning from which due requests are counted."""
+    until_s: float = 0.0
+    """On the monotonic clock."""
+
+
+GATHERING = Gathering()
+
+
+COUNTS = ClientCounter()
+OF_WORKERS: dict[str, ClientCounts] = {}
+
+
+@events.report_to_master.add_listener
+def send_counts(data: dict[str, object], **_: object) -> None:
+    """Let the master know this worker's counts."""
+    data["marskit"] = to_plain(COUNTS.counts())
+
+
+@events.worker_report.add_listener
+def take_counts(client_id: str, data: Mapping[str, object], **_: object) -> None:
+    """Keep the newest counts of each worker, also of those that have ended."""
+    OF_WORKERS[client_id] = from_plain(data["marskit"])
+
+
+@events.init.add_listener
+def offer_counts(environment: Environment, web_ui: WebUI | None, **_: object) -> None:
+    """Answer with the state and the counts of all processes, at a price that does not depend on the load."""
+    if web_ui is None or web_ui.app is None:
+        return
+
+    def counts() -> dict[str, object]:
+        runner = environment.runner
+        assert runner is not None
+        return {
+            "state": runner.state,
+            "users": runner.user_count,
+            "workers": runner.worker_count if isinstance(runner, MasterRunner) else 0,
+            "counts": to_plain(together((COUNTS.counts(), *OF_WORKERS.values()))),
+        }
+
+    web_ui.app.add_url_rule(f"{options_of(environment).web_base_path or ''}/marskit/counts", "counts", counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +257,7 @@ class ScenarioUser(FastHttpUser):
     def on_start(self) -> None:
         """Take a seat and the arrivals that belong to it."""
         self._in_flight = Pool(self.concurrency)
+        self._waiting: deque[Request] = deque()
         SEATS.take(self)
         self._follow(self._current_course(), self._current_number())
 
@@ -219,7 +278,11 @@ class ScenarioUser(FastHttpUser):
         if course is not self._course or number != self._number:
             self._follow(course, number)
         while self._next is not None and self._next.at_s <= course.now_s():
-            self._in_flight.spawn(self._send, self._next.request)
+            COUNTS.offered += 1
+            if self._in_flight.full():
+                self._waiting.append(self._next.request)
+            else:
+                self._in_flight.spawn(self._send_all, self._next.request)
             self._next = next(self._arrivals, None)
 
     def _current_course(self) -> Course:
@@ -240,11 +303,37 @@ class ScenarioUser(FastHttpUser):
         """Take the place of that user, who has sent already what is past."""
         self._course, self._number = course, number
         now_s = course.now_s()
-        arrivals = user_arrivals(course.scenario, course.seed, number)
-        self._arrivals = dropwhile(lambda arrival: arrival.at_s < now_s, arrivals)
+        self._arrivals = user_arrivals(course.scenario, course.seed, number)
         self._next = next(self._arrivals, None)
+        gathering = time.monotonic() < GATHERING.until_s
+        while self._next is not None and self._next.at_s < now_s:
+            if gathering and self._next.at_s >= GATHERING.since_s:
+                COUNTS.offered += 1
+                COUNTS.fail(RequestFailure.NOT_SENT)
+            self._next = next(self._arrivals, None)
+
+    def _send_all(self, request: Request) -> None:
+        """Send the request, and then those that wait for one to end."""
+        self._send(request)
+        while self._waiting:
+            self._send(self._waiting.popleft())
 
     def _send(self, request: Request) -> None:
+        try:
+            self._ask(request)
+        except Exception as error:
+            # Nothing was sent, because the request itself is one that the client cannot write.
+            COUNTS.fail(RequestFailure.NOT_SENT)
+            self.environment.events.request.fire(
+                request_type=request.method,
+                name=request.name,
+                response_time=0,
+                response_length=0,
+                exception=error,
+                context={},
+            )
+
+    def _ask(self, request: Request) -> None:
         with self.client.request(
             request.method,
             request.path,
@@ -255,7 +344,11 @@ class ScenarioUser(FastHttpUser):
         ) as response:
             if not response.status_code:
                 response.failure(f"no answer: {response.error!r}")
+                COUNTS.fail(without_answer(response.error))
             elif fault := request.fault(response.status_code, response.headers, lambda: response.content):
                 response.failure(fault)
+                expected = request.expects_status(response.status_code)
+                COUNTS.fail(with_answer(response.status_code, expected_status=expected))
             else:
                 response.success()
+                COUNTS.succeeded += 1

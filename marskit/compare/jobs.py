@@ -147,7 +147,9 @@ def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Seq
     speed = records[0].speed
 
     def mean(name: str) -> float:
-        known = [(c.diagnosis.utility, r) for c, r in zip(cycles, records, strict=True) if not c.diagnosis.unknown]
+        known = [
+            (c.diagnosis.utility, r) for c, r in zip(cycles, records, strict=True) if not c.diagnosis.unknown
+        ]
         known_s = sum(r.covers_s for _, r in known) or 1.0
         return float(sum(getattr(utility, name) * r.covers_s for utility, r in known) / known_s)
 

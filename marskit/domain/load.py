@@ -29,10 +29,17 @@ class RequestFailure(StrEnum):
     """Another status, header or body than the scenario expects."""
     NOT_SENT = "not sent"
     """Due, but the client could not send it, or was not there to send it."""
+    ABANDONED = "in flight when the load generator ended"
     OTHER = "failed otherwise"
 
 
-UNREACHED = (RequestFailure.REFUSED, RequestFailure.RESET, RequestFailure.TIMED_OUT, RequestFailure.OTHER)
+UNANSWERED = (
+    RequestFailure.REFUSED,
+    RequestFailure.RESET,
+    RequestFailure.TIMED_OUT,
+    RequestFailure.ABANDONED,
+    RequestFailure.OTHER,
+)
 """Failures without an answer: the mesh may not have seen the request, or may have counted it otherwise."""
 
 
@@ -60,7 +67,7 @@ class ClientCounts:
     @property
     def answered(self) -> int:
         """Requests with an answer, expected or not."""
-        return self.succeeded + self.failed - self.of(RequestFailure.NOT_SENT, *UNREACHED)
+        return self.succeeded + self.failed - self.of(RequestFailure.NOT_SENT, *UNANSWERED)
 
     @property
     def unfinished(self) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from marskit.domain.load import ClientCounts
+from marskit.load.client_counter import from_plain
 from marskit.system.local_http import HttpClient, HttpError
 
 _URL = "http://locust"
@@ -17,9 +19,8 @@ class LocustTotals:
     users: int
     workers: int
     """Connected worker processes."""
-    requests: int
-    """Responses and failures since the users were started."""
-    failures: int
+    counts: ClientCounts
+    """All requests since this Locust began."""
 
 
 class LocustApi:
@@ -34,28 +35,42 @@ class LocustApi:
     async def totals(self) -> LocustTotals | None:
         """The state and the counters."""
         try:
-            answer = await self._client.get(f"{_URL}/stats/requests")
+            answer = await self._client.get(f"{_URL}/marskit/counts")
         except HttpError:
             return None
         if not answer.is_success:
             return None
         found = answer.json()
-        total = found["stats"][-1]
         return LocustTotals(
             state=found["state"],
-            users=found["user_count"],
-            workers=found.get("worker_count", 0),
-            requests=total["num_requests"],
-            failures=total["num_failures"],
+            users=found["users"],
+            workers=found["workers"],
+            counts=from_plain(found["counts"]),
         )
 
     async def swarm(
-        self, *, users: int, host: str, scenario: str, scenario_start: float | None
+        self,
+        *,
+        users: int,
+        host: str,
+        scenario: str,
+        scenario_start: float | None,
+        counted_s: float = 0.0,
     ) -> str | None:
-        """Set users and scenario; returns Locust's response: "Swarming started", or an error."""
+        """Set users and scenario; returns Locust's response: "Swarming started", or an error.
+
+        Args:
+            users: Number of users.
+            host: URL of the gateway.
+            scenario: Path of the scenario.
+            scenario_start: Unix time of the scenario's beginning; None is as before.
+            counted_s: Seconds since then up to which an earlier Locust has counted what was due; above 0, the
+                scenario goes on at its present point, and what was due in between counts as not sent.
+        """
         form = {"user_count": str(users), "spawn_rate": str(users), "host": host, "scenario": scenario}
         if scenario_start is not None:
             form["scenario_start"] = repr(scenario_start)
+            form["scenario_counted"] = repr(counted_s)
         try:
             answer = await self._client.post_form(f"{_URL}/swarm", form)
         except HttpError:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from marskit.domain.events import ScenarioInfo
-from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.load import ClientCounts, LoadSample, LoadStatus, RequestFailure, counted
 from marskit.load.locust_api import LocustApi, LocustTotals
 from marskit.load.locust_child import LocustChild
 from marskit.load.port import LoadError, check_factor
@@ -16,6 +16,8 @@ from marskit.timing.clock import Clock
 _AT_REST = (LoadStatus.STARTING, LoadStatus.STOPPED)
 _RUNNING_WITHIN_S = 15.0
 _POLL_S = 0.02
+MOST_RESTARTS = 5
+"""So many times in a run, a Locust that ended is started again."""
 _LEAD_S = 0.1
 """Delay of a scenario's start after the request, in seconds, so that its users are there."""
 _DISTRIBUTED_LEAD_S = 0.5
@@ -40,6 +42,16 @@ class LocustLoad:
         self._factor = 1.0
         self._begun_s = 0.0
         self._rates = Rates()
+        self._before = ClientCounts()
+        """The requests of those Locusts that ended."""
+        self._newest: LocustTotals | None = None
+        """The last report of the present Locust."""
+        self._counted_s = 0.0
+        """Seconds since the scenario's beginning up to which it has counted what was due."""
+        self._restoring = asyncio.Lock()
+        self._restorer: asyncio.Task[None] | None = None
+        self._restored = 0
+        self._failure = ""
 
     @property
     def scenario(self) -> ScenarioInfo:
@@ -79,8 +91,7 @@ class LocustLoad:
         self._gateway_url = gateway_url
         try:
             await self._swarm(restart=True)
-            totals = await self._until_running()
-            self._rates.read(self._clock.now(), totals.requests, totals.failures)
+            self._read_rates(await self._until_running())
         except BaseException:
             await self.stop()
             raise
@@ -91,14 +102,16 @@ class LocustLoad:
             return self._sample(LoadStatus.STOPPED)
         if self._gateway_url is None:
             return self._sample(LoadStatus.STARTING)
+        if self._restoring.locked():
+            return self._sample(LoadStatus.FAILED, reason=self._failure)
         totals = await self._totals()
+        failure = self._child.failure() if totals else await self._child.failure_soon()
+        if failure is not None:
+            self._begin_restoring(failure)
+            return self._sample(LoadStatus.FAILED, reason=self._failure)
         if totals is None:
-            failure = await self._child.failure_soon()
-            if failure is None:
-                return self._sample(LoadStatus.SILENT, reason="Locust does not respond.")
-            return self._sample(LoadStatus.FAILED, reason=failure)
-        if failure := self._child.failure():
-            return self._sample(LoadStatus.FAILED, reason=failure)
+            return self._sample(LoadStatus.SILENT, reason="Locust does not respond.")
+        self._newest, self._counted_s = totals, self._clock.now() - self._begun_s
         running = totals.state in ("running", "spawning")
         return self._sample(LoadStatus.RUNNING if running else LoadStatus.STOPPED, totals)
 
@@ -112,7 +125,8 @@ class LocustLoad:
         former, self._factor = self._factor, factor
         try:
             if self._gateway_url is not None:
-                await self._swarm(restart=await self._revived())
+                await self._restore()
+                await self._swarm(restart=False)
         except LoadError:
             self._factor = former
             raise
@@ -128,7 +142,7 @@ class LocustLoad:
             self._scenario = load_scenario(scenario)
             self._info = self._scenario.info()
             if self._gateway_url is not None:
-                await self._revived()
+                await self._restore()
                 await self._swarm(restart=True)
         except (ScenarioError, LoadError) as error:
             self._scenario, self._info = former
@@ -138,6 +152,9 @@ class LocustLoad:
         """Stop the load and leave no process behind; safe to call twice and after a failed start."""
         if not self._stopped:
             self._stopped = True
+            if self._restorer is not None:
+                self._restorer.cancel()
+                await asyncio.gather(self._restorer, return_exceptions=True)
             await self._child.close()
             if self._api is not None:
                 await self._api.close()
@@ -146,25 +163,52 @@ class LocustLoad:
     def _users(self) -> int:
         return max(1, round(self._scenario.users * self._factor))
 
-    async def _revived(self) -> bool:
-        """Restart Locust if it died; returns whether it had."""
-        if self._child.failure() is None:
-            return False
-        await self._child.start(self._is_ready)
-        self._rates = Rates()
-        return True
+    def _begin_restoring(self, failure: str) -> None:
+        """Start another Locust in place of one that ended, unless too many have."""
+        if self._restorer is None or self._restorer.done():
+            self._failure = failure
+            if self._restored < MOST_RESTARTS:
+                self._restorer = asyncio.create_task(self._try_to_restore())
+            else:
+                self._failure = f"{failure.rstrip('.')}; it was restarted {MOST_RESTARTS} times already."
 
-    async def _swarm(self, *, restart: bool) -> None:
+    async def _try_to_restore(self) -> None:
+        try:
+            await self._restore()
+        except LoadError as error:
+            self._failure = str(error)
+
+    async def _restore(self) -> None:
+        """Let another Locust go on at the same point of the scenario if the present one ended.
+
+        Raises:
+            LoadError: It cannot start.
+        """
+        async with self._restoring:
+            if self._child.failure() is None:
+                return
+            self._restored += 1
+            ended, self._newest = self._newest.counts if self._newest else ClientCounts(), None
+            abandoned = counted([(RequestFailure.ABANDONED, ended.unfinished)])
+            self._before = self._before.plus(ended).plus(ClientCounts(failures=abandoned))
+            await self._child.start(self._is_ready)
+            self._rates = Rates()
+            await self._swarm(restart=False, counted_s=max(self._counted_s, 1e-3))
+            await self._until_running()
+
+    async def _swarm(self, *, restart: bool, counted_s: float = 0.0) -> None:
         assert self._api is not None
         assert self._gateway_url is not None
         lead_s = _DISTRIBUTED_LEAD_S if self._workers else _LEAD_S
         if restart:
             self._begun_s = self._clock.now() + lead_s
+        begins_at = time.time() + self._begun_s - self._clock.now()
         message = await self._api.swarm(
             users=self._users,
             host=self._gateway_url,
             scenario=str(self._scenario.path),
-            scenario_start=time.time() + lead_s if restart else None,
+            scenario_start=begins_at if restart or counted_s else None,
+            counted_s=counted_s,
         )
         if message is None:
             raise LoadError(await self._child.failure_soon() or "Locust does not respond.")
@@ -195,7 +239,7 @@ class LocustLoad:
         at_s = self._clock.now()
         scenario_s = 0.0 if status is LoadStatus.STARTING else (at_s - self._begun_s) * self._scenario.speed
         offered = self._scenario.rate_at(scenario_s) * self._users / self._scenario.users
-        sent, failed = self._rates.read(at_s, totals.requests, totals.failures) if totals else (None, None)
+        sent, failed = self._read_rates(totals) if totals else (None, None)
         return LoadSample(
             at_s=at_s,
             status=status,
@@ -206,4 +250,9 @@ class LocustLoad:
             sent_requests_per_s=sent,
             failures_per_s=failed,
             reason=reason,
+            counts=self._before.plus(totals.counts) if totals else None,
         )
+
+    def _read_rates(self, totals: LocustTotals) -> tuple[float, float]:
+        counts = totals.counts
+        return self._rates.read(self._clock.now(), counts.sent, counts.sent - counts.succeeded)

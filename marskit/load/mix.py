@@ -29,9 +29,13 @@ class Request:
     expect_json: tuple[tuple[str, object], ...]
     """Dotted paths into the JSON response, and the values expected there."""
 
+    def expects_status(self, status: int) -> bool:
+        """Whether the status is an accepted one."""
+        return status in self.expect_status if self.expect_status else status < 400
+
     def fault(self, status: int, headers: Mapping[str, str], body: Callable[[], bytes]) -> str | None:
         """Why the response is a failure, or None; the body is read only if a condition needs it."""
-        if not (status in self.expect_status if self.expect_status else status < 400):
+        if not self.expects_status(status):
             wanted = " or ".join(map(str, self.expect_status)) or "below 400"
             return f"status is {status}, expected {wanted}"
         for name, wish in self.expect_headers:

@@ -29,7 +29,11 @@ def knowledge_document(state: State) -> Document:
                     Cell(_met(cycle.diagnosis.slo_met), of_verdict(cycle.diagnosis.slo_met)),
                     Cell(text.ms(cycle.diagnosis.slos[0].latency_p95_ms if cycle.diagnosis.slos else None)),
                     Cell(str(len(cycle.executions))),
-                    Cell(text.NOTHING if cycle.diagnosis.unknown else text.signed(cycle.diagnosis.utility.total)),
+                    Cell(
+                        text.NOTHING
+                        if cycle.diagnosis.unknown
+                        else text.signed(cycle.diagnosis.utility.total)
+                    ),
                 )
                 for cycle in reversed(state.cycles[-12:])
             ),

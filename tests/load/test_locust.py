@@ -1,7 +1,9 @@
 import asyncio
+import contextlib
 import math
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.load import LoadSample, LoadStatus, RequestFailure
 from marskit.load.arrivals import user_arrivals
 from marskit.load.locust_process import LocustLoad
 from marskit.load.port import Load, LoadError
@@ -167,7 +169,9 @@ async def test_the_canary_check_notices_the_wrong_variant(gateway: Gateway, tmp_
 async def test_the_factor_changes_the_rate_while_it_runs(gateway: Gateway, tmp_path: Path) -> None:
     async with running(steady(tmp_path), gateway, tmp_path) as run:
         await run.load.set_factor(3)
-        crowd = await sampled(run.load, lambda sample: sample.users == 30)
+        crowd = await sampled(
+            run.load, lambda sample: sample.users == 30 and sample.offered_requests_per_s > 0
+        )
         assert (crowd.factor, crowd.offered_requests_per_s) == (3, 120)
         from_s = time.monotonic()
         await sampled(run.load, lambda sample: sample.at_s > crowd.at_s + 2.5)
@@ -224,19 +228,105 @@ async def test_a_slow_system_does_not_slow_the_load(gateway: Gateway, tmp_path: 
         assert gateway.count(from_s, from_s + 2) == pytest.approx(80, abs=4 * math.sqrt(80))
 
 
-async def test_a_killed_locust_is_a_reading_with_a_reason_and_comes_back_when_asked(
+def due(scenario: Scenario, until_s: float) -> int:
+    """Number of requests that the arrivals by seed hold before then."""
+    streams = (user_arrivals(scenario, SEED, user) for user in range(scenario.users))
+    return sum(sum(1 for _ in takewhile(lambda each: each.at_s < until_s, stream)) for stream in streams)
+
+
+async def kill(run: Running) -> None:
+    for process in our_children():
+        with contextlib.suppress(psutil.Error):
+            if "locust" in process.cmdline() and "-m" in process.cmdline():
+                process.send_signal(signal.SIGKILL)
+                return
+    raise AssertionError("no Locust runs")
+
+
+async def test_a_killed_locust_goes_on_at_the_same_point_and_the_gap_is_counted(
     gateway: Gateway, tmp_path: Path
 ) -> None:
     async with running(steady(tmp_path), gateway, tmp_path) as run:
-        (locust,) = (process for process in run.family if "locust" in process.cmdline())
-        locust.send_signal(signal.SIGKILL)
-        sample = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
-        assert sample.reason == "Locust was ended by SIGKILL."
-        assert (sample.users, sample.offered_requests_per_s, sample.sent_requests_per_s) == (0, 0, 0)
-        await run.load.set_scenario("steady")
+        await received_at_least(gateway, 40)
+        before = await sampled(run.load, lambda sample: sample.counts is not None)
+        assert before.counts is not None
+        assert before.counts.of(RequestFailure.NOT_SENT) == 0
+        await kill(run)
+        dead = await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
+        assert dead.reason == "Locust was ended by SIGKILL."
+        assert (dead.users, dead.offered_requests_per_s, dead.sent_requests_per_s) == (None, 40, None)
+        assert dead.counts is None
         again = await sampled(run.load, lambda sample: (sample.sent_requests_per_s or 0) > 0)
         assert again.status is LoadStatus.RUNNING
-        assert again.scenario_s < 60
+        assert again.scenario_s == pytest.approx(before.scenario_s + again.at_s - before.at_s, abs=0.01)
+        after = await sampled(run.load, lambda sample: sample.at_s > again.at_s + 1.0)
+        assert after.counts is not None
+        # All that was due is accounted for, whoever counted it.
+        assert after.counts.offered == pytest.approx(due(run.scenario, after.scenario_s), abs=8)
+        gap = due(run.scenario, again.scenario_s) - due(run.scenario, before.scenario_s)
+        assert 0 < after.counts.of(RequestFailure.NOT_SENT) <= gap + 8
+        assert after.counts.unfinished <= 8
+
+
+async def test_a_locust_that_keeps_dying_is_not_started_for_ever(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marskit.load.locust_process.MOST_RESTARTS", 1)
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        await kill(run)
+        await sampled(run.load, lambda sample: sample.status is LoadStatus.FAILED)
+        await sampled(run.load, lambda sample: sample.status is LoadStatus.RUNNING)
+        await kill(run)
+        dead = await sampled(run.load, lambda sample: "1 times already" in (sample.reason or ""))
+        assert dead.status is LoadStatus.FAILED
+        await asyncio.sleep(1.0)
+        assert (await run.load.sample()).status is LoadStatus.FAILED
+
+
+async def test_every_failure_is_counted_as_what_it_was(gateway: Gateway, tmp_path: Path) -> None:
+    status = 404
+
+    def wrong(request: Received) -> tuple[int, object]:
+        return status, {}
+
+    async with running(steady(tmp_path), gateway, tmp_path) as run:
+        gateway.answer = wrong
+        await sampled(run.load, lambda sample: failed(sample, RequestFailure.STATUS_4XX) > 5)
+        status = 503
+        await sampled(run.load, lambda sample: failed(sample, RequestFailure.STATUS_5XX) > 5)
+        status = 302
+        sample = await sampled(run.load, lambda sample: failed(sample, RequestFailure.OTHER) == 0)
+        assert sample.counts is not None
+        assert sample.counts.unfinished <= 8
+
+
+async def test_refused_connections_are_counted(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = Gateway(url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        async with running(steady(tmp_path), nobody, tmp_path) as run:
+            sample = await sampled(run.load, lambda sample: failed(sample, RequestFailure.REFUSED) > 20)
+            assert sample.counts is not None
+            assert sample.counts.succeeded == sample.counts.answered == 0
+
+
+async def test_requests_that_cannot_be_written_are_counted_as_not_sent(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    scenario = a_scenario(
+        tmp_path,
+        'kind = "steady"\nbase_requests_per_s = 40',
+        requests='[[request]]\nname = "odd"\nmethod = "GET"\npath = "/"\nheaders = { x-name = "жук" }',
+    )
+    async with running(scenario, gateway, tmp_path) as run:
+        sample = await sampled(run.load, lambda sample: failed(sample, RequestFailure.NOT_SENT) > 20)
+        assert sample.counts is not None
+        assert sample.counts.sent == 0
+    assert gateway.received == []
+
+
+def failed(sample: LoadSample, kind: RequestFailure) -> int:
+    return sample.counts.of(kind) if sample.counts else 0
 
 
 async def test_a_locust_that_hangs_is_a_reading_too(gateway: Gateway, tmp_path: Path) -> None:

@@ -137,7 +137,12 @@ class Sampler:
     async def _timed(self, sample: Callable[[], Awaitable[MeshSample | LoadSample]]) -> "_Reading":
         begun_s = self._clock.now()
         try:
-            found = await sample()
+            # Later, the data would be too old, and who never answers must be asked again.
+            async with asyncio.timeout(self._freshness.limit_s):
+                found = await sample()
+        except TimeoutError:
+            late = TimeoutError(f"no answer within {self._freshness.limit_s:g} s")
+            return _Reading(begun_s, None, late)
         except Exception as error:
             return _Reading(begun_s, None, error)
         if (wrong := why_unusable(found)) is not None:

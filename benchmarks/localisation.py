@@ -1,7 +1,8 @@
 """Fault localisation on injected faults: how often the likeliest suspect is what was broken.
 
-Kills, slow-downs and errors at every workload, at three loads, alone and two at a time, drawn from a seed.
-They are injected by the loop's own command into a whole run, and judged by the diagnosis two cycles after.
+Kills, hangs, slow-downs and errors at every workload, at three loads, alone and two at a time, drawn from
+a seed. They are injected by the command of a person into a whole run, and judged by the diagnosis two cycles
+after.
 
 Run: `python -m benchmarks.localisation [--seed N] [--mesh envoy --cases 12]`
 """
@@ -25,13 +26,13 @@ from benchmarks.report import Figure, show
 from marskit.assembly.settings import Settings
 from marskit.domain.commands import Inject
 from marskit.domain.diagnosis import Ailment, Diagnosis
-from marskit.domain.faults import InjectErrors, KillReplica, SlowDown, describe_fault
+from marskit.domain.faults import HangReplica, InjectErrors, KillReplica, SlowDown, describe_fault
 from marskit.mesh.envoy import demo_services
 
-Broken = KillReplica | SlowDown | InjectErrors
+Broken = KillReplica | HangReplica | SlowDown | InjectErrors
 
 WORKLOADS = ("orders", "payments", "recommendations-food", "recommendations-music")
-KINDS: tuple[type[Broken], ...] = (KillReplica, SlowDown, InjectErrors)
+KINDS: tuple[type[Broken], ...] = (KillReplica, HangReplica, SlowDown, InjectErrors)
 LOADS = (20.0, 50.0, 85.0)
 """Requests a second: two payments replicas are busy for a fifth, a half and three quarters of the time."""
 FACTORS = (2.0, 3.0, 5.0)
@@ -41,7 +42,12 @@ PAIRS = 48
 JUDGED = 2
 """The cycle after the fault that counts: one control period later than the first that can see anything."""
 TOLD = 4
-AILMENTS = {KillReplica: Ailment.DOWN, SlowDown: Ailment.SLOW, InjectErrors: Ailment.ERRORS}
+AILMENTS = {
+    KillReplica: Ailment.DOWN,
+    HangReplica: Ailment.SILENT,
+    SlowDown: Ailment.SLOW,
+    InjectErrors: Ailment.ERRORS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +93,25 @@ class Judged:
 def single_cases(random: Random) -> Iterator[Case]:
     """Every kind at every workload at every load, so many times."""
     for load, workload, kind, _ in product(LOADS, WORKLOADS, KINDS, range(REPEATS)):
-        yield _case((_fault(kind, workload, random),), load, random)
+        yield _case((random_fault(kind, workload, random),), load, random)
 
 
 def double_cases(random: Random) -> Iterator[Case]:
     """Two faults of any kinds at two workloads, at all loads equally often."""
     for number in range(PAIRS):
-        faults = tuple(_fault(random.choice(KINDS), name, random) for name in random.sample(WORKLOADS, 2))
+        faults = tuple(
+            random_fault(random.choice(KINDS), name, random) for name in random.sample(WORKLOADS, 2)
+        )
         yield _case(faults, LOADS[number % len(LOADS)], random)
 
 
-def _fault(kind: type[Broken], workload: str, random: Random) -> Broken:
+def random_fault(kind: type[Broken], workload: str, random: Random) -> Broken:
+    """A fault of that kind at the workload."""
     if kind is SlowDown:
         return SlowDown(workload, random.choice(FACTORS))
     if kind is InjectErrors:
         return InjectErrors(workload, random.choice(PERCENTS))
-    return KillReplica(workload)
+    return HangReplica(workload) if kind is HangReplica else KillReplica(workload)
 
 
 def _case(faults: tuple[Broken, ...], load: float, random: Random) -> Case:

@@ -19,10 +19,7 @@ from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
-from marskit.domain.faults import (
-    Fault,
-    KillReplica,
-)
+from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.metrics import ConfigGeneration, EdgeSample, Histogram, MeshSample, WorkloadSample
@@ -187,6 +184,8 @@ class FakeMesh:
     fail_stop: Exception | None = None
     _generation: int = 0
     _sampled_s: float = 0.0
+    hung: dict[str, int] = field(default_factory=dict)
+    """Number of stopped replicas of each workload."""
     _back_s: dict[str, float] = field(default_factory=dict)
     """When the killed replica of a workload is back."""
 
@@ -280,7 +279,18 @@ class FakeMesh:
 
     async def inject(self, fault: Fault) -> None:
         check_fault(self.configuration, fault)
+        match fault:
+            case HangReplica(workload):
+                ready = self.configuration.replicas_of(workload)
+                if self.hung.get(workload, 0) >= ready:
+                    raise ActionError(f"{workload} has no ready replica left to hang")
+                self.hung[workload] = self.hung.get(workload, 0) + 1
+            case ClearFaults():
+                self.hung.clear()
+            case _:
+                pass
         if isinstance(fault, KillReplica):
+            self.hung[fault.workload] = max(0, self.hung.get(fault.workload, 0) - 1)
             self._back_s[fault.workload] = self.clock.now() + self.restart_s
         self.faults.append(fault)
 

@@ -61,6 +61,7 @@ KEYS = (
     _intent("plus,equals_sign", "+", Intent.MORE, "", "Increase the load", Group.LOAD),
     _intent("minus", "−", Intent.LESS, "rate", "Decrease the load", Group.LOAD),
     _intent("k", "k", Intent.KILL, "kill", "Kill a replica", Group.CHAOS),
+    _intent("h", "h", Intent.HANG, "hang", "Hang a replica: it takes requests, never answers", Group.CHAOS),
     _intent("d", "d", Intent.SLOW, "slow", "Slow a workload down three times", Group.CHAOS),
     _intent(
         "e", "e", Intent.ERRORS, "fail", "Inject errors into 20 % of a workload's responses", Group.CHAOS

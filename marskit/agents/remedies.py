@@ -95,13 +95,19 @@ def is_gone(action: Action, diagnosis: Diagnosis, view: PlanningView) -> bool | 
     workloads = _workloads(action, view)
     edges = [edge for edge in view.observation.edges if edge.edge.workload in workloads]
     requests = sum(seen(edge.requests_per_s, view.observation.window_s) for edge in edges)
+    silent = {suspect.subject for suspect in diagnosis.suspects if suspect.ailment is Ailment.SILENT}
+    ejected = any(edge.ejected for edge in edges)
     if isinstance(action, SetTimeout):
-        if any(_hangs(edge, view) or (edge.timeouts_per_s or 0.0) > 0 for edge in edges):
+        # An ejected replica returns, and may still not answer.
+        if (
+            silent & workloads
+            or ejected
+            or any(_hangs(edge, view) or (edge.timeouts_per_s or 0.0) > 0 for edge in edges)
+        ):
             return False
         return True if requests >= MIN_JUDGED_REQUESTS else None
     faulty = {suspect.subject for suspect in diagnosis.suspects if suspect.is_fault}
     retried = sum(seen(edge.retries_per_s or 0.0, view.observation.window_s) for edge in edges)
-    ejected = any(edge.ejected for edge in edges)
     many_retries = 100.0 * retried > RETRIED_PERCENT * max(requests, MIN_JUDGED_REQUESTS)
     if faulty & workloads or ejected or many_retries:
         return False

@@ -1,8 +1,9 @@
 """Moves traffic away from a subset that fails or is slow, and carefully back again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from marskit.agents.silence import is_whole, silent_workloads
 from marskit.domain.actions import ShiftTraffic
 from marskit.domain.config import Destination, RouteSetting
 from marskit.domain.diagnosis import Diagnosis
@@ -47,18 +48,30 @@ class Rerouting:
     def __init__(self) -> None:
         self._detours: dict[str, _Detour] = {}
 
-    def away(self, diagnosis: Diagnosis, view: PlanningView, *, is_lasting: bool) -> dict[str, Candidate]:
+    def away(
+        self, diagnosis: Diagnosis, view: PlanningView, *, is_lasting: bool, ejecting: Collection[str] = ()
+    ) -> dict[str, Candidate]:
         """One step away for every route with a bad workload, by the name of that workload.
 
-        Failures count at once, slowness only if the violation has lasted.
+        Failures count at once, slowness only if the violation has lasted. A workload of which no replica
+        answers loses all its traffic in one step; those that are `ejecting` replicas keep theirs.
         """
         found: dict[str, Candidate] = {}
+        silent = {name for name in silent_workloads(diagnosis) if is_whole(view.observation.workload(name))}
         for route in _splits(view):
-            well = [d for d in route.destinations if _is_well(d, view.observation)]
+            well = [
+                d for d in route.destinations if d.workload not in silent and _is_well(d, view.observation)
+            ]
             for bad in route.destinations:
-                why = _trouble(bad, well, diagnosis.bottleneck if is_lasting else None, view)
+                blamed = diagnosis.bottleneck if is_lasting else None
+                is_silent = bad.workload in silent
+                why = _trouble(bad, well, blamed, view, is_silent=is_silent)
+                if bad.workload in ejecting and not is_silent:
+                    continue
                 if bad.workload is not None and bad.weight_percent > 0 and why is not None:
-                    found[bad.workload] = self._step_away(route, bad, well, why, view)
+                    found[bad.workload] = self._step_away(
+                        route, bad, well, why, view, points=100 if is_silent else AWAY_PERCENT
+                    )
                     break
         return found
 
@@ -106,12 +119,14 @@ class Rerouting:
         well: Sequence[Destination],
         why: str,
         view: PlanningView,
+        *,
+        points: int,
     ) -> Candidate:
         takers = {subset_key(d): d.weight_percent for d in well if d is not bad}
         if not takers:
             return Candidate((), f"{bad.workload} {why}, but no other subset can take its traffic.")
         weights = percents(route)
-        moved = min(AWAY_PERCENT, weights[subset_key(bad)])
+        moved = min(points, weights[subset_key(bad)])
         step = {**weights, subset_key(bad): weights[subset_key(bad)] - moved}
         for name, gain in apportion_by_name(moved, takers).items():
             step[name] += gain
@@ -170,13 +185,20 @@ def _is_proven(destination: Destination, observation: Observation) -> bool:
 
 
 def _trouble(
-    destination: Destination, well: Sequence[Destination], bottleneck: str | None, view: PlanningView
+    destination: Destination,
+    well: Sequence[Destination],
+    bottleneck: str | None,
+    view: PlanningView,
+    *,
+    is_silent: bool,
 ) -> str | None:
     """A problem that less traffic would spare the users; None if there is none."""
     observation = view.observation
     workload = next((w for w in observation.workloads if w.workload == destination.workload), None)
     if workload is None:
         return None
+    if is_silent:
+        return "does not answer"
     most = view.topology.workload(workload.workload).max_replicas
     if is_saturated(workload) and view.configuration.replicas_of(workload.workload) < most:
         return None  # More replicas cure overload; shifting it would overload the next workload.

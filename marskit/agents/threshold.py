@@ -1,16 +1,21 @@
-"""A rule of thumb: scale the bottleneck, avoid a failing subset, remove idle replicas."""
+"""A rule of thumb: scale the bottleneck, avoid what fails or does not answer, remove idle replicas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from marskit.agents.rerouting import Rerouting
-from marskit.domain.actions import Scale
+from marskit.agents.settings import SettingsInForce
+from marskit.agents.silence import against_silence, more_replicas, silent_workloads
+from marskit.domain.actions import Scale, target
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.observation import WorkloadObservation
 from marskit.domain.plan import Candidate, Plan
 from marskit.mapek.analyse.symptoms import has_queue
 from marskit.planning import PlanningView
+
+EJECTING_WINDOWS = 2.0
+"""For how long after a workload was silent its failures are left to ejection, in windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Threshold:
     name = "threshold"
     summary = (
         "Scales the bottleneck of an SLO violation in proportion to its utilisation, moves traffic away "
-        "from a failing subset, and removes replicas that stay idle."
+        "from a failing subset, limits the time of requests to replicas that do not answer and ejects "
+        "them, and removes replicas that stay idle."
     )
 
     def __init__(self, thresholds: Thresholds | None = None) -> None:
@@ -44,15 +50,33 @@ class Threshold:
         self._violations = 0
         self._scaled: dict[str, tuple[float, int]] = {}
         self._rerouting = Rerouting()
+        self._settings = SettingsInForce()
+        self._silent_at_s: dict[str, float] = {}
 
     def plan(self, diagnosis: Diagnosis, view: PlanningView) -> Plan:
         """React to violations at once; without a reaction, remove one replica or step back one route."""
         self._violations = self._violations + 1 if diagnosis.slo_met is False else 0
         self._count_idle(diagnosis, view)
-        away = self._rerouting.away(diagnosis, view, is_lasting=self._violations >= 2)
-        urgent = [*away.values(), *self._scale_up(diagnosis, view, {w for w, c in away.items() if c.actions})]
+        self._settings.follow(diagnosis, view)
+        self._silent_at_s |= dict.fromkeys(silent_workloads(diagnosis), view.now_s)
+        # Requests that have run into the new time limit are still in the window.
+        ejecting = [
+            name
+            for name, at_s in self._silent_at_s.items()
+            if view.now_s - at_s <= EJECTING_WINDOWS * view.observation.window_s
+        ]
+        away = self._rerouting.away(diagnosis, view, is_lasting=self._violations >= 2, ejecting=ejecting)
+        relieved = {w for w, c in away.items() if c.actions}
+        taken = {target(action) for candidate in away.values() for action in candidate.actions}
+        urgent = [
+            *away.values(),
+            *self._settings.wanted(against_silence(diagnosis, view), view, taken),
+            *self._replacing(diagnosis, view, relieved),
+            *self._scale_up(diagnosis, view, relieved),
+        ]
         chosen = [candidate for candidate in urgent if candidate.actions]
-        calm = [] if chosen else [*self._rerouting.back(view), *self._scale_down(view)]
+        back = self._settings.back(taken) if diagnosis.slo_met else []
+        calm = [] if chosen else [*self._rerouting.back(view), *back, *self._scale_down(view)]
         nothing = Candidate((), _why_nothing(diagnosis, urgent))
         chosen = chosen or [candidate for candidate in calm if candidate.actions][:1] or [nothing]
         proposed = tuple(action for candidate in chosen for action in candidate.actions)
@@ -63,17 +87,26 @@ class Threshold:
         reason = " ".join(candidate.reason for candidate in chosen)
         return Plan(self.name, (*urgent, *calm, nothing), proposed, reason)
 
+    def _replacing(self, diagnosis: Diagnosis, view: PlanningView, relieved: set[str]) -> list[Candidate]:
+        """More replicas for workloads with some that do not answer, unless their traffic goes elsewhere."""
+        found = [
+            more_replicas(name, view, self._thresholds.aim)
+            for name in silent_workloads(diagnosis)
+            if name not in relieved
+        ]
+        return [candidate for candidate in found if candidate is not None]
+
     def _count_idle(self, diagnosis: Diagnosis, view: PlanningView) -> None:
         for workload in view.observation.workloads:
             idle = workload.utilisation is not None and workload.utilisation < self._thresholds.idle
-            calm = diagnosis.slo_met is True
+            calm = diagnosis.slo_met is True and workload.workload not in silent_workloads(diagnosis)
             self._idle_cycles[workload.workload] = (
                 self._idle_cycles.get(workload.workload, 0) + 1 if idle and calm else 0
             )
 
     def _scale_up(self, diagnosis: Diagnosis, view: PlanningView, relieved: set[str]) -> list[Candidate]:
         name = diagnosis.bottleneck
-        if name is None or name in relieved:
+        if name is None or name in relieved or name in silent_workloads(diagnosis):
             return []
         workload = view.observation.workload(name)
         now, most = view.configuration.replicas_of(name), view.topology.workload(name).max_replicas

@@ -133,6 +133,14 @@ class _Recalled:
         """End one ready replica."""
         self._twin.kill(workload)
 
+    def hang(self, workload: str) -> bool:
+        """Stop one ready replica."""
+        return self._twin.hang(workload)
+
+    def resume(self, workload: str) -> None:
+        """Let stopped replicas continue."""
+        self._twin.resume(workload)
+
     def slow_down(self, workload: str, factor: float) -> None:
         """Multiply the service times."""
         self._twin.slow_down(workload, factor)

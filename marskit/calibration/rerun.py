@@ -11,7 +11,15 @@ from marskit.calibration.error import CalibrationError
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Configuration
 from marskit.domain.events import FaultInjected, ScenarioChanged
-from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import (
+    ClearFaults,
+    Delay,
+    Fault,
+    HangReplica,
+    InjectErrors,
+    KillReplica,
+    SlowDown,
+)
 from marskit.domain.load import LoadStatus
 from marskit.domain.metrics import Histogram, merge
 from marskit.domain.records import Outcome
@@ -150,6 +158,9 @@ def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
             pass  # The twin does not simulate outlier detection.
         case KillReplica(workload):
             twin.kill(workload)
+        case HangReplica(workload):
+            twin.hang(workload)
+            broken.add(workload)
         case SlowDown(workload, factor):
             twin.slow_down(workload, factor)
             broken.add(workload)
@@ -161,6 +172,7 @@ def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
             broken.add(workload)
         case ClearFaults():
             for workload in sorted(broken):
+                twin.resume(workload)
                 twin.slow_down(workload, 1.0)
                 twin.fail(workload, 0.0)
                 twin.delay(workload, 0.0)

@@ -15,6 +15,13 @@ class KillReplica:
 
 
 @dataclass(frozen=True, slots=True)
+class HangReplica:
+    """Stop one replica of a workload: it takes requests and never answers, until it is killed or cleared."""
+
+    workload: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlowDown:
     """Multiply the service time of every replica of a workload, including later ones."""
 
@@ -40,10 +47,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class ClearFaults:
-    """Remove every slow-down, delay and injected error."""
+    """Remove every slow-down, delay and injected error, and let stopped replicas continue."""
 
 
-Fault = KillReplica | SlowDown | InjectErrors | Delay | ClearFaults
+Fault = KillReplica | HangReplica | SlowDown | InjectErrors | Delay | ClearFaults
 
 
 def why_unfit(fault: Fault, workloads: Collection[str]) -> str | None:
@@ -68,6 +75,8 @@ def describe_fault(fault: Fault) -> str:
     match fault:
         case KillReplica(workload):
             return f"kill a replica of {workload}"
+        case HangReplica(workload):
+            return f"hang a replica of {workload}"
         case SlowDown(workload, factor):
             return f"slow {workload} down {factor:g}×"
         case InjectErrors(workload, percent):

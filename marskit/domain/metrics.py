@@ -85,6 +85,22 @@ class EdgeSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaSample:
+    """The requests of one ready replica during a sample, from all its callers together."""
+
+    replica: str
+    """Its name, which a restarted one keeps."""
+    in_flight: int
+    """Requests sent to it and not answered at the end of the sample."""
+    sent: int
+    """Requests sent to it during the sample, tries of retries included."""
+    answered: int
+    """Requests that it answered during the sample, with any status."""
+    ejected: bool = False
+    """Whether a caller's proxy leaves it out because of its failures."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadSample:
     """The state of one workload's replicas at the end of a sample."""
 
@@ -98,6 +114,8 @@ class WorkloadSample:
     """Requests waiting in the replicas' queues at the end of the sample; None if unmeasured."""
     ended: int | None = None
     """Ready replicas that ended unexpectedly during the sample, replaced or not; None if unmeasured."""
+    replicas: tuple[ReplicaSample, ...] = ()
+    """The traffic of each ready replica; empty if it is not measured."""
 
 
 @dataclass(frozen=True, slots=True)

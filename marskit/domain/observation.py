@@ -45,11 +45,35 @@ class EdgeObservation:
     share_percent: float | None
     """Observed share of its source's requests to the service, in percent; None without requests."""
     response_flags: tuple[tuple[str, int], ...] | None = None
+    silent_s: float = 0.0
+    """Seconds since the last answer during which requests waited for one; 0 if none waits."""
+    unanswered: int = 0
+    """Requests that came in these seconds or already waited at their beginning."""
 
     @property
     def error_percent(self) -> float | None:
         """The share of requests that failed, or None without requests."""
         return 100.0 * self.failures_per_s / self.requests_per_s if self.requests_per_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaObservation:
+    """One ready replica over the window, with the requests of all its callers."""
+
+    replica: str
+    in_flight: int
+    answered_per_s: float
+    silent_s: float
+    """Seconds since its last answer during which requests waited for one; 0 if none waits."""
+    unanswered: int
+    """Requests that were sent to it in these seconds or already waited at their beginning."""
+    ejected: bool = False
+    """Whether a caller's proxy leaves it out because of its failures."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it gets requests and has not left them unanswered for a second."""
+        return not self.ejected and self.silent_s < 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,8 @@ class WorkloadObservation:
     """Seconds of the window that the utilisation covers: those since the number of replicas last changed."""
     replicas_lost: int | None = None
     """Ready replicas that ended within the window without being scaled down; None if unmeasured."""
+    replicas: tuple[ReplicaObservation, ...] = ()
+    """Each ready replica; empty if their traffic is not measured."""
 
     @property
     def replicas_assumed(self) -> int:
@@ -78,6 +104,11 @@ class WorkloadObservation:
     def replicas_missing(self) -> int | None:
         """Desired replicas that are not ready; None if unmeasured."""
         return None if self.replicas_ready is None else max(0, self.replicas_desired - self.replicas_ready)
+
+    @property
+    def replicas_running(self) -> int:
+        """The ready replicas without those that are ejected or have not answered for a second."""
+        return self.replicas_assumed - sum(not each.is_running for each in self.replicas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from marskit.domain.events import (
     TelemetryLost,
     TelemetryRestored,
 )
-from marskit.domain.faults import ClearFaults, Fault, KillReplica
+from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase
@@ -83,7 +83,7 @@ class State:
     cycles_done: int = 0
     executions: tuple[Execution, ...] = ()
     faults: tuple[Fault, ...] = ()
-    """The active faults; killed replicas are not among them, as they restart."""
+    """The active faults, one `HangReplica` for each stopped replica; killed ones restart and do not count."""
     fault_log: tuple[FaultInjected, ...] = ()
     notices: tuple[Noticed, ...] = ()
     lost: tuple[TelemetryLost, ...] = ()
@@ -212,8 +212,13 @@ def _faults(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:
     match fault:
         case ClearFaults():
             return ()
-        case KillReplica():
-            return faults
+        case KillReplica(workload):
+            # A stopped replica is killed first, and its successor answers.
+            hung = HangReplica(workload)
+            place = faults.index(hung) if hung in faults else len(faults)
+            return faults[:place] + faults[place + 1 :]
+        case HangReplica():
+            return (*faults, fault)
         case _:
             others = tuple(
                 f

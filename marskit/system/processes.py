@@ -59,11 +59,15 @@ class Child:
         if not self._exit.done():
             os.kill(self.pid, number)
 
-    def kill_group(self) -> None:
-        """Kill the process and every descendant that stayed in its group."""
+    def signal_group(self, number: Signals) -> None:
+        """Send a signal to the process and every descendant that stayed in its group."""
         if not self._exit.done():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, SIGKILL)
+                os.killpg(self.pid, number)
+
+    def kill_group(self) -> None:
+        """Kill the process and every descendant that stayed in its group."""
+        self.signal_group(SIGKILL)
 
 
 class Children:

@@ -10,7 +10,7 @@ from marskit.domain import commands
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Command
 from marskit.domain.config import RouteSetting
-from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
 from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key
@@ -50,6 +50,7 @@ class Intent(StrEnum):
     MORE = "more"
     LESS = "less"
     KILL = "kill"
+    HANG = "hang"
     SLOW = "slow"
     ERRORS = "errors"
     DELAY = "delay"
@@ -131,6 +132,8 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
             return commands.SetLoadFactor(next((f for f in reversed(FACTORS) if f < factor), FACTORS[0]))
         case Intent.KILL:
             return _fault("Kill a replica of", state, workload, KillReplica)
+        case Intent.HANG:
+            return _fault("Hang a replica of", state, workload, HangReplica)
         case Intent.SLOW:
             return _fault("Slow down", state, workload, lambda name: SlowDown(name, SLOW_FACTOR))
         case Intent.ERRORS:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from marskit.domain.faults import Delay, Fault, InjectErrors, SlowDown
+from marskit.domain.faults import Delay, Fault, HangReplica, InjectErrors, SlowDown
 from marskit.domain.goals import Goals
 from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.state import State
@@ -197,7 +197,10 @@ def _node(
         utilisation=seen.utilisation if seen else None,
         queued=seen.queued if seen else None,
         requests_per_s=seen.requests_per_s if seen else None,
-        faults=tuple(word for fault in faults if (word := _fault(fault, workload.name))),
+        faults=(
+            *_hung(faults, workload.name),
+            *(word for fault in faults if (word := _fault(fault, workload.name))),
+        ),
     )
 
 
@@ -216,6 +219,11 @@ def _promise(service: str, observation: Observation | None, goals: Goals) -> Ton
     if slo is None or observation is None or all(row.service != service for row in observation.services):
         return Tone.UNKNOWN
     return of_verdict(slo_status(slo, observation).met)
+
+
+def _hung(faults: tuple[Fault, ...], workload: str) -> tuple[str, ...]:
+    count = faults.count(HangReplica(workload))
+    return (f"{count} hung",) if count else ()
 
 
 def _fault(fault: Fault, workload: str) -> str:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marskit.agents.remedies import LEAST_ERRORS, MOST_ERRORS, MOST_RETRIES
-from marskit.agents.resilience import CALM_CYCLES, Resilience
+from marskit.agents.resilience import Resilience
+from marskit.agents.settings import CALM_CYCLES
 from marskit.agents.threshold import Threshold
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout
 from marskit.domain.config import Configuration, OutlierDetection, Retries

@@ -7,7 +7,7 @@ from marskit.calibration.error import CalibrationError
 from marskit.calibration.rerun import Course, course, replay, started_as
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Retries
-from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Fault, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.topology import EdgeId
 from marskit.mesh.manifests.graph import configuration
 from tests.calibration.recorded import LEAD_S, demo, demo_model, engine, record
@@ -79,6 +79,14 @@ def test_faults_are_repeated_and_mended() -> None:
         FOOD,
     )
     assert slow > 2 * mended
+
+
+def test_a_replica_hangs_until_it_is_mended() -> None:
+    limited = steady(
+        (0.0, SetTimeout("payments", 0, 400)), (10.0, HangReplica("payments")), (20.5, ClearFaults())
+    )
+    broken, mended = counts(limited)
+    assert broken[PAYMENTS] < 0.9 * mended[PAYMENTS]
 
 
 def test_what_the_twin_does_not_simulate_changes_nothing() -> None:

@@ -19,6 +19,7 @@ from marskit.domain.faults import (
     ClearFaults,
     Delay,
     Fault,
+    HangReplica,
     InjectErrors,
     KillReplica,
     SlowDown,
@@ -70,6 +71,7 @@ def test_any_action_can_be_described(action: Action) -> None:
 
 FAULTS: tuple[tuple[Fault, str], ...] = (
     (KillReplica("food"), "kill a replica of food"),
+    (HangReplica("food"), "hang a replica of food"),
     (SlowDown("food", 2.5), "slow food down 2.5×"),
     (InjectErrors("food", 30.0), "inject 30% errors into food"),
     (Delay("food", 100), "delay food by 100 ms"),
@@ -90,6 +92,8 @@ def test_the_cases_cover_every_kind_of_fault() -> None:
     ("fault", "problem"),
     [
         (KillReplica("orders"), None),
+        (HangReplica("orders"), None),
+        (HangReplica("nobody"), "'nobody' is not a workload; choose one of orders, payments"),
         (ClearFaults(), None),
         (SlowDown("orders", 1.0), None),
         (InjectErrors("orders", 100.0), None),

@@ -42,7 +42,7 @@ from marskit.domain.events import (
     TelemetryLost,
     TelemetryRestored,
 )
-from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.goals import Goals, Utility
 from marskit.domain.metrics import ConfigGeneration
 from marskit.domain.observation import Observation
@@ -66,6 +66,7 @@ times = st.floats(0.0, 1e6)
 ids = st.integers(1, 5)
 faults: st.SearchStrategy[Fault] = st.one_of(
     st.builds(KillReplica, st.sampled_from("ab")),
+    st.builds(HangReplica, st.sampled_from("ab")),
     st.builds(SlowDown, st.sampled_from("ab"), st.floats(1, 10)),
     st.builds(InjectErrors, st.sampled_from("ab"), st.floats(0, 100)),
     st.builds(Delay, st.sampled_from("ab"), st.integers(0, 1000)),
@@ -131,9 +132,9 @@ def test_any_events_in_any_order_make_a_state(sequence: list[Event]) -> None:
     assert all(hasattr(state, field.name) for field in fields(State))
     assert [e.id for e in state.executions] == sorted({e.id for e in state.executions})
     assert not any(isinstance(fault, KillReplica | ClearFaults) for fault in state.faults)
-    assert len({(type(fault), getattr(fault, "workload", None)) for fault in state.faults}) == len(
-        state.faults
-    )
+    # Only hangs add up: each stops one more replica.
+    others = [fault for fault in state.faults if not isinstance(fault, HangReplica)]
+    assert len({(type(fault), getattr(fault, "workload", None)) for fault in others}) == len(others)
 
 
 @given(st.lists(events, max_size=20), st.lists(events, max_size=20))
@@ -212,3 +213,11 @@ def test_faults_in_force_are_those_not_taken_back() -> None:
     assert state.faults == (InjectErrors("a", 10.0), SlowDown("a", 4.0))
     assert len(state.fault_log) == 4
     assert apply(state, FaultInjected(2.0, ClearFaults())).faults == ()
+
+
+def test_every_stopped_replica_is_a_fault_until_it_is_killed() -> None:
+    hangs: list[Fault] = [HangReplica("a"), HangReplica("a"), HangReplica("b")]
+    state = fold(FaultInjected(1.0, fault) for fault in (*hangs, KillReplica("a")))
+    assert state.faults == (HangReplica("a"), HangReplica("b"))
+    killed = fold([FaultInjected(2.0, KillReplica("a")), FaultInjected(3.0, KillReplica("a"))], state)
+    assert killed.faults == (HangReplica("b"),)

@@ -10,7 +10,7 @@ import pytest
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import OutlierDetection, Retries
 from marskit.domain.events import MeshReady
-from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.metrics import WorkloadSample
 from marskit.load.scenario import load_scenario
 from marskit.load.simulated import SimulatedLoad
@@ -245,10 +245,32 @@ def test_a_killed_replica_comes_back(on: Callable[[Behaviour], None]) -> None:
     on(behaviour)
 
 
+def test_a_stopped_replica_answers_again_when_it_is_cleared_or_killed(
+    on: Callable[[Behaviour], None],
+) -> None:
+    async def behaviour(mesh: Mesh) -> None:
+        await ready(mesh, "payments", 2)
+        await mesh.inject(HangReplica("payments"))
+        await mesh.inject(ClearFaults())
+        assert (await workload(mesh, "payments")).ended == 0
+        await mesh.inject(HangReplica("payments"))
+        await mesh.inject(HangReplica("payments"))
+        with pytest.raises(ActionError, match="payments has no ready replica left to hang"):
+            await mesh.inject(HangReplica("payments"))
+        await mesh.inject(KillReplica("payments"))
+        await ready(mesh, "payments", 1)
+        await ready(mesh, "payments", 2)
+        # Its successor is not stopped.
+        await mesh.inject(HangReplica("payments"))
+
+    on(behaviour)
+
+
 def test_faults_that_do_not_fit_are_refused_alike(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
         for fault in (
             KillReplica("nobody"),
+            HangReplica("nobody"),
             SlowDown("nobody", 2),
             InjectErrors("nobody", 5),
             Delay("nobody", 5),

@@ -10,7 +10,7 @@ from marskit.domain import commands
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.commands import Command
 from marskit.domain.config import Destination, RouteSetting
-from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.records import Mode
 from marskit.domain.state import State
 from marskit.mapek.plan.weights import apportion_by_name
@@ -50,6 +50,7 @@ async def submitted(story: Story, *keys: str) -> list[Command]:
         (("equals_sign",), commands.SetLoadFactor(1.5)),
         (("minus",), commands.SetLoadFactor(0.75)),
         (("k", "enter"), commands.Inject(KillReplica("orders"))),
+        (("h", "down", "enter"), commands.Inject(HangReplica("payments"))),
         (("d", "2"), commands.Inject(SlowDown("payments", 3.0))),
         (("e", "down", "enter"), commands.Inject(InjectErrors("payments", 20.0))),
         (("w", "down", "enter"), commands.Inject(Delay("payments", 100))),

@@ -3,7 +3,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marskit.domain.faults import InjectErrors
+from marskit.domain.faults import HangReplica, InjectErrors
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
 from marskit.views.tone import Tone
@@ -69,12 +69,12 @@ def test_missing_replicas_and_faults_are_told_of_their_workload_alone() -> None:
     state = replace(
         state,
         observation=replace(state.observation, workloads=tuple(gone)),
-        faults=(InjectErrors("payments", 20),),
+        faults=(InjectErrors("payments", 20), HangReplica("payments"), HangReplica("payments")),
     )
     payments, orders = (topology_view(state).node(name) for name in ("payments", "orders"))
     assert payments is not None
     assert orders is not None
-    assert (payments.health, payments.faults) == (Tone.BAD, ("errors 20 %",))
+    assert (payments.health, payments.faults) == (Tone.BAD, ("2 hung", "errors 20 %"))
     assert (orders.health, orders.faults) == (Tone.OK, ())
 
 

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from marskit.domain.config import Configuration
-from marskit.domain.diagnosis import Diagnosis, Evidence, Severity, SloStatus, Suspect, Symptom, SymptomKind
+from marskit.domain.diagnosis import (
+    Ailment,
+    Diagnosis,
+    Evidence,
+    Severity,
+    SloStatus,
+    Suspect,
+    Symptom,
+    SymptomKind,
+)
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.topology import Topology
@@ -48,7 +57,8 @@ def analyse(
     violated = sorted(
         (slo for slo in slos if slo.met is False), key=lambda slo: (slo.service not in entries, -_excess(slo))
     )
-    traced = [find_bottleneck(slo, observation, topology) for slo in violated]
+    silent = [suspect.subject for suspect in suspects if suspect.ailment is Ailment.SILENT]
+    traced = [find_bottleneck(slo, observation, topology, silent) for slo in violated]
     blames = [blame for blame in traced if blame is not None]
     found = (
         *slo_symptoms(slos, observation, goals),

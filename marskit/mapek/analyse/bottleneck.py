@@ -1,5 +1,7 @@
 """Finds the workload that causes an SLO violation, by a walk down the call graph."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from marskit.domain.diagnosis import SloStatus
@@ -23,12 +25,20 @@ class Blame:
     sentence: str
 
 
-def find_bottleneck(status: SloStatus, observation: Observation, topology: Topology) -> Blame | None:
+def find_bottleneck(
+    status: SloStatus, observation: Observation, topology: Topology, silent: Sequence[str] = ()
+) -> Blame | None:
     """Walk from the violated service to the workload whose callees do not explain the violation.
 
     A callee explains its caller if it accounts for more of the caller's p95 than the caller itself, or
-    for at least half of the caller's failures. None if no workload serves the service.
+    for at least half of the caller's failures. A `silent` workload behind the service explains it before
+    anything that has finished. None if no workload serves the service.
     """
+    for name in silent:
+        if (way := _way(status.service, name, topology)) is not None:
+            via = f" (via {' → '.join(way)})" if len(way) > 1 else ""
+            sentence = f"Requests to {status.service} wait for {name}{via}, which does not answer them."
+            return Blame(status.service, name, way, sentence)
     by_errors = status.latency_met is not False
     workload = _worst(status.service, None, observation, topology, by_errors=by_errors)
     path: list[str] = []
@@ -44,6 +54,21 @@ def find_bottleneck(status: SloStatus, observation: Observation, topology: Topol
         path=tuple(path),
         sentence=_sentence(status.service, path, observation, by_errors=by_errors),
     )
+
+
+def _way(service: str, workload: str, topology: Topology) -> tuple[str, ...] | None:
+    """The shortest way of calls from the service to the workload; None if there is none."""
+    ways: deque[tuple[str, ...]] = deque((name,) for name in _behind(service, topology))
+    seen = set[str]()
+    while ways:
+        way = ways.popleft()
+        if way[-1] == workload:
+            return way
+        if way[-1] not in seen:
+            seen.add(way[-1])
+            callees = topology.callees(way[-1])
+            ways.extend((*way, name) for callee in callees for name in _behind(callee, topology))
+    return None
 
 
 def _edges(

@@ -3,6 +3,7 @@
 Each workload is judged by its own time and errors, so that neither slowness nor errors of its callees count
 against it, and by simple rules, which perform as well as learned models (arXiv:2510.04711).
 
+* silent: requests are in flight and none is answered; see `silence`.
 * down: replicas ended unexpectedly, or requests found none.
 * slow: a request keeps its workers busy for longer than usual, whatever the load (utilisation law). Where
   that is not measured, or the time is not spent by its workers: by its own share of the latency.
@@ -51,6 +52,7 @@ def suspects(
     *,
     earlier: Mapping[str, Own],
     asked_at_s: Mapping[str, float],
+    also: Iterable[Suspect] = (),
 ) -> tuple[Suspect, ...]:
     """All possible faults, the most likely first, each workload or edge once.
 
@@ -60,8 +62,9 @@ def suspects(
         normals: The usual values.
         earlier: Each workload's own measures in the previous window, for values that need two windows.
         asked_at_s: Time of the last increase of desired replicas, by workload.
+        also: Suspects found by what has not finished.
     """
-    found: list[Suspect] = [*_edges(observation)]
+    found: list[Suspect] = [*_edges(observation), *also]
     for own in owns:
         workload = observation.workload(own.workload)
         asked_s = observation.at_s - asked_at_s.get(own.workload, float("-inf"))

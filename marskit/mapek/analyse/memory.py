@@ -11,6 +11,15 @@ from marskit.mapek.analyse.anomaly import AnomalyDetector
 from marskit.mapek.analyse.baselines import Normals
 from marskit.mapek.analyse.burn import Budgets
 from marskit.mapek.analyse.localise import suspects
+from marskit.mapek.analyse.silence import (
+    Waits,
+    late_suspects,
+    late_symptoms,
+    lates,
+    silence_symptoms,
+    silences,
+    silent_suspects,
+)
 from marskit.mapek.monitor.measures import BUSY, ERRORS, LATENCY, Own, measures, own_measures
 
 _WATCHED = (BUSY, ERRORS, LATENCY)
@@ -37,6 +46,7 @@ class Memory:
         self._normals = Normals(baselines, self._expected)
         self._budgets = Budgets()
         self._watch = AnomalyDetector()
+        self._waits = Waits()
         self._desired: dict[str, int] = {}
         self._asked_at_s: dict[str, float] = {}
         self._counted_at_s: float | None = None
@@ -52,19 +62,25 @@ class Memory:
         """Add the observation of a cycle; the suspects, and the active alarms."""
         self._note_replicas(observation)
         owns = own_measures(observation)
+        silent = silences(observation, self._waits)
+        late = tuple(lates(observation, goals, self._waits, silent))
+        if not silent and not late:
+            self._waits.learn(observation)
         found = suspects(
             observation,
             owns,
             self._normals,
             earlier=self._earlier(observation),
             asked_at_s=self._asked_at_s,
+            also=(*silent_suspects(silent), *late_suspects(late, observation)),
         )
         self._recent.append((observation.at_s, owns))
         burning = tuple(self._budgets.add(observation, goals.slos, speed))
         if self._is_next(observation):
             self._counted_at_s = observation.at_s
             self._learn(observation, owns, found, well=not burning)
-        return found, (*burning, *self._watch.symptoms())
+        waiting = (*silence_symptoms(silent), *late_symptoms(late, observation.window_s))
+        return found, (*waiting, *burning, *self._watch.symptoms())
 
     def _earlier(self, observation: Observation) -> dict[str, Own]:
         """Own measures of the previous window, if it directly precedes this one without overlap."""

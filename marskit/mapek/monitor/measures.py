@@ -24,8 +24,6 @@ ON_THE_WAY = frozenset({"FI", "NC", "NR", "RL"})
 An open circuit breaker (UO) is not included: on an edge, overload looks like that."""
 _NO_CAUSE = "URX"
 """Flag for exhausted retries, beside the flag for their cause; alone, it means that the service failed."""
-_CALLER_GONE = "DC"
-"""Flag for a caller that ended or gave up: not the called workload's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,8 @@ def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
     calls = [edge for edge in observation.edges if edge.edge.source == name]
     requests = sum(edge.requests_per_s for edge in into) * window_s
     tries = requests + sum(edge.retries_per_s or 0.0 for edge in into) * window_s
-    inherited = sum(_blamed(edge, window_s) for edge in calls)
+    # Whoever gives up a call fails because of it, whatever the flag.
+    inherited = sum(edge.failures_per_s for edge in calls) * window_s
     # A failure with a flag was Envoy's doing, so the workload's own errors carry none.
     errors = max(0.0, sum(_unflagged(edge, window_s) for edge in into) - inherited)
     busy_ms, busy_n = _busy_ms(workload, tries, errors, window_s)
@@ -108,11 +107,6 @@ def own_measure(workload: WorkloadObservation, observation: Observation) -> Own:
         busy_ms=busy_ms,
         busy_n=busy_n,
     )
-
-
-def _blamed(edge: EdgeObservation, window_s: float) -> float:
-    """Number of this edge's calls that made their caller fail."""
-    return max(0.0, edge.failures_per_s * window_s - flagged(edge, frozenset({_CALLER_GONE})))
 
 
 def _unflagged(edge: EdgeObservation, window_s: float) -> float:
@@ -134,7 +128,7 @@ def _busy_ms(
         # Replicas have just changed: under a rising load, the utilisation since then does not match the
         # throughput of the whole window.
         return None, 0
-    return 1000.0 * busy * ready * window_s / served, round(served * covered)
+    return 1000.0 * busy * max(1, workload.replicas_running) * window_s / served, round(served * covered)
 
 
 def _latency_ms(

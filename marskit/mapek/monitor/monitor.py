@@ -13,10 +13,12 @@ from marskit.domain.observation import (
     Latency,
     MeshCounts,
     Observation,
+    ReplicaObservation,
     ServiceObservation,
     WorkloadObservation,
 )
 from marskit.domain.topology import GATEWAY, EdgeId, Topology, Workload
+from marskit.mapek.monitor.silence import Silence, Silences
 
 # A rounding error must not make a sample overlap the one that begins where it ends.
 _EPSILON_S = 1e-6
@@ -30,6 +32,7 @@ class Monitor:
         self._goals = goals
         self._window_s = window_s
         self._samples: deque[MeshSample] = deque()
+        self._silences = Silences()
         self._before: MeshSample | None = None
         """The sample before the window, for the changes within the window's first sample."""
         self._entered = MeshCounts()
@@ -43,12 +46,14 @@ class Monitor:
             self._entered.requests + sum(each.requests for each in entrances),
             self._entered.failures + sum(each.failures for each in entrances),
         )
+        self._silences.add(sample)
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:
             self._before = self._samples.popleft()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._samples.clear()
+        self._silences = Silences()
         self._before = None
         self._entered = MeshCounts()
 
@@ -77,10 +82,10 @@ class Monitor:
             window_s=window_s,
             services=tuple(_service(name, edges, self._goals, window_s) for name in names),
             workloads=tuple(
-                _workload(w, samples, earlier[-1:], newest, edges, configuration, window_s)
+                _workload(w, samples, earlier[-1:], newest, edges, configuration, window_s, self._silences)
                 for w in self._topology.workloads
             ),
-            edges=tuple(_edge(e, edges, configuration, window_s) for e in edges),
+            edges=tuple(_edge(e, edges, configuration, window_s, self._silences.of(e.edge)) for e in edges),
             load=load,
             generation=newest.generation if newest else ConfigGeneration(),
             measured_at_s=newest.measured_at_s if newest else None,
@@ -147,7 +152,11 @@ def _latency(histogram: Histogram) -> Latency:
 
 
 def _edge(
-    sample: EdgeSample, all_edges: Sequence[EdgeSample], configuration: Configuration, window_s: float
+    sample: EdgeSample,
+    all_edges: Sequence[EdgeSample],
+    configuration: Configuration,
+    window_s: float,
+    silence: Silence,
 ) -> EdgeObservation:
     edge = sample.edge
     of_source = sum(
@@ -165,6 +174,8 @@ def _edge(
         weight_percent=_weight_percent(edge, configuration),
         share_percent=100.0 * sample.requests / of_source if of_source else None,
         response_flags=sample.response_flags,
+        silent_s=silence.lasts_s,
+        unanswered=silence.unanswered,
     )
 
 
@@ -212,6 +223,7 @@ def _workload(
     edges: Sequence[EdgeSample],
     configuration: Configuration,
     window_s: float,
+    silences: Silences,
 ) -> WorkloadObservation:
     name = workload.name
     state = next((w for w in newest.workloads if w.workload == name), None) if newest else None
@@ -227,6 +239,27 @@ def _workload(
         queued=state.queued if state else None,
         utilisation_s=utilisation_s,
         replicas_lost=_lost([w for s in (*before, *samples) for w in s.workloads if w.workload == name]),
+        replicas=_replicas(state, [each for _, each in states], window_s, silences) if state else (),
+    )
+
+
+def _replicas(
+    newest: WorkloadSample, states: Iterable[WorkloadSample], window_s: float, silences: Silences
+) -> tuple[ReplicaObservation, ...]:
+    """The replicas that are ready now."""
+    answered: Counter[str] = Counter()
+    for state in states:
+        answered.update({each.replica: each.answered for each in state.replicas})
+    return tuple(
+        ReplicaObservation(
+            each.replica,
+            each.in_flight,
+            _per_s(answered[each.replica], window_s),
+            silences.of(each.replica).lasts_s,
+            silences.of(each.replica).unanswered,
+            each.ejected,
+        )
+        for each in newest.replicas
     )
 
 

@@ -17,6 +17,7 @@ from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.topology import Topology
 from marskit.mesh.envoy.binaries import envoy_binary
 from marskit.mesh.envoy.chaos import Chaos
+from marskit.mesh.envoy.hosts import HostTraffic
 from marskit.mesh.envoy.launch import launch
 from marskit.mesh.envoy.logs import bound
 from marskit.mesh.envoy.npm_install import with_packages
@@ -132,7 +133,7 @@ class EnvoyMesh:
     async def sample(self) -> MeshSample:
         """What passed since the last call; raises `MeshError` while Envoy does not answer."""
         try:
-            edges = await self._telemetry.read()
+            edges, replicas = await asyncio.gather(self._telemetry.read(), self._hosts.read(self._ports_of()))
         except HttpError as error:
             raise MeshError(f"Envoy's statistics cannot be read: {error}") from error
         occupancies = await self._meter.read(tuple(self._sets.values()))
@@ -144,6 +145,7 @@ class EnvoyMesh:
                 occupancy.utilisation,
                 occupancy.queued,
                 replica_set.take_ended(),
+                tuple(replicas[r.name] for r in replica_set.serving if r.name in replicas),
             )
             for (name, replica_set), occupancy in zip(self._sets.items(), occupancies, strict=True)
         )
@@ -195,6 +197,7 @@ class EnvoyMesh:
         make_private_folder(xds)
         self._chaos = Chaos(self._http)
         self._meter = OccupancyMeter(self._http)
+        self._endings.push_async_callback(self._meter.close)
         self._probe_token = secrets.token_hex(8)
         self._proxy = Proxy(
             self._binary,
@@ -207,6 +210,7 @@ class EnvoyMesh:
         self._telemetry = Telemetry(
             self._proxy, EdgeNames(self.topology, self.configuration, self._listeners)
         )
+        self._hosts = HostTraffic(self._proxy)
         self._publisher = Publisher(
             xds,
             self._proxy,
@@ -324,6 +328,10 @@ class EnvoyMesh:
             faults=self._chaos.proxy_faults(self._sets) if faults is None else faults,
             directory=self._folder / "xds",
         )
+
+    def _ports_of(self) -> dict[str, int]:
+        """The port of every serving replica, by its name."""
+        return {each.name: each.port for members in self._sets.values() for each in members.serving}
 
     def _listener_port(self, call: AddressVariable) -> int:
         wanted = (call.caller, call.host, call.port)

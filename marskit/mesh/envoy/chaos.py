@@ -7,6 +7,7 @@ from marskit.domain.faults import (
     ClearFaults,
     Delay,
     Fault,
+    HangReplica,
     InjectErrors,
     KillReplica,
     SlowDown,
@@ -56,12 +57,18 @@ class Chaos:
         if isinstance(fault, ClearFaults):
             broken = list(self._troubles)
             self._troubles.clear()
+            for replica_set in sets.values():
+                replica_set.resume()
             for workload in broken:
                 await self._tell_all(sets[workload])
             return
         if isinstance(fault, KillReplica):
             if sets[fault.workload].kill_one() is None:
                 raise ActionError(f"{fault.workload} has no ready replica to kill")
+            return
+        if isinstance(fault, HangReplica):
+            if sets[fault.workload].hang_one() is None:
+                raise ActionError(f"{fault.workload} has no ready replica left to hang")
             return
         trouble = self._troubles.get(fault.workload, Trouble())
         match fault:
@@ -112,7 +119,9 @@ class Chaos:
         trouble = self._troubles.get(replica_set.deployment.name, Trouble())
         # Including replicas that are not ready: one that only hangs returns as it was.
         for replica in tuple(replica_set.replicas):
-            await self._tell(replica_set, replica, trouble)
+            # A stopped one would read this only when it continues, by when it may be wrong.
+            if not replica.hung:
+                await self._tell(replica_set, replica, trouble)
 
     async def _tell(self, replica_set: ReplicaSet, replica: Replica, trouble: Trouble) -> None:
         path = _chaos_path(replica_set)

@@ -82,6 +82,12 @@ class Proxy:
         found: list[dict[str, Any]] = answer.json()["stats"]
         return found
 
+    async def clusters(self) -> list[dict[str, Any]]:
+        """Every cluster with its endpoints and their own statistics; raises HttpError while Envoy is down."""
+        answer = await self._http.get(f"{_ADMIN}/clusters?format=json")
+        found: list[dict[str, Any]] = answer.json().get("cluster_statuses", [])
+        return found
+
     async def config_errors(self) -> list[str]:
         """Envoy's reasons for the resources that it does not have as written; empty while it is down."""
         try:

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import Launch
@@ -42,6 +42,8 @@ class Replica:
         self.child: Child | None = None
         self.ready = False
         self.leaving = False
+        self.hung = False
+        """Whether its process was stopped on purpose."""
         self.ready_since_s = 0.0
         """On the event loop's clock."""
         self.crashes = 0
@@ -147,15 +149,33 @@ class ReplicaSet:
         return ended
 
     def kill_one(self) -> str | None:
-        """Kill the oldest serving replica at once; returns its name, or None if there is none."""
-        for replica in self.serving:
+        """Kill a stopped replica at once, else the oldest serving one; its name, or None if there is none."""
+        for replica in (*(each for each in self.replicas if each.hung), *self.serving):
             if replica.child is not None:
                 replica.child.signal(SIGKILL)
                 return replica.name
         return None
 
+    def hang_one(self) -> str | None:
+        """Stop the oldest serving replica that runs; returns its name, or None if there is none."""
+        for replica in self.serving:
+            if replica.child is not None and not replica.hung:
+                replica.hung = True
+                replica.child.signal_group(SIGSTOP)
+                return replica.name
+        return None
+
+    def resume(self) -> None:
+        """Let the stopped replicas continue."""
+        for replica in self.replicas:
+            if replica.hung and replica.child is not None:
+                replica.hung = False
+                replica.child.signal_group(SIGCONT)
+
     async def stop(self) -> None:
         """Forget all replicas; the owner of the children ends their processes."""
+        # A stopped process would not hear that it is asked to end.
+        self.resume()
         tasks = [replica.task for replica in self.replicas if replica.task] + list(self._drains)
         for task in tasks:
             task.cancel()
@@ -214,7 +234,7 @@ class ReplicaSet:
             )
 
     async def _ended(self, replica: Replica, how: str) -> None:
-        was_ready = replica.ready
+        was_ready, replica.hung = replica.ready, False
         settled = was_ready and asyncio.get_running_loop().time() - replica.ready_since_s > SETTLED_S
         self._unasked += was_ready
         replica.ready = False

@@ -16,6 +16,10 @@ from marskit.system.free_ports import LOOPBACK
 from marskit.system.local_http import HttpClient, HttpError
 
 SCRAPE_TIMEOUT_S = 0.5
+LONGEST_WAIT_S = 0.1
+"""Time for which a reading of the mesh waits for the replicas' own metrics."""
+MUTE_S, LONGEST_MUTE_S = 4.0, 60.0
+"""Shortest and longest time for which a replica that did not answer is not asked again."""
 FRESH_S = 0.9
 """Age up to which a reading is reused: utilisation over less than a second means little."""
 _SAMPLE = re.compile(
@@ -74,18 +78,35 @@ class OccupancyMeter:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._last: dict[str, ReplicaReading] = {}
-        self._occupancies: tuple[Occupancy, ...] = ()
+        self._occupancies: dict[str, Occupancy] = {}
+        self._reading: asyncio.Task[dict[str, Occupancy]] | None = None
         self._read_at_s = float("-inf")
+        self._mute: dict[int, tuple[float, float]] = {}
+        """Processes that did not answer: until when they are not asked again, and for how long after that."""
 
     async def read(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
-        """The utilisation of each set since the last reading, in order; silent replicas are skipped."""
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._read_at_s >= FRESH_S:
-            self._read_at_s = now_s
-            self._occupancies = await self._measure(sets)
-        return self._occupancies
+        """The utilisation of each set since the last reading, in order; silent replicas are skipped.
 
-    async def _measure(self, sets: Sequence[ReplicaSet]) -> tuple[Occupancy, ...]:
+        It does not wait for a replica that hangs: the result is that of the last complete reading then.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._reading is None and now_s - self._read_at_s >= FRESH_S:
+            self._read_at_s = now_s
+            self._reading = asyncio.create_task(self._measure(tuple(sets)))
+        if self._reading is not None:
+            done, _ = await asyncio.wait({self._reading}, timeout=LONGEST_WAIT_S)
+            if done:
+                reading, self._reading = self._reading, None
+                self._occupancies = reading.result()
+        return tuple(self._occupancies.get(each.deployment.name, Occupancy()) for each in sets)
+
+    async def close(self) -> None:
+        """End a reading that is under way."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+
+    async def _measure(self, sets: Sequence[ReplicaSet]) -> dict[str, Occupancy]:
         replicas = [
             (replica_set.deployment, replica) for replica_set in sets for replica in replica_set.serving
         ]
@@ -96,10 +117,12 @@ class OccupancyMeter:
         found = {
             replica.name: reading for (_, replica), reading in zip(replicas, readings, strict=True) if reading
         }
-        occupancies = tuple(
-            self._occupancy([found[replica.name] for replica in replica_set.serving if replica.name in found])
+        occupancies = {
+            replica_set.deployment.name: self._occupancy(
+                [found[replica.name] for replica in replica_set.serving if replica.name in found]
+            )
             for replica_set in sets
-        )
+        }
         self._last = found
         return occupancies
 
@@ -134,8 +157,20 @@ class OccupancyMeter:
         return ReplicaReading(pid, asyncio.get_running_loop().time(), busy_s, cores, None)
 
     async def _scrape(self, path: str, replica: Replica, pid: int) -> ReplicaReading | None:
-        answer = await self._http.get(f"http://{LOOPBACK}:{replica.port}{path}", timeout_s=SCRAPE_TIMEOUT_S)
-        at_s = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        until_s, pause_s = self._mute.get(pid, (0.0, MUTE_S))
+        if clock() < until_s:
+            raise HttpError(f"{replica.name} has not answered lately")
+        try:
+            answer = await self._http.get(
+                f"http://{LOOPBACK}:{replica.port}{path}", timeout_s=SCRAPE_TIMEOUT_S
+            )
+        except HttpError:
+            # A replica that hangs would delay every reading of the mesh.
+            self._mute[pid] = clock() + pause_s, min(2 * pause_s, LONGEST_MUTE_S)
+            raise
+        self._mute.pop(pid, None)
+        at_s = clock()
         totals: dict[bytes, float] = {}
         for name, value in _SAMPLE.findall(answer.body):
             totals[name] = totals.get(name, 0.0) + float(value)

@@ -13,6 +13,7 @@ from marskit.domain.faults import (
     ClearFaults,
     Delay,
     Fault,
+    HangReplica,
     InjectErrors,
     KillReplica,
     SlowDown,
@@ -83,7 +84,7 @@ class TwinMesh:
         self._report: Callable[[MeshEvent], None] = lambda event: None
         self._accepted = self._effective = 0
         self._broken: dict[str, None] = {}
-        """Workloads with a slow-down, a delay or errors, in order of injection."""
+        """Workloads with a slow-down, a delay, errors or a stopped replica, in order of injection."""
         self._workloads: tuple[WorkloadSample, ...] = ()
         self._sampled_at_s = 0.0
         self._told_of_ejection = False
@@ -164,6 +165,7 @@ class TwinMesh:
             raise ActionError(problem)
         if isinstance(fault, ClearFaults):
             for workload in self._broken:
+                self._engine.resume(workload)
                 self._engine.slow_down(workload, 1.0)
                 self._engine.fail(workload, 0.0)
                 self._engine.delay(workload, 0.0)
@@ -172,6 +174,10 @@ class TwinMesh:
         match fault:
             case KillReplica(workload):
                 self._kill(workload, now_s)
+            case HangReplica(workload):
+                if not self._engine.hang(workload):
+                    raise ActionError(f"{workload} has no ready replica left to hang")
+                self._broken[workload] = None
             case SlowDown(workload, factor):
                 self._engine.slow_down(workload, factor)
                 self._broken[workload] = None

@@ -54,7 +54,18 @@ class Engine(Protocol):
         ...
 
     def kill(self, workload: str) -> None:
-        """End one ready replica with its requests; another starts in its place."""
+        """End one ready replica with its requests, a stopped one first; another starts in its place."""
+        ...
+
+    def hang(self, workload: str) -> bool:
+        """Stop one more ready replica, which takes requests and answers none until `resume` or `kill`.
+
+        Returns whether there was one that was not stopped.
+        """
+        ...
+
+    def resume(self, workload: str) -> None:
+        """Let the stopped replicas continue with the requests that are still wanted."""
         ...
 
     def slow_down(self, workload: str, factor: float) -> None:

@@ -12,19 +12,21 @@ from random import Random
 import numpy as np
 
 from marskit.domain.goals import Goals
-from marskit.domain.metrics import EdgeSample, WorkloadSample
+from marskit.domain.metrics import EdgeSample, ReplicaSample, WorkloadSample
 from marskit.domain.topology import GATEWAY
 from marskit.mesh.simulator import arrays
 from marskit.mesh.simulator.engine import Arrivals
 from marskit.mesh.simulator.fluid import Fluid
 from marskit.mesh.simulator.kernel import Flow
 from marskit.mesh.simulator.latency import draw_s
-from marskit.mesh.simulator.model import Call, TwinModel, back_off_s
+from marskit.mesh.simulator.model import Balancer, Call, TwinModel, back_off_s
 from marskit.mesh.simulator.passed import Passed, edge_sample
 
 TICK_S = 0.1
 _NO_GOALS = Goals(())
 _EPSILON_S = 1e-9
+_HUNG = "hung"
+"""The failure of a try that nobody answers and nobody gives up."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class _Station:
     errors: float
     is_gone: bool
     """Whether no replica is ready."""
+    hung: float
+    """Share of requests that a stopped replica gets."""
     cumulants: tuple[float, float, float]
     reset: float
     """Share of requests whose replica was killed while serving them."""
@@ -55,6 +59,12 @@ class FastTwin:
         self._killed: dict[int, float] = {}
         self._ended = [0] * len(model.stations)
         self._delay_s: dict[str, float] = {}
+        self._hung = [0] * len(model.stations)
+        """Stopped replicas, which the fluid does without."""
+        self._sent = [[0, 0] for _ in model.stations]
+        """Tries sent to running and to stopped replicas since the last reading."""
+        self._stuck: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+        """When the calls began that stopped replicas have not answered and nobody has given up."""
         self._passed: defaultdict[tuple[str, str, str], Passed] = defaultdict(Passed)
         self._busy = np.zeros(len(model.stations))
         self._read_s = 0.0
@@ -92,24 +102,30 @@ class FastTwin:
         workloads = []
         for w, station in enumerate(self._model.stations):
             ready = int(state.ready[w, 0])
+            hung = self._hung[w]
             busy = min(1.0, float(busy_s[w]) / measured_s) if measured_s > 0 and ready else None
             queued = max(0.0, float(state.inside[w, 0]) - ready * station.workers * (busy or 0.0))
             workloads.append(
                 WorkloadSample(
                     station.workload,
-                    int(self._fluid.desired[w, 0]),
-                    ready,
+                    int(self._fluid.desired[w, 0]) + hung,
+                    ready + hung,
                     busy,
                     round(queued, 1),
                     self._ended[w],
+                    self._replicas(w, ready, float(state.inside[w, 0])),
                 )
             )
         self._ended = [0] * len(self._ended)
+        self._sent = [[0, 0] for _ in self._sent]
         return edges, tuple(workloads)
 
     def scale(self, workload: str, replicas: int) -> None:
         """Set the desired replicas."""
-        self._fluid.scale(self._place[workload], 0, replicas)
+        w = self._place[workload]
+        # The youngest are removed first, and the oldest are the stopped ones.
+        self._hung[w] = min(self._hung[w], replicas)
+        self._fluid.scale(w, 0, replicas - self._hung[w])
 
     def unready_for_s(self, workload: str) -> float:
         """0 if all its replicas are ready, else a tick."""
@@ -126,6 +142,13 @@ class FastTwin:
     def kill(self, workload: str) -> None:
         """End one ready replica with its requests; another starts in its place."""
         w, state = self._place[workload], self._fluid.state
+        if self._hung[w]:
+            self._hung[w] -= 1
+            self._ended[w] += 1
+            self._fluid.scale(w, 0, int(self._fluid.desired[w, 0]) + 1)
+            if not self._hung[w]:
+                self._let_go(workload, answered=False)
+            return
         ready = int(state.ready[w, 0])
         if ready == 0:
             return
@@ -135,6 +158,34 @@ class FastTwin:
         state.ready[w, 0] -= 1
         self._fluid.desired[w, 0] -= 1
         self._fluid.scale(w, 0, int(self._fluid.desired[w, 0]) + 1)
+
+    def hang(self, workload: str) -> bool:
+        """Stop one ready replica; what it was working on is lost to it, too."""
+        w, state = self._place[workload], self._fluid.state
+        ready = int(state.ready[w, 0])
+        if ready == 0:
+            return False
+        state.inside[w, 0] *= (ready - 1) / ready
+        state.ready[w, 0] -= 1
+        self._fluid.desired[w, 0] -= 1
+        self._hung[w] += 1
+        return True
+
+    def resume(self, workload: str) -> None:
+        """Let the stopped replicas continue; they answer at once what is still wanted."""
+        w, state = self._place[workload], self._fluid.state
+        state.ready[w, 0] += self._hung[w]
+        self._fluid.desired[w, 0] += self._hung[w]
+        self._hung[w] = 0
+        self._let_go(workload, answered=True)
+
+    def _let_go(self, workload: str, *, answered: bool) -> None:
+        for key in [key for key in self._stuck if key[2] == workload]:
+            for begun_s in self._stuck.pop(key):
+                if answered:
+                    self._passed[key].latencies_s.append(self._now_s - begun_s)
+                else:
+                    self._passed[key].fail("UC")
 
     def slow_down(self, workload: str, factor: float) -> None:
         """Multiply the service times from now on."""
@@ -148,16 +199,41 @@ class FastTwin:
         """Make that share of the responses errors."""
         self._fluid.state.errors[self._place[workload], 0] = percent / 100.0
 
+    def _replicas(self, w: int, running: int, inside: float) -> tuple[ReplicaSample, ...]:
+        """The traffic of single replicas while some are stopped; the others share theirs."""
+        name, hung = self._model.stations[w].workload, self._hung[w]
+        if not hung:
+            return ()
+        stuck = sum(len(calls) for key, calls in self._stuck.items() if key[2] == name)
+        shares = [
+            *(
+                (sent, 0, waiting)
+                for sent, waiting in zip(_even(self._sent[w][1], hung), _even(stuck, hung), strict=True)
+            ),
+            *((sent, sent, round(inside / running)) for sent in _even(self._sent[w][0], running)),
+        ]
+        return tuple(
+            ReplicaSample(f"{name}-{number}", waiting, sent, answered)
+            for number, (sent, answered, waiting) in enumerate(shares, 1)
+        )
+
     def _station(self, flow: Flow, w: int) -> _Station:
         came = max(float(flow.arrivals[w, 0]), _EPSILON_S)
         k1, k2, k3 = (float(k) for k in flow.sojourn[w, :, 0])
         return _Station(
             refused=min(1.0, float(flow.refused[w, 0]) / came),
             errors=float(self._fluid.state.errors[w, 0]),
-            is_gone=self._fluid.state.ready[w, 0] == 0,
+            is_gone=self._fluid.state.ready[w, 0] == 0 and not self._hung[w],
+            hung=self._hung_share(w),
             cumulants=(k1, k2, k3),
             reset=min(1.0, self._killed.get(w, 0.0) / came),
         )
+
+    def _hung_share(self, w: int) -> float:
+        """By then, the balancer knows the stopped replicas as the fullest and takes one only for another."""
+        hung, ready = self._hung[w], int(self._fluid.state.ready[w, 0])
+        share = hung / (hung + ready) if hung else 0.0
+        return share**2 if self._model.stations[w].balancer is Balancer.LEAST_REQUEST else share
 
     def _enter(self, stations: list[_Station]) -> None:
         calls = self._calls[GATEWAY]
@@ -192,6 +268,9 @@ class FastTwin:
                 passed.timeouts += 1
                 passed.fail("UT")
                 return False, limit_s
+            if waited_s == inf:
+                self._stuck[key].append(self._now_s - held_s)
+                return False, inf
             if not failure:
                 passed.latencies_s.append(held_s + waited_s)
                 return True, waited_s
@@ -212,6 +291,10 @@ class FastTwin:
         random, here = self._random, stations[self._place[workload]]
         if here.is_gone:
             return "UH", 0.0
+        is_hung = bool(here.hung) and random.random() < here.hung
+        self._sent[self._place[workload]][is_hung] += 1
+        if is_hung:
+            return _HUNG, inf
         luck = random.random()
         if luck < here.refused:
             return "503", 0.0
@@ -226,11 +309,18 @@ class FastTwin:
                 succeeded, more_s = self._ask(call, stations)
                 took_s += more_s
                 if not succeeded:
-                    return "502", took_s
+                    return (_HUNG if took_s == inf else "502"), took_s
         return "", took_s
 
     def _edge(self, call: Call, workload: str, elapsed_s: float) -> EdgeSample:
         passed = self._passed.get((call.source, call.service, workload), Passed())
         # Little's law: requests under way are those that arrived within one latency.
         mean_ms = edge_sample(call, workload, passed, 0).successes_ms.mean_ms() or 0.0
-        return edge_sample(call, workload, passed, round(passed.requests / elapsed_s * mean_ms / 1000.0))
+        in_flight = round(passed.requests / elapsed_s * mean_ms / 1000.0)
+        stuck = len(self._stuck[call.source, call.service, workload])
+        return edge_sample(call, workload, passed, in_flight + stuck)
+
+
+def _even(count: int, parts: int) -> list[int]:
+    """The count in so many nearly equal parts."""
+    return [(count + n) // parts for n in range(parts)]

@@ -6,7 +6,7 @@ from math import exp, log, sqrt
 from random import Random
 
 from marskit.domain.config import HOST_SELECTION_ATTEMPTS
-from marskit.domain.metrics import WorkloadSample
+from marskit.domain.metrics import ReplicaSample, WorkloadSample
 from marskit.mesh.simulator.model import Balancer, Call, Distribution, Station
 from marskit.mesh.simulator.passed import Passed
 
@@ -14,9 +14,21 @@ from marskit.mesh.simulator.passed import Passed
 class Replica:
     """One process: workers that serve and a queue that waits."""
 
-    __slots__ = ("active", "busy_s", "queue", "read_busy_s", "read_s", "serving")
+    __slots__ = (
+        "active",
+        "answered",
+        "busy_s",
+        "name",
+        "queue",
+        "read_busy_s",
+        "read_s",
+        "sent",
+        "serving",
+        "stuck",
+    )
 
-    def __init__(self, callers: int) -> None:
+    def __init__(self, name: str, callers: int) -> None:
+        self.name = name
         self.serving = 0
         self.queue: deque[Try] = deque()
         self.active = [0] * callers
@@ -27,10 +39,33 @@ class Replica:
         self.read_s: float | None = None
         """Time of the last reading; None before the first."""
         self.read_busy_s = 0.0
+        self.stuck: list[tuple[Callable[[float, Try], None], Try]] | None = None
+        """What it has to do once it continues; None unless it is stopped."""
+        self.sent = 0
+        """Tries sent to it since the last reading."""
+        self.answered = 0
+        """Tries that it answered since the last reading."""
+
+    def stop(self) -> None:
+        """Let it take requests and do nothing."""
+        self.stuck = []
+
+    def resume(self) -> "list[tuple[Callable[[float, Try], None], Try]]":
+        """Let it continue; returns what it has to do."""
+        stuck, self.stuck = self.stuck or [], None
+        # A stopped process cannot be read, so the next reading is its first.
+        self.read_s = None
+        return stuck
 
     def busy_until(self, now_s: float) -> float:
         """Worker-seconds served so far."""
         return self.busy_s + self.serving * now_s
+
+    def take_traffic(self) -> ReplicaSample:
+        """Its requests since the last reading."""
+        sample = ReplicaSample(self.name, sum(self.active), self.sent, self.answered)
+        self.sent = self.answered = 0
+        return sample
 
     def read(self, now_s: float, workers: int) -> float | None:
         """The share of its workers that was busy since its last reading; None at the first one.
@@ -65,6 +100,7 @@ class Workload:
         self.callers = 0
         """Number of edges that lead here."""
         self.ready: list[Replica] = []
+        self._number = 0
         self.ended = 0
         """Ready replicas that were killed since the last reading."""
         self.desired = station.replicas
@@ -80,15 +116,22 @@ class Workload:
     def read(self, now_s: float) -> WorkloadSample:
         """Its present state, with its utilisation since the last reading."""
         ended, self.ended = self.ended, 0
-        shares = [share for each in self.ready if (share := each.read(now_s, self.workers)) is not None]
+        running = [each for each in self.ready if each.stuck is None]
+        shares = [share for each in running if (share := each.read(now_s, self.workers)) is not None]
         return WorkloadSample(
             self.station.workload,
             self.desired,
             len(self.ready),
             sum(shares) / len(shares) if shares else None,
-            float(sum(len(replica.queue) for replica in self.ready)),
+            float(sum(len(replica.queue) for replica in running)),
             ended,
+            tuple(each.take_traffic() for each in self.ready),
         )
+
+    def add_replica(self) -> None:
+        """Add a ready replica."""
+        self._number += 1
+        self.ready.append(Replica(f"{self.station.workload}-{self._number}", self.callers))
 
 
 class Edge:
@@ -221,7 +264,7 @@ class Try:
         self.successor: Try | None = None
 
 
-NOWHERE = Replica(0)
+NOWHERE = Replica("", 0)
 """The place of a try that has not been sent."""
 
 

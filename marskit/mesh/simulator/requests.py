@@ -47,9 +47,11 @@ class RequestTwin:
         self._try_deadlines: dict[float, Deadlines] = {}
         # Bound once instead of for every event.
         self._on_arrival, self._on_service, self._on_answer = self._arrive, self._served, self._answered
+        self._on_response, self._on_failure = self._go_on, self._fail
         self.change(model)
         for here in self._workloads.values():
-            here.ready.extend(Replica(here.callers) for _ in range(here.desired))
+            for _ in range(here.desired):
+                here.add_replica()
 
     @property
     def model(self) -> TwinModel:
@@ -112,9 +114,11 @@ class RequestTwin:
         here = self._workloads[workload]
         if not here.ready:
             return
-        victim = here.ready.pop(0)
+        victim = next((each for each in here.ready if each.stuck is not None), here.ready[0])
+        here.ready.remove(victim)
         here.ended += 1
-        under_way = self._under_way()
+        under_way = self._under_way(victim)
+        victim.stuck = None
         answered = {id(subject) for _, _, act, subject in self._events if act is self._on_answer}
         inside = self._on_arrival, self._on_service
         self._events[:] = [e for e in self._events if e[2] not in inside or e[3].replica is not victim]
@@ -126,6 +130,21 @@ class RequestTwin:
                 elif each.replica is victim and id(each) not in answered:
                     self._answer(self._now_s, each, "UC")
         self._start(workload)
+
+    def hang(self, workload: str) -> bool:
+        """Stop one ready replica: what reaches it waits until it continues."""
+        victim = next((each for each in self._workloads[workload].ready if each.stuck is None), None)
+        if victim is not None:
+            victim.stop()
+        return victim is not None
+
+    def resume(self, workload: str) -> None:
+        """Let the stopped replicas do at once what they would have done since."""
+        for replica in self._workloads[workload].ready:
+            for act, each in replica.resume():
+                # A process that reads a request whose connection is closed does not serve it.
+                if act is not self._on_arrival or not each.is_over:
+                    self._at(self._now_s, act, each)
 
     def slow_down(self, workload: str, factor: float) -> None:
         """Multiply the service times that begin from now on."""
@@ -176,8 +195,7 @@ class RequestTwin:
         if now_s != self._starts.next_s:
             # Others have started or were cancelled since.
             return
-        here = self._workloads[self._starts.take(now_s)]
-        here.ready.append(Replica(here.callers))
+        self._workloads[self._starts.take(now_s)].add_replica()
         self._await_the_next()
 
     def _ask(self, now_s: float, link: Link, parent: Try | None) -> None:
@@ -208,6 +226,7 @@ class RequestTwin:
             return
         each.replica = replica = edge.choose(each.tried)
         replica.active[edge.slot] += 1
+        replica.sent += 1
         edge.in_flight += 1
         if link.try_deadlines is not None:
             self._watch(now_s, link.try_deadlines, each, self._tries_run_out)
@@ -215,7 +234,9 @@ class RequestTwin:
 
     def _arrive(self, now_s: float, each: Try) -> None:
         replica, here = each.replica, each.edge.here
-        if replica.serving < here.workers:
+        if replica.stuck is not None:
+            replica.stuck.append((self._on_arrival, each))
+        elif replica.serving < here.workers:
             replica.serving += 1
             replica.busy_s -= now_s
             end_s = now_s + here.service_s() * here.slowdown
@@ -228,6 +249,9 @@ class RequestTwin:
     def _served(self, now_s: float, each: Try) -> None:
         """A worker is done: it takes the next request from the queue, and this one continues without it."""
         replica, here = each.replica, each.edge.here
+        if replica.stuck is not None:
+            replica.stuck.append((self._on_service, each))
+            return
         if replica.queue:
             end_s = now_s + here.service_s() * here.slowdown
             _push(self._events, (end_s, next(self._order), self._on_service, replica.queue.popleft()))
@@ -245,6 +269,9 @@ class RequestTwin:
 
     def _go_on(self, now_s: float, each: Try) -> None:
         """Make the request's next call; after the last one it is answered."""
+        if each.replica.stuck is not None:
+            each.replica.stuck.append((self._on_response, each))
+            return
         links, step = each.edge.here.links, each.step
         while step < len(links):
             link = links[step]
@@ -256,14 +283,22 @@ class RequestTwin:
         self._answer(now_s, each, "")
 
     def _answer(self, now_s: float, each: Try, failure: str) -> None:
-        if not each.is_over:
+        if each.replica.stuck is not None and not each.is_over:
+            each.failure = failure
+            each.replica.stuck.append((self._on_failure, each))
+        elif not each.is_over:
             each.failure = failure
             _push(self._events, (now_s + each.link.half_hop_s, next(self._order), self._on_answer, each))
+
+    def _fail(self, now_s: float, each: Try) -> None:
+        """Send the error that the replica was stopped before it could send."""
+        self._answer(now_s, each, each.failure)
 
     def _answered(self, now_s: float, each: Try) -> None:
         if each.is_over:
             return
         self._leave(each)
+        each.replica.answered += each.failure != "UC"
         if each.failure:
             self._judge(now_s, each, each.failure)
             return
@@ -346,8 +381,8 @@ class RequestTwin:
             self._leave(each)
         each.edge.passed.fail("DC")
 
-    def _under_way(self) -> dict[Try, None]:
-        """All tries with pending events, in an order that depends only on the seed."""
+    def _under_way(self, victim: Replica) -> dict[Try, None]:
+        """All tries with pending events or stuck in a replica, in an order that depends only on the seed."""
         found: dict[Try, None] = {}
 
         def add(each: Try | None) -> None:
@@ -355,7 +390,9 @@ class RequestTwin:
                 found[each] = None
                 each = each.parent
 
-        for _, _, _, subject in self._events:
+        replicas = [victim, *(each for here in self._workloads.values() for each in here.ready)]
+        stuck = [each for replica in replicas for _, each in replica.stuck or ()]
+        for subject in [*(subject for _, _, _, subject in self._events), *stuck]:
             if isinstance(subject, Try):
                 add(subject)
                 # A queue exists only behind requests that are being served.

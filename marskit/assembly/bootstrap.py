@@ -70,7 +70,9 @@ async def build(settings: Settings) -> Controller:
         CardError: The calibration card cannot be used.
     """
     clock = LoopClock()
-    config, scenario = read_inputs(settings.manifests, settings.mapping, settings.scenario)
+    config, scenario = read_inputs(
+        settings.manifests, settings.mapping, settings.scenario, layers=settings.layers
+    )
     config = replace(config, notices=(*config.notices, *card_remarks(config, settings.card)))
     choose = _twin if settings.mesh == "twin" else _envoy
     mesh, load = choose(settings, config, scenario, clock)

@@ -10,7 +10,7 @@ from marskit.mesh.manifests.model import MeshConfig
 
 
 def read_inputs(
-    manifests: Sequence[Path], mapping: Path | None, scenario: str | Path
+    manifests: Sequence[Path], mapping: Path | None, scenario: str | Path, *, layers: Sequence[Path] = ()
 ) -> tuple[MeshConfig, Scenario]:
     """The mesh and the scenario.
 
@@ -20,7 +20,7 @@ def read_inputs(
         InputError: Both are wrong.
     """
     try:
-        config = load_mesh(manifests, mapping=mapping)
+        config = load_mesh(manifests, layers=layers, mapping=mapping)
     except InputError as of_mesh:
         try:
             load_scenario(scenario)

@@ -31,6 +31,8 @@ class Settings:
 
     mesh: str = "envoy"
     manifests: tuple[Path, ...] = DEMO_MANIFESTS
+    layers: tuple[Path, ...] = ()
+    """Manifests whose objects replace earlier ones of the same kind, namespace and name."""
     mapping: Path | None = None
     """File that says how the images of foreign manifests run as local processes."""
     scenario: str = "spike"

@@ -124,7 +124,7 @@ class Unshielded(Shield):
 
 
 def _config(past: BranchPoint, settings: Settings) -> "MeshConfig":
-    config = load_mesh(settings.manifests, mapping=settings.mapping)
+    config = load_mesh(settings.manifests, layers=settings.layers, mapping=settings.mapping)
     if topology(config) != past.started.topology or goals(config) != past.started.goals:
         raise ReplayError(
             f"The manifests differ from those of run {past.started.run}; set --manifests and --mapping."

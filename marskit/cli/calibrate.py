@@ -40,7 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise OptionError(f"--out is {parsed.out}; it must be a file in a folder that exists")
     from marskit.console.calibration import print_calibration, print_if_drifted
 
-    of_mesh = parsed.runs, parsed.names, parsed.manifests, parsed.mapping
+    of_mesh = parsed.runs, parsed.names, parsed.manifests, parsed.layers, parsed.mapping
     if parsed.if_drifted:
         print_if_drifted(*of_mesh, parsed.card, parsed.out)
     else:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from marskit.cli.options import SCENARIO, add_mapping, add_scenario
+from marskit.cli.options import SCENARIO, add_layers, add_mapping, add_scenario
 from marskit.demo import DEMO_MANIFESTS
 
 
@@ -12,6 +12,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", type=Path, nargs="*", metavar="PATH", help="manifests to check (default: the demo's)"
     )
+    add_layers(parser)
     add_mapping(parser)
     add_scenario(parser)
 
@@ -29,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
     from marskit.text import plural
 
     paths = tuple(parsed.paths or DEMO_MANIFESTS)
-    config, scenario = read_inputs(paths, parsed.mapping, parsed.scenario or SCENARIO)
+    config, scenario = read_inputs(paths, parsed.mapping, parsed.scenario or SCENARIO, layers=parsed.layers)
     expressible_listeners(config)
     found = (
         plural(len(config.deployments), "Deployment"),

@@ -47,6 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
         mesh=parsed.mesh,
         engine=parsed.engine,
         manifests=tuple(parsed.manifests),
+        layers=tuple(parsed.layers),
         mapping=parsed.mapping,
         card=parsed.card,
         # Planners are compared alone: without rollback, and without predictions, which nobody reads.

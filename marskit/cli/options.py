@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from marskit.demo import DEMO_MANIFESTS
@@ -67,6 +67,26 @@ def add_manifests(to: argparse._ActionsContainer) -> None:
         default=DEMO_MANIFESTS,
         help="Kubernetes and Istio manifests, files or folders (default: the demo's)",
     )
+    add_layers(to)
+
+
+def add_layers(to: argparse._ActionsContainer) -> None:
+    """Add the option for manifests that replace objects of others."""
+    to.add_argument(
+        "--layer",
+        dest="layers",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        default=(),
+        help="more manifests, one after another; each replaces objects of the same kind, namespace and name,"
+        " as `kubectl apply` does",
+    )
+
+
+def manifest_arguments(manifests: Iterable[Path], layers: Sequence[Path]) -> tuple[str, ...]:
+    """The options that give another command the same manifests."""
+    return ("--manifests", *map(str, manifests), *(("--layer", *map(str, layers)) if layers else ()))
 
 
 def add_mapping(to: argparse._ActionsContainer) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marskit.assembly.settings import ENGINES, Settings
-from marskit.cli.options import OptionError, add_mesh, add_run_name, add_runs, completes, planner_names
+from marskit.cli.options import (
+    OptionError,
+    add_mesh,
+    add_run_name,
+    add_runs,
+    completes,
+    manifest_arguments,
+    planner_names,
+)
 from marskit.cli.terminal import check_terminal
 
 if TYPE_CHECKING:
@@ -119,7 +127,7 @@ def _twin_arguments(parsed: argparse.Namespace) -> tuple[str, ...]:
     """The arguments that give a branch its twin."""
     given = {"--mapping": parsed.mapping, "--card": parsed.card, "--engine": parsed.engine}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
-    return ("--runs", str(parsed.runs), *options, "--manifests", *map(str, parsed.manifests))
+    return ("--runs", str(parsed.runs), *options, *manifest_arguments(parsed.manifests, parsed.layers))
 
 
 def _tell(parsed: argparse.Namespace, timeline: "Timeline") -> None:
@@ -153,6 +161,7 @@ def _branch(parsed: argparse.Namespace, timeline: "Timeline") -> int:
     settings = Settings(
         mesh="twin",
         manifests=tuple(parsed.manifests),
+        layers=tuple(parsed.layers),
         mapping=parsed.mapping,
         card=parsed.card,
         engine=parsed.engine or ENGINES[0],

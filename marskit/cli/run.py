@@ -16,6 +16,7 @@ from marskit.cli.options import (
     add_scenario,
     complain,
     completes,
+    manifest_arguments,
     planner_names,
 )
 from marskit.cli.terminal import check_terminal
@@ -142,6 +143,7 @@ def _settings(parsed: argparse.Namespace) -> Settings:
     return Settings(
         mesh=parsed.mesh,
         manifests=tuple(parsed.manifests),
+        layers=tuple(parsed.layers),
         mapping=parsed.mapping,
         scenario=scenario,
         engine=parsed.engine or ENGINES[0],
@@ -234,4 +236,4 @@ def _training_arguments(settings: Settings) -> tuple[str, ...]:
     """The arguments that make a training use this run's mesh."""
     mesh = {"--mapping": settings.mapping, "--card": settings.card}
     given = (part for name, path in mesh.items() if path is not None for part in (name, str(path)))
-    return ("--manifests", *map(str, settings.manifests), *given)
+    return (*manifest_arguments(settings.manifests, settings.layers), *given)

@@ -5,7 +5,7 @@ import sys
 from math import inf
 from pathlib import Path
 
-from marskit.cli.options import OptionError, add_mesh, add_runs, complain
+from marskit.cli.options import OptionError, add_mesh, add_runs, complain, manifest_arguments
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,9 @@ def run(parsed: argparse.Namespace) -> int:
         for name, value in others.items():
             if value:
                 raise OptionError(f"{name} does not go with --fine-tune, which trains its policy in place")
-    for remark in card_remarks(load_mesh(parsed.manifests, mapping=parsed.mapping), parsed.card):
+    for remark in card_remarks(
+        load_mesh(parsed.manifests, layers=parsed.layers, mapping=parsed.mapping), parsed.card
+    ):
         print(f"marskit: {remark}", file=sys.stderr)
     algorithm = parsed.algorithm or "ppo"
     options = {
@@ -102,7 +104,7 @@ def run(parsed: argparse.Namespace) -> int:
         "--card": parsed.card,
     }
     given = [part for name, value in options.items() if value is not None for part in (name, str(value))]
-    given += ["--manifests", *map(str, parsed.manifests)]
+    given += manifest_arguments(parsed.manifests, parsed.layers)
     if parsed.warm_start:
         given += ["--runs", str(parsed.runs), "--warm-start", *parsed.warm_start]
     if parsed.from_runs:

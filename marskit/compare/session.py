@@ -67,7 +67,9 @@ def compare(
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: this is a file; --out needs a folder")
     console = Console(width=None if Console().is_terminal else 130)
-    for remark in card_remarks(load_mesh(usual.manifests, mapping=usual.mapping), usual.card):
+    for remark in card_remarks(
+        load_mesh(usual.manifests, layers=usual.layers, mapping=usual.mapping), usual.card
+    ):
         console.print(remark, markup=False, highlight=False)
     unfit = _check(planners, scenarios, seeds, usual, leave_out=leave_out)
     for planner, reason in unfit.items():
@@ -209,7 +211,7 @@ def _stamp(usual: Settings, summary: Summary) -> dict[str, str]:
     return {
         "command": " ".join(["marskit", *sys.argv[1:]]),
         "mesh": f"{usual.mesh}{f' ({usual.engine})' if usual.mesh == 'twin' else ''}",
-        "manifests": ", ".join(path.name for path in usual.manifests),
+        "manifests": ", ".join(path.name for path in (*usual.manifests, *usual.layers)),
         "scenarios": ", ".join(summary.scenarios),
         "seeds": ", ".join(map(str, summary.seeds)),
         "marskit": marskit.__version__,

@@ -22,7 +22,12 @@ from marskit.mesh.simulator.requests import RequestTwin
 
 
 def print_calibration(
-    root: Path | str, names: Sequence[str], paths: Sequence[Path], mapping: Path | None, out: Path | None
+    root: Path | str,
+    names: Sequence[str],
+    paths: Sequence[Path],
+    layers: Sequence[Path],
+    mapping: Path | None,
+    out: Path | None,
 ) -> None:
     """Fit the twin of these manifests to runs under `root`, show the card, and write it to `out`.
 
@@ -31,7 +36,7 @@ def print_calibration(
         ManifestError: A manifest is wrong, or the twin cannot simulate the mesh.
         CalibrationError: The runs cannot calibrate this mesh.
     """
-    model = twin_model(load_mesh(tuple(paths), mapping=mapping))
+    model = twin_model(load_mesh(tuple(paths), layers=tuple(layers), mapping=mapping))
     runs = _load(root, names)
     found = _calibrate(model, runs)
     console = Console()
@@ -42,6 +47,7 @@ def print_if_drifted(
     root: Path | str,
     names: Sequence[str],
     paths: Sequence[Path],
+    layers: Sequence[Path],
     mapping: Path | None,
     card_file: Path | None,
     out: Path | None,
@@ -56,7 +62,7 @@ def print_if_drifted(
         CardError: The card cannot be used.
         CalibrationError: A run belongs to another mesh.
     """
-    plain = twin_model(load_mesh(tuple(paths), mapping=mapping))
+    plain = twin_model(load_mesh(tuple(paths), layers=tuple(layers), mapping=mapping))
     chosen = choose_card(plain, card_file)
     first = card = chosen.card
     console = Console()

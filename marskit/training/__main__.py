@@ -50,7 +50,7 @@ def main() -> int:
     try:
         _check_out(parsed.out)
         settings = load_settings(parsed.settings)
-        config = load_mesh(parsed.manifests, mapping=parsed.mapping)
+        config = load_mesh(parsed.manifests, layers=parsed.layers, mapping=parsed.mapping)
         plain = twin_model(config)
         card = choose_card(plain, parsed.card).card
         if parsed.fine_tune:
@@ -107,6 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fine-tune", type=Path)
     parser.add_argument("--from-runs", nargs="+", default=[])
     parser.add_argument("--manifests", type=Path, nargs="+", default=list(DEMO_MANIFESTS))
+    parser.add_argument("--layer", dest="layers", type=Path, nargs="+", default=[])
     parser.add_argument("--mapping", type=Path)
     parser.add_argument("--card", type=Path)
     parser.add_argument("--settings", type=Path, default=DEFAULTS)

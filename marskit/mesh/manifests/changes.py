@@ -10,6 +10,7 @@ from marskit.mesh.manifests.fields import Path, suggestion
 from marskit.mesh.manifests.graph import route_setting
 from marskit.mesh.manifests.istio import DestinationRule, VirtualService
 from marskit.mesh.manifests.model import Document, MeshConfig
+from marskit.mesh.manifests.parse_route import OF_ATTEMPTS
 from marskit.mesh.manifests.patches import Cli, Operation, change, patch_command, value_at
 from marskit.mesh.manifests.selection import document_of
 from marskit.mesh.manifests.values import format_duration
@@ -131,11 +132,16 @@ def _timeout(config: MeshConfig, action: SetTimeout) -> Change:
 def _retries(config: MeshConfig, action: SetRetries) -> Change:
     setting, document, path = _route(config, action.virtual_service, action.route)
     wanted, present = action.retries, setting.retries
+    if wanted is not None and not wanted.attempts:
+        # Istio refuses further settings beside no attempts.
+        wanted = Retries(0)
     inverse = SetRetries(action.virtual_service, action.route, present)
     if wanted == present:
         return Change(document, (), inverse)
     at = (*path, "retries")
     value = None if wanted is None else _merged(value_at(document.body, at), present, wanted, _RETRIES)
+    if value is not None and not value.get("attempts"):
+        value = {key: part for key, part in value.items() if key not in OF_ATTEMPTS}
     return Change(document, change(document.body, at, value), inverse)
 
 

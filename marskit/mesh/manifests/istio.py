@@ -22,11 +22,6 @@ class StringMatch:
     kind: MatchKind
     value: str
 
-    @property
-    def is_presence(self) -> bool:
-        """Whether it is Istio's `regex: "*"`, which is not an expression but asks for presence."""
-        return self.kind is MatchKind.REGEX and self.value == "*"
-
 
 @dataclass(frozen=True, slots=True)
 class HttpMatch:
@@ -152,14 +147,6 @@ class RetryChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Delegate:
-    """Another VirtualService, without hosts, whose routes stand in for this one."""
-
-    name: str
-    namespace: str
-
-
-@dataclass(frozen=True, slots=True)
 class HttpRoute:
     """Istio's HTTPRoute: the first rule that matches decides."""
 
@@ -178,7 +165,6 @@ class HttpRoute:
     mirrors: tuple[Mirror, ...] = ()
     headers: Headers = Headers()
     cors: CorsPolicy | None = None
-    delegate: Delegate | None = None
 
 
 MESH_GATEWAY = "mesh"

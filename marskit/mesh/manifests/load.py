@@ -29,13 +29,19 @@ T = TypeVar("T")
 
 
 def load_mesh(
-    paths: Sequence[Path], *, mapping: Path | None = None, require_local: bool = True
+    paths: Sequence[Path],
+    *,
+    layers: Sequence[Path] = (),
+    mapping: Path | None = None,
+    require_local: bool = True,
 ) -> MeshConfig:
     """The mesh described by YAML files and folders.
 
     Args:
         paths: Files, or folders whose `*.yaml` and `*.yml` are read by name, folders in them included;
             kustomizations and folders named `overlays` or `rbac` are skipped.
+        layers: More of them, one after another; the objects of each replace earlier ones of the same kind,
+            namespace and name, as `kubectl apply` does.
         mapping: A TOML file that defines how images run here; it takes precedence over annotations.
         require_local: Whether every Deployment must define how it runs as a local process.
 
@@ -43,16 +49,17 @@ def load_mesh(
         ManifestError: Something is wrong or not supported; one sentence each, with file, line and field.
     """
     report, notices = Report(), list[str]()
-    sources = _objects(read_files(paths, report), report, notices)
+    read = (read_files(each, report) for each in (paths, *((layer,) for layer in layers)))
+    sources = _objects(list(read), report, notices)
     local = load_mapping(mapping, report) if mapping else LocalMapping()
     parsed = _parsed(sources, local, report, notices)
     deployments = _all(parsed, Deployment)
     if not deployments and not report.is_missed(("Deployment", "")):
-        where = ", ".join(map(str, paths))
+        where = ", ".join(map(str, (*paths, *layers)))
         report.add(Complaint(f"{where}: no Deployment found, so there is nothing to run"))
     config = MeshConfig(
         namespace=deployments[0].namespace if deployments else DEFAULT_NAMESPACE,
-        root=_root(paths, mapping),
+        root=_root((*paths, *layers), mapping),
         documents=tuple(document for document, _ in sources.values()),
         deployments=deployments,
         services=_all(parsed, KubernetesService),
@@ -102,14 +109,23 @@ def _all(parsed: Iterable[Parsed], kind: type[T]) -> tuple[T, ...]:
 
 
 def _objects(
-    sources: Sequence[Source], report: Report, notices: list[str]
+    layers: Sequence[Sequence[Source]], report: Report, notices: list[str]
 ) -> dict[Key, tuple[Document, Source]]:
-    """The supported objects by kind, namespace and name, in the order they were read."""
-    identified = [(source, *found) for source in sources if (found := _identity(source, report))]
-    declared = [name for _, kind, name, _ in identified if kind == "Namespace"]
+    """The supported objects by kind, namespace and name, in the order they were read.
+
+    Within a layer, an object may stand only once; a later layer replaces it where it stands.
+    """
+    identified = [
+        (layer, source, *found)
+        for layer, sources in enumerate(layers)
+        for source in sources
+        if (found := _identity(source, report))
+    ]
+    declared = list(dict.fromkeys(name for _, _, kind, name, _ in identified if kind == "Namespace"))
     fallback = declared[0] if len(declared) == 1 else DEFAULT_NAMESPACE
     objects: dict[Key, tuple[Document, Source]] = {}
-    for source, kind, name, namespace in identified:
+    layer_of: dict[Key, int] = {}
+    for layer, source, kind, name, namespace in identified:
         if kind in SILENT:
             continue
         if kind == NO_OBJECT:
@@ -121,9 +137,15 @@ def _objects(
         key = (kind, namespace or fallback, name)
         if key in objects:
             first = objects[key][1]
-            sentence = f"{kind} {name} in namespace {key[1]} exists already, in {first.file}:{first.line()}"
-            report.add(source.complaint(sentence))
-            continue
+            place = f"{first.file}:{first.line()}"
+            if layer_of[key] == layer:
+                sentence = f"{kind} {name} in namespace {key[1]} exists already, in {place}"
+                report.add(
+                    source.complaint(f"{sentence}; to let this one replace it, give its file by --layer")
+                )
+                continue
+            notices.append(source.remark(f"{kind} {name} replaces the one in {place}"))
+        layer_of[key] = layer
         objects[key] = (Document(source.file, source.line(), kind, name, key[1], source.body), source)
     return objects
 

@@ -19,8 +19,10 @@ class Scope:
     def host(self, host: str) -> str:
         """The fully qualified name of a Service, or the unchanged host (wildcards, external names)."""
         name, *rest = host.split(".")
+        if name == "*":
+            return host
         match rest:
-            case [] if name != "*":
+            case []:
                 return f"{name}.{self.namespace}.{CLUSTER_DOMAIN}"
             case [namespace] if namespace in self.namespaces:
                 return f"{host}.{CLUSTER_DOMAIN}"

@@ -6,6 +6,8 @@ from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.values import regex_problem
 
 _KINDS = tuple(kind.value for kind in MatchKind)
+_PRESENCE = {"regex": "*"}
+"""Not an expression: Istio takes it for any value, like an empty mapping."""
 _FIELDS = (
     "authority",
     "gateways",
@@ -18,6 +20,7 @@ _FIELDS = (
     "scheme",
     "sourceLabels",
     "sourceNamespace",
+    "statPrefix",
     "uri",
     "withoutHeaders",
 )
@@ -25,8 +28,9 @@ _FIELDS = (
 
 def http_match(field: Field, scope: Scope) -> HttpMatch:
     """An HTTPMatchRequest."""
-    match = field.fields(_FIELDS, ("statPrefix",))
+    match = field.fields(_FIELDS)
     match.take("name", Field.text)
+    match.take("statPrefix", Field.text)
     return HttpMatch(
         uri=match.take("uri", string_match),
         ignore_uri_case=match.take("ignoreUriCase", Field.flag, False),
@@ -64,4 +68,4 @@ def regex(field: Field) -> str:
 
 
 def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:
-    return field.named(lambda item: string_match(item) if item.value else None)
+    return field.named(lambda item: None if not item.value or item.value == _PRESENCE else string_match(item))

@@ -2,14 +2,18 @@
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
 from marskit.mesh.manifests.istio import (
+    EVERYWHERE,
     MESH_GATEWAY,
     HttpRoute,
     Mirror,
+    RetryChoice,
     RouteDestination,
     VirtualService,
 )
 from marskit.mesh.manifests.metadata import object_spec
-from marskit.mesh.manifests.names import Scope
+from marskit.mesh.manifests.names import Scope, intersection
+from marskit.mesh.manifests.parse_conflicts import check_conflicts
+from marskit.mesh.manifests.parse_export import export_to
 from marskit.mesh.manifests.parse_match import http_match
 from marskit.mesh.manifests.parse_route import (
     cors_policy,
@@ -20,6 +24,7 @@ from marskit.mesh.manifests.parse_route import (
     redirect,
     retries,
     rewrite,
+    whole_percent,
 )
 
 _ROUTE_FIELDS = (
@@ -29,7 +34,9 @@ _ROUTE_FIELDS = (
     "headers",
     "match",
     "mirror",
+    "mirrorPercent",
     "mirrorPercentage",
+    "mirror_percent",
     "mirrors",
     "name",
     "redirect",
@@ -38,16 +45,16 @@ _ROUTE_FIELDS = (
     "route",
     "timeout",
 )
-_ROUTE_UNSUPPORTED = ("delegate", "mirrorPercent", "mirror_percent")
+_ROUTE_UNSUPPORTED = ("delegate",)
 
 
 def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
     """A VirtualService with HTTP routes."""
     spec = object_spec(root).fields(("exportTo", "gateways", "hosts", "http"), ("tcp", "tls"))
-    spec.take("exportTo", export_to)
-    hosts = spec.want("hosts", lambda f: f.each(Field.text, "host"), ())
+    hosts = spec.want("hosts", _hosts, ())
     named = spec.take("gateways", lambda f: f.each(scope.gateway))
     gateways = named or (MESH_GATEWAY,)
+    exported = spec.take("exportTo", lambda f: export_to(f, scope), EVERYWHERE)
     if "*" in hosts and MESH_GATEWAY in gateways:
         problem = (
             'is "*" for the gateway mesh, but must name a host there: only real gateways take every host'
@@ -59,13 +66,18 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
         hosts=tuple(scope.host(host) for host in hosts),
         gateways=gateways,
         http=spec.need("http", lambda f: f.each(lambda rule: _http_route(rule, scope), "route")),
+        export_to=exported,
     )
 
 
-def export_to(field: Field) -> None:
-    """An `exportTo` of everywhere or the own namespace, which are the same in a mesh of one namespace."""
-    if field.value not in (["*"], ["."]):
-        raise field.error('["*"] or ["."]')
+def _hosts(field: Field) -> tuple[str, ...]:
+    hosts = field.each(Field.text, "host")
+    for index, host in enumerate(hosts):
+        earlier = next((other for other in hosts[:index] if intersection(host, other)), None)
+        if earlier is not None:
+            problem = f"is {host}, which {earlier} covers too; one VirtualService can have a host only once"
+            field.tell(FieldError((*field.path, index), problem))
+    return hosts
 
 
 def _http_route(field: Field, scope: Scope) -> HttpRoute:
@@ -73,6 +85,8 @@ def _http_route(field: Field, scope: Scope) -> HttpRoute:
     if rule.one_of("route", "redirect", "directResponse") is None:
         problem = "has no route, redirect or directResponse, but must have one of them"
         field.tell(FieldError(field.path, problem))
+    check_conflicts(rule)
+    policy, choice = rule.take("retries", retries, (None, RetryChoice()))
     return HttpRoute(
         name=rule.take("name", Field.text),
         matches=rule.take("match", lambda f: f.each(lambda m: http_match(m, scope)), ()),
@@ -82,7 +96,8 @@ def _http_route(field: Field, scope: Scope) -> HttpRoute:
         rewrite=rule.take("rewrite", rewrite),
         # 0s is Istio's way to write that there is no timeout.
         timeout_ms=rule.take("timeout", lambda f: f.duration_ms(0)) or None,
-        retries=rule.take("retries", retries),
+        retries=policy,
+        retry_choice=choice,
         fault=rule.take("fault", fault),
         mirrors=_mirrors(rule, scope),
         headers=rule.take("headers", header_operations, HttpRoute().headers),
@@ -121,7 +136,8 @@ def _destination(field: Field, scope: Scope) -> tuple[str, str | None, int | Non
 def _mirrors(rule: Fields, scope: Scope) -> tuple[Mirror, ...]:
     if rule.one_of("mirror", "mirrors") == "mirrors":
         return rule.need("mirrors", lambda f: f.each(lambda m: _mirror(m, scope)))
-    percent = rule.take("mirrorPercentage", percentage, 100.0)
+    old = rule.one_of("mirrorPercent", "mirror_percent") or "mirrorPercent"
+    percent = rule.take("mirrorPercentage", percentage, rule.take(old, whole_percent, 100.0))
     destination = rule.take("mirror", lambda f: _destination(f, scope))
     if destination is None:
         return ()

@@ -95,7 +95,7 @@ def _named(match: HttpMatch, name: str) -> bool:
 
 
 def _holds(match: StringMatch | None, text: str) -> bool:
-    if match is None or match.is_presence:
+    if match is None:
         return True
     match match.kind:
         case MatchKind.EXACT:

@@ -13,9 +13,10 @@ from marskit.mesh.manifests.istio import (
     VirtualService,
 )
 from marskit.mesh.manifests.model import MeshConfig
-from marskit.mesh.manifests.names import CLUSTER_DOMAIN
+from marskit.mesh.manifests.names import CLUSTER_DOMAIN, covers
 from marskit.mesh.manifests.selection import deployments_of, rule_of, service_of, subset_labels
 from marskit.mesh.manifests.validate_canaries import check_canaries
+from marskit.mesh.manifests.validate_effects import check_effects
 from marskit.mesh.manifests.validate_workloads import check_deployments, check_services
 
 
@@ -28,6 +29,7 @@ def validate(config: MeshConfig, *, require_local: bool) -> Iterator[Finding]:
     yield from _destination_rules(config)
     yield from _virtual_services(config)
     yield from _claims(config)
+    yield from check_effects(config)
 
 
 def _same_names(config: MeshConfig) -> Iterator[Finding]:
@@ -62,13 +64,13 @@ def _destination_rules(config: MeshConfig) -> Iterator[Finding]:
                 f"{rule.host} has a DestinationRule already, {first.name} in"
                 f" {place(config, 'DestinationRule', first)}; one host can have only one",
             )
-        service = service_of(config, rule.host)
-        if service is None:
+        covered = [service for service in config.services if covers(rule.host, service.host)]
+        if not covered:
             sentence = f"{rule.host} is not a Service of these manifests"
             yield notice("DestinationRule", rule, ("spec", "host"), sentence)
             continue
         for index, subset in enumerate(rule.subsets):
-            if not deployments_of(config, service, subset.labels):
+            if not any(deployments_of(config, service, subset.labels) for service in covered):
                 path = ("spec", "subsets", index, "labels")
                 yield notice("DestinationRule", rule, path, f"subset {subset.name} selects no Deployment")
 
@@ -158,7 +160,7 @@ def _claims(config: MeshConfig) -> Iterator[Finding]:
     for vs in config.virtual_services:
         for gateway, (index, host) in product(vs.gateways, enumerate(vs.hosts)):
             first = claimed.setdefault((gateway, host), vs)
-            if first is vs:
+            if first is vs or (gateway == MESH_GATEWAY and not _seen_by_one(first, vs)):
                 continue
             path, where = ("spec", "hosts", index), place(config, "VirtualService", first)
             if gateway == MESH_GATEWAY:
@@ -177,3 +179,8 @@ def _claims(config: MeshConfig) -> Iterator[Finding]:
                     f"its routes for {host} at Gateway {gateway} come after those of VirtualService"
                     f" {first.name} in {where}",
                 )
+
+
+def _seen_by_one(one: VirtualService, other: VirtualService) -> bool:
+    """Whether some caller follows both."""
+    return "*" in (*one.export_to, *other.export_to) or bool({*one.export_to} & {*other.export_to})

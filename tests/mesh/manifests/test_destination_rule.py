@@ -16,7 +16,9 @@ from marskit.mesh.manifests.traffic_policy import (
     ConsistentHash,
     LoadBalancer,
     OutlierChoice,
+    RetryBudget,
     TrafficPolicy,
+    Warmup,
 )
 
 
@@ -111,16 +113,50 @@ def test_consistent_hashes(text: str, found: ConsistentHash) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "host: '*.local'",
+        "host: 'a.*.local'",
+        "{host: orders, trafficPolicy: {}}",
+        "{host: orders, trafficPolicy: {connectionPool: {}}}",
+        "{host: orders, trafficPolicy: {outlierDetection: {consecutiveLocalOriginFailures: 5}}}",
+        "{host: o, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 9}}"
+        "}}}",
+        "{host: orders, trafficPolicy: {portLevelSettings: [{loadBalancer: {simple: RANDOM}}]}}",
         "{host: orders, workloadSelector: {}}",
         "{host: orders, trafficPolicy: {tls: {mode: SIMPLE}}}",
         "{host: orders, trafficPolicy: {loadBalancer: {simple: RANDOM, consistentHash: {}}}}",
         "{host: orders, trafficPolicy: {outlierDetection: {interval: 0s}}}",
         "{host: orders, trafficPolicy: {outlierDetection: {maxEjectionPercent: 101}}}",
-        "{host: orders, trafficPolicy: {connectionPool: {http: {useClientProtocol: true}}}}",
+        "{host: orders, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}}",
         "{host: orders, trafficPolicy: {connectionPool: {http: {maxRetries: -1}}}}",
     ],
 )
 def test_what_is_refused(text: str) -> None:
     with pytest.raises(FieldError):
         parsed(text)
+
+
+def test_a_rule_for_many_services_with_settings_for_a_port() -> None:
+    found = parsed("""
+host: "*.shop.svc.cluster.local"
+exportTo: ["."]
+trafficPolicy:
+  retryBudget: {percent: 25, minRetryConcurrency: 4}
+  loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 10s, minimumPercent: 20, aggression: 1.5}}
+  connectionPool:
+    tcp: {idleTimeout: 3s, maxConnectionDuration: 60s, tcpKeepalive: {time: 60s, interval: 10s, probes: 3}}
+    http: {maxConcurrentStreams: 10, useClientProtocol: true, h2UpgradePolicy: DO_NOT_UPGRADE}
+  outlierDetection:
+    {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2, minHealthPercent: 40}
+  portLevelSettings:
+    - port: {number: 8080}
+      loadBalancer: {consistentHash: {httpHeaderName: x, maglev: {tableSize: 101}}}
+""")
+    assert (found.host, found.export_to) == ("*.shop.svc.cluster.local", ("shop",))
+    policy = found.traffic_policy
+    assert policy is not None
+    assert policy.retry_budget == RetryBudget(25.0, 4)
+    assert policy.warmup == Warmup(10_000, 20.0, 1.5)
+    assert policy.connection_pool == ConnectionPool(idle_timeout_ms=3000, max_connection_ms=60_000)
+    choice = OutlierChoice(local_failures=2, split_local_failures=True, min_health_percent=40)
+    assert policy.outlier_choice == choice
+    hashed = TrafficPolicy(consistent_hash=ConsistentHash(header="x", maglev_table_size=101))
+    assert policy.ports == ((8080, hashed),)

@@ -28,9 +28,9 @@ from tests.mesh.manifests.shop import FIXTURES, changed, shop
 
 shares = st.integers(0, 100)
 durations = st.integers(1, 100_000)
-retries = st.builds(
+retries = st.just(Retries(0)) | st.builds(
     Retries,
-    attempts=st.integers(0, 10),
+    attempts=st.integers(1, 10),
     per_try_timeout_ms=st.none() | durations,
     retry_on=st.lists(st.sampled_from(RETRY_CONDITIONS), min_size=1, max_size=3).map(",".join),
 )

@@ -16,8 +16,8 @@ FRONT_ENV = "              value: http://cart:8080/items\n"
 NOT_HERE = "is not supported by marskit's local mesh; supported here: "
 
 ROUTE_FIELDS = (
-    "corsPolicy, directResponse, fault, headers, match, mirror, mirrorPercentage, mirrors, name, redirect,"
-    " retries, rewrite, route, timeout"
+    "corsPolicy, directResponse, fault, headers, match, mirror, mirrorPercent, mirrorPercentage,"
+    " mirror_percent, mirrors, name, redirect, retries, rewrite, route, timeout"
 )
 
 CASES = {
@@ -81,10 +81,20 @@ CASES = {
         "  hosts: [cart]\n  tcp: [{route: []}]  # HERE\n",
         f"VirtualService cart: spec.tcp {NOT_HERE}exportTo, gateways, hosts, http",
     ),
-    "an export to one namespace": (
+    "an export to no one": (
         "  hosts: [cart]\n",
-        "  hosts: [cart]\n  exportTo: [prod]  # HERE\n",
-        'VirtualService cart: spec.exportTo is ["prod"], but must be ["*"] or ["."]',
+        "  hosts: [cart]\n  exportTo: [~x]  # HERE\n",
+        'VirtualService cart: spec.exportTo[0] is "~x", but must be "*", "." or the name of a namespace',
+    ),
+    "an export to all and some": (
+        "  hosts: [cart]\n",
+        '  hosts: [cart]\n  exportTo: [prod, "*"]  # HERE\n',
+        'VirtualService cart: spec.exportTo has "*" beside other entries, but must have either',
+    ),
+    "an export to one namespace by two names": (
+        "  hosts: [cart]\n",
+        '  hosts: [cart]\n  exportTo: [shop, "."]  # HERE\n',
+        "VirtualService cart: spec.exportTo names a namespace twice",
     ),
     "a retry condition that Envoy has not": (
         "retryOn: connect-failure,refused-stream",
@@ -200,17 +210,18 @@ CASES = {
         "VirtualService cart: spec.http[1].fault.abort.percentage.value is 101,"
         " but must be a number from 0 to 100",
     ),
-    "settings per port": (
+    "settings of no port": (
         "      maxEjectionPercent: 50\n",
-        "      maxEjectionPercent: 50\n    portLevelSettings: []  # HERE\n",
-        f"DestinationRule cart: spec.trafficPolicy.portLevelSettings {NOT_HERE}"
-        "connectionPool, loadBalancer, outlierDetection, tls",
+        "      maxEjectionPercent: 50\n    portLevelSettings:\n      - {port: {number: 80}}  # HERE\n",
+        "DestinationRule cart: spec.trafficPolicy.portLevelSettings[0] has no settings, but must have one of"
+        " connectionPool, loadBalancer, outlierDetection, tls",
     ),
     "an old name of a setting": (
         OUTLIER,
         "      consecutiveErrors: 5  # HERE\n",
         f"DestinationRule cart: spec.trafficPolicy.outlierDetection.consecutiveErrors {NOT_HERE}"
-        "baseEjectionTime, consecutive5xxErrors, consecutiveGatewayErrors, interval, maxEjectionPercent",
+        "baseEjectionTime, consecutive5xxErrors, consecutiveGatewayErrors, consecutiveLocalOriginFailures,"
+        " interval, maxEjectionPercent, minHealthPercent, splitExternalLocalOriginErrors",
     ),
     "a destination of several ports": (
         "    - port: 80\n      targetPort: web\n",
@@ -260,7 +271,7 @@ CASES = {
     "TLS at the gateway": (
         '      hosts: ["*"]\n',
         '      hosts: ["*"]\n      tls: {mode: SIMPLE}  # HERE\n',
-        f"Gateway door: spec.servers[0].tls {NOT_HERE}hosts, name, port",
+        f"Gateway door: spec.servers[0].tls.mode {NOT_HERE}httpsRedirect",
     ),
     "a gateway for TCP": (
         "        protocol: HTTP\n",

@@ -17,6 +17,7 @@ from marskit.mesh.manifests.istio import (
     MatchKind,
     Mirror,
     Redirect,
+    RetryChoice,
     Rewrite,
     RouteDestination,
     StringMatch,
@@ -100,7 +101,7 @@ timeout: 1.5s
 retries: {attempts: 3, perTryTimeout: 200ms, retryOn: "5xx, 409"}
 fault:
   delay: {fixedDelay: 2s, percentage: {value: 0.5}}
-  abort: {httpStatus: 503}
+  abort: {httpStatus: 503, percentage: {value: 100}}
 mirror: {host: orders, subset: v2}
 mirrorPercentage: {value: 10}
 headers:
@@ -167,11 +168,15 @@ def test_what_is_not_written_is_istios_default() -> None:
     assert found == HttpRoute(destinations=(RouteDestination(ORDERS),))
     assert route("route: [{destination: {host: orders}}]\nretries: {attempts: 2}").retries == Retries(2)
     assert route("route: [{destination: {host: orders}}]\ntimeout: 0s").timeout_ms is None
-    # protobuf: a Percent without a value is 0.
+    # Without a percentage, or with one without a value, nobody is hit.
+    assert route("""
+route: [{destination: {host: orders}}]
+fault: {delay: {fixedDelay: 3s}, abort: {httpStatus: 500}}
+""").fault == FaultInjection(3000, 0.0, 500, 0.0)
     assert route("""
 route: [{destination: {host: orders}}]
 fault: {abort: {httpStatus: 500, percentage: {}}}
-""").fault == FaultInjection(abort_status=500, abort_percent=0.0)
+""").fault == FaultInjection(delay_percent=0.0, abort_status=500, abort_percent=0.0)
 
 
 def test_the_old_name_of_allowed_origins() -> None:
@@ -185,9 +190,9 @@ def test_an_empty_value_counts_as_not_written() -> None:
 
 def test_hosts_are_resolved_by_the_namespace_of_the_virtual_service() -> None:
     found = parsed("""
-hosts: [orders, orders.other, orders.other.svc, a.b.svc.cluster.local, shop.example.com, "*.example.com"]
+hosts: [orders, orders.other, orders.other.svc, a.b.svc.cluster.local, shop.example.com, "*.example.org"]
 http: [{route: [{destination: {host: orders}}]}]
-exportTo: ["."]
+exportTo: [".", other]
 """)
     assert found.hosts == (
         ORDERS,
@@ -195,9 +200,10 @@ exportTo: ["."]
         "orders.other.svc.cluster.local",
         "a.b.svc.cluster.local",
         "shop.example.com",
-        "*.example.com",
+        "*.example.org",
     )
     assert found.gateways == ("mesh",)
+    assert found.export_to == ("shop", "other")
 
 
 def test_a_gateway() -> None:
@@ -208,15 +214,47 @@ spec:
   servers:
     - name: web
       port: {number: 80, name: http, protocol: HTTP}
-      hosts: ["*", "shop/a.example.com"]
-    - port: {number: 8080, protocol: HTTP2}
+      hosts: ["*", "./a.example.com", "*/b.example.com", other/c.example.com]
+    - port: {number: 8080, protocol: http2}
       hosts: [b.example.com]
+      bind: 0.0.0.0
+      tls: {httpsRedirect: true}
 """)
     assert gateway(Field(root), "door", Scope("shop", frozenset())) == Gateway(
         "door",
         "shop",
         (
-            GatewayServer(80, "HTTP", ("*", "a.example.com")),
-            GatewayServer(8080, "HTTP2", ("b.example.com",)),
+            GatewayServer(80, "HTTP", ("*", "shop/a.example.com", "b.example.com", "other/c.example.com")),
+            GatewayServer(8080, "HTTP2", ("b.example.com",), https_redirect=True),
+        ),
+        (("istio", "ingressgateway"),),
+    )
+
+
+def test_settings_that_other_local_meshes_leave_out() -> None:
+    found = route("""
+match:
+  - statPrefix: x
+    headers: {x-a: {regex: "*"}, x-b: {}}
+    withoutHeaders: {x-c: {regex: "*"}}
+    queryParams: {q: {regex: "*"}}
+route: [{destination: {host: orders}}]
+retries: {attempts: 2, backoff: 30ms, retryIgnorePreviousHosts: false, retryRemoteLocalities: true}
+fault: {delay: {fixedDelay: 1s, percent: 5}, abort: {grpcStatus: NOT_FOUND, percentage: {value: 1}}}
+mirror: {host: orders}
+mirrorPercent: 7
+corsPolicy: {unmatchedPreflights: IGNORE}
+""")
+    assert found.matches == (
+        HttpMatch(
+            headers=(("x-a", None), ("x-b", None)),
+            without_headers=(("x-c", None),),
+            query_params=(("q", None),),
         ),
     )
+    assert found.retry_choice == RetryChoice(30, ignore_previous_hosts=False)
+    assert found.fault == FaultInjection(1000, 5.0, None, 1.0, 5)
+    assert found.mirrors == (Mirror(RouteDestination(ORDERS), 7.0),)
+    assert found.cors == CorsPolicy(forward_unmatched=False)
+    assert route("redirect: {derivePort: FROM_REQUEST_PORT}").redirect == Redirect(keep_port=True)
+    assert route("redirect: {derivePort: FROM_PROTOCOL_DEFAULT}").redirect == Redirect()

@@ -50,7 +50,7 @@ def _is_checked(header: str, listener: Listener) -> bool:
 
 def _named(name: str, match: StringMatch | None) -> Resource:
     """The matcher shared by headers and query parameters."""
-    if match is None or match.is_presence:
+    if match is None:
         return {"name": name, "present_match": True}
     return {"name": name, "string_match": string_match(match)}
 

@@ -61,20 +61,18 @@ def some(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 paths = st.sampled_from(["/", "/a", "/a/", "/a%20b", "/ä", "/a?b", " "])
 names = st.sampled_from(["x-a", "X-B", "host", "accept"])
 values = st.sampled_from(["", "a", "a b", "%REQ(x-a)%", "100%%"])
-regexes = st.sampled_from([".*", "/[a-z]+", "^/a/?(.*)$", "(?i)a|b", "*"])
+regexes = st.sampled_from([".*", "/[a-z]+", "^/a/?(.*)$", "(?i)a|b"])
 percents = st.sampled_from([0.0, 0.1, 33.3, 100.0])
 milliseconds = st.integers(1, 3_600_000)
 counts = st.integers(1, 2**31)
 pairs = st.lists(st.tuples(names.filter("host".__ne__), values), max_size=2).map(tuple)
 strings = st.builds(StringMatch, st.sampled_from(list(MatchKind)), values.filter(bool)) | st.builds(
-    StringMatch, st.just(MatchKind.REGEX), regexes.filter("*".__ne__)
+    StringMatch, st.just(MatchKind.REGEX), regexes
 )
 uris = st.builds(StringMatch, st.sampled_from([MatchKind.EXACT, MatchKind.PREFIX]), paths) | st.builds(
-    StringMatch, st.just(MatchKind.REGEX), regexes.filter("*".__ne__)
+    StringMatch, st.just(MatchKind.REGEX), regexes
 )
-conditions = st.lists(
-    st.tuples(names, some(strings | st.builds(StringMatch, st.just(MatchKind.REGEX), regexes))), max_size=2
-).map(tuple)
+conditions = st.lists(st.tuples(names, some(strings)), max_size=2).map(tuple)
 matches = st.builds(
     HttpMatch,
     some(uris),

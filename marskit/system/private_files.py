@@ -10,7 +10,6 @@ from marskit.errors import UserError
 
 MOST_SOCKET_BYTES = 107 if sys.platform == "linux" else 103
 """Longest path of a UNIX socket, in bytes; the system adds a null byte."""
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class UnsafeFolderError(UserError):
@@ -24,7 +23,8 @@ def make_private_folder(folder: Path) -> None:
         UnsafeFolderError: It exists and is not ours alone, or others can put another one in its place.
         OSError: It cannot be made.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.parent.exists():
+        make_private_folder(folder.parent)
     _check_parent(folder.parent)
     try:
         folder.mkdir(mode=0o700)
@@ -46,11 +46,11 @@ def check_only_ours(folder: Path) -> None:
     found = folder.stat()
     if found.st_uid not in (os.geteuid(), 0):
         raise UnsafeFolderError(f"{folder} belongs to another user, who could have changed what is in it")
-    if found.st_mode & _OTHERS_WRITE:
-        raise UnsafeFolderError(
-            f"Other users may write to {folder}: forbid that with `chmod go-w '{folder}'`, and remove what is"
-            " in it if you do not trust them"
-        )
+    if found.st_mode & stat.S_IWOTH:
+        raise UnsafeFolderError(f"Everybody may write to {folder}: remove it, or forbid that with chmod")
+    if found.st_mode & stat.S_IWGRP and found.st_uid == os.geteuid():
+        # Where every user has a group of their own, new folders are like that.
+        folder.chmod(found.st_mode & ~stat.S_IWGRP)
 
 
 def temporary_folder(room_bytes: int) -> Path:

@@ -272,9 +272,10 @@ class EnvoyMesh:
 
     async def _wait_ready(self, replica_set: ReplicaSet) -> None:
         name = replica_set.deployment.name
-        if not await replica_set.wait_ready(START_TIMEOUT_S):
+        timeout_s = max(START_TIMEOUT_S, replica_set.patience_s)
+        if not await replica_set.wait_ready(timeout_s):
             words = " ".join(map(replica_set.last_words, replica_set.replicas))
-            raise MeshError(f"{name} does not become ready within {START_TIMEOUT_S:g} s: {words}")
+            raise MeshError(f"{name} does not become ready within {timeout_s:g} s: {words}")
         self._progress(name, f"{len(replica_set.serving)} ready")
 
     async def _scale(self, replica_set: ReplicaSet, count: int) -> WriteOutcome:

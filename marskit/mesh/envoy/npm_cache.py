@@ -16,6 +16,7 @@ from typing import BinaryIO, Self
 from marskit.mesh.envoy.npm import PackagesError, install_packages, package_count
 from marskit.mesh.envoy.npm_workspace import PACKAGES_FOLDER, Workspace
 from marskit.system.atomic_write import sync_folder
+from marskit.system.private_files import UnsafeFolderError, check_only_ours, make_private_folder
 from marskit.system.user_cache import CacheError, user_cache
 
 KEPT = 5
@@ -56,9 +57,14 @@ def find(workspace: Workspace) -> Lease | None:
     """
     entry = _root() / workspace.key
     try:
+        # What others could have put there would be run as this user.
+        for folder in (entry.parent.parent, entry.parent, entry):
+            check_only_ours(folder)
         file = (entry / _IN_USE).open("rb")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except UnsafeFolderError as error:
+        raise PackagesError(f"The cache for npm packages is not used: {error}") from error
     except OSError as error:
         raise _unusable(error) from error
     fcntl.flock(file, fcntl.LOCK_SH)
@@ -84,7 +90,8 @@ def install(workspace: Workspace, tell: Tell) -> None:
     """
     root = _root()
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_private_folder(root.parent)
+        make_private_folder(root)
         with _only_one(root / ".lock", tell):
             if (root / workspace.key).is_dir():
                 return
@@ -97,6 +104,8 @@ def install(workspace: Workspace, tell: Tell) -> None:
                 shutil.rmtree(unfinished, ignore_errors=True)
             sync_folder(root)
             _prune(root, spared=workspace.key)
+    except UnsafeFolderError as error:
+        raise PackagesError(f"The cache for npm packages is not used: {error}") from error
     except OSError as error:
         raise _unusable(error) from error
 

@@ -2,25 +2,25 @@
 
 import asyncio
 import contextlib
+import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.envoy.logs import last_line
-from marskit.mesh.manifests.workloads import Deployment
+from marskit.mesh.envoy.probes import OPEN_PORT, Answered, Verdict, ask
+from marskit.mesh.manifests.workloads import Deployment, Probe
 from marskit.mesh.port import ActionError, MeshError
-from marskit.system.free_ports import LOOPBACK, PortPicker
-from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.free_ports import PortPicker
+from marskit.system.local_http import HttpClient
 from marskit.system.processes import Child, Children
 
 READY_POLL_S = 0.02
 READY_TIMEOUT_S = 20.0
-PROBE_TIMEOUT_S = 1.0
-PROBE_FAILURES = 3
-"""Kubernetes' default failureThreshold."""
+"""Longest wait for a replica whose manifests do not say when it has failed to start, in seconds."""
 BACK_OFF_S = (0.0, 0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
 """The wait before the first start, the first restart and each one after that."""
 HOPELESS_CRASHES = 6
@@ -46,6 +46,10 @@ class Replica:
         """Whether its process was stopped on purpose."""
         self.ready_since_s = 0.0
         """On the event loop's clock."""
+        self.served_since_s: float | None = None
+        """When its present process became ready first; None before."""
+        self.failed = ""
+        """Why its present process is being ended, if the reason is a probe."""
         self.crashes = 0
         """Number of successive crashes without becoming stable."""
         self.task: asyncio.Task[None] | None = None
@@ -53,7 +57,7 @@ class Replica:
     @property
     def serving(self) -> bool:
         """Whether requests may be sent to it."""
-        return self.ready and not self.leaving
+        return self.ready and not self.leaving and not self.failed
 
 
 class ReplicaSet:
@@ -94,10 +98,19 @@ class ReplicaSet:
         self._prepared = prepared
         self._report = report
         self._listens = listens
+        self._random = random.Random(f"{seed}/{deployment.name}/probes")
         self._number = 0
         self._unasked = 0
         self._changed = asyncio.Event()
         self._drains: set[asyncio.Task[None]] = set()
+
+    @property
+    def patience_s(self) -> float:
+        """The time that a replica has to start, in seconds."""
+        startup, liveness = self.deployment.startup, self.deployment.liveness
+        if startup is not None:
+            return (startup.initial_delay_ms + startup.failures * startup.period_ms) / 1000
+        return READY_TIMEOUT_S + (liveness.initial_delay_ms / 1000 if liveness else 0.0)
 
     @property
     def serving(self) -> tuple[Replica, ...]:
@@ -222,7 +235,7 @@ class ReplicaSet:
             except OSError as error:
                 await self._ended(replica, f"cannot be started ({error.strerror or error})")
                 continue
-            replica.child = child
+            replica.child, replica.failed, replica.served_since_s = child, "", None
             serving = asyncio.create_task(self._serve(replica, child))
             try:
                 code = await child.wait()
@@ -234,13 +247,16 @@ class ReplicaSet:
             )
 
     async def _ended(self, replica: Replica, how: str) -> None:
+        served_since_s = replica.served_since_s
+        settled = (
+            served_since_s is not None and asyncio.get_running_loop().time() - served_since_s > SETTLED_S
+        )
         was_ready, replica.hung = replica.ready, False
-        settled = was_ready and asyncio.get_running_loop().time() - replica.ready_since_s > SETTLED_S
-        self._unasked += was_ready
+        self._unasked += bool(was_ready or replica.failed)
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
-        sentence = f"{replica.name} {how} and is restarting"
-        if not was_ready:
+        sentence = f"{replica.name} {replica.failed or how} and is restarting"
+        if served_since_s is None and not replica.failed:
             sentence += f"; its last words: {self.last_words(replica)}"
         self._report(Severity.WARNING, self.deployment.name, sentence)
         self._changed.set()
@@ -248,47 +264,93 @@ class ReplicaSet:
             await self._published()
 
     async def _serve(self, replica: Replica, child: Child) -> None:
-        """Add the replica to the serving ones once it responds, and remove it while it does not."""
+        """Add the replica to the serving ones while it is ready, and end it when it does not live."""
+        started_s = asyncio.get_running_loop().time()
+        readiness, liveness = self.deployment.readiness or OPEN_PORT, self.deployment.liveness
         try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                while not await self._answers(replica):  # noqa: ASYNC110 - another process can only be polled
-                    await asyncio.sleep(READY_POLL_S)
+            await self._started(replica, readiness)
         except TimeoutError:
-            sentence = f"{replica.name} did not become ready within {READY_TIMEOUT_S:g} s"
+            sentence = f"{replica.name} did not become ready within {self.patience_s:g} s"
             self._report(Severity.WARNING, self.deployment.name, sentence)
             child.kill_group()
             return
-        try:
-            await self._prepared(replica)
-        except ActionError as error:
-            self._report(Severity.WARNING, self.deployment.name, str(error))
-        failures = 0
-        while True:
-            ready = failures < PROBE_FAILURES
-            if ready != replica.ready:
-                replica.ready = ready
-                replica.ready_since_s = asyncio.get_running_loop().time()
-                self._changed.set()
-                if not ready:
-                    sentence = f"{replica.name} fails its readiness probe and gets no more requests"
-                    self._report(Severity.WARNING, self.deployment.name, sentence)
-                await self._published()
-            probe = self.deployment.readiness
-            await asyncio.sleep(probe.period_ms / 1000 if probe else 1.0)
-            failures = 0 if await self._answers(replica) else failures + 1
+        async with asyncio.TaskGroup() as group:
+            if liveness is not None:
+                delay_s = started_s + liveness.initial_delay_ms / 1000 - asyncio.get_running_loop().time()
+                group.create_task(self._watch_life(replica, child, liveness, delay_s))
+            await self._first_success(replica, readiness)
+            try:
+                await self._prepared(replica)
+            except ActionError as error:
+                self._report(Severity.WARNING, self.deployment.name, str(error))
+            await self._become(replica, ready=True)
+            verdict = Verdict(readiness, passes=True)
+            async for answered in self._answers(replica, readiness):
+                if verdict.changed(answered):
+                    await self._become(replica, ready=verdict.passes)
 
-    async def _answers(self, replica: Replica) -> bool:
-        probe = self.deployment.readiness
-        try:
-            if probe is None:
-                if not self._listens:
-                    return True
-                _, writer = await asyncio.open_connection(LOOPBACK, replica.port)
-                writer.close()
-                return True
-            answer = await self._http.get(
-                f"http://{LOOPBACK}:{replica.port}{probe.path}", timeout_s=PROBE_TIMEOUT_S
-            )
-        except (OSError, HttpError):
-            return False
-        return answer.is_success
+    async def _started(self, replica: Replica, readiness: Probe) -> None:
+        """Wait until the replica has started; raises TimeoutError if it takes too long.
+
+        Kubernetes only gives up on a replica by its startup or liveness probe. Without both, we do so.
+        """
+        if self.deployment.startup is not None:
+            async with asyncio.timeout(self.patience_s):
+                await self._first_success(replica, self.deployment.startup)
+        elif self.deployment.liveness is None:
+            async with asyncio.timeout(self.patience_s):
+                await self._first_success(replica, readiness)
+
+    async def _become(self, replica: Replica, *, ready: bool) -> None:
+        if replica.failed:
+            return
+        replica.ready = ready
+        replica.ready_since_s = asyncio.get_running_loop().time()
+        if ready and replica.served_since_s is None:
+            replica.served_since_s = replica.ready_since_s
+        self._changed.set()
+        if not ready:
+            sentence = f"{replica.name} fails its readiness probe and gets no more requests"
+            self._report(Severity.WARNING, self.deployment.name, sentence)
+        await self._published()
+
+    async def _watch_life(self, replica: Replica, child: Child, probe: Probe, delay_s: float) -> None:
+        """End the process once its liveness probe fails, as the kubelet does."""
+        # Replicas that start together are not asked at the same moments.
+        await asyncio.sleep(max(0.0, delay_s) + self._random.random() * probe.period_ms / 1000)
+        verdict = Verdict(probe, passes=True)
+        async for answered in self._answers(replica, probe):
+            if verdict.changed(answered):
+                replica.failed = f"fails its liveness probe ({answered.words})"
+                break
+        if replica.ready:
+            replica.ready = False
+            self._changed.set()
+            await self._published()
+        grace_s = self.deployment.termination_grace_s if probe.grace_ms is None else probe.grace_ms / 1000
+        await self._children.stop(child, grace_s=grace_s)
+
+    async def _first_success(self, replica: Replica, probe: Probe) -> None:
+        """Wait until the probe succeeds, asking many times a second at first: starts shall be fast."""
+        verdict = Verdict(probe, passes=False)
+        async for answered in self._answers(replica, probe, hurried_s=READY_TIMEOUT_S):
+            if verdict.changed(answered):
+                return
+
+    async def _answers(
+        self, replica: Replica, probe: Probe, *, hurried_s: float = 0.0
+    ) -> AsyncGenerator[Answered]:
+        """Ask once in every period, however long the answers take; without a pause for the first seconds."""
+        clock = asyncio.get_running_loop()
+        hurried_until_s = clock.time() + hurried_s
+        while True:
+            begin_s = clock.time()
+            yield await self._ask(replica, probe)
+            now_s = clock.time()
+            rest_s = begin_s + probe.period_ms / 1000 - now_s
+            await asyncio.sleep(READY_POLL_S if now_s < hurried_until_s else max(0.0, rest_s))
+
+    async def _ask(self, replica: Replica, probe: Probe) -> Answered:
+        if probe is OPEN_PORT and not self._listens:
+            return Answered(True, "it runs")
+        return await ask(self._http, replica.port, probe)

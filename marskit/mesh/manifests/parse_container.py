@@ -1,15 +1,14 @@
-"""The application container: its ports, variables, readiness and CPU request."""
+"""The application container: its ports, variables and CPU request."""
 
 import re
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
-from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_key_values import CONFIG_MAP, SECRET, Stores
+from marskit.mesh.manifests.parse_probe import Ports
 from marskit.mesh.manifests.values import parse_cpu_millis
-from marskit.mesh.manifests.workloads import Probe
 from marskit.system.free_ports import LOOPBACK
 
-_MAPPINGS = ("lifecycle", "livenessProbe", "securityContext", "startupProbe")
+_MAPPINGS = ("lifecycle", "securityContext")
 _FIELDS = (
     *_MAPPINGS,
     "args",
@@ -18,11 +17,13 @@ _FIELDS = (
     "envFrom",
     "image",
     "imagePullPolicy",
+    "livenessProbe",
     "name",
     "ports",
     "readinessProbe",
     "resizePolicy",
     "resources",
+    "startupProbe",
     "stdin",
     "stdinOnce",
     "terminationMessagePath",
@@ -33,7 +34,6 @@ _FIELDS = (
     "workingDir",
 )
 _REFERENCE = re.compile(r"\$(\$?)\(([^)]+)\)")
-Ports = tuple[tuple[str | None, int], ...]
 
 
 def container_fields(field: Field) -> Fields:
@@ -114,43 +114,6 @@ def _expand(value: str, env: dict[str, str]) -> str:
         return match[0][1:] if match[1] else env.get(match[2], match[0])
 
     return _REFERENCE.sub(replacement, value)
-
-
-def readiness(field: Field, container_ports: Ports, notices: list[str]) -> Probe | None:
-    """An httpGet probe; with others, an open port counts as ready."""
-    probe = field.fields(
-        (
-            "exec",
-            "failureThreshold",
-            "grpc",
-            "httpGet",
-            "initialDelaySeconds",
-            "periodSeconds",
-            "successThreshold",
-            "tcpSocket",
-            "terminationGracePeriodSeconds",
-            "timeoutSeconds",
-        )
-    )
-    kind = probe.one_of("httpGet", "tcpSocket", "exec", "grpc")
-    if kind in ("exec", "grpc"):
-        notices.append(
-            f"the readiness probe by {kind} is not used on this machine; an open port counts as ready"
-        )
-    get = probe.take("httpGet", lambda f: f.fields(("host", "httpHeaders", "path", "port", "scheme")))
-    if get is None:
-        return None
-    get.take("scheme", lambda f: f.choice("HTTP"))
-    port = get.need("port", lambda f: f.text() if isinstance(f.value, str) else f.port())
-    first = container_ports[:1]
-    if first and port not in first[0]:
-        notices.append(
-            f"the readiness probe of port {port} is not used on this machine; an open port counts as ready"
-        )
-        return None
-    period_s = probe.take("periodSeconds", lambda f: f.integer(1))
-    path = get.take("path", url_path, "/")
-    return Probe(path) if period_s is None else Probe(path, period_s * 1000)
 
 
 def cpu_request_millis(field: Field) -> int | None:

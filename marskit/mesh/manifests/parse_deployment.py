@@ -11,11 +11,11 @@ from marskit.mesh.manifests.parse_container import (
     cpu_request_millis,
     environment,
     ports,
-    readiness,
 )
 from marskit.mesh.manifests.parse_key_values import Stores
 from marskit.mesh.manifests.parse_local import local_environment, local_process, metrics_path
 from marskit.mesh.manifests.parse_pod import Pod, read_pod
+from marskit.mesh.manifests.parse_probe import probe
 from marskit.mesh.manifests.workloads import CANARY_OF, Deployment, KeyValues, Probe
 
 _ANNOTATIONS = ("canary-of", "max-replicas", "min-replicas")
@@ -58,7 +58,10 @@ def parse_deployment(
     overridden = frozenset(dict(local_env))
     notices = list(pod.notices)
     container_ports = entry.take("ports", ports, ())
-    probe = entry.take("readinessProbe", lambda f: readiness(f, container_ports, notices))
+
+    def probe_for(kind: str) -> Probe | None:
+        return entry.take(f"{kind}Probe", lambda f: probe(f, kind, container_ports, notices))
+
     shared = entry.take("envFrom", own.everything, ())
     env = entry.take("env", lambda f: environment(f, namespace, overridden, own, notices), ())
     minimum, maximum = _bounds(root, annotations, mapping.replicas(name), replicas)
@@ -70,7 +73,9 @@ def parse_deployment(
         image=image,
         container_port=container_ports[0][1] if container_ports else None,
         env=tuple((dict(shared) | dict(env)).items()),
-        readiness=Probe(override.readiness_path) if override.readiness_path else probe,
+        readiness=Probe(override.readiness_path, period_ms=1000)
+        if override.readiness_path
+        else probe_for("readiness"),
         metrics_path=override.metrics_path or metrics_path(pod.annotations),
         cpu_request_millis=entry.take("resources", cpu_request_millis),
         termination_grace_s=pod.termination_grace_s,
@@ -78,6 +83,8 @@ def parse_deployment(
         max_replicas=maximum,
         local=local_process(pod.annotations, override, local_env),
         named_ports=tuple((port_name, port) for port_name, port in container_ports if port_name),
+        startup=probe_for("startup"),
+        liveness=probe_for("liveness"),
         canary_of=annotations.take(CANARY_OF, Field.dns_name),
     )
     return ParsedDeployment(deployment, tuple(notices))

@@ -9,10 +9,21 @@ CANARY_OF = f"{OUR_ANNOTATIONS}canary-of"
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An httpGet readiness probe."""
+    """One probe of a container; the defaults are Kubernetes'."""
 
-    path: str
-    period_ms: int = 1000
+    path: str | None
+    """Requested by GET; None if an open port is enough."""
+    period_ms: int = 10_000
+    timeout_ms: int = 1000
+    failures: int = 3
+    """So many failures in a row make it fail."""
+    successes: int = 1
+    """So many successes in a row make it succeed."""
+    initial_delay_ms: int = 0
+    """Wait after the start of the process."""
+    grace_ms: int | None = None
+    """Time to end for a process that fails; None for that of the pod."""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,10 @@ class Deployment:
     """None: the manifests do not define how to run it here."""
     named_ports: tuple[tuple[str, int], ...] = ()
     """`(name, containerPort)`, for Services whose targetPort is a name."""
+    startup: Probe | None = None
+    """Until it succeeds, the others wait."""
+    liveness: Probe | None = None
+    """A replica that fails it is restarted."""
     canary_of: str | None = None
     """The Deployment that this canary may replace; None if it is not a canary."""
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
 from marskit.system.import_root import IMPORT_ROOT
+from marskit.system.private_files import UnsafeFolderError, make_private_folder
 from marskit.system.user_cache import CacheError, user_cache
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,8 +94,10 @@ def _cache() -> str:
     state = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     try:
         folder = user_cache() / "numba" / state
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, CacheError):
+        # What others could have put there would be run as this user.
+        for each in (folder.parent.parent, folder.parent, folder):
+            make_private_folder(each)
+    except (OSError, CacheError, UnsafeFolderError):
         return ""
     return str(folder)
 

@@ -242,7 +242,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
         install_dependencies(source)
     message = str(caught.value)
     assert message.startswith(f"The cache for npm packages cannot be used: {tmp_path}/file")
-    assert message.endswith("Not a directory; XDG_CACHE_HOME can name another folder")
+    assert message.endswith("File exists; XDG_CACHE_HOME can name another folder")
 
 
 def test_few_copies_are_kept_and_none_in_use_is_removed(tmp_path: Path, cache: Path) -> None:
@@ -324,3 +324,34 @@ async def test_sources_that_never_rest_are_given_up(tmp_path: Path) -> None:
     shutil.rmtree(source)
     with pytest.raises(MeshError, match="has no package-lock"):
         await with_packages(source, edit)
+
+
+@pytest.mark.parametrize("which", ["marskit", "marskit/services"])
+def test_a_cache_that_others_could_fill_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    source = small_workspace(tmp_path / "source")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    install_dependencies(source)
+    (tmp_path / which).chmod(0o777)
+    with pytest.raises(
+        PackagesError, match=r"^The cache for npm packages is not used: Everybody may write to"
+    ):
+        find(read_workspace(source))
+    (tmp_path / which).chmod(0o770)
+    with find(read_workspace(source)) or pytest.fail("no copy"):
+        assert (tmp_path / which).stat().st_mode & 0o022 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away")
+def test_a_cache_of_another_user_is_neither_run_nor_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = small_workspace(tmp_path / "source")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    install_dependencies(source)
+    os.chown(tmp_path / "marskit" / "services", 65534, 65534)
+    with pytest.raises(PackagesError, match="belongs to another user"):
+        find(read_workspace(source))
+    with pytest.raises(PackagesError, match="is not a folder of this user"):
+        install(read_workspace(source), lambda sentence: None)

@@ -1,91 +1,19 @@
-import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import launch
-from marskit.mesh.envoy.replicas import Replica, ReplicaSet
-from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
-from marskit.mesh.port import ActionError, MeshError
-from marskit.system.free_ports import PortPicker
+from marskit.mesh.manifests.workloads import Deployment, Probe
+from marskit.mesh.port import MeshError
 from marskit.system.local_http import HttpClient
 from marskit.system.processes import Children
+from tests.mesh.envoy.payments import HERE, Bench, deployment, eventually
 
 pytestmark = pytest.mark.mesh
-HERE = Path(__file__).parent
-
-
-def deployment(*, env: dict[str, str] | None = None, readiness: Probe | None = None) -> Deployment:
-    command = (sys.executable, "-S", "replica.py", "{port}")
-    return Deployment(
-        name="payments",
-        namespace="demo",
-        labels=(("app", "payments"),),
-        replicas=1,
-        image="payments",
-        container_port=8080,
-        env=(),
-        readiness=readiness,
-        metrics_path=None,
-        cpu_request_millis=None,
-        termination_grace_s=2.0,
-        min_replicas=1,
-        max_replicas=5,
-        local=LocalProcess(command, None, tuple((env or {}).items()), None, None),
-    )
-
-
-@dataclass
-class Bench:
-    """A replica set with everything it tells the outside written down."""
-
-    children: Children
-    http: HttpClient
-    logs: Path
-    sentences: list[str] = field(default_factory=list)
-    published: list[tuple[str, ...]] = field(default_factory=list)
-    prepared: list[str] = field(default_factory=list)
-    refusal: str | None = None
-
-    def make(self, subject: Deployment) -> ReplicaSet:
-        async def publish() -> None:
-            self.published.append(tuple(replica.name for replica in made.serving))
-
-        async def prepare(replica: Replica) -> None:
-            self.prepared.append(replica.name)
-            if self.refusal:
-                raise ActionError(self.refusal)
-
-        def report(severity: Severity, subject: str, sentence: str) -> None:
-            self.sentences.append(sentence)
-
-        local = subject.local
-        assert local is not None
-        made = ReplicaSet(
-            subject,
-            launch=launch(subject, dict(local.env), HERE),
-            seed=7,
-            children=self.children,
-            ports=PortPicker(),
-            http=self.http,
-            logs=self.logs,
-            published=publish,
-            prepared=prepare,
-            report=report,
-        )
-        return made
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -147,10 +75,9 @@ async def test_scaling_down_drains_the_youngest_after_it_left_the_proxy(bench: B
 
 
 async def test_a_replica_that_hangs_gets_no_more_requests_until_it_answers_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench,
 ) -> None:
-    monkeypatch.setattr("marskit.mesh.envoy.replicas.PROBE_TIMEOUT_S", 0.1)
-    payments = bench.make(deployment(readiness=Probe("/ready", 20)))
+    payments = bench.make(deployment(readiness=Probe("/ready", 20, timeout_ms=100)))
     await payments.scale(1)
     await payments.wait_ready(10)
     child = payments.replicas[0].child

@@ -109,10 +109,10 @@ def test_readiness() -> None:
     assert deployment(f"{ports}, readinessProbe: {{{get}, periodSeconds: 2}}").readiness == Probe(
         "/ready", 2000
     )
-    assert deployment(f"{ports}, readinessProbe: {{{get}}}").readiness == Probe("/ready", 1000)
+    assert deployment(f"{ports}, readinessProbe: {{{get}}}").readiness == Probe("/ready", 10_000)
     assert deployment(f"{ports}, readinessProbe: {{httpGet: {{port: 80}}}}").readiness == Probe("/")
     tcp = parsed(f"{ports}, readinessProbe: {{tcpSocket: {{port: 80}}}}")
-    assert (tcp.deployment.readiness, len(tcp.notices)) == (None, 1)
+    assert (tcp.deployment.readiness, len(tcp.notices)) == (Probe(None), 1)
     other = parsed(f"{ports}, readinessProbe: {{httpGet: {{port: 81}}}}")
     assert other.deployment.readiness is None
     assert (
@@ -124,6 +124,68 @@ def test_readiness() -> None:
         "the readiness probe by exec is not used on this machine; an open port counts as ready"
         in by_exec.notices
     )
+
+
+@pytest.mark.parametrize("kind", ["liveness", "readiness", "startup"])
+def test_probes_have_all_numbers_or_the_defaults_of_kubernetes(kind: str) -> None:
+    written = """{httpGet: {path: /p, port: 80, httpHeaders: [{name: x-a, value: "1"}]}, successThreshold: 1,
+        initialDelaySeconds: 4, periodSeconds: 5, timeoutSeconds: 6, failureThreshold: 7}"""
+    found = getattr(deployment(f"ports: [{{containerPort: 80}}], {kind}Probe: {written}"), kind)
+    assert found == Probe("/p", 5000, 6000, 7, 1, 4000, headers=(("x-a", "1"),))
+    counts = (
+        "periodSeconds",
+        "timeoutSeconds",
+        "failureThreshold",
+        "successThreshold",
+        "initialDelaySeconds",
+    )
+    zeros = ", ".join(f"{name}: 0" for name in counts)
+    assert getattr(deployment(f"{kind}Probe: {{tcpSocket: {{port: 80}}, {zeros}}}"), kind) == Probe(
+        None, 10_000, 1000, 3, 1, 0
+    )
+
+
+def test_only_readiness_may_need_several_successes_and_has_no_grace_period() -> None:
+    get = "httpGet: {port: 80}"
+    readiness = deployment(f"readinessProbe: {{{get}, successThreshold: 3}}").readiness
+    assert readiness is not None
+    assert readiness.successes == 3
+    liveness = deployment(f"livenessProbe: {{{get}, terminationGracePeriodSeconds: 3}}").liveness
+    assert liveness is not None
+    assert liveness.grace_ms == 3000
+    for wrong in (
+        f"livenessProbe: {{{get}, successThreshold: 2}}",
+        f"startupProbe: {{{get}, successThreshold: 2}}",
+        f"readinessProbe: {{{get}, terminationGracePeriodSeconds: 3}}",
+        f"livenessProbe: {{{get}, terminationGracePeriodSeconds: 0}}",
+        f"livenessProbe: {{{get}, periodSeconds: 1.5}}",
+        f"livenessProbe: {{{get}, periodSeconds: '5'}}",
+        f"livenessProbe: {{{get}, timeoutSeconds: -1}}",
+        f"livenessProbe: {{{get}, failureThreshold: 2147483648}}",
+        f"livenessProbe: {{{get}, tcpSocket: {{port: 80}}}}",
+        "livenessProbe: {periodSeconds: 5}",
+        "livenessProbe: {tcpSocket: {}}",
+        "livenessProbe: {exec: {command: [x]}, periodSeconds: often}",
+        "startupProbe: {httpGet: {port: 80, httpHeaders: [{value: a}]}}",
+    ):
+        with pytest.raises(FieldError):
+            deployment(wrong)
+
+
+@pytest.mark.parametrize(
+    ("probe", "sentence"),
+    [
+        ("livenessProbe: {exec: {command: [x]}}", "the liveness probe by exec"),
+        ("startupProbe: {grpc: {port: 80}}", "the startup probe by grpc"),
+        ("livenessProbe: {tcpSocket: {port: 81}}", "the liveness probe of port 81"),
+        ("startupProbe: {httpGet: {port: admin}}", "the startup probe of port admin"),
+        ("livenessProbe: {httpGet: {port: 80, host: elsewhere}}", "the liveness probe of another host"),
+    ],
+)
+def test_a_probe_that_cannot_be_made_here_is_told(probe: str, sentence: str) -> None:
+    found = parsed(f"ports: [{{containerPort: 80}}], {probe}")
+    assert (found.deployment.liveness, found.deployment.startup) == (None, None)
+    assert any(notice.startswith(f"{sentence} is not used on this machine; ") for notice in found.notices)
 
 
 def test_prometheus_annotations() -> None:
@@ -156,7 +218,7 @@ def test_the_mapping_wins_over_annotations() -> None:
     assert found.local == LocalProcess(
         ("python", "{port}"), "PORT", (("A", "2"), ("B", "3")), "app", "/chaos", "npm"
     )
-    assert (found.readiness, found.metrics_path) == (Probe("/r"), "/m")
+    assert (found.readiness, found.metrics_path) == (Probe("/r", 1000), "/m")
     assert (found.min_replicas, found.max_replicas) == (0, 4)
 
 

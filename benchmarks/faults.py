@@ -213,7 +213,7 @@ def _failed_percent(samples: Sequence[MeshSample], since_s: float) -> float:
     in_flight = [0, 0]
     for sample in samples:
         entering = [edge for edge in sample.edges if edge.edge.source == GATEWAY]
-        waiting = sum(edge.in_flight for edge in entering)
+        waiting = sum(edge.in_flight or 0 for edge in entering)
         if sample.at_s <= since_s:
             in_flight = [waiting, waiting]
         elif sample.at_s <= since_s + PERIOD_S:

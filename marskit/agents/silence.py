@@ -46,12 +46,13 @@ def silent_workloads(diagnosis: Diagnosis) -> tuple[str, ...]:
 def missing_replicas(workload: WorkloadObservation) -> int:
     """Number of ready replicas that do not answer or are ejected; all if single ones are not measured."""
     measured = bool(workload.replicas)
-    return workload.replicas_ready - workload.replicas_running if measured else workload.replicas_ready
+    ready = workload.replicas_assumed
+    return ready - workload.replicas_running if measured else ready
 
 
 def is_whole(workload: WorkloadObservation) -> bool:
     """Whether no replica of the workload answers."""
-    return missing_replicas(workload) >= workload.replicas_ready
+    return missing_replicas(workload) >= workload.replicas_assumed
 
 
 def against_silence(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy]:
@@ -62,7 +63,7 @@ def against_silence(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy
         for route in view.configuration.routes_to(workload.service):
             if any(d.workload in (name, None) for d in route.destinations):
                 yield from _limited(route, workload, view)
-        replicas = max(workload.replicas_ready, view.configuration.replicas_of(name))
+        replicas = max(workload.replicas_assumed, view.configuration.replicas_of(name))
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service and 0 < missing < replicas:
                 yield _ejecting(outlier, name, missing, replicas)
@@ -94,7 +95,7 @@ def _busy_replicas(name: str, view: PlanningView) -> float:
     for cycle in reversed(view.cycles):
         if all(s.subject != name or not s.is_fault for s in cycle.diagnosis.suspects):
             workload = cycle.observation.workload(name)
-            return (workload.utilisation or 0.0) * workload.replicas_ready
+            return (workload.utilisation or 0.0) * workload.replicas_assumed
     workload = view.observation.workload(name)
     return (workload.utilisation or 0.0) * workload.replicas_running
 

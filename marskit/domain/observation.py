@@ -45,9 +45,9 @@ class EdgeObservation:
     share_percent: float | None
     """Observed share of its source's requests to the service, in percent; None without requests."""
     response_flags: tuple[tuple[str, int], ...] | None = None
-    silent_s: float = 0.0
+    silent_s: float | None = None
     """Seconds since the last answer during which requests waited for one; 0 if none waits."""
-    unanswered: int = 0
+    unanswered: int | None = None
     """Requests that came in these seconds or already waited at their beginning."""
 
     @property

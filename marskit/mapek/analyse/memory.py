@@ -15,7 +15,7 @@ from marskit.mapek.analyse.silence import (
     Waits,
     late_suspects,
     late_symptoms,
-    lates,
+    late_workloads,
     silence_symptoms,
     silences,
     silent_suspects,
@@ -63,7 +63,7 @@ class Memory:
         self._note_replicas(observation)
         owns = own_measures(observation)
         silent = silences(observation, self._waits)
-        late = tuple(lates(observation, goals, self._waits, silent))
+        late = tuple(late_workloads(observation, goals, self._waits, silent))
         if not silent and not late:
             self._waits.learn(observation)
         found = suspects(

@@ -94,7 +94,7 @@ def _silent(workload: WorkloadObservation, observation: Observation, waits: Wait
         return Silent(
             name,
             tuple(replica.replica for replica in silent),
-            workload.replicas_ready,
+            workload.replicas_assumed,
             sum(replica.in_flight for replica in silent),
             sum(replica.unanswered for replica in silent),
             max(replica.silent_s for replica in silent),
@@ -103,12 +103,12 @@ def _silent(workload: WorkloadObservation, observation: Observation, waits: Wait
     into = [edge for edge in observation.edges if edge.edge.workload == name]
     waiting = [edge for edge in into if edge.unanswered]
     # One caller that gets answers shows that it lives.
-    lasts_s = min((edge.silent_s for edge in waiting), default=0.0)
-    unanswered = sum(edge.unanswered for edge in waiting)
+    lasts_s = min((edge.silent_s or 0.0 for edge in waiting), default=0.0)
+    unanswered = sum(edge.unanswered or 0 for edge in waiting)
     if workload.replicas_ready == 0 or not is_silent(lasts_s, unanswered, usual_ms):
         return None
-    in_flight = sum(edge.in_flight for edge in waiting)
-    return Silent(name, (), workload.replicas_ready, in_flight, unanswered, lasts_s, usual_ms)
+    in_flight = sum(edge.in_flight or 0 for edge in waiting)
+    return Silent(name, (), workload.replicas_assumed, in_flight, unanswered, lasts_s, usual_ms)
 
 
 def is_silent(lasts_s: float, unanswered: int, usual_ms: float | None) -> bool:
@@ -122,7 +122,7 @@ def is_silent(lasts_s: float, unanswered: int, usual_ms: float | None) -> bool:
 
 def _waiting_in_calls(workload: str, observation: Observation) -> int:
     """Number of its own calls that it waits for."""
-    return sum(edge.in_flight for edge in observation.edges if edge.edge.source == workload)
+    return sum(edge.in_flight or 0 for edge in observation.edges if edge.edge.source == workload)
 
 
 def silent_suspects(silent: Iterable[Silent]) -> Iterator[Suspect]:
@@ -182,7 +182,9 @@ class Late:
         return self.in_flight / max(self.arrivals_per_s, 1e-9)
 
 
-def lates(observation: Observation, goals: Goals, waits: Waits, silent: Iterable[Silent]) -> Iterator[Late]:
+def late_workloads(
+    observation: Observation, goals: Goals, waits: Waits, silent: Iterable[Silent]
+) -> Iterator[Late]:
     """The workloads that answer, but too late to be in any latency statistic yet."""
     told, now_ms = {each.workload for each in silent}, _p99s_ms(observation)
     for workload in observation.workloads:
@@ -190,7 +192,7 @@ def lates(observation: Observation, goals: Goals, waits: Waits, silent: Iterable
         if name in told:
             continue
         into = [edge for edge in observation.edges if edge.edge.workload == name]
-        in_flight = sum(edge.in_flight for edge in into)
+        in_flight = sum(edge.in_flight or 0 for edge in into)
         if in_flight < LATE_REQUESTS or _waiting_in_calls(name, observation) > OWN_SHARE * in_flight:
             continue
         slo = goals.slo(workload.service)
@@ -236,7 +238,7 @@ def _late_sentence(each: Late) -> str:
 
 def _arrivals_per_s(into: Iterable[EdgeObservation], window_s: float) -> float:
     """At most so many: as if all that are in flight had come within the window."""
-    return sum(edge.requests_per_s + edge.in_flight / max(window_s, 1e-9) for edge in into)
+    return sum(edge.requests_per_s + (edge.in_flight or 0) / max(window_s, 1e-9) for edge in into)
 
 
 def _p99s_ms(observation: Observation) -> dict[str, float]:

@@ -174,8 +174,8 @@ def _edge(
         weight_percent=_weight_percent(edge, configuration),
         share_percent=100.0 * sample.requests / of_source if of_source else None,
         response_flags=sample.response_flags,
-        silent_s=silence.lasts_s,
-        unanswered=silence.unanswered,
+        silent_s=silence.lasts_s if sample.in_flight is not None else None,
+        unanswered=silence.unanswered if sample.in_flight is not None else None,
     )
 
 

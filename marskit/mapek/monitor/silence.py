@@ -70,8 +70,8 @@ class Silences:
 def answered_of(edge: EdgeSample) -> int:
     """Number of the edge's requests that a replica answered, with any status.
 
-    Failures with one of Envoy's flags were not: it gave up, or the connection broke. Without flags,
-    failures count as answers.
+    Failures with one of Envoy's flags were not: it gave up, or the connection broke. Without flags, failures
+    count as answers.
     """
     flagged = sum(count for flag, count in edge.response_flags or () if flag != _NO_CAUSE)
     return edge.requests - min(edge.failures, flagged)

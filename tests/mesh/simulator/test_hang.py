@@ -49,6 +49,11 @@ def after(twin: Engine, seconds: float) -> tuple[dict[EdgeId, EdgeSample], dict[
     return {each.edge: each for each in edges}, {each.workload: each for each in workloads}
 
 
+def waiting_on(edge: EdgeSample) -> int:
+    assert edge.in_flight is not None
+    return edge.in_flight
+
+
 _now_s: dict[int, float] = {}
 
 
@@ -71,9 +76,9 @@ def test_its_requests_get_stuck_and_those_of_the_others_are_answered(make: Make)
     stuck, other = workloads["payments"].replicas
     assert (stuck.answered, stuck.in_flight > 20) == (0, True)
     assert other.answered == pytest.approx(other.sent, rel=0.2)
-    assert edges[PAYMENTS].in_flight >= stuck.in_flight
+    assert waiting_on(edges[PAYMENTS]) >= stuck.in_flight
     assert edges[PAYMENTS].failures == 0, "nobody gives up"
-    assert edges[ENTRANCE].in_flight >= stuck.in_flight, "their callers wait too"
+    assert waiting_on(edges[ENTRANCE]) >= stuck.in_flight, "their callers wait too"
     assert workloads["payments"].replicas_ready == 2, "nobody notices without a probe"
     # Two are drawn, and the emptier one is taken: only one in four requests finds the stopped one twice.
     assert stuck.sent == pytest.approx(RATE * 10.0 / 4, rel=0.35)
@@ -104,11 +109,11 @@ def test_what_still_waits_is_answered_when_it_continues(make: Make) -> None:
     twin = begun(make)
     twin.hang("payments")
     edges, _ = after(twin, 5.0)
-    waiting = edges[ENTRANCE].in_flight
+    waiting = waiting_on(edges[ENTRANCE])
     twin.resume("payments")
     edges, workloads = after(twin, 5.0)
     assert edges[PAYMENTS].failures <= waiting / 2, "only what its queue has no room for"
-    assert edges[PAYMENTS].in_flight < waiting / 2
+    assert waiting_on(edges[PAYMENTS]) < waiting / 2
     longest = edges[PAYMENTS].successes_ms.quantile_ms(1.0)
     assert longest is not None
     assert longest > 4000.0, "those that waited from the beginning"
@@ -124,11 +129,11 @@ def test_a_stopped_one_is_killed_first_and_its_successor_answers(make: Make) -> 
     twin.kill("payments")
     edges, workloads = after(twin, 6.0)
     assert workloads["payments"].ended == 1
-    assert dict(edges[PAYMENTS].response_flags)["UC"] > 10, "what it had not answered is cut off"
+    assert dict(edges[PAYMENTS].response_flags or ())["UC"] > 10, "what it had not answered is cut off"
     edges, workloads = after(twin, 10.0)
     assert workloads["payments"].replicas_ready == 2
     assert edges[PAYMENTS].failures == 0
-    assert edges[PAYMENTS].in_flight < 10
+    assert waiting_on(edges[PAYMENTS]) < 10
 
 
 @both
@@ -138,7 +143,7 @@ def test_all_of_a_workload_can_hang_and_no_more(make: Make) -> None:
     after(twin, 1.0)
     edges, workloads = after(twin, 4.0)
     assert edges[PAYMENTS].requests == 0
-    assert edges[PAYMENTS].in_flight > 120
+    assert waiting_on(edges[PAYMENTS]) > 120
     assert [each.answered for each in workloads["payments"].replicas] == [0, 0]
     twin.scale("payments", 3)
     after(twin, 5.0)
@@ -153,13 +158,13 @@ def test_a_stopped_caller_makes_no_further_call_until_it_continues() -> None:
     twin.hang("orders")
     after(twin, 1.0)
     edges, workloads = after(twin, 5.0)
-    assert edges[PAYMENTS].requests + edges[PAYMENTS].in_flight == 0
-    assert edges[ENTRANCE].in_flight == pytest.approx(6.0 * RATE, rel=0.25)
+    assert edges[PAYMENTS].requests + waiting_on(edges[PAYMENTS]) == 0
+    assert waiting_on(edges[ENTRANCE]) == pytest.approx(6.0 * RATE, rel=0.25)
     assert workloads["orders"].utilisation is None, "a stopped process cannot be read"
     twin.resume("orders")
     edges, _ = after(twin, 15.0)
     assert edges[ENTRANCE].failures + edges[ENTRANCE].requests > 15.0 * RATE
-    assert edges[ENTRANCE].in_flight < 20
+    assert waiting_on(edges[ENTRANCE]) < 20
 
 
 def test_killing_another_replica_leaves_nothing_in_flight_for_ever() -> None:
@@ -173,8 +178,8 @@ def test_killing_another_replica_leaves_nothing_in_flight_for_ever() -> None:
     twin.kill("payments")
     after(twin, 5.0)
     edges, _ = after(twin, 5.0)
-    assert edges[PAYMENTS].in_flight < 10
-    assert edges[ENTRANCE].in_flight < 20
+    assert waiting_on(edges[PAYMENTS]) < 10
+    assert waiting_on(edges[ENTRANCE]) < 20
 
 
 @both

@@ -38,7 +38,7 @@ SINGLES, PAIRS = 36, 24
 CALM_CYCLES = (3, 6)
 """Fewest and most cycles before the fault."""
 JUDGED = 2
-"""The cycle after the fault whose diagnosis counts."""
+"""The cycle after the fault whose diagnosis counts, or the next one if it suspects nobody."""
 PERIODS = 5
 """Number of periods after the fault in which requests are counted."""
 WITHIN = 4
@@ -58,33 +58,36 @@ class Result:
     broken: tuple[str, ...]
     requests_per_s: float
     suspects: tuple[tuple[str, ...], ...]
-    """By cycle, the likeliest first."""
+    """By cycle, those with a fault, the likeliest first."""
     sentences: tuple[str, ...]
     """By cycle, that of the likeliest suspect; empty without one."""
-    failed_percent: tuple[float, ...]
-    """By period from the fault on; what has got stuck since the last one counts as failed."""
+    requests: tuple[int, ...]
+    """Users' requests by period from the fault on."""
+    failed: tuple[int, ...]
+    """How many of them failed; those that have got stuck since the last period count."""
     actions: tuple[str, ...]
     has_alternative: bool
 
     @property
-    def is_found(self) -> bool:
-        """Whether the likeliest suspect is one of the broken."""
-        return self.first_named is not None and self.first_named <= JUDGED
+    def judged(self) -> int:
+        """The cycle whose diagnosis counts, from 1: a few errors may need one more to be more than chance."""
+        return JUDGED if self.suspects[JUDGED - 1] else JUDGED + 1
 
     @property
-    def first_named(self) -> int | None:
-        """The first cycle from which the likeliest suspect is one of the broken up to `JUDGED`, from 1."""
-        right = [bool(names) and names[0] in self.broken for names in self.suspects]
-        if not right[JUDGED - 1]:
-            return next((n for n, is_right in enumerate(right, 1) if n > JUDGED and is_right), None)
-        return 1 if right[0] else JUDGED
+    def is_found(self) -> bool:
+        """Whether the likeliest suspect is one of the broken; a hang must be named in time."""
+        if self.judged > JUDGED and HangReplica.__name__ in self.faults:
+            return False
+        names = self.suspects[self.judged - 1]
+        return bool(names) and names[0] in self.broken
 
     @property
     def recovered(self) -> int | None:
-        """The first period from which few enough requests fail to the end; None if none is."""
-        bad = [n for n, percent in enumerate(self.failed_percent, 1) if percent >= FAILED_PERCENT]
-        last = bad[-1] if bad else 0
-        return last + 1 if last < len(self.failed_percent) else None
+        """The first period from which on few enough requests fail; None if there is none."""
+        for n in range(PERIODS):
+            if 100.0 * sum(self.failed[n:]) < FAILED_PERCENT * sum(self.requests[n:]):
+                return n + 1
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,7 @@ def run(number: int, case: Case, *, mesh: str, manifests: tuple[Path, ...], fold
         # Cycles are late on a busy machine and may be early after a sleep; the periods are complete then.
         await asyncio.sleep(max(0.0, begun_s + (PERIODS + 0.5) * PERIOD_S - samples[-1].at_s))
         after = cycles[seen : seen + PERIODS]
+        counts = [_counted(samples, begun_s + n * PERIOD_S) for n in range(PERIODS)]
         done = [execution for cycle in after for execution in cycle.executions]
         results.append(
             Result(
@@ -191,9 +195,10 @@ def run(number: int, case: Case, *, mesh: str, manifests: tuple[Path, ...], fold
                 tuple(type(fault).__name__ for fault in case.faults),
                 tuple(sorted(case.broken)),
                 case.requests_per_s,
-                tuple(tuple(s.subject for s in cycle.diagnosis.suspects) for cycle in after),
+                tuple(tuple(s.subject for s in cycle.diagnosis.suspects if s.is_fault) for cycle in after),
                 tuple(next((s.sentence for s in cycle.diagnosis.suspects), "") for cycle in after),
-                tuple(_failed_percent(samples, begun_s + n * PERIOD_S) for n in range(PERIODS)),
+                tuple(requests for requests, _ in counts),
+                tuple(failed for _, failed in counts),
                 tuple(
                     f"{e.at_s - begun_s:.1f} s: {describe(e.action)}"
                     f"{'' if e.outcome is Outcome.APPLIED else f', not done: {e.reason}'}"
@@ -207,8 +212,8 @@ def run(number: int, case: Case, *, mesh: str, manifests: tuple[Path, ...], fold
     return results[0]
 
 
-def _failed_percent(samples: Sequence[MeshSample], since_s: float) -> float:
-    """The share of users' requests that failed or got stuck in the period."""
+def _counted(samples: Sequence[MeshSample], since_s: float) -> tuple[int, int]:
+    """Users' requests in the period, and how many of them failed or got stuck."""
     finished = failed = 0
     in_flight = [0, 0]
     for sample in samples:
@@ -222,7 +227,7 @@ def _failed_percent(samples: Sequence[MeshSample], since_s: float) -> float:
             in_flight[1] = waiting
     # A few more or less are in flight at any moment.
     stuck = max(0, in_flight[1] - in_flight[0] - 3)
-    return round(100.0 * (failed + stuck) / max(1, finished + stuck), 2)
+    return finished + stuck, failed + stuck
 
 
 def measure(seed: int, mesh: str, chosen: range, results: Path) -> int:
@@ -254,13 +259,11 @@ def _stored(file: Path, seed: int) -> Iterator[tuple[int, Result]]:
 
 def _print(result: Result) -> None:
     named = "right" if result.is_found else "WRONG"
-    failed = " ".join(f"{percent:g}" for percent in result.failed_percent)
+    failed = ", ".join(f"{few} of {all_}" for few, all_ in zip(result.failed, result.requests, strict=True))
     recovered = f"back in period {result.recovered}" if result.recovered else "not back"
     alternative = "" if result.has_alternative else " (no alternative)"
-    print(
-        f"{result.number:2} {result.case}: {named}; failed % {failed}: {recovered}{alternative}", flush=True
-    )
-    print(f"     {result.sentences[JUDGED - 1] or 'no suspect'}", flush=True)
+    print(f"{result.number:2} {result.case}: {named}; failed {failed}: {recovered}{alternative}", flush=True)
+    print(f"     {result.sentences[result.judged - 1] or 'no suspect'}", flush=True)
     print(f"     {'; '.join(result.actions) or 'no action'}", flush=True)
 
 

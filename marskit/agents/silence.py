@@ -27,9 +27,9 @@ IN_A_ROW = 3
 INTERVAL_MS = 1_000
 EJECTION_MS = 15_000
 """First ejection; the next one is twice as long, and so on. Each return costs `IN_A_ROW` requests."""
-USUAL_TIMES = 2.0
+USUAL_TIMES = 3.0
 """Smallest time limit as a multiple of the usual p99, so that no answer is cut off that would come."""
-LEAST_MS = 250
+LEAST_MS = 300
 UNKNOWN_MS = 1_000
 """Time limit where neither an objective nor a usual latency is known."""
 RECALLED = 12
@@ -137,7 +137,7 @@ def time_limit_ms(route: RouteSetting, workload: WorkloadObservation, view: Plan
     if objective_ms is not None:
         limits.append((objective_ms, f"the objective is {objective_ms:.0f} ms"))
     if usual_ms is not None:
-        limits.append((USUAL_TIMES * usual_ms, f"twice the usual p99 of {usual_ms:.0f} ms"))
+        limits.append((USUAL_TIMES * usual_ms, f"three times the usual p99 of {usual_ms:.0f} ms"))
     if objective_ms is None and usual_ms is None:
         limits.append((float(UNKNOWN_MS), "no objective and no usual latency are known"))
     if queueing_ms is not None:

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TypeGuard
 
-from marskit.calibration.rerun import Change
+from marskit.calibration.rerun import Change, as_change
 from marskit.domain.commands import Act, Command, Inject, SetLoadFactor, SetScenario
-from marskit.domain.events import Event, Executed, FaultInjected, Observed, RunStarted, ScenarioChanged
+from marskit.domain.events import (
+    Event,
+    Executed,
+    FaultEnded,
+    FaultInjected,
+    Observed,
+    RunStarted,
+    ScenarioChanged,
+)
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.state import State
@@ -88,7 +96,7 @@ def past(timeline: Timeline, cycle: int) -> BranchPoint:
         outside=tuple(
             sorted(
                 (
-                    *((each.at_s, Inject(each.fault)) for each in _faults(timeline.events[step:])),
+                    *((each.at_s, Inject(as_change(each))) for each in _faults(timeline.events[step:])),
                     *((since_s, SetScenario(name)) for since_s, name, _ in begun if since_s > at_s),
                     *((since_s, SetLoadFactor(factor)) for since_s, factor in factors if since_s > at_s),
                 ),
@@ -132,14 +140,14 @@ def _load(
 
 def _changes(events: Iterable[Event]) -> Iterator[tuple[float, Change]]:
     for event in events:
-        if isinstance(event, FaultInjected):
-            yield event.at_s, event.fault
+        if isinstance(event, FaultInjected | FaultEnded):
+            yield event.at_s, as_change(event)
         elif _is_applied(event):
             yield event.execution.at_s, event.execution.action
 
 
-def _faults(events: Iterable[Event]) -> Iterator[FaultInjected]:
-    return (event for event in events if isinstance(event, FaultInjected))
+def _faults(events: Iterable[Event]) -> Iterator[FaultInjected | FaultEnded]:
+    return (event for event in events if isinstance(event, FaultInjected | FaultEnded))
 
 
 def _is_applied(event: Event) -> TypeGuard[Executed]:

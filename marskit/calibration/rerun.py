@@ -10,7 +10,7 @@ from statistics import median
 from marskit.calibration.error import CalibrationError
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
 from marskit.domain.config import Configuration
-from marskit.domain.events import FaultInjected, ScenarioChanged
+from marskit.domain.events import FaultEnded, FaultInjected, ScenarioChanged
 from marskit.domain.faults import (
     ClearFaults,
     Delay,
@@ -179,6 +179,11 @@ def apply_change(twin: Engine, change: Change, broken: set[str]) -> None:
             broken.clear()
 
 
+def as_change(event: FaultInjected | FaultEnded) -> Fault:
+    """What to do in the twin, whose replicas nobody probes: a stopped one that was restarted is killed."""
+    return KillReplica(event.fault.workload) if isinstance(event, FaultEnded) else event.fault
+
+
 def _arrivals_s(run: StoredRun, begun_s: float) -> tuple[float, ...]:
     started = run.started
     try:
@@ -203,8 +208,8 @@ def _changes(run: StoredRun) -> tuple[tuple[float, Change], ...]:
     changes: list[tuple[float, Change]] = []
     for record in run.records:
         for incident in record.incidents:
-            if isinstance(incident, FaultInjected):
-                changes.append((incident.at_s, incident.fault))
+            if isinstance(incident, FaultInjected | FaultEnded):
+                changes.append((incident.at_s, as_change(incident)))
         for execution in record.cycle.executions:
             if execution.outcome is Outcome.APPLIED:
                 changes.append((execution.at_s, execution.action))

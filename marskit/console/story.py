@@ -11,6 +11,7 @@ from marskit.domain.events import (
     BaselinesLoaded,
     ConfigurationChanged,
     CycleNotStored,
+    FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
@@ -125,6 +126,8 @@ def incident_line(incident: Incident) -> Text:
     match incident:
         case FaultInjected(at_s, fault):
             sentence, style = f"fault injected by a person: {describe_fault(fault)}", "magenta"
+        case FaultEnded(at_s, fault):
+            sentence, style = f"over without a person: {describe_fault(fault)}", "magenta"
         case ScenarioChanged(at_s, scenario):
             sentence, style = f"the scenario is now {scenario.name}", "magenta"
         case ModeChanged(at_s, mode):

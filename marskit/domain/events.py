@@ -7,7 +7,7 @@ from marskit.domain.baselines import Baselines
 from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Diagnosis, Severity
-from marskit.domain.faults import Fault
+from marskit.domain.faults import Fault, HangReplica
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan
@@ -202,6 +202,14 @@ class FaultInjected:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """A fault ended without a person: its replica was restarted or removed."""
+
+    at_s: float
+    fault: HangReplica
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigurationChanged:
     """Somebody else changed the mesh's configuration."""
 
@@ -333,6 +341,7 @@ Event = (
     | PlannerChanged
     | ScenarioChanged
     | FaultInjected
+    | FaultEnded
     | ConfigurationChanged
     | TelemetryLost
     | TelemetryRestored

@@ -16,6 +16,7 @@ from marskit.domain.events import (
     Event,
     Executed,
     ExecuteEnded,
+    FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
@@ -168,6 +169,8 @@ def apply(state: State, event: Event) -> State:
         case FaultInjected(at_s, fault):
             log = _keep(state.fault_log, event, RECENT)
             return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
+        case FaultEnded(at_s, fault):
+            return replace(state, now_s=at_s, faults=_without(state.faults, fault))
         case ConfigurationChanged(at_s, _, sentence, configuration):
             changes = _keep(state.changes_by_others, event, RECENT)
             changed = replace(state, configuration=configuration, changes_by_others=changes)
@@ -208,15 +211,19 @@ def _cycle(state: State, cycle: int) -> CycleInProgress:
     return CycleInProgress(id=cycle, phase=Phase.MONITOR)
 
 
+def _without(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:
+    """The faults without the first one that is equal."""
+    place = faults.index(fault) if fault in faults else len(faults)
+    return faults[:place] + faults[place + 1 :]
+
+
 def _faults(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:
     match fault:
         case ClearFaults():
             return ()
         case KillReplica(workload):
             # A stopped replica is killed first, and its successor answers.
-            hung = HangReplica(workload)
-            place = faults.index(hung) if hung in faults else len(faults)
-            return faults[:place] + faults[place + 1 :]
+            return _without(faults, HangReplica(workload))
         case HangReplica():
             return (*faults, fault)
         case _:

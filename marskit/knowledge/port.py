@@ -8,6 +8,7 @@ from marskit.domain.events import (
     ConfigurationChanged,
     CycleNotStored,
     Event,
+    FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
@@ -26,6 +27,7 @@ from marskit.errors import UserError
 
 Incident = (
     FaultInjected
+    | FaultEnded
     | ScenarioChanged
     | ModeChanged
     | PlannerChanged

@@ -7,13 +7,13 @@ from typing import Protocol
 from marskit.domain.actions import Action
 from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
-from marskit.domain.events import ConfigurationChanged, MeshReady, Noticed, Progressed
+from marskit.domain.events import ConfigurationChanged, FaultEnded, MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault
 from marskit.domain.metrics import MeshSample
 from marskit.domain.topology import Topology
 from marskit.errors import UserError
 
-MeshEvent = Progressed | MeshReady | Noticed | ConfigurationChanged
+MeshEvent = Progressed | MeshReady | Noticed | ConfigurationChanged | FaultEnded
 """Events that a mesh reports by itself."""
 
 SCALE_WAIT_S = 1.5

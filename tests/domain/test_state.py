@@ -20,6 +20,7 @@ from marskit.domain.events import (
     Event,
     Executed,
     ExecuteEnded,
+    FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
@@ -104,6 +105,7 @@ BY_KIND: dict[type[Event], st.SearchStrategy[Event]] = {
     PlannerChanged: st.builds(PlannerChanged, times, st.text()),
     ScenarioChanged: st.builds(ScenarioChanged, times, st.just(SCENARIO)),
     FaultInjected: st.builds(FaultInjected, times, faults),
+    FaultEnded: st.builds(FaultEnded, times, st.builds(HangReplica, st.sampled_from("ab"))),
     ConfigurationChanged: st.builds(
         ConfigurationChanged, times, st.just(("payments",)), st.text(), st.just(CONFIGURATION)
     ),
@@ -221,3 +223,5 @@ def test_every_stopped_replica_is_a_fault_until_it_is_killed() -> None:
     assert state.faults == (HangReplica("a"), HangReplica("b"))
     killed = fold([FaultInjected(2.0, KillReplica("a")), FaultInjected(3.0, KillReplica("a"))], state)
     assert killed.faults == (HangReplica("b"),)
+    assert apply(killed, FaultEnded(4.0, HangReplica("b"))).faults == ()
+    assert apply(killed, FaultEnded(4.0, HangReplica("a"))).faults == killed.faults

@@ -7,7 +7,7 @@ from marskit.controller.notices import Notices
 from marskit.controller.phases.effects import ReadEffect
 from marskit.controller.phases.executor import ActionWriter
 from marskit.domain.actions import Action
-from marskit.domain.events import Event, Executed, FaultInjected, ScenarioChanged
+from marskit.domain.events import Event, Executed, FaultEnded, FaultInjected, ScenarioChanged
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Candidate, Plan
@@ -79,7 +79,7 @@ class RollbackWatcher:
             case Executed(execution):
                 if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN):
                     self._remember(execution.at_s, execution.id)
-            case FaultInjected(at_s) | ScenarioChanged(at_s):
+            case FaultInjected(at_s) | FaultEnded(at_s) | ScenarioChanged(at_s):
                 self._remember(at_s, None)
             case _:
                 pass

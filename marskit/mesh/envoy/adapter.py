@@ -11,8 +11,8 @@ from marskit.domain.actions import Action, Scale
 from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import MeshReady, Noticed, Progressed
-from marskit.domain.faults import Fault
+from marskit.domain.events import FaultEnded, MeshReady, Noticed, Progressed
+from marskit.domain.faults import Fault, HangReplica
 from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.topology import Topology
 from marskit.mesh.envoy.binaries import envoy_binary
@@ -264,6 +264,7 @@ class EnvoyMesh:
             published=self._publish,
             prepared=lambda replica: self._chaos.prepare(replica_set, replica),
             report=self._notice,
+            hang_ended=lambda: self._report(FaultEnded(self._clock.now(), HangReplica(deployment.name))),
             # Many manifests leave out containerPort; who has neither that nor a Service is a worker.
             listens=deployment.container_port is not None
             or any(selects(service, deployment) for service in self._config.services),

@@ -80,9 +80,12 @@ class ReplicaSet:
         published: Callable[[], Awaitable[None]],
         prepared: Callable[[Replica], Awaitable[None]],
         report: Report,
+        hang_ended: Callable[[], None] = lambda: None,
         listens: bool = True,
     ) -> None:
-        """`prepared` is awaited for a replica that responds, before it counts as ready even if it refuses.
+        """`hang_ended` is called when a stopped replica ends without a person.
+
+        `prepared` is awaited for a replica that responds, before it counts as ready even if it refuses.
 
         A replica that does not even listen is ready once it runs, as in Kubernetes.
         """
@@ -97,6 +100,7 @@ class ReplicaSet:
         self._published = published
         self._prepared = prepared
         self._report = report
+        self._hang_ended = hang_ended
         self._listens = listens
         self._random = random.Random(f"{seed}/{deployment.name}/probes")
         self._number = 0
@@ -165,6 +169,8 @@ class ReplicaSet:
         """Kill a stopped replica at once, else the oldest serving one; its name, or None if there is none."""
         for replica in (*(each for each in self.replicas if each.hung), *self.serving):
             if replica.child is not None:
+                # A person's doing, like the hang.
+                replica.hung = False
                 replica.child.signal(SIGKILL)
                 return replica.name
         return None
@@ -208,6 +214,7 @@ class ReplicaSet:
         if replica.task is not None:
             replica.task.cancel()
             await asyncio.gather(replica.task, return_exceptions=True)
+        self._forget_hang(replica)
         if replica.child is not None:
             await self._children.stop(replica.child, grace_s=self.deployment.termination_grace_s)
         self.replicas.remove(replica)
@@ -251,7 +258,8 @@ class ReplicaSet:
         settled = (
             served_since_s is not None and asyncio.get_running_loop().time() - served_since_s > SETTLED_S
         )
-        was_ready, replica.hung = replica.ready, False
+        was_ready = replica.ready
+        self._forget_hang(replica)
         self._unasked += bool(was_ready or replica.failed)
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
@@ -262,6 +270,11 @@ class ReplicaSet:
         self._changed.set()
         if was_ready:
             await self._published()
+
+    def _forget_hang(self, replica: Replica) -> None:
+        if replica.hung:
+            replica.hung = False
+            self._hang_ended()
 
     async def _serve(self, replica: Replica, child: Child) -> None:
         """Add the replica to the serving ones while it is ready, and end it when it does not live."""

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
-from marskit.domain.events import Noticed
-from marskit.domain.faults import ClearFaults, Delay, InjectErrors, KillReplica, SlowDown
+from marskit.domain.events import FaultEnded, Noticed
+from marskit.domain.faults import ClearFaults, Delay, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.topology import GATEWAY, EdgeId
 from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
@@ -136,6 +136,55 @@ async def test_a_killed_replica_comes_back_while_the_others_answer(running: Runn
     await running.serving("payments", 2)
     assert statuses[201] >= 117
     assert any("payments-1 ended by signal 9" in sentence for sentence in running.sentences())
+
+
+async def test_a_stopped_replica_is_seen_alone_and_does_not_delay_readings(running: Running) -> None:
+    assert await running.orders(20) == {201: 20}
+    await running.mesh.sample()
+    await running.mesh.inject(HangReplica("payments"))
+    statuses = await running.orders(40)
+    # The demo's own timeouts end what it does not answer.
+    assert statuses[201] >= 20
+    began_s = asyncio.get_running_loop().time()
+    samples = [await running.mesh.sample() for _ in range(3)]
+    assert asyncio.get_running_loop().time() - began_s < 1.0
+    stopped, other = next(w for w in samples[0].workloads if w.workload == "payments").replicas
+    assert (stopped.replica, stopped.answered, stopped.sent > 0) == ("payments-1", 0, True)
+    assert other.answered >= 20
+    await running.mesh.inject(ClearFaults())
+    assert await running.orders(40) == {201: 40}
+    assert not any(isinstance(event, FaultEnded) for event in running.events)
+
+
+async def test_a_hang_that_ends_without_a_person_is_told_and_one_that_is_killed_is_not(
+    running: Running,
+) -> None:
+    await running.mesh.inject(HangReplica("payments"))
+    child = running.mesh._sets["payments"].replicas[0].child
+    assert child is not None
+    child.kill_group()
+    await eventually(lambda: any(isinstance(event, FaultEnded) for event in running.events))
+    await running.serving("payments", 2)
+    await running.mesh.inject(HangReplica("payments"))
+    await running.mesh.inject(KillReplica("payments"))
+    await eventually(lambda: len(running.mesh._sets["payments"].serving) == 1)
+    await running.serving("payments", 2)
+    ended = [event.fault for event in running.events if isinstance(event, FaultEnded)]
+    assert ended == [HangReplica("payments")]
+    assert await running.orders(20) == {201: 20}
+
+
+async def test_a_mesh_with_a_stopped_replica_ends_without_a_trace() -> None:
+    mesh = demo()
+    await mesh.start(lambda event: None)
+    pids = [
+        replica.child.pid for members in mesh._sets.values() for replica in members.replicas if replica.child
+    ]
+    await mesh.inject(HangReplica("payments"))
+    await mesh.inject(HangReplica("orders"))
+    await mesh.execute(Scale("orders", 1))
+    await mesh.stop()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
 async def test_faults_reach_replicas_that_start_later_and_are_taken_back(running: Running) -> None:

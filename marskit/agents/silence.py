@@ -60,13 +60,19 @@ def against_silence(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy
     for name in silent_workloads(diagnosis):
         workload = view.observation.workload(name)
         missing = missing_replicas(workload)
-        for route in view.configuration.routes_to(workload.service):
-            if any(d.workload in (name, None) for d in route.destinations):
-                yield from _limited(route, workload, view)
+        # The last route is the one without conditions, which most requests take.
+        limits = [
+            limit
+            for route in reversed(view.configuration.routes_to(workload.service))
+            if any(d.workload in (name, None) for d in route.destinations)
+            for limit in _limited(route, workload, view)
+        ]
+        yield from limits[:1]
         replicas = max(workload.replicas_assumed, view.configuration.replicas_of(name))
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service and 0 < missing < replicas:
                 yield _ejecting(outlier, name, missing, replicas)
+        yield from limits[1:]
 
 
 def more_replicas(name: str, view: PlanningView, aim: float) -> Candidate | None:

@@ -3,7 +3,7 @@
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import HttpMatch, MatchKind, StringMatch
 from marskit.mesh.manifests.names import Scope
-from marskit.mesh.manifests.values import regex_problem
+from marskit.mesh.manifests.regex import problem
 
 _KINDS = tuple(kind.value for kind in MatchKind)
 _PRESENCE = {"regex": "*"}
@@ -55,16 +55,17 @@ def string_match(field: Field) -> StringMatch:
         raise FieldError(field.path, f"is empty, but must have one of {', '.join(_KINDS)}")
     if kind == MatchKind.REGEX:
         return StringMatch(MatchKind.REGEX, match.need(kind, regex))
-    return StringMatch(MatchKind(kind), match.need(kind, Field.any_text))
+    # Istio and Envoy refuse an empty prefix; an exact match of nothing is one.
+    read = Field.text if kind == MatchKind.PREFIX else Field.any_text
+    return StringMatch(MatchKind(kind), match.need(kind, read))
 
 
 def regex(field: Field) -> str:
     """A regular expression that RE2 takes."""
-    text = field.text()
-    problem = regex_problem(text)
-    if problem:
-        raise field.error(problem)
-    return text
+    reason = problem(field.text())
+    if reason:
+        raise field.error(reason)
+    return field.text()
 
 
 def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:

@@ -2,9 +2,10 @@
 
 import re
 
-from marskit.domain.config import RETRY_CONDITIONS, Retries
+from marskit.domain.config import RETRY_CONDITIONS, STATUS_CODES, Retries
 from marskit.mesh.manifests.fields import Field, FieldError
 from marskit.mesh.manifests.istio import (
+    LARGEST_BODY_BYTES,
     CorsPolicy,
     DirectResponse,
     FaultInjection,
@@ -18,6 +19,7 @@ from marskit.mesh.manifests.istio import (
 )
 from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_match import regex, string_match
+from marskit.mesh.manifests.regex import substitution_problem
 from marskit.mesh.manifests.rules import AUTHORITY
 
 SMALLEST_PERCENT = 0.0001
@@ -132,8 +134,16 @@ def direct_response(field: Field) -> DirectResponse:
     entry = field.fields(("body", "status"))
     return DirectResponse(
         status=entry.want("status", _status, 0),
-        body=entry.take("body", lambda f: f.fields(("string",), ("bytes",)).need("string", Field.any_text)),
+        body=entry.take("body", lambda f: f.fields(("string",), ("bytes",)).need("string", _body)),
     )
+
+
+def _body(field: Field) -> str:
+    size = len(field.any_text().encode())
+    if size > LARGEST_BODY_BYTES:
+        problem = f"has {size} bytes, but must have at most {LARGEST_BODY_BYTES}"
+        raise FieldError(field.path, problem)
+    return field.any_text()
 
 
 def _status(field: Field) -> int:
@@ -155,7 +165,15 @@ def rewrite(field: Field) -> Rewrite:
 
 def _regex_rewrite(field: Field) -> tuple[str, str]:
     entry = field.fields(("match", "rewrite"))
-    return entry.want("match", regex, ""), entry.need("rewrite", Field.text)
+    pattern = entry.want("match", regex, None)
+    return pattern or "", entry.need("rewrite", lambda f: _substitution(f, pattern))
+
+
+def _substitution(field: Field, pattern: str | None) -> str:
+    reason = substitution_problem(pattern, field.text()) if pattern else None
+    if reason:
+        raise field.error(reason)
+    return field.text()
 
 
 def retries(field: Field) -> tuple[Retries, RetryChoice]:
@@ -190,8 +208,7 @@ def retries(field: Field) -> tuple[Retries, RetryChoice]:
 def _retry_on(field: Field) -> str:
     conditions = [condition.strip() for condition in field.text().split(",")]
     for condition in conditions:
-        status = condition.isdecimal() and 100 <= int(condition) <= 599
-        if not status and condition not in RETRY_CONDITIONS:
+        if condition not in STATUS_CODES and condition not in RETRY_CONDITIONS:
             raise field.error(f"status codes and conditions out of {', '.join(RETRY_CONDITIONS)}")
     return ",".join(conditions)
 

@@ -5,11 +5,10 @@ from ipaddress import ip_address
 
 from marskit.mesh.manifests.fields import Field
 
-ALLOWED = "a host name without a port, such as reviews, reviews.shop.svc.cluster.local or *.example.com"
-
 _LABEL = re.compile(r"(?!.{64})[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _FIRST = re.compile(rf"\*|(\*-?)?{_LABEL.pattern}")
 _LONGEST = 255
+_ALLOWED = "a host name without a port, such as reviews, reviews.shop.svc.cluster.local or *.example.com"
 
 
 def served_host(field: Field) -> str:
@@ -22,20 +21,31 @@ def served_host(field: Field) -> str:
 
 def wildcard_host(field: Field) -> str:
     """A name that may begin with a star; in lower case, as names are compared."""
-    text = field.text()
-    first, dot, rest = text.partition(".")
-    is_name = _FIRST.fullmatch(first) and (not dot or _are_labels(rest))
-    if not is_name or len(text) > _LONGEST:
-        raise field.error(ALLOWED)
-    return text.lower()
+    if not _is_host(field.text()):
+        raise field.error(_ALLOWED)
+    return field.text().lower()
 
 
 def service_host(field: Field) -> str:
     """The name of one Service."""
-    host = wildcard_host(field)
-    if "*" in host:
+    if field.text().startswith("*"):
         raise field.error("the name of one service")
-    return host
+    return wildcard_host(field)
+
+
+def owned_host(field: Field) -> tuple[str, str]:
+    """The namespace of a Gateway's host, `*`, `.` or empty where none is written, and the host."""
+    owner, slash, host = field.text().rpartition("/")
+    if not slash:
+        return "", wildcard_host(field)
+    if not _is_host(host) or not (owner in ("*", ".") or _LABEL.fullmatch(owner)):
+        raise field.error(f"{_ALLOWED}, or a namespace, a slash and such a host")
+    return owner, host.lower()
+
+
+def _is_host(text: str) -> bool:
+    first, dot, rest = text.partition(".")
+    return len(text) <= _LONGEST and bool(_FIRST.fullmatch(first)) and (not dot or _are_labels(rest))
 
 
 def _are_labels(text: str) -> bool:

@@ -1,6 +1,7 @@
 """VirtualService `match` blocks."""
 
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.headers import check_matched
 from marskit.mesh.manifests.istio import HttpMatch, MatchKind, StringMatch
 from marskit.mesh.manifests.names import Scope
 from marskit.mesh.manifests.regex import problem
@@ -37,8 +38,8 @@ def http_match(field: Field, scope: Scope) -> HttpMatch:
         method=match.take("method", string_match),
         authority=match.take("authority", string_match),
         scheme=match.take("scheme", string_match),
-        headers=match.take("headers", _string_matches, ()),
-        without_headers=match.take("withoutHeaders", _string_matches, ()),
+        headers=match.take("headers", _header_matches, ()),
+        without_headers=match.take("withoutHeaders", _header_matches, ()),
         query_params=match.take("queryParams", _string_matches, ()),
         port=match.take("port", Field.port),
         gateways=match.take("gateways", lambda f: f.each(scope.gateway), ()),
@@ -66,6 +67,11 @@ def regex(field: Field) -> str:
     if reason:
         raise field.error(reason)
     return field.text()
+
+
+def _header_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:
+    field.named(check_matched)
+    return _string_matches(field)
 
 
 def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:

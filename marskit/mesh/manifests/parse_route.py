@@ -4,6 +4,7 @@ import re
 
 from marskit.domain.config import RETRY_CONDITIONS, STATUS_CODES, Retries
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.headers import removed_name, set_value
 from marskit.mesh.manifests.istio import (
     LARGEST_BODY_BYTES,
     CorsPolicy,
@@ -82,26 +83,10 @@ def header_operations(field: Field) -> Headers:
 def _operations(field: Field, settable: tuple[str, ...]) -> HeaderOperations:
     operations = field.fields(("add", "remove", "set"))
     return HeaderOperations(
-        set=operations.take("set", lambda f: f.named(lambda item: _value(item, settable)), ()),
-        add=operations.take("add", lambda f: f.named(lambda item: _value(item, settable)), ()),
-        remove=operations.take("remove", lambda f: f.each(_removed), ()),
+        set=operations.take("set", lambda f: f.named(lambda item: set_value(item, settable)), ()),
+        add=operations.take("add", lambda f: f.named(lambda item: set_value(item, settable)), ()),
+        remove=operations.take("remove", lambda f: f.each(removed_name), ()),
     )
-
-
-def _value(field: Field, settable: tuple[str, ...]) -> str:
-    _check_changeable(str(field.path[-1]), field, settable)
-    return field.any_text()
-
-
-def _removed(field: Field) -> str:
-    _check_changeable(field.text(), field, ())
-    return field.text()
-
-
-def _check_changeable(name: str, field: Field, settable: tuple[str, ...]) -> None:
-    special = name.startswith(":") or name.lower() in AUTHORITY
-    if special and name.lower() not in settable:
-        raise FieldError(field.path, f"would change {name}, but only a request's host can be set")
 
 
 def redirect(field: Field) -> Redirect:

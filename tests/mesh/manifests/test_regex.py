@@ -4,12 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.manifests.model import ManifestError
 from marskit.mesh.manifests.regex import LARGEST_PROGRAM, matches, problem, substitution_problem
-from tests.mesh.manifests.shop import FIXTURES
+from tests.mesh.manifests.desk import told
 
-DESK = FIXTURES / "desk"
 VALID = [
     *("^/a/(.*)$", r"\d+", "(?i)abc", "^(?i)/desk/.*", "(?P<id>[a-z]+)", "(?<id>[a-z]+)", r"\pL+.*", "a|"),
     *("[[:alpha:]]+(:[0-9]+)?", r"a\\1", r"\z", r"\Qa+b\E", "(?U)a+", "a{1000}", r"\C", r"[^\p{Greek}]"),
@@ -29,30 +26,7 @@ CONDITIONS = {
     "scheme": 'scheme: {regex: "%s"}',
     "method": 'method: {regex: "%s"}',
 }
-ENTRY = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: entry}
-spec:
-  hosts: ["*"]
-  gateways: [door]
-  http:
-    - %s
-      route: [{destination: {host: desk}}]
-    - route: [{destination: {host: desk}}]
-"""
-
-
-def told(folder: Path, rule: str) -> list[str]:
-    """What is said against a VirtualService with that rule."""
-    file = folder / "entry.yaml"
-    file.write_text(ENTRY % rule, encoding="utf-8")
-    place = f"{file}:8: VirtualService entry: "
-    try:
-        load_mesh([DESK, file], mapping=DESK / "mapping.toml")
-    except ManifestError as error:
-        return [line.partition(place)[2] for line in str(error).splitlines()]
-    return []
+ROUTE = "\n      route: [{destination: {host: desk}}]"
 
 
 @pytest.mark.parametrize("pattern", VALID)
@@ -79,8 +53,8 @@ def test_a_program_that_envoy_would_find_too_large() -> None:
 @pytest.mark.parametrize("field", CONDITIONS)
 def test_every_condition_takes_what_re2_takes(field: str, tmp_path: Path) -> None:
     quoted = r"\\pL+[[:alpha:]]*(?i)x"
-    assert told(tmp_path, f"match: [{{{CONDITIONS[field] % quoted}}}]") == []
-    (sentence,) = told(tmp_path, f"match: [{{{CONDITIONS[field] % 'a(?=b)'}}}]")
+    assert told(tmp_path, f"match: [{{{CONDITIONS[field] % quoted}}}]" + ROUTE) == []
+    (sentence,) = told(tmp_path, f"match: [{{{CONDITIONS[field] % 'a(?=b)'}}}]" + ROUTE)
     assert sentence == (
         f'spec.http[0].match[0].{field}.regex is "a(?=b)", but must be a regular expression of RE2'
         " (invalid perl operator: (?=)"
@@ -89,12 +63,12 @@ def test_every_condition_takes_what_re2_takes(field: str, tmp_path: Path) -> Non
 
 def test_origins_and_rewrites_take_what_re2_takes(tmp_path: Path) -> None:
     origin = r'corsPolicy: {allowOrigins: [{regex: "https://\\pL+\\.test"}]}'
-    assert told(tmp_path, origin) == []
-    assert len(told(tmp_path, origin.replace(r"\\pL+", "(?<!a)b"))) == 1
+    assert told(tmp_path, origin + ROUTE) == []
+    assert len(told(tmp_path, origin.replace(r"\\pL+", "(?<!a)b") + ROUTE)) == 1
     rewrite = r'rewrite: {uriRegexRewrite: {match: "^/(\\pL+)/(.*)$", rewrite: "/\\2/\\1"}}'
-    assert told(tmp_path, rewrite) == []
-    assert len(told(tmp_path, rewrite.replace(r"\\pL+", "a++"))) == 1
-    assert told(tmp_path, rewrite.replace(r"\\2", r"\\3")) == [
+    assert told(tmp_path, rewrite + ROUTE) == []
+    assert len(told(tmp_path, rewrite.replace(r"\\pL+", "a++") + ROUTE)) == 1
+    assert told(tmp_path, rewrite.replace(r"\\2", r"\\3") + ROUTE) == [
         r'spec.http[0].rewrite.uriRegexRewrite.rewrite is "/\\3/\\1", but must be a replacement whose groups'
         r" exist: \3 is not one of \0 to \2"
     ]

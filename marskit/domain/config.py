@@ -1,6 +1,7 @@
 """The part of the mesh's configuration that actions change, as in the manifests."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +20,20 @@ RETRY_CONDITIONS = (
     "deadline-exceeded",
     "envoy-ratelimited",
     "gateway-error",
+    "http3-post-connect-failure",
     "internal",
     "refused-stream",
     "reset",
     "reset-before-request",
     "resource-exhausted",
     "retriable-4xx",
+    "retriable-headers",
+    "retriable-status-codes",
     "unavailable",
 )
 """What a retry policy may name beside status codes; Istio's."""
+STATUS_CODES = frozenset(str(status.value) for status in HTTPStatus)
+"""The registered status codes, which a retry policy may name too."""
 DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
 """Istio's default for a VirtualService that sets none."""
 DEFAULT_RETRIES = Retries(attempts=2, retry_on=DEFAULT_RETRY_ON)

@@ -11,6 +11,7 @@ from marskit.domain.config import (
     DEFAULT_RETRIES,
     DEFAULT_RETRY_ON,
     RETRY_CONDITIONS,
+    STATUS_CODES,
     OutlierDetection,
     OutlierSetting,
     Retries,
@@ -250,9 +251,8 @@ def _conditions(typed: str) -> str:
         return Retries(0).retry_on
     conditions = [condition.strip() for condition in typed.split(",")]
     for condition in conditions:
-        is_status = condition.isascii() and condition.isdigit() and 100 <= int(condition) <= 599
-        if not is_status and condition not in RETRY_CONDITIONS:
-            allowed = f"a status code from 100 to 599 or one of {', '.join(RETRY_CONDITIONS)}"
+        if condition not in STATUS_CODES and condition not in RETRY_CONDITIONS:
+            allowed = f"a status code or one of {', '.join(RETRY_CONDITIONS)}"
             raise _Refused(f"A retry condition must be {allowed}, not {condition!r}.")
     return ",".join(conditions)
 

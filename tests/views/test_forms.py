@@ -146,9 +146,11 @@ def test_typed_values_mean_an_action(setting: Setting, typed: dict[str, str], me
         (
             Setting.RETRIES,
             {"attempts": "2", "retry_on": "5xx,sometimes"},
-            "A retry condition must be a status code from 100 to 599 or one of 5xx, cancelled, "
-            "connect-failure, deadline-exceeded, envoy-ratelimited, gateway-error, internal, refused-stream, "
-            "reset, reset-before-request, resource-exhausted, retriable-4xx, unavailable, not 'sometimes'.",
+            "A retry condition must be a status code or one of 5xx, cancelled, "
+            "connect-failure, deadline-exceeded, envoy-ratelimited, gateway-error, "
+            "http3-post-connect-failure, internal, refused-stream, reset, reset-before-request, "
+            "resource-exhausted, retriable-4xx, retriable-headers, retriable-status-codes, unavailable, not "
+            "'sometimes'.",
         ),
         (
             Setting.OUTLIER_DETECTION,

@@ -34,12 +34,22 @@ class Answer:
     """What is not yet taken."""
 
 
-def answer_of(state: State, waiting: Mapping[str, int], former: Mapping[str, int], starts: int) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that was written for Envoy."""
+
+    name: str
+    version: int
+    resource: str
+    """The name of its resource; of no meaning in the lists of clusters and listeners."""
+
+
+def answer_of(state: State, waiting: Sequence[Written], former: Mapping[str, int], starts: int) -> Answer:
     """Read the answer to files that were written.
 
     Args:
         state: The statistics that match `STATISTICS`.
-        waiting: The files, and the version of each.
+        waiting: The files.
         former: The counters of refusals before they were written.
         starts: Which start of Envoy has these statistics.
     """
@@ -59,21 +69,21 @@ def _refused(rose: Sequence[str], *, taken: bool) -> str:
     return next((name for name in rose if not taken or name == _NOT_OPENED), "")
 
 
-def _missing(state: State, waiting: Mapping[str, int]) -> str:
-    for file, version in waiting.items():
-        if state.get(f"{_subscription(file)}.version_text") != str(version):
-            return f"{file} is not in force"
+def _missing(state: State, waiting: Sequence[Written]) -> str:
+    for file in waiting:
+        if state.get(f"{_subscription(file)}.version_text") != str(file.version):
+            return f"{file.name} is not in force"
     for gauge, what in _UNFINISHED.items():
         if count := state.get(gauge, 0):
             return f"{count} {what}"
     return "" if state.get(_SERVER_STATE, 0) == 0 else "it is still initialising"
 
 
-def _subscription(file: str) -> str:
+def _subscription(file: Written) -> str:
     """The prefix of Envoy's statistics about the subscription that reads a file."""
-    if file == "cds.json":
+    if file.name == "cds.json":
         return "cluster_manager.cds"
-    if file == "lds.json":
+    if file.name == "lds.json":
         return "listener_manager.lds"
-    name = file[4:].removesuffix(".json").replace("~", "|")
-    return f"cluster.{name}" if file.startswith("eds-") else f"http.{name}.rds.{name}"
+    name = file.resource
+    return f"cluster.{name}" if file.name.startswith("eds-") else f"http.{name}.rds.{name}"

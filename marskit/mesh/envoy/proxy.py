@@ -15,6 +15,7 @@ from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.logs import last_line
 from marskit.mesh.envoy.refusals import reason_in
 from marskit.mesh.envoy.replicas import Report
+from marskit.mesh.manifests.regex import LARGEST_PROGRAM
 from marskit.mesh.port import MeshError
 from marskit.system.local_http import HttpClient, HttpError
 from marskit.system.processes import Child, Children
@@ -26,6 +27,8 @@ REFUSED_WAIT_S = 1.0
 """Wait before another start after one that did not take the configuration, in seconds."""
 FLUSH_INTERVAL = "0.25s"
 """Interval at which histograms are updated; counters are updated at once."""
+RUNTIME = {"re2.max_program_size.error_level": LARGEST_PROGRAM}
+"""Settings of the process that cannot change."""
 ADMIN_SOCKET = "admin.sock"
 _ADMIN = "http://envoy"
 
@@ -141,6 +144,7 @@ class Proxy:
         return {
             "admin": {"address": {"pipe": {"path": str(self._socket), "mode": 0o600}}},
             "stats_flush_interval": FLUSH_INTERVAL,
+            "layered_runtime": {"layers": [{"name": "marskit", "static_layer": RUNTIME}]},
             "dynamic_resources": {"cds_config": source("cds.json"), "lds_config": source("lds.json")},
         }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marskit.domain.metrics import ConfigGeneration
-from marskit.mesh.envoy.acknowledgement import STATISTICS, Answer, State, answer_of
+from marskit.mesh.envoy.acknowledgement import STATISTICS, Answer, State, Written, answer_of
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.port import Applied, MeshError, Rejected, Unknown, WriteOutcome
 from marskit.system.local_http import HttpClient, HttpError
@@ -202,10 +202,14 @@ class Publisher:
             if (state := await self._state()) is not None:
                 # A restarted Envoy counts from 0 again.
                 former = self._refusals if starts == self._taken_by else {}
-                answer = answer_of(state, waiting, former, starts)
+                answer = answer_of(state, [self._written(*each) for each in waiting.items()], former, starts)
                 if not answer.missing or (answer.refused and not only_versions):
                     break
         return answer
+
+    def _written(self, file: str, version: int) -> Written:
+        (first, *_) = (*self._files[file][1], {})
+        return Written(file, version, first.get("cluster_name") or first.get("name", ""))
 
     async def _effective(self, waiting: Mapping[str, int], deadline_s: float) -> bool:
         """Whether a response showed the version: of each listener with changed routes, or of any other.

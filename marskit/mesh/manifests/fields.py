@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar, overload
 
-from marskit.mesh.manifests.values import parse_duration_ms
+from marskit.mesh.manifests.values import LONGEST_DURATION_MS, parse_duration_ms
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
@@ -15,6 +15,10 @@ Path = tuple[str | int, ...]
 Lack = tuple[str, str]
 """Kind and name of an object that is not there; an empty name stands for any of the kind."""
 
+INT32 = 2**31 - 1
+UINT32 = 2**32 - 1
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 T = TypeVar("T")
@@ -102,6 +106,9 @@ class Field:
             raise self.error("a string that is not empty")
         if "\0" in self.value:
             raise self.error("a string without NUL")
+        if _SURROGATE.search(self.value):
+            # JSON can write half of a pair, which no encoding has.
+            raise self.error("a string of whole characters")
         return self.value
 
     def dns_name(self) -> str:
@@ -126,15 +133,16 @@ class Field:
             raise self.error("true or false")
         return self.value
 
-    def integer(self, minimum: int = 0, maximum: int | None = None) -> int:
-        """A whole number within bounds."""
-        span = f"of {minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
+    def integer(self, minimum: int = 0, maximum: int = INT32) -> int:
+        """A whole number within bounds; as in JSON, `3e0` is one too."""
         value = self.value
-        if isinstance(value, bool) or not isinstance(value, int):
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        is_number = isinstance(whole, int) and not isinstance(whole, bool)
+        if not is_number or not minimum <= whole <= maximum:
+            is_open = maximum == INT32 and not (is_number and whole > maximum)
+            span = f"of {minimum} or more" if is_open else f"from {minimum} to {maximum}"
             raise self.error(f"a whole number {span}")
-        if value < minimum or (maximum is not None and value > maximum):
-            raise self.error(f"a whole number {span}")
-        return value
+        return int(whole)
 
     def port(self) -> int:
         """A TCP port."""
@@ -147,11 +155,13 @@ class Field:
             raise self.error(f"a number from {minimum:.9g} to {maximum:.9g}")
         return float(value)
 
-    def duration_ms(self, minimum: int = 1) -> int:
+    def duration_ms(self, minimum: int = 1, maximum: int = LONGEST_DURATION_MS) -> int:
         """A Go duration such as `1.5s`, in ms."""
         value = parse_duration_ms(self.value) if isinstance(self.value, str) else None
-        if value is None or value < minimum:
-            raise self.error(f"a duration in whole ms, such as 1.5s or 100ms, of {minimum}ms or more")
+        if value is None or not minimum <= value <= maximum:
+            allowed = f"a duration in whole ms, such as 1.5s or 100ms, of {minimum}ms or more"
+            # A unit more would be the years of Go's longest duration, which nobody means.
+            raise self.error(allowed + (f" and {maximum}ms or less" if maximum < LONGEST_DURATION_MS else ""))
         return value
 
     def items(self) -> tuple["Field", ...]:

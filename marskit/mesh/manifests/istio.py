@@ -95,6 +95,10 @@ class Redirect:
     """`derivePort: FROM_REQUEST_PORT`."""
 
 
+LARGEST_BODY_BYTES = 1024 * 1024
+"""Istio's limit of direct responses."""
+
+
 @dataclass(frozen=True, slots=True)
 class DirectResponse:
     """Istio's HTTPDirectResponse."""

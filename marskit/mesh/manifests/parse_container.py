@@ -1,11 +1,12 @@
 """The application container: its ports, variables and CPU request."""
 
 import re
+from decimal import Decimal
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
 from marskit.mesh.manifests.parse_key_values import CONFIG_MAP, SECRET, Stores
 from marskit.mesh.manifests.parse_probe import Ports
-from marskit.mesh.manifests.values import parse_cpu_millis
+from marskit.mesh.manifests.values import cpu_millis, parse_quantity
 from marskit.system.free_ports import LOOPBACK
 
 _MAPPINGS = ("lifecycle", "securityContext")
@@ -119,16 +120,20 @@ def _expand(value: str, env: dict[str, str]) -> str:
 def cpu_request_millis(field: Field) -> int | None:
     """The CPU request, or the limit if only that is set."""
     resources = field.fields(("claims", "limits", "requests"))
-    limit = resources.take("limits", _cpu)
-    request = resources.take("requests", _cpu)
-    return limit if request is None else request
+    limits = dict(resources.take("limits", lambda f: f.named(_quantity), ()))
+    requests = dict(resources.take("requests", lambda f: f.named(_quantity), ()))
+    for name, request in requests.items():
+        if name in limits and request > limits[name]:
+            item = resources.children["requests"].child(name, resources.children["requests"].value[name])
+            found = resources.children["limits"].value[name]
+            field.tell(item.error(f"at most the limit, {found}"))
+    cpu = requests.get("cpu", limits.get("cpu"))
+    return None if cpu is None else cpu_millis(cpu)
 
 
-def _cpu(field: Field) -> int | None:
-    for key, item in field.entries():
-        if key == "cpu":
-            millis = None if isinstance(item.value, bool) else parse_cpu_millis(str(item.value))
-            if millis is None:
-                raise item.error("a CPU quantity such as 50m or 0.5")
-            return millis
-    return None
+def _quantity(field: Field) -> Decimal:
+    is_number = isinstance(field.value, str | int | float) and not isinstance(field.value, bool)
+    quantity = parse_quantity(str(field.value)) if is_number else None
+    if quantity is None or quantity < 0:
+        raise field.error("a quantity of 0 or more, such as 50m, 0.5 or 64Mi")
+    return quantity

@@ -1,6 +1,7 @@
 """DestinationRules: a service's subsets, and how requests are spread over their replicas."""
 
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.hosts import wildcard_host
 from marskit.mesh.manifests.istio import EVERYWHERE, DestinationRule, Subset
 from marskit.mesh.manifests.metadata import object_spec
 from marskit.mesh.manifests.names import Scope
@@ -11,7 +12,7 @@ from marskit.mesh.manifests.parse_traffic_policy import traffic_policy
 def destination_rule(root: Field, name: str, scope: Scope) -> DestinationRule:
     """A DestinationRule."""
     spec = object_spec(root).fields(("exportTo", "host", "subsets", "trafficPolicy"), ("workloadSelector",))
-    host = spec.want("host", _host, "")
+    host = spec.want("host", wildcard_host, "")
     return DestinationRule(
         name=name,
         namespace=scope.namespace,
@@ -20,12 +21,6 @@ def destination_rule(root: Field, name: str, scope: Scope) -> DestinationRule:
         subsets=spec.take("subsets", _subsets, ()),
         export_to=spec.take("exportTo", lambda f: export_to(f, scope), EVERYWHERE),
     )
-
-
-def _host(field: Field) -> str:
-    if "*" in field.text()[1:]:
-        raise field.error("the name of a service, or a part of names after one * at the front")
-    return field.text()
 
 
 def _subsets(field: Field) -> tuple[Subset, ...]:

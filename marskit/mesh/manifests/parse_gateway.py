@@ -1,6 +1,7 @@
 """Gateways: the ports and hosts by which requests enter the mesh."""
 
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.hosts import owned_host
 from marskit.mesh.manifests.istio import Gateway, GatewayServer
 from marskit.mesh.manifests.metadata import object_spec
 from marskit.mesh.manifests.names import Scope
@@ -36,9 +37,7 @@ def _server(field: Field, scope: Scope, names: set[str]) -> GatewayServer:
 
 def _host(field: Field, scope: Scope) -> str:
     """A host, preceded by the only namespace whose VirtualServices are taken, if there is one."""
-    owner, slash, host = field.text().rpartition("/")
-    if not host or (slash and not owner):
-        raise field.error("a host, or a namespace, a slash and a host")
+    owner, host = owned_host(field)
     if owner == _OWN:
         return f"{scope.namespace}/{host}"
     return host if owner in ("", _ANY) else f"{owner}/{host}"

@@ -1,9 +1,10 @@
 """VirtualService `match` blocks."""
 
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.headers import check_matched
 from marskit.mesh.manifests.istio import HttpMatch, MatchKind, StringMatch
 from marskit.mesh.manifests.names import Scope
-from marskit.mesh.manifests.values import regex_problem
+from marskit.mesh.manifests.regex import problem
 
 _KINDS = tuple(kind.value for kind in MatchKind)
 _PRESENCE = {"regex": "*"}
@@ -37,8 +38,8 @@ def http_match(field: Field, scope: Scope) -> HttpMatch:
         method=match.take("method", string_match),
         authority=match.take("authority", string_match),
         scheme=match.take("scheme", string_match),
-        headers=match.take("headers", _string_matches, ()),
-        without_headers=match.take("withoutHeaders", _string_matches, ()),
+        headers=match.take("headers", _header_matches, ()),
+        without_headers=match.take("withoutHeaders", _header_matches, ()),
         query_params=match.take("queryParams", _string_matches, ()),
         port=match.take("port", Field.port),
         gateways=match.take("gateways", lambda f: f.each(scope.gateway), ()),
@@ -55,16 +56,22 @@ def string_match(field: Field) -> StringMatch:
         raise FieldError(field.path, f"is empty, but must have one of {', '.join(_KINDS)}")
     if kind == MatchKind.REGEX:
         return StringMatch(MatchKind.REGEX, match.need(kind, regex))
-    return StringMatch(MatchKind(kind), match.need(kind, Field.any_text))
+    # Istio and Envoy refuse an empty prefix; an exact match of nothing is one.
+    read = Field.text if kind == MatchKind.PREFIX else Field.any_text
+    return StringMatch(MatchKind(kind), match.need(kind, read))
 
 
 def regex(field: Field) -> str:
     """A regular expression that RE2 takes."""
-    text = field.text()
-    problem = regex_problem(text)
-    if problem:
-        raise field.error(problem)
-    return text
+    reason = problem(field.text())
+    if reason:
+        raise field.error(reason)
+    return field.text()
+
+
+def _header_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:
+    field.named(check_matched)
+    return _string_matches(field)
 
 
 def _string_matches(field: Field) -> tuple[tuple[str, StringMatch | None], ...]:

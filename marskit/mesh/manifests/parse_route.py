@@ -2,9 +2,11 @@
 
 import re
 
-from marskit.domain.config import RETRY_CONDITIONS, Retries
+from marskit.domain.config import RETRY_CONDITIONS, STATUS_CODES, Retries
 from marskit.mesh.manifests.fields import Field, FieldError
+from marskit.mesh.manifests.headers import removed_name, set_value
 from marskit.mesh.manifests.istio import (
+    LARGEST_BODY_BYTES,
     CorsPolicy,
     DirectResponse,
     FaultInjection,
@@ -18,6 +20,7 @@ from marskit.mesh.manifests.istio import (
 )
 from marskit.mesh.manifests.mapping import url_path
 from marskit.mesh.manifests.parse_match import regex, string_match
+from marskit.mesh.manifests.regex import substitution_problem
 from marskit.mesh.manifests.rules import AUTHORITY
 
 SMALLEST_PERCENT = 0.0001
@@ -80,26 +83,10 @@ def header_operations(field: Field) -> Headers:
 def _operations(field: Field, settable: tuple[str, ...]) -> HeaderOperations:
     operations = field.fields(("add", "remove", "set"))
     return HeaderOperations(
-        set=operations.take("set", lambda f: f.named(lambda item: _value(item, settable)), ()),
-        add=operations.take("add", lambda f: f.named(lambda item: _value(item, settable)), ()),
-        remove=operations.take("remove", lambda f: f.each(_removed), ()),
+        set=operations.take("set", lambda f: f.named(lambda item: set_value(item, settable)), ()),
+        add=operations.take("add", lambda f: f.named(lambda item: set_value(item, settable)), ()),
+        remove=operations.take("remove", lambda f: f.each(removed_name), ()),
     )
-
-
-def _value(field: Field, settable: tuple[str, ...]) -> str:
-    _check_changeable(str(field.path[-1]), field, settable)
-    return field.any_text()
-
-
-def _removed(field: Field) -> str:
-    _check_changeable(field.text(), field, ())
-    return field.text()
-
-
-def _check_changeable(name: str, field: Field, settable: tuple[str, ...]) -> None:
-    special = name.startswith(":") or name.lower() in AUTHORITY
-    if special and name.lower() not in settable:
-        raise FieldError(field.path, f"would change {name}, but only a request's host can be set")
 
 
 def redirect(field: Field) -> Redirect:
@@ -132,8 +119,16 @@ def direct_response(field: Field) -> DirectResponse:
     entry = field.fields(("body", "status"))
     return DirectResponse(
         status=entry.want("status", _status, 0),
-        body=entry.take("body", lambda f: f.fields(("string",), ("bytes",)).need("string", Field.any_text)),
+        body=entry.take("body", lambda f: f.fields(("string",), ("bytes",)).need("string", _body)),
     )
+
+
+def _body(field: Field) -> str:
+    size = len(field.any_text().encode())
+    if size > LARGEST_BODY_BYTES:
+        problem = f"has {size} bytes, but must have at most {LARGEST_BODY_BYTES}"
+        raise FieldError(field.path, problem)
+    return field.any_text()
 
 
 def _status(field: Field) -> int:
@@ -155,7 +150,15 @@ def rewrite(field: Field) -> Rewrite:
 
 def _regex_rewrite(field: Field) -> tuple[str, str]:
     entry = field.fields(("match", "rewrite"))
-    return entry.want("match", regex, ""), entry.need("rewrite", Field.text)
+    pattern = entry.want("match", regex, None)
+    return pattern or "", entry.need("rewrite", lambda f: _substitution(f, pattern))
+
+
+def _substitution(field: Field, pattern: str | None) -> str:
+    reason = substitution_problem(pattern, field.text()) if pattern else None
+    if reason:
+        raise field.error(reason)
+    return field.text()
 
 
 def retries(field: Field) -> tuple[Retries, RetryChoice]:
@@ -190,8 +193,7 @@ def retries(field: Field) -> tuple[Retries, RetryChoice]:
 def _retry_on(field: Field) -> str:
     conditions = [condition.strip() for condition in field.text().split(",")]
     for condition in conditions:
-        status = condition.isdecimal() and 100 <= int(condition) <= 599
-        if not status and condition not in RETRY_CONDITIONS:
+        if condition not in STATUS_CODES and condition not in RETRY_CONDITIONS:
             raise field.error(f"status codes and conditions out of {', '.join(RETRY_CONDITIONS)}")
     return ",".join(conditions)
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from math import isqrt
 
 from marskit.domain.config import OutlierDetection
-from marskit.mesh.manifests.fields import Field, FieldError, Fields
+from marskit.mesh.manifests.fields import UINT32, Field, FieldError, Fields
+from marskit.mesh.manifests.headers import header_name
 from marskit.mesh.manifests.traffic_policy import (
     ConnectionPool,
     ConsistentHash,
@@ -26,6 +27,10 @@ _SIMPLE = {
 
 
 _PARTS = ("connectionPool", "loadBalancer", "outlierDetection", "tls")
+_LARGEST_RING = 8 * 1024 * 1024
+"""Envoy's."""
+_LONGEST_CONNECT_MS = 3_600_000
+"""Istio's."""
 _LARGEST_TABLE = 5_000_011
 """Envoy's largest Maglev table, and a prime."""
 
@@ -104,16 +109,16 @@ def _consistent_hash(field: Field) -> ConsistentHash:
     entry.one_of("minimumRingSize", "maglev", "ringHash")
     cookie = entry.take("httpCookie", lambda f: f.fields(("name", "path", "ttl"), ("attributes",)))
     ring = entry.take(
-        "ringHash", lambda f: f.fields(("minimumRingSize",)).take("minimumRingSize", Field.integer)
+        "ringHash", lambda f: f.fields(("minimumRingSize",)).take("minimumRingSize", _ring_size)
     )
     return ConsistentHash(
-        header=entry.take("httpHeaderName", Field.text),
+        header=entry.take("httpHeaderName", header_name),
         cookie=cookie.need("name", Field.text) if cookie else None,
         cookie_ttl_ms=cookie.take("ttl", lambda f: f.duration_ms(0)) if cookie else None,
         cookie_path=cookie.take("path", Field.text) if cookie else None,
         use_source_ip=entry.take("useSourceIp", Field.flag, False),
         query_parameter=entry.take("httpQueryParameterName", Field.text),
-        minimum_ring_size=ring or entry.take("minimumRingSize", Field.integer),
+        minimum_ring_size=ring or entry.take("minimumRingSize", _ring_size),
         maglev_table_size=entry.take(
             "maglev", lambda f: f.fields(("tableSize",)).need("tableSize", _table_size)
         ),
@@ -150,7 +155,7 @@ def _tcp(field: Field) -> ConnectionPool:
     entry.take("tcpKeepalive", _keepalive)
     return ConnectionPool(
         max_connections=entry.take("maxConnections", _limit),
-        connect_timeout_ms=entry.take("connectTimeout", Field.duration_ms),
+        connect_timeout_ms=entry.take("connectTimeout", lambda f: f.duration_ms(1, _LONGEST_CONNECT_MS)),
         max_connection_ms=entry.take("maxConnectionDuration", Field.duration_ms),
         idle_timeout_ms=entry.take("idleTimeout", Field.duration_ms),
     )
@@ -161,7 +166,7 @@ def _keepalive(field: Field) -> None:
     entry = field.fields(("interval", "probes", "time"))
     entry.take("interval", Field.duration_ms)
     entry.take("time", Field.duration_ms)
-    entry.take("probes", Field.integer)
+    entry.take("probes", _count)
 
 
 def _http(field: Field) -> ConnectionPool:
@@ -190,6 +195,14 @@ def _http(field: Field) -> ConnectionPool:
     )
 
 
+def _count(field: Field) -> int:
+    return field.integer(0, UINT32)
+
+
+def _ring_size(field: Field) -> int:
+    return field.integer(0, _LARGEST_RING)
+
+
 def _limit(field: Field) -> int | None:
     """A limit; 0 means no limit in Istio."""
     return field.integer() or None
@@ -211,14 +224,14 @@ def _outlier_detection(field: Field) -> tuple[OutlierDetection, OutlierChoice]:
         ("consecutiveErrors",),
     )
     outlier = OutlierDetection(
-        consecutive_5xx=entry.take("consecutive5xxErrors", Field.integer, 5),
+        consecutive_5xx=entry.take("consecutive5xxErrors", _count, 5),
         interval_ms=entry.take("interval", Field.duration_ms, 10_000),
         base_ejection_ms=entry.take("baseEjectionTime", Field.duration_ms, 30_000),
         max_ejection_percent=entry.take("maxEjectionPercent", lambda f: f.integer(0, 100), 10),
     )
     choice = OutlierChoice(
-        gateway_errors=entry.take("consecutiveGatewayErrors", Field.integer) or None,
-        local_failures=entry.take("consecutiveLocalOriginFailures", Field.integer) or None,
+        gateway_errors=entry.take("consecutiveGatewayErrors", _count) or None,
+        local_failures=entry.take("consecutiveLocalOriginFailures", _count) or None,
         split_local_failures=entry.take("splitExternalLocalOriginErrors", Field.flag, False),
         min_health_percent=entry.take("minHealthPercent", lambda f: f.integer(0, 100), 0),
     )

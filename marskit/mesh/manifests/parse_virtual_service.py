@@ -1,6 +1,7 @@
 """Parses VirtualServices strictly, with Istio's own semantics."""
 
-from marskit.mesh.manifests.fields import Field, FieldError, Fields
+from marskit.mesh.manifests.fields import UINT32, Field, FieldError, Fields
+from marskit.mesh.manifests.hosts import served_host, service_host
 from marskit.mesh.manifests.istio import (
     EVERYWHERE,
     MESH_GATEWAY,
@@ -71,7 +72,7 @@ def virtual_service(root: Field, name: str, scope: Scope) -> VirtualService:
 
 
 def _hosts(field: Field) -> tuple[str, ...]:
-    hosts = field.each(Field.text, "host")
+    hosts = field.each(served_host, "host")
     for index, host in enumerate(hosts):
         earlier = next((other for other in hosts[:index] if intersection(host, other)), None)
         if earlier is not None:
@@ -109,6 +110,8 @@ def _destinations(field: Field, scope: Scope) -> tuple[RouteDestination, ...]:
     destinations = field.each(lambda item: _weighted(item, scope), "destination")
     if len(destinations) > 1 and not sum(d.weight for d in destinations):
         raise FieldError(field.path, "has weights that add up to 0, but one must be more than 0")
+    if sum(d.weight for d in destinations) > UINT32:
+        raise FieldError(field.path, f"has weights that add up to more than {UINT32}, Envoy's limit")
     return destinations
 
 
@@ -127,7 +130,7 @@ def _weighted(field: Field, scope: Scope) -> RouteDestination:
 def _destination(field: Field, scope: Scope) -> tuple[str, str | None, int | None]:
     destination = field.fields(("host", "port", "subset"))
     return (
-        scope.host(destination.want("host", Field.text, "")),
+        scope.host(destination.want("host", service_host, "")),
         destination.take("subset", Field.text),
         destination.take("port", lambda f: f.fields(("number",)).need("number", Field.port)),
     )

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import re2
-
 from marskit.mesh.manifests.istio import HttpMatch, HttpRoute, MatchKind, StringMatch, VirtualService
+from marskit.mesh.manifests.regex import matches
 from marskit.mesh.manifests.selection import Labels, has_labels
 
 AUTHORITY = (":authority", "host")
@@ -103,4 +102,4 @@ def _holds(match: StringMatch | None, text: str) -> bool:
         case MatchKind.PREFIX:
             return text.startswith(match.value)
         case MatchKind.REGEX:
-            return re2.fullmatch(match.value, text) is not None
+            return matches(match.value, text)

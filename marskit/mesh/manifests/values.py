@@ -1,7 +1,7 @@
-"""The notations of Kubernetes and Istio for durations, quantities and regular expressions."""
+"""The notations of Kubernetes and Istio for durations and quantities."""
 
+import math
 import re
-import warnings
 from decimal import Decimal
 
 _MS_PER_UNIT = {
@@ -14,10 +14,17 @@ _MS_PER_UNIT = {
     "h": Decimal(3_600_000),
 }
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m?)")
-# Features of RE2 that Python's `re` lacks; Envoy judges such expressions.
-_RE2_ONLY = re.compile(r"\\[pPQzC]|\[\[:|\(\?[a-zA-Z]*U|\(\?<[A-Za-z]")
-_LOOKAROUND = re.compile(r"(?<!\\)\(\?(=|!|<=|<!)|(?<!\\)\\[1-9]")
+LONGEST_DURATION_MS = (2**63 - 1) // 1_000_000
+"""Go's longest duration, 292 years, which Kubernetes and Envoy share."""
+
+_SUFFIXES = {
+    "": Decimal(1),
+    **{suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate("num", start=-3)},
+    **{suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{prefix}i": Decimal(1024) ** power for power, prefix in enumerate("KMGTPE", start=1)},
+}
+_QUANTITY = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[eE]([+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i)?)")
+_LARGEST_EXPONENT = 100
 
 
 def parse_duration_ms(text: str) -> int | None:
@@ -30,7 +37,8 @@ def parse_duration_ms(text: str) -> int | None:
             return None
         total += Decimal(part[1]) * _MS_PER_UNIT[part[2]]
         end = part.end()
-    return int(total) if text and end == len(text) and total == int(total) else None
+    fits = end == len(text) and total == int(total) and total <= LONGEST_DURATION_MS
+    return int(total) if text and fits else None
 
 
 def format_duration(ms: int) -> str:
@@ -38,22 +46,19 @@ def format_duration(ms: int) -> str:
     return f"{ms}ms" if ms % 1000 else f"{ms // 1000}s"
 
 
-def parse_cpu_millis(text: str) -> int | None:
-    """A Kubernetes CPU quantity (`50m`, `0.5`) in thousandths of a core; None if it is not one."""
+def parse_quantity(text: str) -> Decimal | None:
+    """A Kubernetes quantity (`50m`, `.5`, `1Gi`, `1e-1`, `250000u`); None if it is not one."""
     match = _QUANTITY.fullmatch(text)
-    return round(Decimal(match[1]) * (1 if match[2] else 1000)) if match else None
-
-
-def regex_problem(pattern: str) -> str | None:
-    """Why Envoy's RE2 would reject the expression, or None as far as can be decided here."""
-    if _LOOKAROUND.search(pattern):
-        return "a regular expression without lookaround and back references, which RE2 does not have"
-    if _RE2_ONLY.search(pattern):
+    if match is None:
         return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except re.error as error:
-        return f"a regular expression ({error})"
-    return None
+    number, exponent, suffix = match.groups()
+    if exponent is None:
+        return Decimal(number) * _SUFFIXES[suffix or ""]
+    if abs(int(exponent[:_LARGEST_EXPONENT])) > _LARGEST_EXPONENT:
+        return None
+    return Decimal(number) * Decimal(10) ** int(exponent)
+
+
+def cpu_millis(quantity: Decimal) -> int:
+    """A quantity of CPU in thousandths of a core, rounded up as Kubernetes does."""
+    return math.ceil(quantity * 1000)

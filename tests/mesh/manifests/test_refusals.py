@@ -101,8 +101,8 @@ CASES = {
         "retryOn: conect-failure  # HERE",
         'VirtualService cart: spec.http[1].retries.retryOn is "conect-failure", but must be status codes and'
         " conditions out of 5xx, cancelled, connect-failure, deadline-exceeded, envoy-ratelimited,"
-        " gateway-error, internal, refused-stream, reset, reset-before-request, resource-exhausted,"
-        " retriable-4xx, unavailable",
+        " gateway-error, http3-post-connect-failure, internal, refused-stream, reset, reset-before-request,"
+        " resource-exhausted, retriable-4xx, retriable-headers, retriable-status-codes, unavailable",
     ),
     "a match with two kinds of comparison": (
         '              exact: "yes"\n',
@@ -114,13 +114,13 @@ CASES = {
         '              exact: "yes"\n',
         "              regex: (a  # HERE\n",
         'VirtualService cart: spec.http[0].match[0].headers.x-beta.regex is "(a", but must be a regular'
-        " expression (missing ), unterminated subpattern at position 0)",
+        " expression of RE2 (missing ): (a)",
     ),
     "a regular expression that RE2 has not": (
         '              exact: "yes"\n',
         "              regex: a(?=b)  # HERE\n",
         'VirtualService cart: spec.http[0].match[0].headers.x-beta.regex is "a(?=b)", but must be a regular'
-        " expression without lookaround and back references, which RE2 does not have",
+        " expression of RE2 (invalid perl operator: (?=)",
     ),
     "a route to nowhere": (
         "    - match:\n        - uri:\n            prefix: /\n      route:\n        - destination:\n"

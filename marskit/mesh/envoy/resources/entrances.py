@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from marskit.mesh.envoy.resources.filters import http_filters
-from marskit.mesh.envoy.resources.model import Listener, Resource, file_source, typed
+from marskit.mesh.envoy.resources.model import Listener, Resource, file_name, file_source, typed
 from marskit.mesh.envoy.resources.telemetry_names import PREFIX, latency_stat, request_stat
 from marskit.system.free_ports import LOOPBACK
 
@@ -18,7 +18,7 @@ LATENCY = "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"
 
 def routes_file(listener: Listener) -> str:
     """The file that holds a listener's routes."""
-    return f"rds-{listener.name}.json"
+    return file_name("rds", listener.name)
 
 
 def entrance(listener: Listener, port: int, probe_token: str, directory: PurePath) -> Resource:

@@ -1,9 +1,14 @@
 """Inputs of the translation besides the manifests: the proxy's listeners and the ready replicas."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from marskit.domain.topology import GATEWAY
+
+LONGEST_IN_FILE_NAME = 200
+"""File systems take 255 bytes, with what surrounds the name and is added while the file is written."""
+_DIGEST = 16
 
 Resource = dict[str, Any]
 """One xDS resource or a part of one, in protobuf's JSON form. Written once, then only compared and dumped."""
@@ -70,8 +75,18 @@ class ClusterKey:
 
     @property
     def file(self) -> str:
-        """The file that holds its endpoints; no `|`, which Windows does not allow in file names."""
-        return f"eds-{self.name.replace('|', '~')}.json"
+        """The file that holds its endpoints."""
+        return file_name("eds", self.name)
+
+
+def file_name(kind: str, name: str) -> str:
+    """The file for something of that name, in which the end of a long name is replaced by its digest."""
+    # Windows does not allow `|` in file names.
+    text = name.replace("|", "~")
+    if len(text) > LONGEST_IN_FILE_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+        text = f"{text[: LONGEST_IN_FILE_NAME - _DIGEST - 1]}~{digest}"
+    return f"{kind}-{text}.json"
 
 
 def duration(milliseconds: int) -> str:

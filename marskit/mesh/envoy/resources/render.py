@@ -11,10 +11,10 @@ from marskit.mesh.envoy.resources.registry import Registry
 from marskit.mesh.envoy.resources.routes import RouteTranslator
 from marskit.mesh.envoy.resources.virtual_hosts import VirtualHost, virtual_hosts
 from marskit.mesh.manifests.graph import calls
+from marskit.mesh.manifests.istio import LARGEST_BODY_BYTES
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
 
 CLUSTERS_FILE = "cds.json"
-LONGEST_FILE_NAME = 254
 LISTENERS_FILE = "lds.json"
 HTTPS_REDIRECT = {"name": "https", "match": {"prefix": "/"}, "redirect": {"https_redirect": True}}
 """The only route where a Gateway's server has `tls.httpsRedirect`."""
@@ -66,7 +66,7 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
         ManifestError: Something cannot be expressed, by object and field.
     """
     found = listeners(config, calls(config))
-    files = render(
+    render(
         config,
         listeners=found,
         ports={listener.name: listener.port for listener in found},
@@ -74,8 +74,6 @@ def expressible_listeners(config: MeshConfig) -> tuple[Listener, ...]:
         directory=PurePath(),
         probe_token="",
     )
-    if longest := max((file for file in files if len(file) > LONGEST_FILE_NAME), key=len, default=""):
-        raise ManifestError(f"the names in {longest} are too long together to be those of a file")
     return found
 
 
@@ -101,6 +99,8 @@ def _routes(
         name=listener.name,
         # A Gateway's host is meant whatever the port in the request.
         ignore_port_in_host_matching=True,
+        # Envoy's own limit is 4 KiB.
+        max_direct_response_body_size_bytes=LARGEST_BODY_BYTES,
         virtual_hosts=[
             {
                 "name": host.domain,

@@ -242,7 +242,12 @@ class EnvoyMesh:
         for replica_set in self._sets.values():
             await replica_set.scale(replica_set.deployment.replicas)
         self._sampled_at_s = self._clock.now()
-        url = f"http://{LOOPBACK}:{self._ports[self._listeners[0].name]}"
+        urls = {each.name: f"http://{LOOPBACK}:{self._ports[each.name]}" for each in self._listeners}
+        for each in self._listeners[1:]:
+            if each.is_gateway:
+                opened = f"port {each.port} of Gateway {', '.join(each.gateways)}"
+                self._progress("gateway", f"{opened} is at {urls[each.name]}")
+        url = urls[self._listeners[0].name]
         self._report(MeshReady(self._clock.now(), url))
         return url
 

@@ -11,7 +11,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ def virtual_service(name: str, hosts: list[str], gateways: list[str], http: Any)
     return {"kind": "VirtualService", "metadata": {"name": name}, "spec": spec}
 
 
-def mutate(objects: list[Any], random_: random.Random, pieces: dict[Any, list[Any]]) -> None:
+def mutate(objects: list[Any], random_: random.Random, pieces: Mapping[Any, Sequence[Any]]) -> None:
     """Change one place in a spec, mostly to what may stand there."""
     places = [place for each in objects for place in places_in(each["spec"])]
     container, key = random_.choice(places)
@@ -167,11 +167,11 @@ def mutate(objects: list[Any], random_: random.Random, pieces: dict[Any, list[An
         case "kind" if isinstance(present, int | float):
             container[key] = random_.choice(NUMBERS)
         case "piece" | "kind":
-            container[key] = copy.deepcopy(random_.choice(pieces[key]))
+            container[key] = copy.deepcopy(random_.choice(pieces.get(key, VALUES)))
         case "add" if isinstance(container, dict):
             # Whatever stands beside this key elsewhere.
-            beside = random_.choice([piece for piece in pieces[BESIDE] if key in piece])
-            container.update(copy.deepcopy(beside) | container)
+            others = [piece for piece in pieces[BESIDE] if key in piece] or [{}]
+            container.update(copy.deepcopy(random_.choice(others)) | container)
         case "drop":
             del container[key]
         case "key" if isinstance(container, dict):

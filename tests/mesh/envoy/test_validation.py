@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from marskit.cli.main import main
+from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.envoy.resources.parts import Part, parts, value_of, with_value
 from marskit.mesh.envoy.validation import refusal
 from marskit.mesh.manifests.istio import (
@@ -26,6 +27,7 @@ from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.manifests.model import MeshConfig
 from marskit.mesh.manifests.traffic_policy import ConsistentHash, TrafficPolicy
 from marskit.mesh.port import MeshError
+from marskit.timing.clock import LoopClock
 from tests.mesh.manifests.shop import SHOP, changed
 
 pytestmark = pytest.mark.mesh
@@ -142,3 +144,13 @@ def test_check_says_where_envoy_is_missing(
     monkeypatch.setattr("marskit.mesh.envoy.validation.envoy_binary", missing)
     assert main(["check", str(SHOP)]) == 0
     assert "Envoy's own check of the configuration was left out: envoy is missing" in capsys.readouterr().out
+
+
+async def test_a_start_that_envoy_refuses_names_the_place() -> None:
+    mesh = EnvoyMesh(edited(SPLIT, set_header), clock=LoopClock(), seed=1)
+    with pytest.raises(MeshError) as caught:
+        await mesh.start(lambda _: None)
+    assert str(caught.value).startswith(f"{SHOP}:")
+    assert ": VirtualService cart: spec.http[1].headers.request.set.x-bad is refused by Envoy: " in str(
+        caught.value
+    )

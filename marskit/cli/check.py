@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marskit.cli.options import SCENARIO, add_layers, add_mapping, add_scenario
 from marskit.demo import DEMO_MANIFESTS
+
+if TYPE_CHECKING:
+    from marskit.mesh.manifests.model import MeshConfig
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,7 @@ def run(parsed: argparse.Namespace) -> int:
     paths = tuple(parsed.paths or DEMO_MANIFESTS)
     config, scenario = read_inputs(paths, parsed.mapping, parsed.scenario or SCENARIO, layers=parsed.layers)
     expressible_listeners(config)
+    unchecked = _check_by_envoy(config)
     found = (
         plural(len(config.deployments), "Deployment"),
         plural(len(config.services), "Service"),
@@ -50,6 +55,20 @@ def run(parsed: argparse.Namespace) -> int:
         f"scenario   {scenario.name}: {scenario.title}, {scenario.duration_s:g} s at {scenario.speed:g}x "
         f"real time, up to {scenario.peak_rate:g} req/s, {plural(len(scenario.requests), 'kind')} of request"
     )
-    for notice in (*config.notices, *card_remarks(config, None)):
+    for notice in (*config.notices, *unchecked, *card_remarks(config, None)):
         print(f"notice     {notice}")
     return 0
+
+
+def _check_by_envoy(config: "MeshConfig") -> tuple[str, ...]:
+    """Raise what Envoy refuses; a notice where Envoy cannot be asked."""
+    from marskit.mesh.envoy.validation import refusal
+    from marskit.mesh.port import MeshError
+
+    try:
+        error = refusal(config)
+    except MeshError as missing:
+        return (f"Envoy's own check of the configuration was left out: {missing}",)
+    if error is not None:
+        raise error
+    return ()

@@ -29,6 +29,7 @@ from marskit.mesh.envoy.resources.model import Endpoint, Listener, Resource, Wor
 from marskit.mesh.envoy.resources.render import expressible_listeners, render
 from marskit.mesh.envoy.telemetry import EdgeNames, Telemetry
 from marskit.mesh.envoy.utilisation import OccupancyMeter
+from marskit.mesh.envoy.validation import refusal
 from marskit.mesh.manifests.edit import apply_action, preview_action
 from marskit.mesh.manifests.graph import AddressVariable, configuration, local_environment, topology
 from marskit.mesh.manifests.model import ManifestError, MeshConfig
@@ -165,10 +166,12 @@ class EnvoyMesh:
                 self._config = apply_action(self._config, action)
                 return await self._scale(self._sets[action.workload], action.replicas)
             async with self._publishing:
-                outcome = await self._publisher.publish(self._render(apply_action(self._config, action)))
-                if not isinstance(outcome, Rejected):
-                    # Edited again: a workload may have been scaled while Envoy was updated.
-                    self._config = apply_action(self._config, action)
+                wanted = apply_action(self._config, action)
+                outcome = await self._publisher.publish(self._render(wanted))
+                if isinstance(outcome, Rejected):
+                    return Rejected(await self._refusal(wanted) or outcome.reason)
+                # Edited again: a workload may have been scaled while Envoy was updated.
+                self._config = apply_action(self._config, action)
                 return outcome
         except ActionError as error:
             return Rejected(str(error))
@@ -229,14 +232,22 @@ class EnvoyMesh:
             await replica_set.scale(min(1, replica_set.deployment.replicas))
         self._endings.push_async_callback(self._proxy.stop)
         async with self._publishing:
-            await self._publisher.start(self._render(self._config))
+            try:
+                await self._publisher.start(self._render(self._config))
+            except MeshError as error:
+                raise MeshError(await self._refusal(self._config) or str(error)) from None
         self._progress("envoy", f"Envoy serves after {self._clock.now() - started_s:.2f} s")
         await asyncio.gather(*(self._wait_ready(replica_set) for replica_set in self._sets.values()))
         await self._publish()
         for replica_set in self._sets.values():
             await replica_set.scale(replica_set.deployment.replicas)
         self._sampled_at_s = self._clock.now()
-        url = f"http://{LOOPBACK}:{self._ports[self._listeners[0].name]}"
+        urls = {each.name: f"http://{LOOPBACK}:{self._ports[each.name]}" for each in self._listeners}
+        for each in self._listeners[1:]:
+            if each.is_gateway:
+                opened = f"port {each.port} of Gateway {', '.join(each.gateways)}"
+                self._progress("gateway", f"{opened} is at {urls[each.name]}")
+        url = urls[self._listeners[0].name]
         self._report(MeshReady(self._clock.now(), url))
         return url
 
@@ -286,6 +297,14 @@ class EnvoyMesh:
         ready = await replica_set.wait_ready(SCALE_WAIT_S)
         effective_after_ms = (self._clock.now() - start_s) * 1000 if ready else None
         return Applied(self._publisher.generation.accepted, pushed_after_ms, effective_after_ms)
+
+    @staticmethod
+    async def _refusal(config: MeshConfig) -> str:
+        """What Envoy refuses, with its place in the manifests; empty if its own check finds nothing."""
+        try:
+            return str(await asyncio.to_thread(refusal, config) or "")
+        except MeshError:
+            return ""
 
     async def _publish(self) -> None:
         """Bring who serves now to Envoy."""

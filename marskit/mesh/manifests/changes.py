@@ -1,6 +1,7 @@
 """The documents that each action changes, and the action that undoes it."""
 
 import shlex
+from collections.abc import Set
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, assert_never
 
@@ -139,7 +140,12 @@ def _retries(config: MeshConfig, action: SetRetries) -> Change:
     if wanted == present:
         return Change(document, (), inverse)
     at = (*path, "retries")
-    value = None if wanted is None else _merged(value_at(document.body, at), present, wanted, _RETRIES)
+    written = value_at(document.body, at) or {}
+    kept = () if wanted is None else written.keys() - ({*OF_ATTEMPTS} if not wanted.attempts else set())
+    _check_restorable(f"retries of {setting.label}", written.keys() - _RETRIES.values() - {*kept})
+    # Without attempts nothing else could stand there, so all of it is written.
+    former = present if present is not None and present.attempts else None
+    value = None if wanted is None else _merged(written, former, wanted, _RETRIES)
     if value is not None and not value.get("attempts"):
         value = {key: part for key, part in value.items() if key not in OF_ATTEMPTS}
     return Change(document, change(document.body, at, value), inverse)
@@ -153,11 +159,18 @@ def _outlier(config: MeshConfig, action: SetOutlierDetection) -> Change:
     if wanted == present:
         return Change(document, (), inverse)
     written = value_at(document.body, _POLICY) or {}
+    if policy and policy.ports:
+        raise ActionError(
+            f"outlier detection of {rule.name} is for ports too, in portLevelSettings, which go before it;"
+            " edit the manifest instead"
+        )
     if wanted is not None:
         value = _merged(written.get("outlierDetection"), present, wanted, _OUTLIER)
         if not written:
             return Change(document, change(document.body, _POLICY, {"outlierDetection": value}), inverse)
         return Change(document, change(document.body, (*_POLICY, "outlierDetection"), value), inverse)
+    others = (written.get("outlierDetection") or {}).keys() - _OUTLIER.values() - {"consecutiveGatewayErrors"}
+    _check_restorable(f"outlier detection of {rule.name}", others)
     gateway_errors = policy.outlier_choice.gateway_errors if policy else None
     if present and gateway_errors and not 0 < present.consecutive_5xx <= gateway_errors:
         raise ActionError(
@@ -176,6 +189,13 @@ _OUTLIER = {
     "base_ejection_ms": "baseEjectionTime",
     "max_ejection_percent": "maxEjectionPercent",
 }
+
+
+def _check_restorable(what: str, lost: Set[str]) -> None:
+    """Refuse an action that would remove settings which its inverse does not know."""
+    if lost:
+        names = ", ".join(sorted(lost))
+        raise ActionError(f"{what} have {names} too, which could not be put back; edit the manifest instead")
 
 
 def _merged(

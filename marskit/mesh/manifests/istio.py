@@ -118,6 +118,16 @@ class FaultInjection:
     abort_grpc_status: int | None = None
     """Code of `grpcStatus`, which excludes `abort_status`."""
 
+    @property
+    def delays(self) -> bool:
+        """Whether some request is delayed."""
+        return self.delay_ms is not None and self.delay_percent > 0
+
+    @property
+    def aborts(self) -> bool:
+        """Whether some request is aborted."""
+        return (self.abort_status, self.abort_grpc_status) != (None, None) and self.abort_percent > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Mirror:

@@ -5,8 +5,9 @@ from typing import Any
 
 from marskit.mesh.manifests.fields import Path
 from marskit.mesh.manifests.findings import Finding, notice
-from marskit.mesh.manifests.istio import MESH_GATEWAY, VirtualService
+from marskit.mesh.manifests.istio import MESH_GATEWAY, HttpMatch, VirtualService
 from marskit.mesh.manifests.model import MeshConfig
+from marskit.mesh.manifests.rules import catches_all
 
 _EVERY = "[]"
 _POLICY = (
@@ -44,9 +45,28 @@ def check_effects(config: MeshConfig) -> Iterator[Finding]:
                 yield notice(document.kind, document, path, f"{_last(path)} {sentence}")
     for service in config.virtual_services:
         yield from _faults(service)
+        yield from _unreached(service)
         if service.gateways != (MESH_GATEWAY,) and "*" not in service.export_to:
             sentence = "has no effect at a Gateway here, because the namespace of its pods is not known"
             yield notice("VirtualService", service, ("spec", "exportTo"), f"exportTo {sentence}")
+
+
+def _unreached(service: VirtualService) -> Iterator[Finding]:
+    """Rules after one that takes every request, wherever it comes from."""
+    taken: int | None = None
+    for index, route in enumerate(service.http):
+        if taken is not None:
+            sentence = f"http[{index}] is never reached, because http[{taken}] takes every request"
+            yield notice("VirtualService", service, ("spec", "http", index), sentence)
+        elif any(_takes_all(match) for match in route.matches or (None,)):
+            taken = index
+
+
+def _takes_all(match: HttpMatch | None) -> bool:
+    if match is None:
+        return True
+    limits = (match.port, match.gateways, match.source_labels, match.source_namespace)
+    return catches_all(match) and not any(limits)
 
 
 def _faults(service: VirtualService) -> Iterator[Finding]:
@@ -54,12 +74,12 @@ def _faults(service: VirtualService) -> Iterator[Finding]:
         fault = route.fault
         if fault is None:
             continue
-        aborts = fault.abort_status is not None or fault.abort_grpc_status is not None
-        for name, present, percent in (
-            ("delay", fault.delay_ms is not None, fault.delay_percent),
-            ("abort", aborts, fault.abort_percent),
+        statuses = (fault.abort_status, fault.abort_grpc_status)
+        for name, is_idle in (
+            ("delay", fault.delay_ms is not None and not fault.delays),
+            ("abort", statuses != (None, None) and not fault.aborts),
         ):
-            if present and not percent:
+            if is_idle:
                 path = ("spec", "http", index, "fault", name)
                 sentence = f"{name} has no percentage above 0, so it hits no request, as in Istio"
                 yield notice("VirtualService", service, path, sentence)

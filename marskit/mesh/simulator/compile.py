@@ -196,7 +196,8 @@ def _route(config: MeshConfig, settings: Configuration, source: str, service: st
     routes = [r for r in settings.routes_to(service) if inside[r.virtual_service] != from_gateway]
     for route in routes:
         written = next(vs for vs in config.virtual_services if vs.name == route.virtual_service)
-        if written.http[route.index].fault is not None:
+        fault = written.http[route.index].fault
+        if fault is not None and (fault.delays or fault.aborts):
             raise ManifestError(f"{route.label}: the twin cannot simulate `fault` of a VirtualService")
     splitting = [route for route in routes if len(route.destinations) > 1]
     return next(iter(splitting), routes[-1] if routes else None)

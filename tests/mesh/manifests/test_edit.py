@@ -265,3 +265,54 @@ def test_actions_that_do_not_fit(action: Action, sentence: str) -> None:
     with pytest.raises(ActionError) as caught:
         apply_action(shop(), action)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "action", "names"),
+    [
+        (
+            "        attempts: 2\n",
+            "        attempts: 2\n        backoff: 30ms\n",
+            SetRetries("cart", 1, None),
+            "backoff",
+        ),
+        (
+            "        attempts: 2\n",
+            "        attempts: 2\n        retryRemoteLocalities: true\n",
+            SetRetries("cart", 1, Retries(0)),
+            "retryRemoteLocalities",
+        ),
+        (
+            "      maxEjectionPercent: 50\n",
+            "      maxEjectionPercent: 50\n      minHealthPercent: 30\n",
+            SetOutlierDetection("cart", None),
+            "minHealthPercent",
+        ),
+    ],
+)
+def test_what_could_not_be_put_back_is_not_removed(
+    old: str, new: str, action: Action, names: str, tmp_path: Path
+) -> None:
+    config = load_mesh([changed(tmp_path, old, new)])
+    with pytest.raises(
+        ActionError, match=f"have {names} too, which could not be put back; edit the manifest"
+    ):
+        apply_action(config, action)
+
+
+def test_other_settings_of_retries_are_kept(tmp_path: Path) -> None:
+    file = changed(tmp_path, "        attempts: 2\n", "        attempts: 2\n        backoff: 30ms\n")
+    before = load_mesh([file])
+    for attempts in (0, 3):
+        after, preview = both(before, SetRetries("cart", 1, Retries(attempts)))
+        assert after.virtual_services[1].http[1].retry_choice.backoff_ms == 30
+        assert preview.inverse is not None
+        assert apply_action(after, preview.inverse) == before
+
+
+def test_settings_for_a_port_would_hide_an_action(tmp_path: Path) -> None:
+    ports = "    portLevelSettings: [{port: {number: 8080}, loadBalancer: {simple: RANDOM}}]\n"
+    policy = "      maxEjectionPercent: 50\n"
+    config = load_mesh([changed(tmp_path, policy, policy + ports)])
+    with pytest.raises(ActionError, match="is for ports too, in portLevelSettings, which go before it"):
+        apply_action(config, SetOutlierDetection("cart", None))

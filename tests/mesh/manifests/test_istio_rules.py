@@ -161,6 +161,11 @@ EFFECTLESS = {
         LAST + "      fault:\n        abort: {grpcStatus: ABORTED}  # HERE\n",
         "VirtualService cart: abort has no percentage above 0, so it hits no request, as in Istio",
     ),
+    "a rule that is never reached": (
+        LAST,
+        LAST + "    - directResponse: {status: 200}  # HERE\n",
+        "VirtualService cart: http[2] is never reached, because http[1] takes every request",
+    ),
     "an export at a gateway": (
         "  gateways: [door]\n",
         "  gateways: [door]\n  exportTo: [shop]  # HERE\n",

@@ -181,6 +181,7 @@ def _table(summary: Summary) -> Table:
         "replica-min",
         against,
         "failed",
+        "in the mesh",
         "actions",
         "utility/s",
         title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
@@ -197,6 +198,7 @@ def _table(summary: Summary) -> Table:
             _cell(p.replica_minutes, 1),
             _cell(p.replicas_against, 1),
             _cell(p.failed_requests, 0),
+            _cell(p.mesh_failures, 0),
             _cell(p.actions, 1),
             _cell(p.utility_per_s, 2),
         )

@@ -67,6 +67,9 @@ def list_runs(root: str | Path) -> RunList:
     unreadable: list[str] = []
     store = open_store(root)
     for run in store.runs():
+        if not store.names(run):
+            # It ended before there was anything to record.
+            continue
         try:
             summary, problems = attempt(store, run, _summary)
         except KnowledgeError as error:

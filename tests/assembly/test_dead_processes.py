@@ -1,5 +1,6 @@
 """Telemetry of the real mesh that dies: Envoy or Locust is stopped, and goes on later."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -44,6 +45,12 @@ def ours(name: str) -> list[psutil.Process]:
     return found
 
 
+def go_on(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 class Teller:
     """Stops the processes after the third cycle, and lets them go on later."""
 
@@ -60,7 +67,7 @@ class Teller:
             for pid in pids:
                 os.kill(pid, self._number)
             if self._number is signal.SIGSTOP:
-                threading.Timer(STOPPED_S, lambda: [os.kill(pid, signal.SIGCONT) for pid in pids]).start()
+                threading.Timer(STOPPED_S, go_on, (pids,)).start()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from marskit.domain.records import Outcome
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner
 
+pytestmark = pytest.mark.looptime
+
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),

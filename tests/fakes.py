@@ -18,7 +18,15 @@ from marskit.domain.actions import (
 from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration, Destination, OutlierDetection, OutlierSetting, RouteSetting
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted, ScenarioInfo
+from marskit.domain.events import (
+    ConfigurationChanged,
+    Event,
+    MeshReady,
+    Progressed,
+    RunEnded,
+    RunStarted,
+    ScenarioInfo,
+)
 from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
@@ -186,11 +194,13 @@ class FakeMesh:
     _sampled_s: float = 0.0
     hung: dict[str, int] = field(default_factory=dict)
     """Number of stopped replicas of each workload."""
+    _report: Callable[[MeshEvent], None] = lambda event: None
     _back_s: dict[str, float] = field(default_factory=dict)
     """When the killed replica of a workload is back."""
 
     async def start(self, report: Callable[[MeshEvent], None]) -> str:
         self.calls.append("mesh.start")
+        self._report = report
         report(Progressed(self.clock.now(), "services", "starting"))
         await self.clock.sleep(self.start_s)
         if self.fail_start is not None:
@@ -198,6 +208,15 @@ class FakeMesh:
         self._sampled_s = self.clock.now()
         report(MeshReady(self.clock.now(), GATEWAY_URL))
         return GATEWAY_URL
+
+    def change_from_outside(self, action: Action) -> None:
+        """Let somebody else change it."""
+        self.configuration = changed(self.configuration, action)
+        self._report(
+            ConfigurationChanged(
+                self.clock.now(), (target(action),), f"somebody else: {describe(action)}.", self.configuration
+            )
+        )
 
     async def stop(self) -> None:
         self.calls.append("mesh.stop")
@@ -326,6 +345,8 @@ class FakeKnowledge:
         self.cycles.append(cycle)
         let_go, self.let_go = self.let_go, None
         return let_go
+
+    unstored_cycles: int = 0
 
     async def close(self, ended: RunEnded | None = None) -> None:
         self.calls.append("knowledge.close")

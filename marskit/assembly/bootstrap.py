@@ -17,6 +17,7 @@ from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.controller import Controller
 from marskit.controller.earlier_runs import EarlierRuns
 from marskit.controller.parameters import RunParameters
+from marskit.domain.capabilities import Capabilities
 from marskit.domain.events import Parent
 from marskit.knowledge.care.retention import prune_at_start
 from marskit.knowledge.storage.store import new_run
@@ -93,7 +94,7 @@ def put_together(
     twin = Twin(
         lambda: _plain(config),
         lambda: twin_card(settings, config),
-        partial(_errors, simulated=settings.mesh == "twin"),
+        partial(_errors, simulated=mesh.capabilities.is_simulated),
     )
     period_s = settings.period_s or KUBERNETES_PERIOD_S / scenario.speed
     context = PlannerContext(
@@ -103,7 +104,7 @@ def put_together(
         speed=scenario.speed,
         model=twin.model,
         rate_at=lambda at_s: scenario.rate_at((at_s - begun_s) * scenario.speed),
-        make_foreign=partial(_foreign, settings, period_s),
+        make_foreign=partial(_foreign, settings, period_s, mesh.capabilities),
     )
     make_named = (
         branch.make_planner if branch and branch.make_planner else partial(make_planner, context=context)
@@ -168,7 +169,7 @@ def _with_planner(
     )
 
 
-def _foreign(settings: Settings, period_s: float, source: Source, name: str) -> Planner:
+def _foreign(settings: Settings, period_s: float, can_do: Capabilities, source: Source, name: str) -> Planner:
     """Load a user's planner, in a process of its own unless the settings trust it."""
     if settings.trust_planner:
         from marskit.plugins.trusted import TrustedPlanner
@@ -176,13 +177,13 @@ def _foreign(settings: Settings, period_s: float, source: Source, name: str) -> 
         return TrustedPlanner(source, name, settings.seed)
     from marskit.plugins.foreign import ForeignPlanner, limits_for
 
-    limits = limits_for(settings.planner_deadline_s or period_s / 2, simulated=settings.mesh == "twin")
+    limits = limits_for(settings.planner_deadline_s or period_s / 2, simulated=can_do.is_simulated)
     return ForeignPlanner(source, name, settings.seed, limits)
 
 
 def _earlier(settings: Settings, mesh: Mesh, scenario: Scenario, parameters: RunParameters) -> EarlierRuns:
     runs, run, name, topology = settings.runs, parameters.run, mesh.name, mesh.topology
-    asked = settings.mesh != "twin" if settings.baselines is None else settings.baselines
+    asked = not mesh.capabilities.is_simulated if settings.baselines is None else settings.baselines
     return EarlierRuns(
         baselines=partial(recorded_baselines, runs, name, scenario.name, topology) if asked else None,
         past=partial(recorded_situations, runs, run, name, topology, parameters.goals) if asked else None,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from marskit.knowledge.care.retention import Keep
 
-MESHES = ("envoy", "twin")
+TWIN = "twin"
+MESHES = ("envoy", TWIN)
 ENGINES = ("requests", "fast")
 KUBERNETES_PERIOD_S = 15.0
 """The autoscaler's period, in scenario seconds; the default period of the loop as well."""
@@ -94,14 +95,19 @@ class Settings:
             )
         if self.pace is not None and not 0.1 <= self.pace <= 1000:
             raise SettingsError(f"the pace is {self.pace:g}; it must be from 0.1 to 1000")
-        if self.mesh == "twin":
+        if self.is_simulated:
             self._check_twin()
         elif self.pace is not None:
             raise SettingsError(f"the mesh {self.mesh} runs in real time; --pace needs --mesh twin")
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether these settings run the twin, in time of its own."""
+        return self.mesh == TWIN
+
     def loop_factory(self) -> "Callable[[], AbstractEventLoop]":
         """What makes the run's event loop: in virtual time on the twin, in real time on any other mesh."""
-        if self.mesh != "twin":
+        if not self.is_simulated:
             from asyncio import new_event_loop
 
             return new_event_loop

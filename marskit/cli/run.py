@@ -21,6 +21,7 @@ from marskit.cli.options import (
 )
 from marskit.cli.terminal import check_terminal
 from marskit.domain.records import Mode
+from marskit.domain.shortfall import ShortfallKind
 from marskit.system import exit_codes
 
 if TYPE_CHECKING:
@@ -228,7 +229,12 @@ def _run_tui(settings: Settings) -> int:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
         kept = runtime.state.started.run
-        print(f"{runtime.state.cycles_done} cycles are recorded as run {kept}; see `marskit report last`.")
+        done, ended = runtime.state.cycles_done, runtime.state.ended
+        print(f"{done} cycles are recorded as run {kept}; see `marskit report last`.")
+        for each in ended.shortfalls if ended else ():
+            print(each.sentence)
+        if ended and any(each.kind is ShortfallKind.NOT_RECORDED for each in ended.shortfalls):
+            exit_code = exit_code or exit_codes.FAILED
     return exit_code
 
 

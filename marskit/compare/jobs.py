@@ -11,6 +11,7 @@ from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Noticed, RunStarted
 from marskit.domain.records import Cycle, Outcome
+from marskit.domain.shortfall import ShortfallKind
 from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services
@@ -69,6 +70,9 @@ class Measured:
     """Minutes in which a service that users call violated its SLO, by the cycles' windows."""
     replica_minutes: float
     failed_requests: int
+    """As their clients saw it."""
+    mesh_failures: int
+    """As the mesh saw it."""
     actions: int
     utility_per_s: float
     served_within_slo_per_s: float
@@ -132,7 +136,12 @@ def run(job: Job) -> Measured | Failed:
     collector = _Collector()
     factory, loop = partial(build, job.settings), job.settings.loop_factory()
     ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=loop)
-    if ending.exit_code or collector.started is None or len(collector.records) < job.cycles:
+    ended = collector.ended
+    # A planner under which no request succeeds for a while is a result; a run without load is none.
+    is_result = ended is not None and not any(
+        each.fails and each.kind is not ShortfallKind.UNSERVED for each in ended.shortfalls
+    )
+    if not is_result or collector.started is None or len(collector.records) < job.cycles:
         return Failed(job, ending.complaint or "; ".join(collector.trouble) or "the run ended early")
     measured = measure(job, collector.started, collector.cycles, collector.records)
     return replace(measured, reproducible=collector.reproducible)
@@ -162,6 +171,7 @@ def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Seq
         violation_minutes=violated_s * speed / 60.0,
         replica_minutes=totals.replica_minutes,
         failed_requests=totals.failed_requests,
+        mesh_failures=totals.mesh_failures,
         actions=totals.actions,
         utility_per_s=mean("total"),
         served_within_slo_per_s=mean("served_within_slo"),

@@ -18,7 +18,7 @@ def run_all(jobs: Sequence[Job], tell: Tell) -> tuple[Measured | Failed, ...]:
 
     A failed job is a result like the others. An interrupt ends all processes and is raised.
     """
-    if not jobs or jobs[0].settings.mesh != "twin":
+    if not jobs or not jobs[0].settings.is_simulated:
         return tuple(_reported(job, _run(job), tell) for job in jobs)
     workers = min(len(jobs), cpu_count() or 1)
     results: dict[int, Measured | Failed] = {}

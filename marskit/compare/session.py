@@ -82,7 +82,7 @@ def compare(
             return 1
     meant = {TUNED: search.chosen.planner} if search is not None else {}
     jobs = tuple(grid(planners, scenarios, seeds, usual, meant))
-    if usual.mesh != "twin":
+    if not usual.is_simulated:
         minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
         console.print(f"{len(jobs)} runs on the real mesh, one after another: about {minutes:.0f} minutes.")
     measured, failed = _run(jobs, console, "comparing")
@@ -181,6 +181,7 @@ def _table(summary: Summary) -> Table:
         "replica-min",
         against,
         "failed",
+        "in the mesh",
         "actions",
         "utility/s",
         title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
@@ -197,6 +198,7 @@ def _table(summary: Summary) -> Table:
             _cell(p.replica_minutes, 1),
             _cell(p.replicas_against, 1),
             _cell(p.failed_requests, 0),
+            _cell(p.mesh_failures, 0),
             _cell(p.actions, 1),
             _cell(p.utility_per_s, 2),
         )
@@ -210,7 +212,7 @@ def _cell(value: Estimate, digits: int) -> str:
 def _stamp(usual: Settings, summary: Summary) -> dict[str, str]:
     return {
         "command": " ".join(["marskit", *sys.argv[1:]]),
-        "mesh": f"{usual.mesh}{f' ({usual.engine})' if usual.mesh == 'twin' else ''}",
+        "mesh": f"{usual.mesh}{f' ({usual.engine})' if usual.is_simulated else ''}",
         "manifests": ", ".join(path.name for path in (*usual.manifests, *usual.layers)),
         "scenarios": ", ".join(summary.scenarios),
         "seeds": ", ".join(map(str, summary.seeds)),

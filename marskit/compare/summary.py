@@ -25,6 +25,9 @@ class PlannerSummary:
     violation_minutes: Estimate
     replica_minutes: Estimate
     failed_requests: Estimate
+    """As their clients saw it."""
+    mesh_failures: Estimate
+    """As the mesh saw it."""
     actions: Estimate
     utility_per_s: Estimate
     violations_against: Estimate
@@ -84,6 +87,7 @@ def summarise(measured: Sequence[Measured]) -> Summary:
                 violation_minutes=estimate(strata(planner, lambda run: run.violation_minutes)),
                 replica_minutes=estimate(strata(planner, lambda run: run.replica_minutes)),
                 failed_requests=estimate(strata(planner, lambda run: run.failed_requests)),
+                mesh_failures=estimate(strata(planner, lambda run: run.mesh_failures)),
                 actions=estimate(strata(planner, lambda run: run.actions)),
                 utility_per_s=estimate(strata(planner, lambda run: run.utility_per_s)),
                 violations_against=mean_difference(

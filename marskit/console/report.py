@@ -7,8 +7,17 @@ from math import ceil
 from rich.text import Text
 
 from marskit import text
-from marskit.console.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
+from marskit.console.story import (
+    COLUMNS,
+    count_lines,
+    cycle_lines,
+    figures_lines,
+    incident_line,
+    run_line,
+    shortfall_lines,
+)
 from marskit.domain.events import Noticed
+from marskit.domain.shortfall import Shortfall
 from marskit.knowledge.read.runs import RunSummary, StoredRun
 from marskit.knowledge.record import Record, figures
 from marskit.planning import NOT_REPRODUCIBLE
@@ -29,11 +38,20 @@ def runs_lines(runs: Sequence[RunSummary]) -> Iterator[Text]:
             f"{run.run:<21}  {run.scenario:<12} {run.planner:<10} {run.seed:>5} {totals.cycles:>6}  "
             f"{totals.violation_minutes:>12.2f} {totals.replica_minutes:>11.1f} {totals.failed_requests:>6} "
             f"{totals.actions:>7}"
+            f"{_in_words(run.shortfalls)}"
         )
 
 
+def _in_words(shortfalls: Sequence[Shortfall]) -> str:
+    return f"  {', '.join(dict.fromkeys(each.kind.value for each in shortfalls))}" if shortfalls else ""
+
+
 def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
-    """The story of one run: its curves, each stretch of violation with what was done, its figures."""
+    """The story of one run: its curves, each stretch of violation with what was done, its figures.
+
+    A run that fell short of what it was asked says so first.
+    """
+    yield from shortfall_lines(stored.shortfalls)
     records = stored.records
     yield run_line(stored.started)
     yield Text(f"started {stored.started_at:%Y-%m-%d %H:%M:%S} UTC", "dim")
@@ -48,6 +66,7 @@ def report_lines(stored: StoredRun, *, width: int) -> Iterator[Text]:
     yield from _chapters(records)
     yield Text("")
     yield from figures_lines(figures(records), slo_met_at_end=records[-1].slo_met)
+    yield from count_lines(records)
 
 
 def _curves(records: Sequence[Record], width: int) -> Iterator[Text]:

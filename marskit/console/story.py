@@ -1,6 +1,6 @@
 """A run in lines of text, cycle by cycle: the same words live and from the record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
@@ -25,10 +25,12 @@ from marskit.domain.events import (
     TelemetryRestored,
 )
 from marskit.domain.faults import describe_fault
+from marskit.domain.load import UNANSWERED, ClientCounts
 from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
+from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import GATEWAY
 from marskit.knowledge.port import Incident
-from marskit.knowledge.record import Figures
+from marskit.knowledge.record import Figures, Record
 from marskit.views.similar import similar_sentence
 
 _INDENT = " " * 15
@@ -47,6 +49,8 @@ _WHO = {
 }
 _SEVERITY_STYLE = {Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 
+DIFFER_SHARE = 0.01
+"""Share of the requests by which clients and mesh may differ: some are under way when both are read."""
 COLUMNS = Text(
     f"{'cycle':>5}  {'time':>6}  {'actual/offered req/s':>20}  {'p95':>8} {'(n)':<7} {'errors':>7}  "
     f"{'SLO':<8}  {'ready':>6}",
@@ -174,6 +178,38 @@ def figures_lines(figures: Figures, *, slo_met_at_end: bool | None) -> Iterator[
         yield Text.assemble(f"  {name:<22} ", (value, "bold"))
     ending = {True: "met", False: "violated", None: "too few requests to judge"}[slo_met_at_end]
     yield Text.assemble(f"  {'SLO at the end':<22} ", (ending, _VERDICT[slo_met_at_end][1]))
+
+
+def shortfall_lines(shortfalls: Iterable[Shortfall]) -> Iterator[Text]:
+    """What a run did not do of what it was asked, one line each."""
+    for each in shortfalls:
+        yield Text(f"{'✖' if each.fails else '!'} {each.sentence}", "bold red" if each.fails else "yellow")
+
+
+def count_lines(records: Sequence[Record]) -> Iterator[Text]:
+    """The users' requests as their clients counted them beside what the mesh counted, and why they differ."""
+    clients = [record.cycle.client for record in records if record.cycle.client is not None]
+    if not clients:
+        return
+    client = ClientCounts()
+    for each in clients:
+        client = client.plus(each)
+    meshes = [record.cycle.entered for record in records if record.cycle.entered is not None]
+    requests, failures = sum(mesh.requests for mesh in meshes), sum(mesh.failures for mesh in meshes)
+    for name, value in (
+        ("due", f"{client.offered}, of which {client.sent} were sent and have ended"),
+        ("failed for clients", f"{client.failed} of {client.offered}"),
+        ("failed in the mesh", f"{failures} of {requests} that it counted"),
+    ):
+        yield Text.assemble(f"  {name:<22} ", (value, "bold"))
+    for kind, count in client.failures:
+        yield Text(f"  {'':<22} {count} {kind}", "yellow")
+    missing = client.sent - requests
+    if abs(missing) > DIFFER_SHARE * max(client.sent, 1):
+        unanswered = client.of(*UNANSWERED)
+        why = f"{unanswered} of them got no answer" if missing > 0 else "retries or other clients"
+        more = f"{missing} more than the mesh" if missing > 0 else f"{-missing} fewer than the mesh"
+        yield Text(f"  {'':<22} clients counted {more} ({why})", "yellow")
 
 
 def _detail(head: str, sentence: str, style: str = "") -> Text:

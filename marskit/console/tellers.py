@@ -5,7 +5,15 @@ from typing import TextIO
 
 from rich.console import Console
 
-from marskit.console.story import COLUMNS, cycle_lines, figures_lines, incident_line, run_line
+from marskit.console.story import (
+    COLUMNS,
+    count_lines,
+    cycle_lines,
+    figures_lines,
+    incident_line,
+    run_line,
+    shortfall_lines,
+)
 from marskit.domain.events import CycleCompleted, Event, MeshReady, Progressed, RunEnded, RunStarted
 from marskit.knowledge.format.codec import dumps
 from marskit.knowledge.port import Incident
@@ -54,14 +62,20 @@ class StoryTeller:
                 for line in cycle_lines(cycle):
                     self._line(line)
             case RunEnded():
-                self._end()
+                self._end(event)
             case _:
                 pass
 
-    def _end(self) -> None:
-        if self._run is not None and self._records:
-            self._line("")
+    def _end(self, ended: RunEnded) -> None:
+        if self._run is None:
+            return
+        self._line("")
+        for line in shortfall_lines(ended.shortfalls):
+            self._line(line)
+        if self._records:
             for line in figures_lines(figures(self._records), slo_met_at_end=self._records[-1].slo_met):
+                self._line(line)
+            for line in count_lines(self._records):
                 self._line(line)
             self._line(
                 f"  {'recorded in':<22} {open_store(self._runs).location(self._run.run, '').rstrip('/')}"

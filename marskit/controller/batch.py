@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
+from signal import Signals
 from typing import Protocol
 
 from marskit.controller.runtime import Factory, LoopFactory, Runtime
 from marskit.domain.commands import Run
 from marskit.domain.events import CycleCompleted, Event, RunEnded, RunStarted
+from marskit.domain.shortfall import cut
 from marskit.system import exit_codes
 from marskit.system.signals import first_signal
 
@@ -68,6 +70,9 @@ def run_headless(
         runtime.start(factory, first=(Run(),), loop_factory=loop_factory)
         try:
             last = _tell_cycles(events, teller, cycles)
+            if isinstance(last, _Signalled):
+                done = runtime.state.cycles_done
+                runtime.cut_short(cut(done, cycles, f"it was ended by {Signals(last.number).name}"))
         finally:
             stopped = runtime.stop()
         while not events.empty():
@@ -82,7 +87,9 @@ def run_headless(
             failed = runtime.state.started is not None or runtime.has_fault
             return Ending(exit_codes.FAILED if failed else exit_codes.INPUT, reason or "The run ended early")
         case _:
-            return Ending(0)
+            ended = runtime.state.ended
+            short = [each.sentence for each in ended.shortfalls if each.fails] if ended else []
+            return Ending(exit_codes.FAILED if short else 0, " ".join(short) or None)
 
 
 def _tell_cycles(

@@ -18,7 +18,7 @@ from marskit.domain.actions import describe as describe_action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
-from marskit.domain.faults import Fault
+from marskit.domain.faults import Fault, describe_fault
 from marskit.domain.plan import ShieldChange
 from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.domain.state import State
@@ -175,6 +175,8 @@ class Commands:
     def _allow_action(self, action: Action) -> tuple[Action, tuple[ShieldChange, ...]]:
         """A person's action after the shield."""
         self._require_writable()
+        if not self._mesh.capabilities.can_do(action):
+            raise CommandError(f"This mesh cannot {describe_action(action)}.")
         # A block on a canary holds for planners; a person may give it traffic again.
         view = replace(self._loop.view(), held=())
         allowed, changes = self._shield.check((action,), view, self._state.executions)
@@ -188,6 +190,8 @@ class Commands:
 
     async def _inject(self, fault: Fault) -> None:
         self._require_mesh()
+        if not self._mesh.capabilities.can_inject(fault):
+            raise CommandError(f"This mesh cannot {describe_fault(fault)}.")
         try:
             await self._mesh.inject(fault)
         except (ActionError, MeshError) as error:

@@ -25,6 +25,7 @@ from marskit.domain.actions import Action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
+from marskit.domain.shortfall import Shortfall, failed, not_recorded
 from marskit.domain.state import State
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load, LoadError
@@ -79,6 +80,7 @@ class Controller:
         self._clock = clock
         self._preview = preview
         self._ending = False
+        self._cut: Shortfall | None = None
         self._opening: asyncio.Task[None] | None = None
         self._foreseeing: asyncio.Task[None] | None = None
         self._recalling: asyncio.Task[None] | None = None
@@ -99,6 +101,8 @@ class Controller:
         )
         self._writer = ActionWriter(mesh, self.bus, clock, lambda execution: self._loop.note(execution))
         guard = RollbackWatcher(parameters.goals, self._writer, self._notices, enabled=parameters.guard)
+        effects = Effects(mesh.topology, parameters.goals, parameters.window_s)
+        self.bus.subscribe(effects.note)
         self.bus.subscribe(guard.note)
         self.bus.subscribe(canaries.note)
         memory = Memory(expected=dict(parameters.busy_ms))
@@ -126,7 +130,7 @@ class Controller:
             approval=self._approval,
             telemetry=self._telemetry,
             writer=self._writer,
-            effects=Effects(mesh.topology, parameters.goals, parameters.window_s),
+            effects=effects,
             notices=self._notices,
             decider=decider,
             asking=self._asking,
@@ -177,6 +181,10 @@ class Controller:
             reason = _reason(error)
         finally:
             await to_the_end(self._shut_down(reason))
+
+    def cut_short(self, how: Shortfall) -> None:
+        """Let the end of the run say that it ended before all was done."""
+        self._cut = how
 
     async def discard(self) -> None:
         """End what is held by a controller that will not be run."""
@@ -289,10 +297,17 @@ class Controller:
         await self._ended("mesh", self._mesh.stop())
         if self._opening is not None:
             await self._opening
-        ended = RunEnded(self._clock.now(), reason)
+        now_s = self._clock.now()
+        shortfalls = self.state.account.shortfalls(now_s)
+        if self._cut is not None:
+            shortfalls = (self._cut, *shortfalls)
+        if reason is not None:
+            shortfalls = (failed(reason), *shortfalls)
         # Before publishing, because nothing is recorded afterwards.
-        await self._ended("knowledge", self._knowledge.close(ended))
-        self.bus.publish(ended)
+        await self._ended("knowledge", self._knowledge.close(RunEnded(now_s, reason, shortfalls)))
+        if lost := self._knowledge.unstored_cycles:
+            shortfalls = (*shortfalls, not_recorded(lost))
+        self.bus.publish(RunEnded(now_s, reason, shortfalls))
 
     async def _ended(self, subject: str, stopping: Coroutine[Any, Any, None]) -> None:
         try:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from marskit.controller.asking import Asking, analyses
 from marskit.controller.bus import Bus
-from marskit.controller.notices import Notices
+from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import RunParameters
 from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
 from marskit.controller.phases.counts import CycleCounts
@@ -23,6 +23,7 @@ from marskit.domain.events import (
     Analysed,
     ApprovalAwaited,
     CycleCompleted,
+    CycleNotStored,
     Event,
     ExecuteEnded,
     Monitored,
@@ -33,6 +34,7 @@ from marskit.domain.events import (
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan, Prediction
 from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome, Phase
+from marskit.domain.shortfall import ShortfallKind
 from marskit.knowledge.port import Knowledge
 from marskit.load.port import Load
 from marskit.mapek.analyse.analyse import analyse
@@ -104,6 +106,8 @@ class Loop:
         self._between: list[Execution] = []
         self._effects_seen: tuple[Effect, ...] = ()
         self._counts = CycleCounts()
+        self._told: set[ShortfallKind] = set()
+        self._fails_to_store = False
         self._cpu = CpuMeter()
         bus.subscribe(self._note_effects)
 
@@ -320,10 +324,17 @@ class Loop:
         try:
             let_go = await self._knowledge.append(cycle)
         except Exception as error:
-            self._notices.failed("knowledge", "A cycle could not be stored", error)
+            now_s, why = self._clock.now(), f"Cycle {cycle.id} could not be stored: {describe(error)}"
+            if not self._fails_to_store:
+                self._bus.publish(CycleNotStored(now_s, cycle.id, why))
+            self._fails_to_store = True
         else:
-            self._notices.worked("knowledge")
+            self._fails_to_store = False
         self._bus.publish(CycleCompleted(cycle))
+        for each in self._bus.state.account.shortfalls(self._clock.now()):
+            if each.kind in (ShortfallKind.STARVED, ShortfallKind.UNSERVED) and each.kind not in self._told:
+                self._told.add(each.kind)
+                self._notices.tell("load", each.sentence, Severity.CRITICAL)
         if let_go is not None:
             self._notices.tell("knowledge", let_go)
 

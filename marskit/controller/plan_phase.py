@@ -83,7 +83,7 @@ class Decider:
             failed = isinstance(error, PlannerFailed)
             sentence = str(error) if failed else f"The planner {planner.name} {error}."
             self._notices.once("planner", sentence)
-            return Plan(planner=planner.name, candidates=(), proposed=(), reason=sentence)
+            return Plan(planner=planner.name, candidates=(), proposed=(), reason=sentence, failure=sentence)
         self._notices.worked("planner")
         return shielded(plan, self._shield, view, self._bus.state.executions)
 

@@ -14,6 +14,7 @@ from marskit.controller.notices import describe
 from marskit.domain.actions import Action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.events import RunEnded
+from marskit.domain.shortfall import Shortfall
 from marskit.domain.state import State
 from marskit.errors import UserError
 
@@ -105,6 +106,17 @@ class Runtime:
             return controller.preview(action)
 
         return self._hand_over(ask)
+
+    def cut_short(self, how: Shortfall) -> None:
+        """Let the end of the run say that it ended before all was done; call it before `end`."""
+
+        def tell() -> None:
+            if self._controller is not None and self._controller.done():
+                self._controller.result().cut_short(how)
+
+        with self._lock:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(tell)
 
     def end(self) -> None:
         """End the run at its present time; `stop` also waits. Idempotent."""

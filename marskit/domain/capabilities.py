@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetries, SetTimeout, ShiftTraffic
-from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.faults import ClearFaults, Delay, Fault, HangReplica, InjectErrors, KillReplica, SlowDown
 
 
 class ActionKind(StrEnum):
@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     """The kinds of fault."""
 
     KILL_REPLICA = "kill replica"
+    HANG_REPLICA = "hang replica"
     SLOW_DOWN = "slow down"
     INJECT_ERRORS = "inject errors"
     DELAY = "delay"
@@ -36,6 +37,7 @@ _ACTIONS: dict[type[Action], ActionKind] = {
 }
 _FAULTS: dict[type[Fault], FaultKind] = {
     KillReplica: FaultKind.KILL_REPLICA,
+    HangReplica: FaultKind.HANG_REPLICA,
     SlowDown: FaultKind.SLOW_DOWN,
     InjectErrors: FaultKind.INJECT_ERRORS,
     Delay: FaultKind.DELAY,

@@ -270,7 +270,7 @@ class LoadRestored:
 
 @dataclass(frozen=True, slots=True)
 class CycleNotStored:
-    """A cycle could not be stored; it is stored with a later one, if that is possible."""
+    """A cycle could not be stored, nor will the next ones until that is possible again."""
 
     at_s: float
     cycle: int

@@ -88,6 +88,8 @@ class Effect:
     latency_p95_predicted_ms: float | None = None
     """The prediction for the whole plan that the execution was part of; None without a prediction."""
     error_percent_predicted: float | None = None
+    disturbed_by: str | None = None
+    """What somebody else did in the time of the measurement, in one sentence; None if nothing."""
 
 
 @dataclass(frozen=True, slots=True)

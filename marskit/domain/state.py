@@ -41,6 +41,7 @@ from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase
+from marskit.domain.shortfall import BEGUN, Account
 
 HISTORY = 600
 """Number of observations kept: five minutes at two per second."""
@@ -90,6 +91,8 @@ class State:
     lost: tuple[TelemetryLost, ...] = ()
     """The sources whose telemetry is lost now; while there are any, nothing is planned."""
     changes_by_others: tuple[ConfigurationChanged, ...] = ()
+    account: Account = BEGUN
+    """How far the run has done what it was asked to do."""
     ended: RunEnded | None = None
 
 
@@ -156,6 +159,7 @@ def apply(state: State, event: Event) -> State:
                 cycle=current,
                 cycles=_keep(state.cycles, cycle, RECENT),
                 cycles_done=state.cycles_done + 1,
+                account=state.account.after_cycle(cycle),
             )
         case RunningChanged(at_s, running):
             return replace(state, now_s=at_s, running=running)
@@ -177,14 +181,19 @@ def apply(state: State, event: Event) -> State:
             return _noticed(changed, at_s, Severity.WARNING, "configuration", sentence)
         case TelemetryLost(at_s, source, _, sentence):
             lost = (*(each for each in state.lost if each.source is not source), event)
-            return _noticed(replace(state, lost=lost), at_s, Severity.CRITICAL, source, sentence)
+            blind = replace(state, lost=lost, account=_with_loss(state, lost, at_s))
+            return _noticed(blind, at_s, Severity.CRITICAL, source, sentence)
         case TelemetryRestored(at_s, source, _, sentence):
             lost = tuple(each for each in state.lost if each.source is not source)
-            return _noticed(replace(state, lost=lost), at_s, Severity.INFO, source, sentence)
+            seeing = replace(state, lost=lost, account=_with_loss(state, lost, at_s))
+            return _noticed(seeing, at_s, Severity.INFO, source, sentence)
         case LoadLost(at_s, sentence):
-            return _noticed(state, at_s, Severity.CRITICAL, "load", sentence)
+            losses = state.account.load_losses + 1
+            without = replace(state, account=replace(state.account, load_losses=losses, load_is_lost=True))
+            return _noticed(without, at_s, Severity.CRITICAL, "load", sentence)
         case LoadRestored(at_s, sentence=sentence):
-            return _noticed(state, at_s, Severity.INFO, "load", sentence)
+            again = replace(state, account=replace(state.account, load_is_lost=False))
+            return _noticed(again, at_s, Severity.INFO, "load", sentence)
         case CycleNotStored(at_s, _, sentence):
             return _noticed(state, at_s, Severity.CRITICAL, "knowledge", sentence)
         case BaselinesLoaded():
@@ -197,6 +206,17 @@ def apply(state: State, event: Event) -> State:
             return replace(state, now_s=event.at_s, running=False, ended=event)
         case _:
             assert_never(event)
+
+
+def _with_loss(state: State, lost: tuple[TelemetryLost, ...], at_s: float) -> Account:
+    """The account when the sources in `lost` are without telemetry from now on."""
+    account, since_s = state.account, state.account.telemetry_lost_since_s
+    if since_s is None:
+        return replace(account, telemetry_lost_since_s=min((e.since_s for e in lost), default=None))
+    if lost:
+        return account
+    lost_s = account.telemetry_lost_s + max(0.0, at_s - since_s)
+    return replace(account, telemetry_lost_s=lost_s, telemetry_lost_since_s=None)
 
 
 def _noticed(state: State, at_s: float, severity: Severity, subject: str, sentence: str) -> State:

@@ -75,6 +75,11 @@ class Knowledge(Protocol):
         """
         ...
 
+    @property
+    def unstored_cycles(self) -> int:
+        """Number of completed cycles that are not stored, for now or for ever."""
+        ...
+
     async def close(self, ended: RunEnded | None = None) -> None:
         """Store the events since the last cycle, and `ended`.
 

@@ -265,7 +265,9 @@ async def test_runs_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "notes.txt" in captured.err
     assert main(["report", "last", "--runs", str(tmp_path)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith(f"run {run}: spike")
+    without_end, second, *_ = captured.out.splitlines()
+    assert without_end.startswith("✖ The record has no end")
+    assert second.startswith(f"run {run}: spike")
     assert "notes.txt" in captured.err
 
 

@@ -127,6 +127,7 @@ def measured(
         violation_minutes=violations,
         replica_minutes=replicas,
         failed_requests=0,
+        mesh_failures=0,
         actions=0,
         utility_per_s=utility,
         action_churn_per_s=0.0,

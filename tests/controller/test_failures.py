@@ -3,8 +3,17 @@ from collections.abc import Callable
 
 import pytest
 
+from marskit.domain.actions import Scale
 from marskit.domain.commands import Run, StepCycle
-from marskit.domain.events import CycleCompleted, Event, Noticed, Observed, RunEnded
+from marskit.domain.events import (
+    CycleCompleted,
+    CycleNotStored,
+    Event,
+    Noticed,
+    Observed,
+    RunEnded,
+    TelemetryLost,
+)
 from marskit.domain.state import fold
 from marskit.load.port import LoadError
 from marskit.mesh.port import MeshError
@@ -105,8 +114,9 @@ async def test_failing_knowledge_is_told_once_and_stops_nothing(make_rig: MakeRi
     assert rig.state.cycles_done == 2
     assert rig.notices == [
         "The recording could not be opened: read-only file system.",
-        "A cycle could not be stored: no space left on device.",
     ]
+    (told,) = rig.of(CycleNotStored)
+    assert (told.cycle, told.sentence) == (1, "Cycle 1 could not be stored: no space left on device.")
 
 
 async def test_what_knowledge_let_go_is_told_once(make_rig: MakeRig) -> None:
@@ -187,3 +197,17 @@ async def test_a_fault_of_our_own_ends_the_run_and_says_so(
     assert rig.state.ended is not None
     assert str(rig.state.ended.reason).startswith("Internal error: ")
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("stood_still_s", [1.0, 3.0, 30.0])
+async def test_a_process_that_stood_still_does_not_take_telemetry_for_dead(
+    make_rig: MakeRig, stood_still_s: float
+) -> None:
+    rig = await make_rig(planner=FakePlanner([(Scale("payments", 4),)] * 40)).start()
+    await rig.do(Run())
+    for _ in range(5):
+        await asyncio.sleep(3.3)
+        rig.clock.charge(stood_still_s)
+    await asyncio.sleep(3.0)
+    assert rig.of(TelemetryLost) == []
+    assert not any(cycle.diagnosis.unknown for cycle in rig.knowledge.cycles)

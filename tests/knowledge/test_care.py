@@ -58,6 +58,18 @@ async def test_a_check_puts_damaged_files_aside_and_says_what_is_lost(
     assert problem == f"{folder}: files are missing or never stored; cycle 2 is missing."
 
 
+async def test_the_folder_of_a_run_that_ended_before_its_first_cycle_is_no_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await store(tmp_path, [cycle(1)])
+    (tmp_path / "run=20260101T000000Z-dead").mkdir()
+    assert check_runs(tmp_path).problems == ()
+    assert main(["runs", "--check", "--runs", str(tmp_path)]) == 0
+    listed = list_runs(tmp_path)
+    assert (len(listed.runs), listed.unreadable) == (1, ())
+    capsys.readouterr()
+
+
 async def test_a_check_leaves_the_files_of_a_live_run_where_they_are(tmp_path: Path) -> None:
     knowledge = ParquetKnowledge(tmp_path)
     run = new_run(tmp_path)

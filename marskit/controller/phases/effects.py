@@ -1,15 +1,20 @@
 """Measures the effects of executions, one window after they became effective."""
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marskit.domain.config import Configuration
+from marskit.domain.events import ConfigurationChanged, Event
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Prediction
 from marskit.domain.records import Effect, Execution
 from marskit.domain.topology import Topology
 from marskit.mapek.execute.effect import PendingEffect, effect, pending_effect
+
+REMEMBERED = 50
+"""Number of changes by others that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,12 @@ class Effects:
         self._goals = goals
         self._window_s = window_s
         self._pending: list[PendingEffect] = []
+        self._by_others: deque[ConfigurationChanged] = deque(maxlen=REMEMBERED)
+
+    def note(self, event: Event) -> None:
+        """Take an event: what others change disturbs what is being measured."""
+        if isinstance(event, ConfigurationChanged):
+            self._by_others.append(event)
 
     def watch(self, execution: Execution, before: Observation, prediction: Prediction | None) -> None:
         """Measure the effect of `execution` later; `before` is the observation it was decided on."""
@@ -49,4 +60,9 @@ class Effects:
         found = effect(
             pending, after, topology=self._topology, goals=self._goals, configuration=configuration
         )
+        since_s = pending.before.at_s - pending.before.window_s
+        other = next((each for each in self._by_others if each.at_s >= since_s), None)
+        if other is not None:
+            remark = "The configuration was changed by others meanwhile, so the action is not the only cause."
+            found = replace(found, sentence=f"{found.sentence} {remark}", disturbed_by=other.sentence)
         return ReadEffect(found, after)

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from marskit.controller.bus import Bus
-from marskit.domain.actions import Action
+from marskit.domain.actions import Action, target
 from marskit.domain.commands import CommandError
-from marskit.domain.events import Executed
+from marskit.domain.events import ConfigurationChanged, Event, Executed
 from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.mapek.execute.execute import ALREADY_SO, execute, withhold
 from marskit.mesh.port import Mesh
+from marskit.text import clock
 from marskit.timing.clock import Clock
 
 
@@ -25,6 +26,9 @@ class ActionWriter:
         self._last_id = 0
         self._undoes: dict[int, int] = {}
         self._undone: set[int] = set()
+        self._by_others: list[tuple[ConfigurationChanged, int]] = []
+        """What others changed, and the last execution before it."""
+        bus.subscribe(self._note)
 
     async def write(self, action: Action, origin: Origin, *, undoes: int | None = None) -> Execution:
         """Execute the action and publish its outcome.
@@ -70,6 +74,7 @@ class ActionWriter:
             # Looked up when its turn comes: the action being written now may be the one to undo.
             undone = self._in_force(execution)
             assert undone.inverse is not None
+            self._refuse_if_changed_since(undone)
             (done,) = await self._write((undone.inverse,), Origin.UNDO)
             self._note_undone(done, undone.id)
             return done
@@ -134,6 +139,20 @@ class ActionWriter:
         if number not in in_force:
             raise CommandError(f"Nothing to undo: execution {number} is not in force.")
         return in_force[number]
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, ConfigurationChanged):
+            self._by_others.append((event, self._last_id))
+
+    def _refuse_if_changed_since(self, undone: Execution) -> None:
+        """An inverse would also take back what somebody else has done to the same object."""
+        what = target(undone.action)
+        for event, last_id in self._by_others:
+            if undone.id <= last_id and (not event.targets or what in event.targets):
+                raise CommandError(
+                    f"Execution {undone.id} cannot be undone: others changed {what} since then, "
+                    f"at {clock(event.at_s)}; change it directly."
+                )
 
     def _next_id(self) -> int:
         self._last_id += 1

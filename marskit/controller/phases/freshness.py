@@ -60,6 +60,11 @@ class Freshness:
                 return _sentence(source, newest, now_s)
         return None
 
+    def has_news_of_loss(self) -> bool:
+        """Whether `tell` would report a loss."""
+        oldest_s = self._clock.now() - self.limit_s
+        return any(newest.until_s < oldest_s and not newest.lost for newest in self._newest.values())
+
     def tell(self) -> None:
         """Publish what was lost or restored since the last call."""
         now_s = self._clock.now()

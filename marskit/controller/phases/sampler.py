@@ -23,7 +23,8 @@ from marskit.timing.clock import Clock
 UNSERVED_S = 5.0
 """Seconds for which most of the load must fail outside the mesh before a notice is given."""
 GRACE_S = 0.5
-"""Seconds that a reading under way gets when the newest one is too old."""
+"""Seconds that telemetry gets to answer, when the newest is too old, before it counts as lost."""
+SLICES = 10
 RECENT = 600
 """Number of observations planners can look back on, one per second: ten minutes."""
 
@@ -59,7 +60,6 @@ class Sampler:
         self._freshness = Freshness(bus, clock, self._period_s)
         self._readings: dict[Source, asyncio.Task[_Reading]] = {}
         """The readings under way."""
-        self._has_read = asyncio.Event()
         self._counts = ClientCounts()
         """The newest counts of the clients."""
         self._load_sample: LoadSample | None = None
@@ -85,20 +85,13 @@ class Sampler:
     async def stale(self) -> str | None:
         """Why nothing may be decided now, in one sentence; None if the newest telemetry is fresh.
 
-        On a busy machine, readings can be late although telemetry works: those under way get a moment more.
+        On a busy machine, readings can be late although telemetry works: they get a moment more.
         """
-        deadline_s = self._clock.now() + GRACE_S
-        while (why := self._freshness.stale) is not None and (left_s := deadline_s - self._clock.now()) > 0:
-            self._has_read.clear()
-            waiting = asyncio.ensure_future(self._has_read.wait())
-            await asyncio.wait({waiting}, timeout=left_s)
-            waiting.cancel()
-        return why
-
-    @property
-    def is_stale_now(self) -> bool:
-        """Whether the newest telemetry is too old, without a moment more."""
-        return self._freshness.stale is not None
+        for _ in range(SLICES):
+            if self._freshness.stale is None:
+                break
+            await self._clock.sleep(GRACE_S / SLICES)
+        return self._freshness.stale
 
     async def run(self) -> None:
         """Read until cancelled; a late reading does not delay the next ones."""
@@ -108,7 +101,6 @@ class Sampler:
             while True:
                 await self._read()
                 self._begun.set()
-                self._has_read.set()
                 due_s = max(due_s + self._period_s, self._clock.now())
                 await self._clock.sleep(due_s - self._clock.now())
         finally:
@@ -117,22 +109,30 @@ class Sampler:
             await asyncio.gather(*self._readings.values(), return_exceptions=True)
 
     async def _read(self) -> None:
+        await self._attempt(self._period_s)
+        # A process that did not run for seconds finds all data old: it must ask again before it complains. In
+        # slices, because it may stand still once more.
+        for _ in range(SLICES):
+            if not self._freshness.has_news_of_loss():
+                break
+            until_s = self._clock.now() + GRACE_S / SLICES
+            await self._attempt(GRACE_S / SLICES)
+            if self._freshness.has_news_of_loss() and (left_s := until_s - self._clock.now()) > 0:
+                await self._clock.sleep(left_s)
+        self._freshness.tell()
+
+    async def _attempt(self, within_s: float) -> None:
+        """Ask mesh and load, unless they have not answered yet, and take what comes within that time."""
         for source, sample in ((Source.MESH, self._mesh.sample), (Source.LOAD, self._load.sample)):
             if source not in self._readings:
                 self._readings[source] = asyncio.create_task(self._timed(sample))
-        await asyncio.wait(self._readings.values(), timeout=self._period_s)
+        await asyncio.wait(self._readings.values(), timeout=within_s)
         done = {source: task for source, task in self._readings.items() if task.done()}
         self._readings = {source: task for source, task in self._readings.items() if source not in done}
         if Source.LOAD in done:
             self._take_load(done[Source.LOAD].result())
         if Source.MESH in done:
             self._take_mesh(done[Source.MESH].result())
-        if self._readings and self._freshness.stale is not None:
-            # All this time, others may have kept the reading from being noticed.
-            await asyncio.wait(self._readings.values(), timeout=GRACE_S)
-            if any(task.done() for task in self._readings.values()):
-                return
-        self._freshness.tell()
 
     async def _timed(self, sample: Callable[[], Awaitable[MeshSample | LoadSample]]) -> "_Reading":
         begun_s = self._clock.now()

@@ -7,7 +7,7 @@ from marskit.controller.watchers.rollback import NAME, guards_plan
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.diagnosis import Severity, Symptom
-from marskit.domain.events import Event, Executed
+from marskit.domain.events import ConfigurationChanged, Event, Executed
 from marskit.domain.metrics import MeshSample
 from marskit.domain.plan import Plan
 from marskit.domain.records import Origin, Outcome
@@ -106,7 +106,7 @@ class Canaries:
         self._left |= set(names)
 
     def note(self, event: Event) -> None:
-        """Restart the trial of a canary to which a person, directly or by an undo, gave traffic."""
+        """Restart the trial of a canary to which a person (also by an undo) or somebody else gave traffic."""
         match event:
             case Executed(execution, configuration):
                 by_person = execution.origin in (Origin.PERSON, Origin.UNDO)
@@ -115,6 +115,11 @@ class Canaries:
                     action = execution.action
                     for name in _served(configuration.route(action.virtual_service, action.route)):
                         self._clear(name)
+            case ConfigurationChanged(targets=targets, configuration=configuration):
+                for route in configuration.routes:
+                    if not targets or f"virtualservice/{route.label}" in targets:
+                        for name in _served(route):
+                            self._clear(name)
             case _:
                 pass
 

@@ -7,7 +7,16 @@ from marskit.controller.notices import Notices
 from marskit.controller.phases.effects import ReadEffect
 from marskit.controller.phases.executor import ActionWriter
 from marskit.domain.actions import Action
-from marskit.domain.events import Event, Executed, FaultEnded, FaultInjected, ScenarioChanged
+from marskit.domain.events import (
+    ConfigurationChanged,
+    Event,
+    Executed,
+    FaultEnded,
+    FaultInjected,
+    LoadLost,
+    ScenarioChanged,
+    TelemetryLost,
+)
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Candidate, Plan
@@ -80,6 +89,9 @@ class RollbackWatcher:
                 if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN):
                     self._remember(execution.at_s, execution.id)
             case FaultInjected(at_s) | FaultEnded(at_s) | ScenarioChanged(at_s):
+                self._remember(at_s, None)
+            case ConfigurationChanged(at_s) | LoadLost(at_s) | TelemetryLost(at_s):
+                # What others did, or what happened while nothing was seen, is not the plan's doing.
                 self._remember(at_s, None)
             case _:
                 pass

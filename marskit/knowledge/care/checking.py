@@ -35,6 +35,9 @@ def check_runs(root: str | Path) -> Checked:
     problems: list[str] = []
     set_aside: list[str] = []
     for run in runs:
+        if not store.names(run):
+            # It ended before there was anything to record.
+            continue
         try:
             found, damaged, reported, live = attempt(store, run, _check)
         except KnowledgeError as error:

@@ -18,6 +18,7 @@ from marskit.domain.events import (
     Monitored,
     Observed,
     Planned,
+    RunEnded,
     RunStarted,
 )
 from marskit.domain.records import Cycle
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 COMPLETED = CycleCompleted.__name__
 STORY = frozenset({COMPLETED, *(kind.__name__ for kind in get_args(Incident))})
 """The kinds of events that records are made of."""
+ENDED = RunEnded.__name__
 _SHARED: dict[str, tuple[str, Callable[[float, int, Any], Event]]] = {
     Monitored.__name__: ("observation", Monitored),
     Analysed.__name__: ("diagnosis", Analysed),

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.events import CycleCompleted, Event, RunEnded
+from marskit.domain.shortfall import WITHOUT_END, Shortfall
 from marskit.knowledge.format import log
 from marskit.knowledge.format.codec import CodecError
 from marskit.knowledge.format.file_names import File
-from marskit.knowledge.format.log import COMPLETED, STORY, Row
+from marskit.knowledge.format.log import COMPLETED, ENDED, STORY, Row
 from marskit.knowledge.format.rows import table as table_of
 from marskit.knowledge.format.tables import LOG, table_schema
 from marskit.knowledge.port import Incident
@@ -53,6 +54,22 @@ class Content:
             elif isinstance(event, Incident):
                 incidents.append(event)
         return tuple(records)
+
+    def ended(self) -> RunEnded | None:
+        """The run's end, if it was recorded: the last event of the last file."""
+        files = self._files.cover(LOG).files
+        rows = self._rows(files[-1], frozenset({ENDED})) if files else ()
+        for row in rows:
+            event = self.decoded(row)
+            if isinstance(event, RunEnded):
+                return event
+        return None
+
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """What the run did not do of what it was asked; empty while it is still recorded."""
+        if (ended := self.ended()) is not None:
+            return ended.shortfalls
+        return () if self._files.live else (WITHOUT_END,)
 
     def frame(self, table: str, files: Sequence[File]) -> "pl.DataFrame":
         """The rows of a table that these adjacent files contain, or that can be made from them."""

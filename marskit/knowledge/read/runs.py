@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from marskit.domain.events import RunStarted
+from marskit.domain.shortfall import Shortfall
 from marskit.knowledge.port import KnowledgeError
 from marskit.knowledge.read.reading import Files, attempt
 from marskit.knowledge.read.run_content import Content
@@ -24,6 +25,7 @@ class RunSummary:
     planner: str
     seed: int
     figures: Figures
+    shortfalls: tuple[Shortfall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class StoredRun:
     records: tuple[Record, ...]
     unreadable: tuple[str, ...]
     """One sentence for each thing that could not be read."""
+    shortfalls: tuple[Shortfall, ...] = ()
+    """What the run did not do of what it was asked."""
 
 
 class _Counted(NamedTuple):
@@ -63,6 +67,9 @@ def list_runs(root: str | Path) -> RunList:
     unreadable: list[str] = []
     store = open_store(root)
     for run in store.runs():
+        if not store.names(run):
+            # It ended before there was anything to record.
+            continue
         try:
             summary, problems = attempt(store, run, _summary)
         except KnowledgeError as error:
@@ -104,7 +111,8 @@ def load_run(root: str | Path, run: str) -> StoredRun:
         head = files.head()
         content = Content(files, head)
         records = content.records()
-        return StoredRun(head.started, head.started_at, records, tuple(content.problems))
+        short = content.shortfalls()
+        return StoredRun(head.started, head.started_at, records, tuple(content.problems), short)
 
     return attempt(open_store(root), run, load)
 
@@ -117,6 +125,9 @@ def _summary(files: Files) -> tuple[RunSummary, list[str]]:
     counted = figures(_Counted(*row) for row in frame.iter_rows())
     run = head.started
     return (
-        RunSummary(run.run, head.started_at, run.mesh, run.scenario.name, run.planner, run.seed, counted),
+        RunSummary(
+            *(run.run, head.started_at, run.mesh, run.scenario.name, run.planner, run.seed, counted),
+            shortfalls=content.shortfalls(),
+        ),
         content.problems,
     )

@@ -39,8 +39,15 @@ class ParquetKnowledge:
         self._flushing: asyncio.Task[None] | None = None
         self._hole: Hole | None = None
         """Discarded events that precede all noted ones."""
+        self._discarded_cycles = 0
         self._unreported: Hole | None = None
         """Discarded events to report with the next stored cycle."""
+
+    @property
+    def unstored_cycles(self) -> int:
+        """Those that wait for a better moment, and those that were discarded."""
+        waiting = sum(isinstance(noted.event, CycleCompleted) for noted in self._noted)
+        return self._discarded_cycles + waiting
 
     def note(self, event: Event) -> None:
         """Take an event; it is stored with the next cycle, or in a batch of its kind."""
@@ -121,6 +128,7 @@ class ParquetKnowledge:
         needed += [noted for noted in older if isinstance(noted.event, ScenarioChanged)][-1:]
         completed = sum(isinstance(noted.event, CycleCompleted) for noted in older)
         gone = Hole(len(older) - len(needed), completed)
+        self._discarded_cycles += completed
         self._noted = [*needed, *newer]
         self._hole, self._unreported = gone.with_(self._hole), gone.with_(self._unreported)
 

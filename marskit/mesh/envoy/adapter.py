@@ -11,7 +11,7 @@ from marskit.domain.actions import Action, Scale
 from marskit.domain.capabilities import Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import FaultEnded, MeshReady, Noticed, Progressed
+from marskit.domain.events import ConfigurationChanged, FaultEnded, MeshReady, Noticed, Progressed
 from marskit.domain.faults import Fault, HangReplica
 from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.domain.topology import Topology
@@ -137,6 +137,9 @@ class EnvoyMesh:
             edges, replicas = await asyncio.gather(self._telemetry.read(), self._hosts.read(self._ports_of()))
         except HttpError as error:
             raise MeshError(f"Envoy's statistics cannot be read: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise MeshError(f"Envoy's statistics make no sense: {type(error).__name__}: {error}") from error
+        self._restore_files()
         occupancies = await self._meter.read(tuple(self._sets.values()))
         workloads = tuple(
             WorkloadSample(
@@ -154,6 +157,13 @@ class EnvoyMesh:
         now_s = self._clock.now()
         duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
         return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
+
+    def _restore_files(self) -> None:
+        """Tell what others did to Envoy's files, and let Envoy run again what the manifests say."""
+        if self._publishing.locked() or not (files := self._publisher.restore()):
+            return
+        sentence = f"somebody else changed Envoy's files ({', '.join(files)}); they were written again."
+        self._report(ConfigurationChanged(self._clock.now(), (), sentence, self.configuration))
 
     def preview(self, action: Action) -> ActionPreview:
         """What the action would do to the manifests."""

@@ -23,6 +23,7 @@ GENERATION_HEADER = "x-marskit-generation"
 
 Resources = Mapping[str, Sequence[Mapping[str, Any]]]
 """File names with their resources."""
+_Stamp = tuple[int, int, int] | None
 _Files = dict[str, tuple[int, Sequence[Mapping[str, Any]]]]
 
 
@@ -53,6 +54,8 @@ class Publisher:
         self._probes = probes
         self._probe_headers = probe_headers
         self._files: _Files = {}
+        self._stamps: dict[str, _Stamp] = {}
+        """What tells a file that was written here from one that somebody else wrote."""
         self._taken: _Files = {}
         """What Envoy acknowledged last, as a whole."""
         self._taken_by = 0
@@ -124,6 +127,15 @@ class Publisher:
         self.generation = ConfigGeneration(generation, generation, generation)
         return Applied(generation, pushed_after_ms, (clock.time() - start_s) * 1000)
 
+    def restore(self) -> tuple[str, ...]:
+        """Write the files again that others have changed or removed since they were written; their names."""
+        changed = tuple(
+            file for file, stamp in sorted(self._stamps.items()) if _stamp_of(self._folder / file) != stamp
+        )
+        for file in changed:
+            self._put(file, *self._files[file])
+        return changed
+
     @property
     def unserved(self) -> str:
         """What to say of a configuration that Envoy took, but that no answer has shown."""
@@ -141,13 +153,16 @@ class Publisher:
 
     def _put(self, file: str, version: int, resources: Sequence[Mapping[str, Any]]) -> None:
         self._files[file] = (version, resources)
+        self._stamps.pop(file, None)
         if file.startswith("rds-"):
             resources = [{**resource, **_stamp(version)} for resource in resources]
         # Envoy sees only a rename into place, never half a file.
         temporary = self._folder / f".{file}"
         temporary.touch(0o600)
         temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
+        stamp = _stamp_of(temporary)
         temporary.replace(self._folder / file)
+        self._stamps[file] = stamp
 
     async def _take_back(self, resources: Resources, refused: str) -> WriteOutcome:
         """Restore what Envoy acknowledged last, wait until it has that, and give its reason."""
@@ -162,6 +177,7 @@ class Publisher:
             self._put(file, version, self._taken[file][1])
         # Of those that are new, the former configuration knows nothing: they are written again when needed.
         self._files = {file: held for file, held in self._files.items() if file in self._taken}
+        self._stamps = {file: stamp for file, stamp in self._stamps.items() if file in self._files}
         now = self.generation
         if not restored:
             self.generation = ConfigGeneration(now.accepted, now.pushed, now.effective, reason)
@@ -244,6 +260,14 @@ class Publisher:
 def _stamp(generation: int) -> dict[str, Any]:
     header = {"key": GENERATION_HEADER, "value": str(generation)}
     return {"response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+
+
+def _stamp_of(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _order(file: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from marskit.domain.topology import EdgeId, Topology
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.resources.model import ClusterKey, Listener
 from marskit.mesh.envoy.resources.telemetry_names import parse_cluster_stat, parse_latencies, parse_requests
+from marskit.system.local_http import HttpError
 
 UNKNOWN = "unknown"
 """Istio's word for the workload of requests that failed before one was chosen."""
@@ -40,6 +41,12 @@ class EdgeTotals:
     ejected: int | None = None
     flags: Counter[str] = field(default_factory=Counter)
     successes_ms: Histogram = field(default_factory=Histogram)
+
+    def is_before(self, other: "EdgeTotals") -> bool:
+        """Whether a counter is lower than in a reading that should be earlier."""
+        mine = (self.requests, self.failures, self.retries or 0, self.timeouts or 0)
+        theirs = (other.requests, other.failures, other.retries or 0, other.timeouts or 0)
+        return any(now < before for now, before in zip(mine, theirs, strict=True))
 
     def since(self, edge: EdgeId, earlier: "EdgeTotals") -> EdgeSample:
         """The traffic since an earlier reading of the same Envoy."""
@@ -113,7 +120,12 @@ class Telemetry:
         totals = read_totals(await self._proxy.stats(FILTER), self._names)
         # A restarted Envoy counts from 0 again.
         last = self._last if starts == self._starts else {}
+        if any(total.requests and edge not in totals for edge, total in last.items()):
+            # Kept: the next whole answer is compared with the last whole one.
+            raise HttpError("the answer is incomplete: known edges are missing")
         self._last, self._starts = totals, starts
+        if any(totals[edge].is_before(total) for edge, total in last.items() if edge in totals):
+            raise HttpError("the counters were reset: the requests since the last reading are not known")
         return tuple(
             total.since(edge, last.get(edge, EdgeTotals())) for edge, total in sorted(totals.items())
         )

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from marskit.domain.actions import Action, Scale, SetOutlierDetection
+from marskit.domain.actions import Action, Scale, SetOutlierDetection, describe, target
 from marskit.domain.capabilities import ActionKind, Capabilities
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import MeshReady, Noticed, Progressed
+from marskit.domain.events import ConfigurationChanged, MeshReady, Noticed, Progressed
 from marskit.domain.faults import (
     ClearFaults,
     Delay,
@@ -187,6 +187,19 @@ class TwinMesh:
             case Delay(workload, delay_ms):
                 self._engine.delay(workload, delay_ms / 1000.0)
                 self._broken[workload] = None
+
+    async def change_from_outside(self, action: Action) -> None:
+        """Let somebody else change the mesh, as `kubectl` beside the loop would.
+
+        Raises:
+            ActionError: The action does not fit this mesh.
+        """
+        outcome = await self.execute(action)
+        if isinstance(outcome, Rejected):
+            raise ActionError(outcome.reason)
+        sentence = f"somebody else changed it: {describe(action)}."
+        now_s = self._clock.now()
+        self._report(ConfigurationChanged(now_s, (target(action),), sentence, self.configuration))
 
     def _say_not_simulated(self) -> None:
         """Once a run: that an edit is taken and has no effect must not look like an effect of 0."""

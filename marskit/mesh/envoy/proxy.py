@@ -17,6 +17,7 @@ from marskit.mesh.envoy.refusals import reason_in
 from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.port import MeshError
 from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.private_files import replace_private_text
 from marskit.system.processes import Child, Children
 
 READY_TIMEOUT_S = 10.0
@@ -112,7 +113,7 @@ class Proxy:
 
     async def _spawn(self) -> Child:
         bootstrap = self._xds / "bootstrap.json"
-        bootstrap.write_text(json.dumps(self._bootstrap()))
+        replace_private_text(bootstrap, json.dumps(self._bootstrap()))
         self._child = await self._children.spawn(
             "envoy",
             (

@@ -11,6 +11,7 @@ from marskit.mesh.envoy.acknowledgement import STATISTICS, Answer, State, answer
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.port import Applied, MeshError, Rejected, Unknown, WriteOutcome
 from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.private_files import replace_private_text
 
 TIMEOUT_S = 5.0
 START_TIMEOUT_S = 15.0
@@ -143,11 +144,9 @@ class Publisher:
         self._files[file] = (version, resources)
         if file.startswith("rds-"):
             resources = [{**resource, **_stamp(version)} for resource in resources]
-        # Envoy sees only a rename into place, never half a file.
-        temporary = self._folder / f".{file}"
-        temporary.touch(0o600)
-        temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
-        temporary.replace(self._folder / file)
+        content = {"version_info": str(version), "resources": list(resources)}
+        # Envoy reads a file when it is renamed into place.
+        replace_private_text(self._folder / file, json.dumps(content))
 
     async def _take_back(self, resources: Resources, refused: str) -> WriteOutcome:
         """Restore what Envoy acknowledged last, wait until it has that, and give its reason."""

@@ -6,7 +6,7 @@ RUNS := .venv/.runs
 READY := .venv/.ready
 endif
 
-.PHONY: run test learning e2e package check bench train format clean help
+.PHONY: run test learning e2e package check advisories bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,6 +34,9 @@ check: $(READY)  ## format, lint, types, import contracts, spelling
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	$(PY) -m codespell_lib
 	$(PY) -m yamllint --strict k8s service-mesh examples
+
+advisories: $(READY) ## compare the dependencies with published advisories, where a source can be reached
+	$(PY) .ci/advisories.py
 
 bench: $(READY)  ## print the figures of docs/benchmarks.md, all but those that take half an hour and more
 	$(PY) -m benchmarks.startup

@@ -27,13 +27,14 @@ from marskit.domain.diagnosis import Severity
 from marskit.domain.events import MeshReady, RunEnded, RunStarted
 from marskit.domain.shortfall import Shortfall, failed, not_recorded
 from marskit.domain.state import State
+from marskit.errors import UserError
 from marskit.knowledge.port import Knowledge
-from marskit.load.port import Load, LoadError
+from marskit.load.port import Load
 from marskit.mapek.analyse.memory import Memory
 from marskit.mapek.monitor.monitor import Monitor
 from marskit.mapek.plan.shield import Shield
-from marskit.mesh.port import Mesh, MeshError, MeshEvent
-from marskit.planning import Planner, PlannerFailed, Predictor
+from marskit.mesh.port import Mesh, MeshEvent
+from marskit.planning import Planner, Predictor
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.system.run_to_completion import to_the_end
 from marskit.timing.clock import Clock
@@ -321,7 +322,7 @@ def _reason(error: Exception) -> str:
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    if isinstance(first, MeshError | LoadError | PlannerFailed):
+    if isinstance(first, UserError):
         return describe(first)
     _log.error("the controller failed", exc_info=error)
     return f"Internal error: {type(first).__name__}: {describe(first)}"

@@ -36,6 +36,20 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def replace_private_text(path: Path, text: str) -> os.stat_result:
+    """Write a file that only this user can read, by a rename: readers see the old one or the new one.
+
+    Returns:
+        The new file's status, taken before others could find the file.
+    """
+    temporary = path.with_name(f".{path.name}")
+    temporary.touch(0o600)
+    temporary.write_text(text)
+    found = temporary.stat()
+    temporary.replace(path)
+    return found
+
+
 def check_only_ours(folder: Path) -> None:
     """Refuse a folder whose content another user, except root, could have put there.
 

@@ -14,7 +14,8 @@ from marskit.domain.faults import (
     why_unfit,
 )
 from marskit.mesh.envoy.launch import CHAOS_TOKEN
-from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.envoy.replica import Replica
+from marskit.mesh.envoy.replicas import ReplicaSet
 from marskit.mesh.envoy.resources.model import WorkloadFault
 from marskit.mesh.port import ActionError
 from marskit.system.free_ports import LOOPBACK

@@ -1,6 +1,7 @@
 """Kubernetes' probes of a replica: one question, and how many answers in a row count."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from marskit.mesh.manifests.workloads import Probe
@@ -80,3 +81,34 @@ class Verdict:
             return False
         self.passes, self._others = not self.passes, 0
         return True
+
+
+class Prober:
+    """Asks one process of a replica, again and again."""
+
+    def __init__(self, http: HttpClient, port: int, *, listens: bool) -> None:
+        """A replica that does not even listen, as a worker, is ready as long as it runs."""
+        self._http = http
+        self._port = port
+        self._listens = listens
+
+    async def answers(self, probe: Probe, *, pause_s: float | None = None) -> AsyncGenerator[Answered]:
+        """Ask once in every period, however long the answers take, or with this pause between two."""
+        clock = asyncio.get_running_loop()
+        while True:
+            begin_s = clock.time()
+            yield await self._ask(probe)
+            rest_s = begin_s + probe.period_ms / 1000 - clock.time()
+            await asyncio.sleep(max(0.0, rest_s) if pause_s is None else pause_s)
+
+    async def success(self, probe: Probe, *, pause_s: float | None = None) -> None:
+        """Wait until the probe succeeds; a short pause makes starts fast."""
+        verdict = Verdict(probe, passes=False)
+        async for answered in self.answers(probe, pause_s=pause_s):
+            if verdict.changed(answered):
+                return
+
+    async def _ask(self, probe: Probe) -> Answered:
+        if probe is OPEN_PORT and not self._listens:
+            return Answered(True, "it runs")
+        return await ask(self._http, self._port, probe)

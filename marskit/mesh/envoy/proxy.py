@@ -18,6 +18,7 @@ from marskit.mesh.envoy.replicas import Report
 from marskit.mesh.manifests.regex import LARGEST_PROGRAM
 from marskit.mesh.port import MeshError
 from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.private_files import replace_private_text
 from marskit.system.processes import Child, Children
 
 READY_TIMEOUT_S = 10.0
@@ -115,7 +116,7 @@ class Proxy:
 
     async def _spawn(self) -> Child:
         bootstrap = self._xds / "bootstrap.json"
-        bootstrap.write_text(json.dumps(self._bootstrap()))
+        replace_private_text(bootstrap, json.dumps(self._bootstrap()))
         self._child = await self._children.spawn(
             "envoy",
             (

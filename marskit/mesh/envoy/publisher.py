@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from marskit.mesh.envoy.acknowledgement import STATISTICS, Answer, State, Writte
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.port import Applied, MeshError, Rejected, Unknown, WriteOutcome
 from marskit.system.local_http import HttpClient, HttpError
+from marskit.system.private_files import replace_private_text
 
 TIMEOUT_S = 5.0
 START_TIMEOUT_S = 15.0
@@ -23,7 +25,7 @@ GENERATION_HEADER = "x-marskit-generation"
 
 Resources = Mapping[str, Sequence[Mapping[str, Any]]]
 """File names with their resources."""
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, int, int]
 _Files = dict[str, tuple[int, Sequence[Mapping[str, Any]]]]
 
 
@@ -130,7 +132,7 @@ class Publisher:
     def restore(self) -> tuple[str, ...]:
         """Write the files again that others have changed or removed since they were written; their names."""
         changed = tuple(
-            file for file, stamp in sorted(self._stamps.items()) if _stamp_of(self._folder / file) != stamp
+            file for file, stamp in sorted(self._stamps.items()) if _found(self._folder / file) != stamp
         )
         for file in changed:
             self._put(file, *self._files[file])
@@ -156,13 +158,9 @@ class Publisher:
         self._stamps.pop(file, None)
         if file.startswith("rds-"):
             resources = [{**resource, **_stamp(version)} for resource in resources]
-        # Envoy sees only a rename into place, never half a file.
-        temporary = self._folder / f".{file}"
-        temporary.touch(0o600)
-        temporary.write_text(json.dumps({"version_info": str(version), "resources": list(resources)}))
-        stamp = _stamp_of(temporary)
-        temporary.replace(self._folder / file)
-        self._stamps[file] = stamp
+        content = {"version_info": str(version), "resources": list(resources)}
+        # Envoy reads a file when it is renamed into place.
+        self._stamps[file] = _stamp_of(replace_private_text(self._folder / file, json.dumps(content)))
 
     async def _take_back(self, resources: Resources, refused: str) -> WriteOutcome:
         """Restore what Envoy acknowledged last, wait until it has that, and give its reason."""
@@ -262,11 +260,14 @@ def _stamp(generation: int) -> dict[str, Any]:
     return {"response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
 
 
-def _stamp_of(path: Path) -> _Stamp:
+def _found(path: Path) -> _Stamp | None:
     try:
-        found = path.stat()
+        return _stamp_of(path.stat())
     except OSError:
         return None
+
+
+def _stamp_of(found: os.stat_result) -> _Stamp:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 

@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import Launch
 from marskit.mesh.envoy.logs import last_line
-from marskit.mesh.envoy.probes import OPEN_PORT, Answered, Verdict, ask
+from marskit.mesh.envoy.probes import OPEN_PORT, Prober, Verdict
+from marskit.mesh.envoy.replica import Replica
 from marskit.mesh.manifests.workloads import Deployment, Probe
 from marskit.mesh.port import ActionError, MeshError
 from marskit.system.free_ports import PortPicker
@@ -29,35 +31,6 @@ SETTLED_S = 10.0
 """Time after which a ready replica counts as stable, in seconds."""
 
 Report = Callable[[Severity, str, str], None]
-
-
-class Replica:
-    """One replica; after a restart it has a new process and port but the same name, like a pod."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.port = 0
-        self.chaos_token = ""
-        """What its present process wants to see of whoever injects faults."""
-        self.child: Child | None = None
-        self.ready = False
-        self.leaving = False
-        self.hung = False
-        """Whether its process was stopped on purpose."""
-        self.ready_since_s = 0.0
-        """On the event loop's clock."""
-        self.served_since_s: float | None = None
-        """When its present process became ready first; None before."""
-        self.failed = ""
-        """Why its present process is being ended, if the reason is a probe."""
-        self.crashes = 0
-        """Number of successive crashes without becoming stable."""
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def serving(self) -> bool:
-        """Whether requests may be sent to it."""
-        return self.ready and not self.leaving and not self.failed
 
 
 class ReplicaSet:
@@ -133,7 +106,7 @@ class ReplicaSet:
         for replica in leaving:
             replica.leaving = True
         if leaving:
-            await self._published()
+            await self._publish()
             for replica in leaving:
                 drain = asyncio.create_task(self._drain(replica))
                 self._drains.add(drain)
@@ -244,11 +217,15 @@ class ReplicaSet:
                 continue
             replica.child, replica.failed, replica.served_since_s = child, "", None
             serving = asyncio.create_task(self._serve(replica, child))
+            serving.add_done_callback(partial(_end_unwatched, child))
             try:
                 code = await child.wait()
             finally:
                 serving.cancel()
-                await asyncio.gather(serving, return_exceptions=True)
+                (problem,) = await asyncio.gather(serving, return_exceptions=True)
+            if isinstance(problem, Exception):
+                how = "; ".join(str(each) for each in getattr(problem, "exceptions", (problem,)))
+                self._warn(f"{replica.name} was ended because it could not be watched: {how}")
             await self._ended(
                 replica, f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
             )
@@ -260,16 +237,16 @@ class ReplicaSet:
         )
         was_ready = replica.ready
         self._forget_hang(replica)
-        self._unasked += bool(was_ready or replica.failed)
+        self._unasked += bool(was_ready or (replica.failed and served_since_s is not None))
         replica.ready = False
         replica.crashes = 1 if settled else replica.crashes + 1
         sentence = f"{replica.name} {replica.failed or how} and is restarting"
         if served_since_s is None and not replica.failed:
             sentence += f"; its last words: {self.last_words(replica)}"
-        self._report(Severity.WARNING, self.deployment.name, sentence)
+        self._warn(sentence)
         self._changed.set()
         if was_ready:
-            await self._published()
+            await self._publish()
 
     def _forget_hang(self, replica: Replica) -> None:
         if replica.hung:
@@ -280,39 +257,44 @@ class ReplicaSet:
         """Add the replica to the serving ones while it is ready, and end it when it does not live."""
         started_s = asyncio.get_running_loop().time()
         readiness, liveness = self.deployment.readiness or OPEN_PORT, self.deployment.liveness
+        prober = Prober(self._http, replica.port, listens=self._listens)
         try:
-            await self._started(replica, readiness)
+            await self._started(prober, readiness)
         except TimeoutError:
-            sentence = f"{replica.name} did not become ready within {self.patience_s:g} s"
-            self._report(Severity.WARNING, self.deployment.name, sentence)
+            self._warn(f"{replica.name} did not become ready within {self.patience_s:g} s")
             child.kill_group()
             return
         async with asyncio.TaskGroup() as group:
             if liveness is not None:
                 delay_s = started_s + liveness.initial_delay_ms / 1000 - asyncio.get_running_loop().time()
-                group.create_task(self._watch_life(replica, child, liveness, delay_s))
-            await self._first_success(replica, readiness)
+                group.create_task(self._watch_life(replica, child, prober, delay_s))
+            try:
+                async with asyncio.timeout(READY_TIMEOUT_S):
+                    await prober.success(readiness, pause_s=READY_POLL_S)
+            except TimeoutError:
+                self._warn(f"{replica.name} is not ready after {READY_TIMEOUT_S:g} s, and gets no requests")
+                await prober.success(readiness)
             try:
                 await self._prepared(replica)
             except ActionError as error:
-                self._report(Severity.WARNING, self.deployment.name, str(error))
+                self._warn(str(error))
             await self._become(replica, ready=True)
             verdict = Verdict(readiness, passes=True)
-            async for answered in self._answers(replica, readiness):
+            async for answered in prober.answers(readiness):
                 if verdict.changed(answered):
                     await self._become(replica, ready=verdict.passes)
 
-    async def _started(self, replica: Replica, readiness: Probe) -> None:
+    async def _started(self, prober: Prober, readiness: Probe) -> None:
         """Wait until the replica has started; raises TimeoutError if it takes too long.
 
         Kubernetes only gives up on a replica by its startup or liveness probe. Without both, we do so.
         """
-        if self.deployment.startup is not None:
+        deciding = self.deployment.startup
+        if deciding is None and self.deployment.liveness is None:
+            deciding = readiness
+        if deciding is not None:
             async with asyncio.timeout(self.patience_s):
-                await self._first_success(replica, self.deployment.startup)
-        elif self.deployment.liveness is None:
-            async with asyncio.timeout(self.patience_s):
-                await self._first_success(replica, readiness)
+                await prober.success(deciding, pause_s=READY_POLL_S)
 
     async def _become(self, replica: Replica, *, ready: bool) -> None:
         if replica.failed:
@@ -323,47 +305,40 @@ class ReplicaSet:
             replica.served_since_s = replica.ready_since_s
         self._changed.set()
         if not ready:
-            sentence = f"{replica.name} fails its readiness probe and gets no more requests"
-            self._report(Severity.WARNING, self.deployment.name, sentence)
-        await self._published()
+            self._warn(f"{replica.name} fails its readiness probe and gets no more requests")
+        await self._publish()
 
-    async def _watch_life(self, replica: Replica, child: Child, probe: Probe, delay_s: float) -> None:
+    async def _watch_life(self, replica: Replica, child: Child, prober: Prober, delay_s: float) -> None:
         """End the process once its liveness probe fails, as the kubelet does."""
+        probe = self.deployment.liveness
+        assert probe is not None
         # Replicas that start together are not asked at the same moments.
         await asyncio.sleep(max(0.0, delay_s) + self._random.random() * probe.period_ms / 1000)
         verdict = Verdict(probe, passes=True)
-        async for answered in self._answers(replica, probe):
+        async for answered in prober.answers(probe):
             if verdict.changed(answered):
                 replica.failed = f"fails its liveness probe ({answered.words})"
                 break
         if replica.ready:
             replica.ready = False
             self._changed.set()
-            await self._published()
+            await self._publish()
         grace_s = self.deployment.termination_grace_s if probe.grace_ms is None else probe.grace_ms / 1000
         await self._children.stop(child, grace_s=grace_s)
 
-    async def _first_success(self, replica: Replica, probe: Probe) -> None:
-        """Wait until the probe succeeds, asking many times a second at first: starts shall be fast."""
-        verdict = Verdict(probe, passes=False)
-        async for answered in self._answers(replica, probe, hurried_s=READY_TIMEOUT_S):
-            if verdict.changed(answered):
-                return
+    async def _publish(self) -> None:
+        try:
+            await self._published()
+        except Exception as error:
+            # Raised here, it would end the task that keeps the replica running, and nobody would notice.
+            sentence = f"the proxy cannot be told which replicas serve: {error}"
+            self._report(Severity.CRITICAL, self.deployment.name, sentence)
 
-    async def _answers(
-        self, replica: Replica, probe: Probe, *, hurried_s: float = 0.0
-    ) -> AsyncGenerator[Answered]:
-        """Ask once in every period, however long the answers take; without a pause for the first seconds."""
-        clock = asyncio.get_running_loop()
-        hurried_until_s = clock.time() + hurried_s
-        while True:
-            begin_s = clock.time()
-            yield await self._ask(replica, probe)
-            now_s = clock.time()
-            rest_s = begin_s + probe.period_ms / 1000 - now_s
-            await asyncio.sleep(READY_POLL_S if now_s < hurried_until_s else max(0.0, rest_s))
+    def _warn(self, sentence: str) -> None:
+        self._report(Severity.WARNING, self.deployment.name, sentence)
 
-    async def _ask(self, replica: Replica, probe: Probe) -> Answered:
-        if probe is OPEN_PORT and not self._listens:
-            return Answered(True, "it runs")
-        return await ask(self._http, replica.port, probe)
+
+def _end_unwatched(child: Child, watch: asyncio.Task[None]) -> None:
+    """Nobody would notice any more what becomes of the process."""
+    if not watch.cancelled() and watch.exception() is not None:
+        child.kill_group()

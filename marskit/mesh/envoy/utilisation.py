@@ -10,7 +10,8 @@ from functools import cached_property
 
 import psutil
 
-from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.envoy.replica import Replica
+from marskit.mesh.envoy.replicas import ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment
 from marskit.system.free_ports import LOOPBACK
 from marskit.system.local_http import HttpClient, HttpError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from marskit.domain.diagnosis import Severity
 from marskit.mesh.envoy.launch import launch
-from marskit.mesh.envoy.replicas import Replica, ReplicaSet
+from marskit.mesh.envoy.replica import Replica
+from marskit.mesh.envoy.replicas import ReplicaSet
 from marskit.mesh.manifests.workloads import Deployment, LocalProcess, Probe
 from marskit.mesh.port import ActionError
 from marskit.system.free_ports import PortPicker
@@ -57,6 +58,7 @@ class Bench:
     published: list[tuple[str, ...]] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
     refusal: str | None = None
+    disk_is_full: bool = False
 
     @staticmethod
     def with_chaos_path(subject: Deployment, path: str) -> Deployment:
@@ -65,6 +67,8 @@ class Bench:
 
     def make(self, subject: Deployment) -> ReplicaSet:
         async def publish() -> None:
+            if self.disk_is_full:
+                raise OSError(28, "No space left on device")
             self.published.append(tuple(replica.name for replica in made.serving))
 
         async def prepare(replica: Replica) -> None:

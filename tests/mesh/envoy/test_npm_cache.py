@@ -242,7 +242,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(
         install_dependencies(source)
     message = str(caught.value)
     assert message.startswith(f"The cache for npm packages cannot be used: {tmp_path}/file")
-    assert message.endswith("File exists; XDG_CACHE_HOME can name another folder")
+    assert message.endswith("Not a directory; XDG_CACHE_HOME can name another folder")
 
 
 def test_few_copies_are_kept_and_none_in_use_is_removed(tmp_path: Path, cache: Path) -> None:

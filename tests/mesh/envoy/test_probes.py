@@ -177,6 +177,46 @@ async def test_an_unready_replica_lives_on_when_kubernetes_would_let_it(bench: B
     await payments.stop()
 
 
+async def test_a_replica_is_kept_running_even_if_the_proxy_cannot_be_told(bench: Bench) -> None:
+    bench.disk_is_full = True
+    payments = bench.make(deployment(readiness=READY))
+    await payments.scale(1)
+    assert await payments.wait_ready(10)
+    told = "the proxy cannot be told which replicas serve: [Errno 28] No space left on device"
+    await eventually(lambda: told in bench.sentences)
+    os.kill(pid_of(payments), signal.SIGKILL)
+    await eventually(lambda: bench.sentences.count(told) >= 3)
+    bench.disk_is_full = False
+    payments.kill_one()
+    await eventually(lambda: bench.published[-1:] == [("payments-1",)])
+    await payments.stop()
+
+
+async def test_a_replica_that_cannot_be_watched_is_not_left_alone(bench: Bench) -> None:
+    unsayable = Probe("/ready", 50, headers=(("x-probe", "a\nb"),))
+    payments = bench.make(deployment(readiness=unsayable))
+    await payments.scale(1)
+    await eventually(lambda: len(bench.sentences) >= 2)
+    assert bench.sentences[0].startswith("payments-1 was ended because it could not be watched: ")
+    await payments.stop()
+
+
+async def test_a_replica_that_stays_unready_is_told_once(
+    bench: Bench, health: Health, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marskit.mesh.envoy.replicas.READY_TIMEOUT_S", 0.5)
+    health.get_ill()
+    env = {"WELL": str(health.file)}
+    payments = bench.make(deployment(env=env, readiness=Probe("/well", 50), startup=STARTED))
+    await payments.scale(1)
+    await eventually(lambda: bool(bench.sentences))
+    assert not await payments.wait_ready(1.0)
+    assert bench.sentences == ["payments-1 is not ready after 0.5 s, and gets no requests"]
+    health.get_well()
+    assert await payments.wait_ready(10)
+    await payments.stop()
+
+
 async def test_what_a_probe_may_answer(bench: Bench) -> None:
     payments = bench.make(deployment(readiness=READY))
     await payments.scale(1)

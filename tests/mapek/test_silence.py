@@ -176,6 +176,10 @@ def test_answers_too_late_for_any_statistic_are_told_with_a_lower_bound() -> Non
         "or more (Little's law), against 60 ms in the latencies."
     )
     assert ("payments", Ailment.SLOW) in named(diagnosis)
+    caller = World().edge(INTO_ORDERS, p95_ms=50.0, n=20, requests_per_s=2.0)
+    caller.edges[INTO_ORDERS] = replace(caller.edges[INTO_ORDERS], in_flight=180)
+    assert SymptomKind.LATE in kinds(diagnose(caller, experienced()))
+    assert named(diagnose(caller, experienced())) == [], "its calls may be held back on the way"
     queue = world.workload("payments", utilisation=1.0, queued=80.0)
     assert named(diagnose(queue, experienced())) == [("payments", Ailment.OVERLOADED)], "a queue explains it"
 

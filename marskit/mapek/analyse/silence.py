@@ -213,9 +213,13 @@ def late_symptoms(late: Iterable[Late], window_s: float) -> Iterator[Symptom]:
 
 
 def late_suspects(late: Iterable[Late], observation: Observation) -> Iterator[Suspect]:
-    """Those that are not only overloaded, as suspects; less certain than measured work."""
+    """Those that are not only overloaded, as suspects; less certain than measured work.
+
+    A workload that makes calls is none: its requests may wait in the proxy, on the way to a callee.
+    """
+    callers = {edge.edge.source for edge in observation.edges}
     for each in late:
-        if not is_saturated(observation.workload(each.workload)):
+        if each.workload not in callers and not is_saturated(observation.workload(each.workload)):
             evidence = _late_evidence(each, observation.window_s)
             yield Suspect(each.workload, Ailment.SLOW, 0.7, evidence, _late_sentence(each))
 

@@ -1,7 +1,7 @@
 """The state of a mesh in the request-level engine: processes, tries under way, and the proxy's view."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import exp, log, sqrt
 from random import Random
 
@@ -266,6 +266,28 @@ class Try:
 
 NOWHERE = Replica("", 0)
 """The place of a try that has not been sent."""
+
+
+def under_way(subjects: Iterable[object], replicas: Iterable[Replica]) -> dict[Try, None]:
+    """All tries with pending events or stuck in a replica, in an order that depends only on the seed.
+
+    `subjects` is those of the events.
+    """
+    found: dict[Try, None] = {}
+
+    def add(each: Try | None) -> None:
+        while each is not None and each not in found:
+            found[each] = None
+            each = each.parent
+
+    stuck = [each for replica in replicas for _, each in replica.stuck or ()]
+    for subject in (*subjects, *stuck):
+        if isinstance(subject, Try):
+            add(subject)
+            # A queue exists only behind requests that are being served.
+            for waiting in subject.replica.queue:
+                add(waiting)
+    return found
 
 
 def _service_s(station: Station, random: Random) -> Callable[[], float]:

@@ -19,7 +19,15 @@ from marskit.domain.topology import GATEWAY
 from marskit.mesh.simulator.engine import Arrivals
 from marskit.mesh.simulator.model import TwinModel, back_off_s
 from marskit.mesh.simulator.passed import Passed, edge_sample
-from marskit.mesh.simulator.request_state import NOWHERE, Deadlines, Edge, Link, Replica, Try, Workload
+from marskit.mesh.simulator.request_state import (
+    NOWHERE,
+    Deadlines,
+    Edge,
+    Link,
+    Try,
+    Workload,
+    under_way,
+)
 from marskit.mesh.simulator.starts import Starts
 
 _push, _pop = heapq.heappush, heapq.heappop
@@ -117,13 +125,14 @@ class RequestTwin:
         victim = next((each for each in here.ready if each.stuck is not None), here.ready[0])
         here.ready.remove(victim)
         here.ended += 1
-        under_way = self._under_way(victim)
+        replicas = [victim, *(each for other in self._workloads.values() for each in other.ready)]
+        waiting = under_way((event[3] for event in self._events), replicas)
         victim.stuck = None
         answered = {id(subject) for _, _, act, subject in self._events if act is self._on_answer}
         inside = self._on_arrival, self._on_service
         self._events[:] = [e for e in self._events if e[2] not in inside or e[3].replica is not victim]
         heapq.heapify(self._events)
-        for each in under_way:
+        for each in waiting:
             if not each.is_over:
                 if each.parent is not None and each.parent.replica is victim:
                     self._hang_up(each)
@@ -380,22 +389,3 @@ class RequestTwin:
         else:
             self._leave(each)
         each.edge.passed.fail("DC")
-
-    def _under_way(self, victim: Replica) -> dict[Try, None]:
-        """All tries with pending events or stuck in a replica, in an order that depends only on the seed."""
-        found: dict[Try, None] = {}
-
-        def add(each: Try | None) -> None:
-            while each is not None and each not in found:
-                found[each] = None
-                each = each.parent
-
-        replicas = [victim, *(each for here in self._workloads.values() for each in here.ready)]
-        stuck = [each for replica in replicas for _, each in replica.stuck or ()]
-        for subject in [*(subject for _, _, _, subject in self._events), *stuck]:
-            if isinstance(subject, Try):
-                add(subject)
-                # A queue exists only behind requests that are being served.
-                for waiting in subject.replica.queue:
-                    add(waiting)
-        return found

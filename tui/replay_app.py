@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -26,7 +27,7 @@ from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
 from marskit.views.forms import Form
-from marskit.views.intents import Option, Prompt
+from marskit.views.intents import Intent, Meaning, Option, Prompt, Refusal
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
@@ -239,9 +240,16 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
         self.push_screen(BranchScreen(self.newest))
 
-    def choices(self) -> Iterator[tuple[str, Option]]:
-        """None: a recording cannot be changed."""
-        return iter(())
+    def named_places(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """The cycles too."""
+        yield from super().named_places()
+        for cycle in self.player.timeline.cycles:
+            if (step := self.player.timeline.begin_of(cycle)) is not None:
+                yield f"cycle {cycle}", partial(self.jump, step)
+
+    def meaning(self, intent: Intent) -> Meaning:
+        """Nothing: a recording cannot be changed."""
+        return Refusal(UNCHANGEABLE)
 
     def forms(self) -> tuple[Form, ...]:
         """None, likewise."""

@@ -22,6 +22,7 @@ from marskit.cli.options import (
 from marskit.cli.terminal import check_terminal
 from marskit.domain.records import Mode
 from marskit.domain.shortfall import ShortfallKind
+from marskit.errors import UserError
 from marskit.system import exit_codes
 
 if TYPE_CHECKING:
@@ -219,12 +220,12 @@ def _run_tui(settings: Settings) -> int:
     signals: list[int] = []
     try:
         with first_signal(signals.append):
-            from marskit.tui import app
+            from marskit.tui import run as screen
 
             if signals:
                 return exit_codes.of_signal(signals[0])
             begin = partial(runtime.start, partial(_build, settings), loop_factory=settings.loop_factory())
-            exit_code = app.run(runtime, signals, begin, _training_arguments(settings))
+            exit_code = screen.run(runtime, signals, begin, _training_arguments(settings), _summaries)
     finally:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
@@ -236,6 +237,16 @@ def _run_tui(settings: Settings) -> int:
         if ended and any(each.kind is ShortfallKind.NOT_RECORDED for each in ended.shortfalls):
             exit_code = exit_code or exit_codes.FAILED
     return exit_code
+
+
+def _summaries() -> dict[str, str]:
+    """The sentence beside every planner and every scenario in lists; none where they cannot be read."""
+    from marskit.assembly.summaries import planner_summaries, scenario_summaries
+
+    try:
+        return dict((*planner_summaries(), *scenario_summaries()))
+    except UserError:
+        return {}
 
 
 def _training_arguments(settings: Settings) -> tuple[str, ...]:

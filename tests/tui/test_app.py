@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -13,8 +14,10 @@ from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed, Progressed, RunEnded
 from marskit.domain.state import State
-from marskit.tui.app import FRAME_S, MarskitApp, run
+from marskit.tui.app import FRAME_S, MarskitApp
 from marskit.tui.messages import CommandFailed, StateChanged
+from marskit.tui.run import run
+from marskit.tui.screens.confirm import Confirm
 from tests.paths import ROOT
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
@@ -147,7 +150,7 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
     runtime = SlowToStop(scripts.healthy())
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("q")
+        await pilot.press("q", "y")
         await until(pilot, lambda: "Stopping the load and the mesh" in text_of(app))
         runtime.tell(Progressed(60.0, "load", "stopped"))
         await until(pilot, lambda: "✔ load  stopped" in text_of(app) and "stopping" in text_of(app))
@@ -156,11 +159,56 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
     assert (runtime.stopped, app.return_value) == (True, 0)
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_leaving_a_live_run_is_asked_about(key: str) -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for no in ("escape", "n"):
+            await pilot.press(key, no)
+            await pilot.pause(0.1)
+            assert not runtime.stopped
+            assert app.screen is app.live
+        await pilot.press(key)
+        assert isinstance(app.screen, Confirm)
+        await pilot.press(key)
+        await until(pilot, lambda: app.return_value is not None)
+    assert (runtime.stopped, app.return_value) == (True, 0)
+
+
+@pytest.mark.parametrize("scene", [scripts.starting, scripts.failed])
+async def test_leaving_what_does_not_run_is_not_asked_about(scene: Callable[[], Story]) -> None:
+    runtime = FakeRuntime(scene())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert runtime.stopped
+
+
+async def test_a_screenshot_says_where_it_is_or_why_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("colon", *"screenshot", "enter")
+        await until(pilot, lambda: bool(app._notifications))
+        monkeypatch.setattr(Path, "cwd", lambda: Path("/proc"))
+        await pilot.press("colon", *"screenshot", "enter")
+        await until(pilot, lambda: len(list(app._notifications)) == 2)
+        saved, failed = (notification.message for notification in app._notifications)
+    with open(saved.removeprefix("The screenshot is saved as ").removesuffix(".")) as kept:  # noqa: ASYNC230, PTH123
+        assert "payments" in kept.read()
+    assert saved.startswith(f"The screenshot is saved as {tmp_path}/marskit-")
+    assert failed.startswith("The screenshot cannot be saved as /proc/marskit-")
+
+
 async def test_leaving_twice_leaves_at_once() -> None:
     runtime = SlowToStop(scripts.healthy())
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("q", "q")
+        await pilot.press("q", "q", "q")
         await until(pilot, lambda: app.return_value is not None)
     runtime.go_on.set()
     assert app.return_value == 1
@@ -203,7 +251,7 @@ def test_the_exit_code_and_stderr_tell_how_it_ended(
     headless = MarskitApp.run
 
     async def leave(pilot: Pilot[object]) -> None:
-        await pilot.press("q")
+        await pilot.press("q", "q")
 
     monkeypatch.setattr(
         MarskitApp, "run", lambda self: headless(self, headless=True, auto_pilot=leave, size=(80, 24))

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
+from marskit.tui.drawing.graph import wanted_rows
 from marskit.tui.keys import KEYS, Key
 from marskit.tui.widgets.banner import Banner
 from marskit.tui.widgets.detail import Detail
@@ -32,6 +33,10 @@ from marskit.views.topology import TopologyView, topology_view
 
 _SWITCHED = ("series", "load", "log")
 """The panels that share one place on a short screen."""
+_TOLD = 3
+"""Number of violated services that the title of the mesh has room for."""
+_MESH_LEAST = 6
+"""Fewest rows of the mesh's panel, its frame included."""
 
 
 class LiveScreen(Screen[None]):
@@ -53,6 +58,8 @@ class LiveScreen(Screen[None]):
         self.load = Load(LoadView(), id="load")
         self.key_bar = KeyBar(KeyBarView(), keys, id="keys")
         self._stopping = ""
+        self._fitted: object = None
+        """What the mesh's height was made for."""
 
     def compose(self) -> ComposeResult:
         """Everything, from top to bottom."""
@@ -83,6 +90,7 @@ class LiveScreen(Screen[None]):
         alert = self.alert(state)
         self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
         self.topology.show(topology_view(state))
+        self._fit_mesh()
         if self.topology.selected is None and self.topology.view.layers[1:]:
             self.topology.selected = self.topology.view.layers[1][0].name
         self.rail.show(loop_view(state))
@@ -125,6 +133,19 @@ class LiveScreen(Screen[None]):
         following = _SWITCHED[(_SWITCHED.index(shown) + 1) % len(_SWITCHED)]
         self.remove_class(f"show-{shown}").add_class(f"show-{following}")
 
+    def _fit_mesh(self) -> None:
+        """Give the mesh the rows that it needs, and the other panels the rest."""
+        view, size = self.topology.view, self.app.size
+        short, tall = self.has_class("-short"), self.has_class("-tall")
+        nodes = tuple((node.name, node.layer, node.canary_of) for node in view.nodes)
+        key = (nodes, len(view.edges), size, short, tall)
+        if key == self._fitted:
+            return
+        self._fitted = key
+        most = max(_MESH_LEAST, size.height - (16 if short else 23 if tall else 21))
+        rows = wanted_rows(view, size.width - (2 if short else 4), most - 2, roomy=tall)
+        self.topology.styles.height = max(_MESH_LEAST, rows + 2)
+
     def on_resize(self) -> None:
         """Show one key more on a short screen."""
         self.call_after_refresh(lambda: self.show(self.state))
@@ -165,5 +186,9 @@ class LiveScreen(Screen[None]):
         self.detail.entitle("stopping" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
-        self.topology.entitle("mesh", self.header.view.gateway_url or "")
+        violated = self.topology.view.violated
+        alert = " · ".join(f"✖ {each.service} {each.text}" for each in violated[:_TOLD])
+        alert += f" · +{len(violated) - _TOLD}" if len(violated) > _TOLD else ""
+        mesh = "mesh, only what is unhealthy" if self.topology.only_unhealthy else "mesh"
+        self.topology.entitle(mesh, self.header.view.gateway_url or "", alert)
         self.log_panel.entitle("log")

@@ -78,13 +78,16 @@ class Rail(Canvas[LoopView], can_focus=True):
 
     def action_move(self, dx: int) -> None:
         """Select the next phase."""
-        self._choose(PHASES[(PHASES.index(self.selected) + dx) % len(PHASES)])
+        self.choose(PHASES[(PHASES.index(self.selected) + dx) % len(PHASES)])
 
-    def on_click(self, event: events.Click) -> None:
-        """Select the phase under the mouse."""
-        self._choose(PHASES[min(event.x * len(PHASES) // max(1, self.size.width), len(PHASES) - 1)])
+    async def on_click(self, event: events.Click) -> None:
+        """Select the phase under the mouse; a second click opens it."""
+        self.choose(PHASES[min(event.x * len(PHASES) // max(1, self.size.width), len(PHASES) - 1)])
+        if event.chain == 2:
+            await self.app.run_action("open")
 
-    def _choose(self, phase: Phase) -> None:
+    def choose(self, phase: Phase) -> None:
+        """Select a phase as a person does."""
         self.selected = phase
         self.chosen = True
         self.post_message(self.Selected(phase))

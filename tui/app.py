@@ -25,8 +25,9 @@ from marskit.system import exit_codes
 from marskit.system.signals import ending_signals
 from marskit.training.trainer import Trainer
 from marskit.tui.keys import KEYS, Key, bindings
+from marskit.tui.looks import CALM_FRAME_S, Looks, keep_theme, theme_of
 from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
-from marskit.tui.palette import NIGHT, THEMES
+from marskit.tui.palette import THEMES
 from marskit.tui.screens.confirm import Confirm
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
@@ -51,7 +52,7 @@ class MarskitApp(App[int]):
     ]
     keys: ClassVar[tuple[Key, ...]] = KEYS
     """The keys of the footer, the help and the command palette."""
-    frame_s: ClassVar[float] = FRAME_S
+    frame_s: float = FRAME_S
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class MarskitApp(App[int]):
         begin: Callable[[], None] | None = None,
         training: Sequence[str] = (),
         summaries: Callable[[], Mapping[str, str]] = dict,
+        looks: Looks = Looks(),  # noqa: B008 # frozen
     ) -> None:
         """Show `runtime`, and call `begin` once the first frame is drawn.
 
@@ -84,7 +86,9 @@ class MarskitApp(App[int]):
         self.trainer = Trainer(training, lambda: self.post_message(TrainingChanged()))
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = NIGHT.name
+        self.theme = theme_of(looks)
+        if looks.calm:
+            self.frame_s = CALM_FRAME_S
 
     def make_live(self, state: State) -> LiveScreen:
         """The screen that shows the run."""
@@ -230,6 +234,10 @@ class MarskitApp(App[int]):
     def choose_theme(self, name: str) -> None:
         """Use another theme, and keep it for the next start."""
         self.theme = name
+        try:
+            keep_theme(name)
+        except OSError as error:
+            self.notify(f"The theme cannot be kept for the next start: {error.strerror}.", markup=False)
 
     def keep_screenshot(self) -> None:
         """Save the screen as an SVG in the current folder, and say where."""

@@ -79,7 +79,7 @@ KEYS = (
         "exclamation_mark",
         "!",
         "only_unhealthy",
-        "ill",
+        "bad",
         "Show only what is unhealthy, with its callers; or everything again",
         Group.SCREEN,
     ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from marskit.controller.port import RuntimePort
 from marskit.system import exit_codes
 from marskit.tui.app import MarskitApp, never_began
+from marskit.tui.looks import Looks
 
 
 def run(
@@ -14,12 +15,13 @@ def run(
     begin: Callable[[], None] | None = None,
     training: Sequence[str] = (),
     summaries: Callable[[], Mapping[str, str]] = dict,
+    looks: Looks = Looks(),  # noqa: B008 # frozen
 ) -> int:
     """Show the run until a person leaves; returns the exit code and prints a failure on stderr.
 
     `begin` starts the runtime if nobody has. A signal leaves at once; whoever started the runtime stops it.
     """
-    app = MarskitApp(runtime, signals, begin, training, summaries)
+    app = MarskitApp(runtime, signals, begin, training, summaries, looks)
     app.run()
     if app.trainer.state.saved is not None:
         saved = app.trainer.state.saved.saved

@@ -93,7 +93,7 @@ def places(state: State) -> tuple[Place, ...]:
                 for part in (
                     SYMBOLS[node.health],
                     text.rate(node.requests_per_s) if node.requests_per_s is not None else "",
-                    text.replicas(node.replicas_ready or 0, node.replicas_desired)
+                    text.replicas(node.replicas_ready, node.replicas_desired)
                     if node.replicas_desired is not None
                     else "",
                 )

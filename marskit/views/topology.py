@@ -43,7 +43,7 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictView:
+class Violation:
     """A service that violates its SLO now."""
 
     service: str
@@ -78,7 +78,7 @@ class TopologyView:
     edges: tuple[EdgeView, ...] = ()
     lost: tuple[str, ...] = ()
     """Services that answered requests which reached no workload, each with its rate as text."""
-    violated: tuple[VerdictView, ...] = ()
+    violated: tuple[Violation, ...] = ()
     """The services whose SLO is violated: a promise of the service, whichever workload is the cause."""
 
     @property
@@ -215,7 +215,7 @@ def _conduct(own: Own | None, slo: Slo | None) -> Tone:
     return Tone.BAD if slow else Tone.OK
 
 
-def _violated(observation: Observation, goals: Goals) -> tuple[VerdictView, ...]:
+def _violated(observation: Observation, goals: Goals) -> tuple[Violation, ...]:
     found = []
     for slo in goals.slos:
         if all(row.service != slo.service for row in observation.services):
@@ -230,7 +230,7 @@ def _violated(observation: Observation, goals: Goals) -> tuple[VerdictView, ...]
             failed = 100.0 - (status.availability_percent or 0.0)
             words.append(f"errors {text.percent(failed)} > {100.0 - slo.availability_percent:g} %")
         if words:
-            found.append(VerdictView(slo.service, ", ".join(words)))
+            found.append(Violation(slo.service, ", ".join(words)))
     return tuple(found)
 
 

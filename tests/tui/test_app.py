@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed, Progressed, RunEnded
+from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State
+from marskit.system.user_settings import keep_setting
 from marskit.tui.app import FRAME_S, MarskitApp
+from marskit.tui.looks import Looks
 from marskit.tui.messages import CommandFailed, StateChanged
 from marskit.tui.run import run
 from marskit.tui.screens.confirm import Confirm
@@ -292,3 +296,78 @@ def test_the_screen_loads_nothing_heavy_and_nothing_of_the_run() -> None:
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
+async def test_nothing_moves_when_a_banner_or_a_toast_comes(size: tuple[int, int]) -> None:
+    story = scripts.violated(Mode.APPROVE)
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        panels = (app.live.topology, app.live.rail, app.live.key_bar)
+        before = [panel.region for panel in panels]
+        told = len(story.events)
+        story.plan(Scale("payments", 4)).await_approval()
+        runtime.tell(*story.events[told:])
+        await until(pilot, lambda: app.live.banner.display)
+        app.notify("Something happened.")
+        await pilot.pause(0.2)
+        (toast,) = app.screen.query("Toast")
+        needed = (app.live.load, app.live.detail, app.live.rail, app.live.key_bar, app.live.banner)
+        assert not any(toast.region.overlaps(panel.region) for panel in needed if panel.display)
+        assert [panel.region.y for panel in panels[:2]] == [region.y for region in before[:2]]
+        assert app.live.topology.region == before[0]
+
+
+async def test_what_is_being_read_stays_until_a_newer_one_is_asked_for() -> None:
+    story = scripts.violated()
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        assert "cycle 9" in words(app)
+        read = text_of(app)
+        told = len(story.events)
+        story.plan().enter(Phase.EXECUTE).finish().observe(5).turn()
+        runtime.tell(*story.events[told:])
+        await until(pilot, lambda: "r shows cycle 10" in words(app))
+        assert text_of(app) == read
+        assert "Analyse · cycle 9" in words(app)
+        await pilot.press("r")
+        assert "Analyse · cycle 10" in words(app)
+
+
+def words(app: MarskitApp) -> str:
+    """The titles and hints of what is open."""
+    return "\n".join(str(static.content) for static in app.screen.query(Static))
+
+
+async def test_a_double_click_opens_and_tab_shows_where_it_is() -> None:
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        hit = next(hit for hit in app.live.topology.drawing.hits if hit.name == "payments")
+        await pilot.click("#mesh", offset=(hit.x + 4, hit.y + 2), times=2)
+        await pilot.pause()
+        assert "payments · " in words(app)
+        await pilot.press("escape")
+        focused = set()
+        for _ in range(3):
+            assert app.focused is not None
+            focused.add(app.focused.id)
+            selected = [role for row in app.live.rail.draw(120, 6) for _, role in row if role == "selected"]
+            assert bool(selected) == (app.focused is app.live.rail)
+            await pilot.press("tab")
+        assert focused == {"mesh", "rail", "log"}
+
+
+async def test_a_theme_is_kept_for_the_next_start_and_a_calm_screen_draws_once_a_second() -> None:
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.theme == "marskit-night"
+        await pilot.press("colon", *"theme day", "enter")
+        await until(pilot, lambda: app.theme == "marskit-day")
+    assert MarskitApp(FakeRuntime()).theme == "marskit-day"
+    assert MarskitApp(FakeRuntime(), looks=Looks("night")).theme == "marskit-night"
+    assert MarskitApp(FakeRuntime(), looks=Looks(calm=True)).frame_s == 1.0
+    keep_setting("theme", "no such theme")
+    assert MarskitApp(FakeRuntime()).theme == "marskit-night"

@@ -105,7 +105,7 @@ def test_every_name_that_is_shown_is_readable_and_unlike_all_others(
     assert len(seen) == len(set(seen))
     inside = [hit for hit in drawing.hits if 0 <= hit.y < size[1] - 1]
     assert len(seen) >= min(len(view.nodes), len(inside))
-    assert all(len(name) >= 14 or name in {node.name for node in view.nodes} for name in seen)
+    assert all(len(name) >= 12 or name in {node.name for node in view.nodes} for name in seen)
     if count <= 30 and size[0] >= 116:
         assert len(seen) == count + 1
 

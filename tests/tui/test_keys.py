@@ -279,10 +279,9 @@ WORDS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, ma
 def test_no_name_finds_first_what_acts(names: list[str], data: st.DataObject) -> None:
     """Whatever a workload is called, as a verb of the program too, its name leads to it."""
     acts: list[Entry[object]] = [Entry(key.help, key, rank=Rank.ACTS) for key in KEYS]
-    every: list[Entry[object]] = [
-        *acts,
-        *(Entry[object](name, name, rank=Rank.GOES) for name in (*names, "kill", "undo", "clear")),
-    ]
+    called = (*names, "kill", "undo", "clear")
+    goes: list[Entry[object]] = [Entry(name, name, rank=Rank.GOES) for name in called]
+    every = [*acts, *goes]
     name = data.draw(st.sampled_from([*names, "kill", "undo", "clear"]))
     start = data.draw(st.integers(0, len(name) - 1))
     for typed in (name, name[: start + 1], name[start:], name.upper()):

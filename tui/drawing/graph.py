@@ -8,7 +8,7 @@ from marskit.tui.drawing.edge import edge_text
 from marskit.tui.drawing.grid import Grid
 from marskit.tui.drawing.layout import Hop, Layout, Slot, lay_out
 from marskit.tui.drawing.node import draw_node, name_room, node_width
-from marskit.tui.drawing.roster import LEAST, draw_roster, roster_rows
+from marskit.tui.drawing.roster import draw_roster, roster_rows
 from marskit.tui.drawing.rows import Row, first_fitting, unique_names
 from marskit.views.topology import NodeView, TopologyView
 
@@ -16,6 +16,8 @@ GUTTERS = (11, 8)
 DENSE_GUTTERS = (13, 8)
 """Cells between layers: the minimum for labels, and the minimum for lines."""
 GUTTER_MAX = 36
+LEAST = 12
+"""Fewest cells for a name that is cut: with fewer, the list of all nodes says more."""
 NAMES = (20, 16)
 """Smallest node width, in cells: before the gutters are narrowed, and after."""
 _SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))

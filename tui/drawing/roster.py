@@ -14,6 +14,8 @@ GAP = 2
 """Cells between columns."""
 LEAST = 16
 """Fewest cells for a name before a column is dropped instead."""
+_CUT = 6
+"""Most cells that a name is shortened by."""
 _NUMBERS = (19, 12, 6, 0)
 """Cells for the numbers beside a name: replicas, utilisation and rate; without the rate; replicas; none."""
 _HEAD = 4
@@ -24,12 +26,12 @@ _WORST = {Tone.BAD: 0, Tone.WARN: 1}
 
 
 def roster_rows(view: TopologyView, width: int, most: int) -> int:
-    """The rows that the list takes, its foot included: a third of `most` stays free if it fits whole."""
-    for rows in (max(1, 2 * most // 3), most - 1):
-        columns, _, _ = _shape(view.nodes, width, rows)
-        needed = -(-len(view.nodes) // columns)
-        if needed <= rows:
-            return needed + 1
+    """The rows that the list takes, its foot included: whole names first, then a third of `most` free."""
+    for least_name in (None, LEAST):
+        for rows in (max(1, 2 * most // 3), most - 1):
+            found = _fitting(view.nodes, width, rows, least_name)
+            if found is not None:
+                return -(-len(view.nodes) // found[0]) + 1
     return most
 
 
@@ -68,18 +70,33 @@ def draw_roster(view: TopologyView, width: int, height: int, selected: str | Non
 
 
 def _shape(nodes: Sequence[NodeView], width: int, rows: int) -> tuple[int, int, int]:
-    """The number of columns, their width, and the cells of each for numbers: the richest that fits whole."""
-    longest = max((len(node.name) for node in nodes), default=1)
-    for name in (longest, min(longest, max(LEAST, longest - 6))):
-        for numbers in _NUMBERS:
-            wide = name + numbers + _HEAD + _MARKS
-            columns = max(1, (width + GAP) // (wide + GAP))
-            if columns * rows >= len(nodes) and wide <= width:
-                return columns, (width + GAP) // columns - GAP, numbers
+    """The number of columns, their width, and the cells of each for numbers: the richest that fits."""
+    fitting = _fitting(nodes, width, rows, None) or _fitting(nodes, width, rows, LEAST)
+    if fitting is not None:
+        return fitting
     # Not all fit: whole names and how they fare, and the rest by scrolling.
-    wide = min(width, longest + _HEAD + _MARKS)
+    wide = min(width, _longest(nodes) + _HEAD + _MARKS)
     columns = max(1, (width + GAP) // (wide + GAP))
     return columns, (width + GAP) // columns - GAP, 0
+
+
+def _fitting(
+    nodes: Sequence[NodeView], width: int, rows: int, least_name: int | None
+) -> tuple[int, int, int] | None:
+    """Such a shape for all nodes in so many rows, with names cut a little if a least length is given."""
+    name = _longest(nodes)
+    if least_name is not None:
+        name = min(name, max(least_name, name - _CUT))
+    for numbers in _NUMBERS:
+        wide = name + numbers + _HEAD + _MARKS
+        columns = max(1, (width + GAP) // (wide + GAP))
+        if columns * rows >= len(nodes) and wide <= width:
+            return columns, (width + GAP) // columns - GAP, numbers
+    return None
+
+
+def _longest(nodes: Sequence[NodeView]) -> int:
+    return max((len(node.name) for node in nodes), default=1)
 
 
 def _names(nodes: Sequence[NodeView], room: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
+from marskit import text
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
@@ -25,7 +26,7 @@ from marskit.views.actions import log_rows
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.document import Document
 from marskit.views.load import LoadView, load_view
-from marskit.views.loop import loop_view
+from marskit.views.loop import LoopView, loop_view
 from marskit.views.phases import phase_document, progress_document
 from marskit.views.series import SeriesView, series_view
 from marskit.views.summary import SummaryView, summary_view
@@ -33,8 +34,8 @@ from marskit.views.topology import TopologyView, topology_view
 
 _SWITCHED = ("series", "load", "log")
 """The panels that share one place on a short screen."""
-_TOLD = 3
-"""Number of violated services that the title of the mesh has room for."""
+_NORMAL, _TALL = 32, 46
+"""Rows from which a window is no longer short, and from which it is tall."""
 _MESH_LEAST = 6
 """Fewest rows of the mesh's panel, its frame included."""
 
@@ -42,7 +43,7 @@ _MESH_LEAST = 6
 class LiveScreen(Screen[None]):
     """The mesh above, the rail in the middle, the reports and the curves below."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-normal"), (46, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (_NORMAL, "-normal"), (_TALL, "-tall")]  # noqa: RUF012
 
     def __init__(self, state: State, keys: Sequence[Key] = KEYS) -> None:
         super().__init__()
@@ -86,20 +87,28 @@ class LiveScreen(Screen[None]):
         """Give every panel its view of a newer state."""
         self._follow(self.state, state)
         self.state = state
-        self.header.show(summary_view(state))
+        self.header.show(self.summary(state))
         alert = self.alert(state)
         self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
         self.topology.show(topology_view(state))
         self._fit_mesh()
         if self.topology.selected is None and self.topology.view.layers[1:]:
             self.topology.selected = self.topology.view.layers[1][0].name
-        self.rail.show(loop_view(state))
+        self.rail.show(self.loop(state))
         self.log_panel.show(log_rows(state))
         self.load.show(load_view(state))
         self.key_bar.show(self.key_view(state))
         self._show_detail()
         self._show_series()
         self._titles()
+
+    def summary(self, state: State) -> SummaryView:
+        """The header's content."""
+        return summary_view(state)
+
+    def loop(self, state: State) -> LoopView:
+        """The rail's content."""
+        return loop_view(state)
 
     def alert(self, state: State) -> AlertView:
         """The banner's content."""
@@ -136,13 +145,14 @@ class LiveScreen(Screen[None]):
     def _fit_mesh(self) -> None:
         """Give the mesh the rows that it needs, and the other panels the rest."""
         view, size = self.topology.view, self.app.size
-        short, tall = self.has_class("-short"), self.has_class("-tall")
+        # Not by the classes of the breakpoints, which come after the first layout.
+        short, tall = size.height < _NORMAL, size.height >= _TALL
         nodes = tuple((node.name, node.layer, node.canary_of) for node in view.nodes)
         key = (nodes, len(view.edges), size, short, tall)
         if key == self._fitted:
             return
         self._fitted = key
-        most = max(_MESH_LEAST, size.height - (16 if short else 23 if tall else 21))
+        most = max(_MESH_LEAST, size.height - (17 if short else 24 if tall else 22))
         rows = wanted_rows(view, size.width - (2 if short else 4), most - 2, roomy=tall)
         self.topology.styles.height = max(_MESH_LEAST, rows + 2)
 
@@ -186,9 +196,19 @@ class LiveScreen(Screen[None]):
         self.detail.entitle("stopping" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
-        violated = self.topology.view.violated
-        alert = " · ".join(f"✖ {each.service} {each.text}" for each in violated[:_TOLD])
-        alert += f" · +{len(violated) - _TOLD}" if len(violated) > _TOLD else ""
         mesh = "mesh, only what is unhealthy" if self.topology.only_unhealthy else "mesh"
-        self.topology.entitle(mesh, self.header.view.gateway_url or "", alert)
+        room = self.app.size.width - len(mesh) - 12
+        self.topology.entitle(mesh, self.header.view.gateway_url or "", _violations(self.topology.view, room))
         self.log_panel.entitle("log")
+
+
+def _violations(view: TopologyView, room: int) -> str:
+    """The services whose SLO is violated: how, or which, or at least how many."""
+    count, names = len(view.violated), ", ".join(each.service for each in view.violated)
+    variants = (
+        " · ".join(f"✖ {each.service} {each.text}" for each in view.violated),
+        f"✖ {text.plural(count, 'SLO')} violated: {names}",
+    )
+    if not count:
+        return ""
+    return next((words for words in variants if len(words) <= room), f"{variants[1][: room - 1]}…")

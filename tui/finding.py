@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Do = Callable[[], object]
 _INTEND = "intend('"
-_FAULTS = (Intent.KILL, Intent.SLOW, Intent.ERRORS, Intent.DELAY)
+_FAULTS = (Intent.KILL, Intent.HANG, Intent.SLOW, Intent.ERRORS, Intent.DELAY)
 _CHOICES = (Intent.MODE, Intent.PLANNER, Intent.SCENARIO)
 
 

@@ -12,14 +12,13 @@ from marskit.tui.drawing.roster import draw_roster, roster_rows
 from marskit.tui.drawing.rows import Row, first_fitting, unique_names
 from marskit.views.topology import NodeView, TopologyView
 
-GUTTERS = (11, 8)
-DENSE_GUTTERS = (13, 8)
-"""Cells between layers: the minimum for labels, and the minimum for lines."""
+GUTTER_MIN = 8
+"""Fewest cells between layers."""
 GUTTER_MAX = 36
 LEAST = 12
 """Fewest cells for a name that is cut: with fewer, the list of all nodes says more."""
-NAMES = (20, 16)
-"""Smallest node width, in cells: before the gutters are narrowed, and after."""
+LEAST_NODE = 16
+"""Smallest width of a node, in cells."""
 _SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))
 """Rows of a node and rows between nodes, from roomy to dense."""
 
@@ -169,12 +168,12 @@ def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], lis
     )
     # Every caller has an upright of its own, which needs a cell beside those of the arrow and the frames.
     least_lines = lines + (6 if dense else 4)
-    for least, least_name in zip(DENSE_GUTTERS if dense else GUTTERS, NAMES, strict=True):
-        least_gutter = max(least, least_lines)
-        while width - sum(widths) < gutters * least_gutter and max(widths) > least_name:
-            widths[widths.index(max(widths))] -= 1
+    least = max(GUTTER_MIN, least_lines)
+    # Whole names come before labels in the gutters; they are cut only where lines alone leave too little.
+    while width - sum(widths) < gutters * least and max(widths) > LEAST_NODE:
+        widths[widths.index(max(widths))] -= 1
     spare = width - sum(widths)
-    gutter = min(GUTTER_MAX, max(GUTTERS[-1], least_lines, spare // gutters))
+    gutter = min(GUTTER_MAX, max(least, spare // gutters))
     around = max(0, spare - gutter * gutters)
     widths = [w + min(8, around // (2 * len(widths))) for w in widths]
     x = max(0, (width - sum(widths) - gutter * gutters) // 2)

@@ -13,7 +13,9 @@ def node_width(node: NodeView, *, dense: bool) -> int:
     """The node's preferred width, in cells."""
     if node.is_gateway:
         return 13 if dense else 17
-    return max(16, len(node.name) + 7) if dense else max(20, len(node.name) + 12)
+    if dense:
+        return max(16, len(node.name) + 11 + 2 * (node.canary_of is not None))
+    return max(20, len(node.name) + 12)
 
 
 def name_room(node: NodeView, width: int, *, dense: bool) -> int:

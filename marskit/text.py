@@ -67,6 +67,32 @@ def measured(metric: str, value: float) -> str:
     return share(value) if metric == "utilisation" else f"{value:g}"
 
 
+_MEASURES = {
+    "latency_p95_ms": "p95",
+    "canary_latency_p50_ms": "the canary's p50",
+    "control_latency_p50_ms": "its control's p50",
+    "canary_error_percent": "the canary's errors",
+    "control_error_percent": "its control's errors",
+    "own_error_percent": "own errors",
+    "error_percent": "errors",
+    "busy_per_request_ms": "work per request",
+    "own_latency_ms": "own time",
+    "p_value": "probability by chance",
+    "robust_z": "deviation from usual",
+    "cusum": "summed deviation",
+    "queued": "waiting requests",
+    "in_flight": "requests in flight",
+}
+
+
+def measure_name(metric: str) -> str:
+    """A measure's name in words; its unit stands beside its value."""
+    plain = metric
+    for unit in ("_ms", "_percent", "_s"):
+        plain = plain.removesuffix(unit)
+    return _MEASURES.get(metric, plain.replace("_", " "))
+
+
 def weight(weight_percent: int | None, share_percent: float | None) -> str:
     """The configured weight of a destination and its observed share: `50→48 %`."""
     if weight_percent is None:

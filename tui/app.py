@@ -1,34 +1,38 @@
 """The terminal app: keys become commands, states become what the screen shows, and nothing else."""
 
 import asyncio
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
 from textual.timer import Timer
 
 from marskit.controller.port import RuntimePort
 from marskit.domain import commands
 from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import Event
+from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.training import Stage
 from marskit.system import exit_codes
 from marskit.system.signals import ending_signals
 from marskit.training.trainer import Trainer
 from marskit.tui.keys import KEYS, Key, bindings
+from marskit.tui.looks import CALM_FRAME_S, Looks, keep_theme, theme_of
 from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
-from marskit.tui.palette import NIGHT, THEMES
+from marskit.tui.palette import THEMES
+from marskit.tui.screens.confirm import Confirm
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
 from marskit.views.forms import Form, forms
-from marskit.views.intents import Intent, Option, Prompt, Refusal, resolve_intent
+from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent
 
 FRAME_S = 0.22
 """Shortest time between two draws, in seconds: remote terminals can show no more."""
@@ -37,25 +41,18 @@ FACTOR_LAG_S = 3.0
 """Time for which a requested load factor counts before the generator reports it, in seconds."""
 
 
-def _commands() -> type[Provider]:
-    from marskit.tui.command_palette import MarskitCommands
-
-    return MarskitCommands
-
-
 class MarskitApp(App[int]):
     """Shows one run and sends it commands."""
 
     CSS_PATH = "app.tcss"
     TITLE = "marskit"
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = App.COMMANDS | {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(KEYS),
         Binding("ctrl+c", "leave", "Stop the mesh and leave", show=False, priority=True),
     ]
     keys: ClassVar[tuple[Key, ...]] = KEYS
     """The keys of the footer, the help and the command palette."""
-    frame_s: ClassVar[float] = FRAME_S
+    frame_s: float = FRAME_S
 
     def __init__(
         self,
@@ -63,11 +60,14 @@ class MarskitApp(App[int]):
         signals: Sequence[int] = (),
         begin: Callable[[], None] | None = None,
         training: Sequence[str] = (),
+        summaries: Callable[[], Mapping[str, str]] = dict,
+        looks: Looks = Looks(),  # noqa: B008 # frozen
     ) -> None:
         """Show `runtime`, and call `begin` once the first frame is drawn.
 
         `signals` collects those that arrive before the screen listens for them itself. `training` describes
-        the mesh to every training, as arguments of `marskit.training`.
+        the mesh to every training, as arguments of `marskit.training`. `summaries` says what each planner and
+        each load scenario is, for the lists of them; it is called once, on a thread of its own.
         """
         super().__init__(driver_class=TerminalDriver)
         self._runtime = runtime
@@ -79,10 +79,16 @@ class MarskitApp(App[int]):
         self._due: Timer | None = None
         self._factor: tuple[float, float] | None = None
         self._leaving = False
+        self.summaries: Mapping[str, str] = {}
+        """What each planner and each load scenario is, in a sentence, once that was read."""
+        self._read_summaries = summaries
+        self._summarised = False
         self.trainer = Trainer(training, lambda: self.post_message(TrainingChanged()))
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = NIGHT.name
+        self.theme = theme_of(looks)
+        if looks.calm:
+            self.frame_s = CALM_FRAME_S
 
     def make_live(self, state: State) -> LiveScreen:
         """The screen that shows the run."""
@@ -116,9 +122,14 @@ class MarskitApp(App[int]):
     def on_state_changed(self, message: StateChanged) -> None:
         """Draw the state at once, or together with others of the same frame."""
         self._state = message.state
-        if _refused(message.state):
+        if never_began(message.state):
             self.exit(exit_codes.INPUT)
-        elif self._due is None:
+            return
+        if message.state.gateway_url is not None and not self._summarised:
+            # Not earlier: it would slow the start down.
+            self._summarised = True
+            self._summarise()
+        if self._due is None:
             wait_s = self._drawn_at_s + self.frame_s - time.monotonic()
             if wait_s <= 0:
                 self._draw()
@@ -136,6 +147,10 @@ class MarskitApp(App[int]):
         for screen in self.screen_stack[1:]:
             if callable(show := getattr(screen, "show", None)):
                 show(self._state)
+
+    @work(thread=True, exit_on_error=False)
+    def _summarise(self) -> None:
+        self.summaries = self._read_summaries()
 
     def submit(self, command: Command | None) -> None:
         """Send a command; if it fails, show the error."""
@@ -164,24 +179,75 @@ class MarskitApp(App[int]):
         observation = self._state.observation
         return observation.load.factor if observation and observation.load else 1.0
 
+    def meaning(self, intent: Intent) -> Meaning:
+        """What an intent means in the present state."""
+        return resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
+
     def action_intend(self, name: str) -> None:
         """Run the intent of a key in the present state."""
-        meant = resolve_intent(Intent(name), self._state, workload=self.live.workload, factor=self.factor)
+        meant = self.meaning(Intent(name))
         if isinstance(meant, Prompt):
-            from marskit.tui.screens.picker import Picker
-
-            self.push_screen(Picker(meant), self.submit)
+            self.ask(meant)
         elif isinstance(meant, Refusal):
             self.notify(meant.sentence, severity="warning", markup=False)
         else:
             self.submit(meant)
 
-    def choices(self) -> Iterator[tuple[str, Option]]:
-        """Every option that a picker would offer now, with its question."""
-        for intent in Intent:
-            meant = resolve_intent(intent, self._state, workload=self.live.workload, factor=self.factor)
-            if isinstance(meant, Prompt):
-                yield from ((meant.title, option) for option in meant.options)
+    def ask(self, question: Prompt, *, at: str | None = None) -> None:
+        """Let a person choose one of the commands, with the option `at` selected."""
+        from marskit.tui.screens.picker import Picker
+
+        self.push_screen(Picker(question, self.summaries, at=at), self.submit)
+
+    def action_command_palette(self) -> None:
+        """Find a place, or something to do."""
+        from marskit.tui.finding import entries
+        from marskit.tui.screens.finder import Finder
+
+        def act(do: Callable[[], object] | None) -> None:
+            if do is not None:
+                self.call_later(do)
+
+        self.push_screen(Finder("Go to, or do", entries(self)), act)
+
+    def go_to(self, node: str) -> None:
+        """Select a node of the mesh and open it."""
+        self.live.topology.selected = node
+        self.live.topology.focus()
+        self.action_open()
+
+    def named_places(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Places besides the nodes of the mesh: the phases and the log."""
+        for phase in Phase:
+            yield str(phase), partial(self._go_to_phase, phase)
+        yield "log", self._go_to_log
+
+    def _go_to_phase(self, phase: Phase) -> None:
+        self.live.rail.choose(phase)
+        self.live.rail.focus()
+        self.action_open()
+
+    def _go_to_log(self) -> None:
+        self.live.log_panel.focus()
+        self.action_open()
+
+    def choose_theme(self, name: str) -> None:
+        """Use another theme, and keep it for the next start."""
+        self.theme = name
+        try:
+            keep_theme(name)
+        except OSError as error:
+            self.notify(f"The theme cannot be kept for the next start: {error.strerror}.", markup=False)
+
+    def keep_screenshot(self) -> None:
+        """Save the screen as an SVG in the current folder, and say where."""
+        path = Path.cwd() / time.strftime("marskit-%Y%m%d-%H%M%S.svg")
+        try:
+            path.write_text(self.export_screenshot(title="marskit"), encoding="utf-8")
+        except OSError as error:
+            self.notify(f"The screenshot cannot be saved as {path}: {error.strerror}.", severity="error")
+        else:
+            self.notify(f"The screenshot is saved as {path}.", markup=False)
 
     def forms(self) -> tuple[Form, ...]:
         """Every form that can be filled in now."""
@@ -224,6 +290,11 @@ class MarskitApp(App[int]):
         elif state.stage is Stage.FAILED:
             self.notify(state.reason, severity="warning", markup=False)
 
+    def action_only_unhealthy(self) -> None:
+        """Show only what ails in the mesh, or everything again."""
+        self.live.topology.only_unhealthy = not self.live.topology.only_unhealthy
+        self.live.show(self._state)
+
     def action_next_view(self) -> None:
         """Show another panel on a short screen."""
         self.live.next_view()
@@ -233,9 +304,20 @@ class MarskitApp(App[int]):
         self.action_leave()
 
     def action_leave(self) -> None:
-        """Stop the mesh in the background, then leave; a second time leaves at once."""
+        """Stop the mesh in the background, then leave; ask first if it is live, and not at all in a hurry."""
         if self._leaving:
             self.exit(1)
+        elif isinstance(self.screen, Confirm):
+            self.screen.dismiss(result=True)
+        elif self._state.gateway_url is not None and self._state.ended is None:
+            training = ", and the training" if self.trainer.state.is_busy else ""
+            question = f"Stop the load and the mesh{training}, and leave? Recorded cycles are kept."
+            self.push_screen(Confirm(question, key="q", yes="leave"), self._leave)
+        else:
+            self._leave(agreed=True)
+
+    def _leave(self, agreed: bool | None) -> None:  # noqa: FBT001 # as a screen's result comes
+        if not agreed or self._leaving:
             return
         self._leaving = True
         self.trainer.stop()
@@ -252,36 +334,6 @@ class MarskitApp(App[int]):
         self.exit(0 if message.clean and (ended is None or ended.reason is None) else 1)
 
 
-def _refused(state: State) -> bool:
+def never_began(state: State) -> bool:
     """Whether the run never began because its input was wrong, so that there is nothing to show."""
     return state.started is None and state.ended is not None and state.ended.reason is not None
-
-
-def run(
-    runtime: RuntimePort,
-    signals: Sequence[int] = (),
-    begin: Callable[[], None] | None = None,
-    training: Sequence[str] = (),
-) -> int:
-    """Show the run until a person leaves; returns the exit code and prints a failure on stderr.
-
-    `begin` starts the runtime if nobody has. A signal leaves at once; whoever started the runtime stops it.
-    """
-    app = MarskitApp(runtime, signals, begin, training)
-    app.run()
-    if app.trainer.state.saved is not None:
-        saved = app.trainer.state.saved.saved
-        print(f"The trained policy is {saved}; use it with --planner {saved}.")
-    if app.return_value is not None and app.return_value > 128:
-        return app.return_value
-    ended = runtime.state.ended
-    if ended is not None and ended.reason:
-        print(f"marskit: {ended.reason}", file=sys.stderr)
-        return exit_codes.INPUT if _refused(runtime.state) else exit_codes.FAILED
-    if app.return_value is None or app.return_value != 0:
-        print(
-            "marskit: The mesh did not stop in time; its remaining processes end with this one.",
-            file=sys.stderr,
-        )
-        return 1
-    return 0

@@ -28,16 +28,38 @@ _RECORDED = (
     "decides in the twin."
 )
 _MARKS = (
-    (SYMBOLS[Tone.OK], Tone.OK, "healthy: SLO met, replicas ready"),
-    (SYMBOLS[Tone.WARN], Tone.WARN, "warning: saturated, replicas missing, or close to its SLO"),
-    (SYMBOLS[Tone.BAD], Tone.BAD, "SLO violated, or no replica ready"),
+    (SYMBOLS[Tone.OK], Tone.OK, "healthy: replicas ready, its own errors and times as promised"),
+    (SYMBOLS[Tone.WARN], Tone.WARN, "warning: saturated, replicas missing, or close to an SLO"),
+    (
+        SYMBOLS[Tone.BAD],
+        Tone.BAD,
+        "no replica ready, or too many errors or too slow by itself; an SLO violated",
+    ),
     (SYMBOLS[Tone.UNKNOWN], Tone.UNKNOWN, "unknown: no traffic, or too few requests"),
     ("◆", Tone.BAD, "the bottleneck that causes a violation"),
     ("?", Tone.BAD, "in the Analyse box: the most likely fault"),
-    ("↯", Tone.PERSON, "a fault that you injected"),
-    ("⊘", Tone.WARN, "the shield changed what the planner proposed"),
+    ("↯", Tone.PERSON, "a fault that you injected; ✚ where faults were cleared"),
+    ("◇", Tone.ACCENT, "a canary: a new version that gets a part of the traffic"),
+    ("2/3", Tone.STRONG, "2 replicas are ready, 3 are desired"),
+    ("━━── 65 %", Tone.OK, "utilisation: the share of time in which the replicas' workers are busy"),
+    ("q 7", Tone.WARN, "queue: 7 requests wait for a worker"),
+    ("n 1118", Tone.DIM, "the number of successes that a percentile rests on"),
     ("~", Tone.PLAIN, "a p95 from too few samples (n) to be reliable"),
-    ("50→48 %", Tone.ACCENT, "the configured weight of a destination, and its observed share"),
+    ("50→53 %", Tone.ACCENT, "weight: 50 % is configured for this destination, 53 % of the requests took it"),
+    ("✖ 4 %", Tone.BAD, "at a line: the share of its requests that failed; `2 out`: replicas ejected"),
+    ("◂ ▸", Tone.ACCENT, "in the list of a large mesh: calls the selected workload, is called by it"),
+    ("━ ┈ ╌", Tone.ACCENT, "in the curves: p95, p50 (dotted), and the SLO across"),
+    ("▲ ▼ ↔ ≡", Tone.ACCENT, "under the curves: scaled up, scaled down, traffic shifted, another setting"),
+    ("×3", Tone.PERSON, "the factor on the scenario's load"),
+    ("⊘", Tone.WARN, "the shield changed what the planner proposed"),
+    ("≈ 2", Tone.ACCENT, "2 situations like this were found in earlier runs"),
+    ("◉ ✔ ○ ▲", Tone.ACCENT, "a phase under way, done, still to come, waiting for your approval"),
+    (
+        "utility",
+        Tone.DIM,
+        "requests served within their SLO, less those violated or failed, replicas and changes",
+    ),
+    ("symptom", Tone.DIM, "a finding of Analyse with its evidence: a violation, saturation, an anomaly"),
 )
 
 

@@ -75,8 +75,16 @@ KEYS = (
         "greater_than_sign", ">", Intent.TRAFFIC_UP, "shift", "Shift 10 points of traffic to it", Group.SCALE
     ),
     Key("enter", "↵", "open", "open", "Open the selection in full", Group.SCREEN),
+    Key(
+        "exclamation_mark",
+        "!",
+        "only_unhealthy",
+        "bad",
+        "Show only what is unhealthy, with its callers; or everything again",
+        Group.SCREEN,
+    ),
     Key("v", "v", "next_view", "view", "Show another panel on a small screen", Group.SCREEN),
-    Key("colon", ":", "command_palette", "find", "Search all commands", Group.SCREEN),
+    Key("colon", ":", "command_palette", "find", "Go to a workload, or find a command", Group.SCREEN),
     Key("question_mark", "?", "help", "help", "Explain the screen and the keys", Group.SCREEN),
     Key("q", "q", "leave", "quit", "Stop the mesh and leave", Group.SCREEN),
 )

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -21,12 +22,13 @@ from marskit.replay.timeline import Stop, Timeline
 from marskit.system import exit_codes
 from marskit.tui.app import MarskitApp
 from marskit.tui.keys import Key, bindings
+from marskit.tui.looks import Looks
 from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
 from marskit.views.forms import Form
-from marskit.views.intents import Option, Prompt
+from marskit.views.intents import Intent, Meaning, Option, Prompt, Refusal
 from marskit.views.replay import Marks, TransportView, marks_of, transport_view
 
 TICK_S = 0.1
@@ -59,7 +61,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         Binding("ctrl+c,ctrl+q", "leave", "Leave the replay", show=False, priority=True),
     ]
     keys: ClassVar[tuple[Key, ...]] = REPLAY_KEYS
-    frame_s: ClassVar[float] = 0.02
+    frame_s = 0.02
 
     class Reading(Message, bubble=False):
         """The recording is being read."""
@@ -89,10 +91,11 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         *,
         cycle: int | None = None,
         signals: Sequence[int] = (),
+        looks: Looks = Looks(),  # noqa: B008 # frozen
     ) -> None:
         """Show what `read` reads, from `cycle` on, and let `branches` branch it."""
         self.player = Player(Timeline(()))
-        super().__init__(self.player, signals)
+        super().__init__(self.player, signals, looks=looks)
         self.complaint: str | None = None
         """Why the recording cannot be shown, once that is known."""
         self.newest: Branched | None = None
@@ -148,7 +151,9 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
     def on_replay_app_loaded(self, message: Loaded) -> None:
         """Show the recording."""
-        step = message.timeline.begin_of(self._cycle) if self._cycle is not None else None
+        first = next(iter(message.timeline.cycles), None)
+        cycle = first if self._cycle is None else self._cycle
+        step = message.timeline.begin_of(cycle) if cycle is not None else None
         self.player.unsubscribe(self._sink)
         self.player = self._runtime = Player(message.timeline, step)
         self.player.subscribe(self._sink)
@@ -233,15 +238,23 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     def action_beside(self) -> None:
         """Show the newest branch again."""
         if self.newest is None:
-            self.notify("No branch yet; press b to create one.", markup=False)
+            running = "The branch is still being computed; it opens by itself."
+            self.notify(running if self._branching else "No branch yet; press b to create one.", markup=False)
             return
         from marskit.tui.screens.branch import BranchScreen
 
         self.push_screen(BranchScreen(self.newest))
 
-    def choices(self) -> Iterator[tuple[str, Option]]:
-        """None: a recording cannot be changed."""
-        return iter(())
+    def named_places(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """The cycles too."""
+        yield from super().named_places()
+        for cycle in self.player.timeline.cycles:
+            if (step := self.player.timeline.begin_of(cycle)) is not None:
+                yield f"cycle {cycle}", partial(self.jump, step)
+
+    def meaning(self, intent: Intent) -> Meaning:
+        """Nothing: a recording cannot be changed."""
+        return Refusal(UNCHANGEABLE)
 
     def forms(self) -> tuple[Form, ...]:
         """None, likewise."""
@@ -269,10 +282,11 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
     async def _branch(self, cycle: int, planner: str) -> None:
         assert self._branches is not None
-        self._tell(f"{planner} from cycle {cycle}…")
+        self._tell(f"branch: {planner} from cycle {cycle}…")
 
         def tell(doing: str, done: int, of: int) -> None:
-            self._tell(f"{doing} {done}/{of}")
+            share = f" ({text.percent(100.0 * done / of)})" if of else ""
+            self._tell(f"branch: {doing} {done} of {of}{share}")
 
         try:
             self.newest = await self._branches.branch(cycle, planner, tell)
@@ -290,10 +304,15 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
 
 def run_replay(
-    read: Read, branches: Branches | None, *, cycle: int | None = None, signals: Sequence[int] = ()
+    read: Read,
+    branches: Branches | None,
+    *,
+    cycle: int | None = None,
+    signals: Sequence[int] = (),
+    looks: Looks = Looks(),  # noqa: B008 # frozen
 ) -> int:
     """Show the recording until a person leaves; returns the exit code and prints an error on stderr."""
-    app = ReplayApp(read, branches, cycle=cycle, signals=signals)
+    app = ReplayApp(read, branches, cycle=cycle, signals=signals, looks=looks)
     app.run()
     if app.complaint is not None:
         print(f"marskit: {app.complaint}", file=sys.stderr)

@@ -34,7 +34,11 @@ REPLAY_KEYS = (
         Group.BRANCH,
     ),
     Key("w", "w", "beside", "beside", "Show the newest branch beside the recording", Group.BRANCH),
-    *(key for key in KEYS if key.action in ("open", "next_view", "command_palette", "help")),
+    *(
+        key
+        for key in KEYS
+        if key.action in ("open", "only_unhealthy", "next_view", "command_palette", "help")
+    ),
     Key("q", "q", "leave", "quit", "Leave the replay", Group.SCREEN),
 )
 """What a person can do with a recording."""

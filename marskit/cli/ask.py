@@ -145,4 +145,5 @@ def _text(value: object) -> str:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    # Without a sign where nothing but zeros is left of the number.
+    return f"{round(value, 2) + 0.0:,.2f}" if isinstance(value, float) else str(value)

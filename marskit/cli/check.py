@@ -1,6 +1,9 @@
 """`marskit check`: checks manifests and a scenario without starting anything."""
 
 import argparse
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,9 @@ from marskit.demo import DEMO_MANIFESTS
 
 if TYPE_CHECKING:
     from marskit.mesh.manifests.model import MeshConfig
+
+NAME = 11
+"""Width of the first column."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -48,15 +54,19 @@ def run(parsed: argparse.Namespace) -> int:
         f"{slo.service} (p95 below {slo.latency_ms:g} ms, {slo.availability_percent:g} % answered)"
         for slo in goals(config).slos
     )
-    print(f"manifests  {', '.join(found)} in namespace {config.namespace}")
-    print(f"edges      {', '.join(map(str, topology(config).edges))}")
-    print(f"SLOs       {objectives or 'none'}")
-    print(
-        f"scenario   {scenario.name}: {scenario.title}, {scenario.duration_s:g} s at {scenario.speed:g}x "
+    load = (
+        f"{scenario.name}: {scenario.title}, {scenario.duration_s:g} s at {scenario.speed:g}x "
         f"real time, up to {scenario.peak_rate:g} req/s, {plural(len(scenario.requests), 'kind')} of request"
     )
-    for notice in (*config.notices, *unchecked, *card_remarks(config, None)):
-        print(f"notice     {notice}")
+    told = [
+        ("manifests", f"{', '.join(found)} in namespace {config.namespace}"),
+        ("edges", ", ".join(map(str, topology(config).edges))),
+        ("SLOs", objectives or "none"),
+        ("scenario", load),
+        *(("notice", notice) for notice in (*config.notices, *unchecked, *card_remarks(config, None))),
+    ]
+    for name, words in told:
+        print(_paragraph(name, words))
     return 0
 
 
@@ -72,3 +82,19 @@ def _check_by_envoy(config: "MeshConfig") -> tuple[str, ...]:
     if error is not None:
         raise error
     return ()
+
+
+def _paragraph(name: str, words: str) -> str:
+    """A name and its words; on a terminal the words wrap beside it, in a file they stay on one line."""
+    lead = f"{name:<{NAME}}"
+    if not sys.stdout.isatty():
+        return lead + words
+    width = max(40, shutil.get_terminal_size().columns - 1)
+    return textwrap.fill(
+        words,
+        width,
+        initial_indent=lead,
+        subsequent_indent=" " * NAME,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

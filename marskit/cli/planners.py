@@ -48,25 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _list() -> None:
-    from marskit.agents.registry import PLANNERS, PlannerContext, make_planner
-    from marskit.agents.sources import plugins
-    from marskit.demo import DEMO_MANIFESTS
-    from marskit.mesh.manifests.graph import goals, topology
-    from marskit.mesh.manifests.load import load_mesh
-    from marskit.mesh.simulator.compile import twin_model
+    from marskit.assembly.summaries import planner_summaries
 
-    config = load_mesh(DEMO_MANIFESTS)
-    demo = PlannerContext(
-        topology=topology(config),
-        goals=goals(config),
-        period_s=2.0,
-        speed=7.5,
-        model=lambda: twin_model(config),
-        rate_at=lambda at_s: 0.0,
-    )
-    for name in PLANNERS:
-        print(f"{name:<12} {make_planner(name, demo).summary}")
-    for name, source in plugins().items():
-        # Listed without an import, because a list must not run a plug-in's code.
-        if name not in PLANNERS:
-            print(f"{name:<12} Installed plug-in: {source.name} of {source.where}.")
+    for name, summary in planner_summaries():
+        print(f"{name:<12} {summary}")

@@ -17,7 +17,7 @@ from marskit.cli.options import (
     manifest_arguments,
     planner_names,
 )
-from marskit.cli.terminal import check_terminal
+from marskit.cli.terminal import add_screen, check_terminal
 
 if TYPE_CHECKING:
     from marskit.replay.branched import Branched
@@ -47,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=ENGINES, help="the twin's engine in a branch (default: requests)")
     add_mesh(parser)
     add_runs(parser)
+    add_screen(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -111,6 +112,7 @@ def _screen(parsed: argparse.Namespace, run: str) -> int:
     check_terminal("run --headless")
     from marskit.branching.child import BranchChild
     from marskit.system.signals import first_signal
+    from marskit.tui.looks import Looks
     from marskit.tui.replay_app import run_replay
 
     signals: list[int] = []
@@ -120,6 +122,7 @@ def _screen(parsed: argparse.Namespace, run: str) -> int:
             BranchChild(run, _twin_arguments(parsed)),
             cycle=parsed.at,
             signals=signals,
+            looks=Looks(parsed.theme, parsed.calm),
         )
 
 

@@ -19,9 +19,10 @@ from marskit.cli.options import (
     manifest_arguments,
     planner_names,
 )
-from marskit.cli.terminal import check_terminal
+from marskit.cli.terminal import add_screen, check_terminal
 from marskit.domain.records import Mode
 from marskit.domain.shortfall import ShortfallKind
+from marskit.errors import UserError
 from marskit.system import exit_codes
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_runs(loop)
     add_keep_options(loop, "at the start, remove older runs: ")
+    add_screen(parser)
     headless = parser.add_argument_group("without a screen")
     headless.add_argument("--headless", action="store_true", help="run N cycles and print them")
     headless.add_argument(
@@ -186,7 +188,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.json or parsed.cycles is not None:
         raise OptionError(f"{'--json' if parsed.json else '--cycles'} needs --headless")
     check_terminal("run --headless")
-    return _run_tui(settings)
+    return _run_tui(settings, parsed)
 
 
 def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
@@ -209,7 +211,7 @@ def _run_headless(settings: Settings, parsed: argparse.Namespace) -> int:
     return complain(ending.complaint, ending.exit_code) if ending.complaint else ending.exit_code
 
 
-def _run_tui(settings: Settings) -> int:
+def _run_tui(settings: Settings, parsed: argparse.Namespace) -> int:
     # A start makes many lasting objects; collecting garbage after every 700 would take a fifth of its time.
     gc.set_threshold(50_000, 10, 10)
     from marskit.controller.runtime import Runtime
@@ -219,12 +221,15 @@ def _run_tui(settings: Settings) -> int:
     signals: list[int] = []
     try:
         with first_signal(signals.append):
-            from marskit.tui import app
+            from marskit.tui import run as screen
+            from marskit.tui.looks import Looks
 
             if signals:
                 return exit_codes.of_signal(signals[0])
             begin = partial(runtime.start, partial(_build, settings), loop_factory=settings.loop_factory())
-            exit_code = app.run(runtime, signals, begin, _training_arguments(settings))
+            looks = Looks(parsed.theme, parsed.calm)
+            training = _training_arguments(settings)
+            exit_code = screen.run(runtime, signals, begin, training, _summaries, looks)
     finally:
         runtime.stop()
     if runtime.state.cycles_done and runtime.state.started is not None:
@@ -236,6 +241,16 @@ def _run_tui(settings: Settings) -> int:
         if ended and any(each.kind is ShortfallKind.NOT_RECORDED for each in ended.shortfalls):
             exit_code = exit_code or exit_codes.FAILED
     return exit_code
+
+
+def _summaries() -> dict[str, str]:
+    """The sentence beside every planner and every scenario in lists; none where they cannot be read."""
+    from marskit.assembly.summaries import planner_summaries, scenario_summaries
+
+    try:
+        return dict((*planner_summaries(), *scenario_summaries()))
+    except UserError:
+        return {}
 
 
 def _training_arguments(settings: Settings) -> tuple[str, ...]:

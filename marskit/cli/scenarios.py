@@ -13,8 +13,8 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         ScenarioError: A scenario's file is wrong.
     """
-    from marskit.load.scenario import list_scenarios, load_scenario
+    from marskit.assembly.summaries import scenario_summaries
 
-    for name in list_scenarios():
-        print(f"{name:<12} {load_scenario(name).description}")
+    for name, summary in scenario_summaries():
+        print(f"{name:<12} {summary}")
     return 0

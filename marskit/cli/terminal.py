@@ -1,5 +1,6 @@
 """Whether the terminal can show the screen, judged before anything starts."""
 
+import argparse
 import codecs
 import os
 import shutil
@@ -11,6 +12,17 @@ COLUMNS, ROWS = 60, 16
 """The smallest window in which every panel has room for something to read."""
 _BARE = ("dumb", "unknown", "network", "dialup", "lpr")
 """Names of terminals without cursor movement, for systems whose terminfo lacks them."""
+
+
+def add_screen(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the screen."""
+    screen = parser.add_argument_group("screen")
+    screen.add_argument(
+        "--theme",
+        choices=("night", "day"),
+        help="colours for a dark or a light room (default: the last one chosen on the screen)",
+    )
+    screen.add_argument("--calm", action="store_true", help="draw at most once a second, for thin links")
 
 
 def check_terminal(instead: str) -> None:

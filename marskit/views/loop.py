@@ -14,6 +14,9 @@ from marskit.views.current import entry_service, executions_of
 from marskit.views.tone import SYMBOLS, Tone, of_verdict
 
 PHASES = tuple(Phase)
+STEPS, APPROVES, REJECTS, UNDOES = "s steps", "a approve", "r reject", "u to undo"
+OFFERS = (STEPS, APPROVES, REJECTS, UNDOES)
+"""The lines that offer a key, which only a live run has."""
 
 
 class PhaseStatus(StrEnum):
@@ -53,7 +56,7 @@ def loop_view(state: State) -> LoopView:
     """The rail of the cycle under way."""
     cycle = state.cycle
     if cycle is None:
-        idle = "starting" if state.gateway_url is None else "s steps"
+        idle = "starting" if state.gateway_url is None else STEPS
         return LoopView(
             tuple(
                 PhaseView(phase, PhaseStatus.IDLE, idle if phase is Phase.MONITOR else "", tone=Tone.DIM)
@@ -165,7 +168,7 @@ def _shield(plan: Plan) -> str:
 
 def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
     if cycle.awaiting_approval:
-        return _box(cycle, Phase.EXECUTE, "a approve", "r reject", tone=Tone.WARN)
+        return _box(cycle, Phase.EXECUTE, APPROVES, REJECTS, tone=Tone.WARN)
     executions = executions_of(state)
     if executions:
         applied = [e for e in executions if e.outcome is Outcome.APPLIED]
@@ -180,7 +183,7 @@ def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
             f"{len(applied)} applied" if applied else str(executions[-1].outcome),
             f"after {text.ms(slowest)}" if slowest is not None else "",
             f"{others} not applied" if applied and others else "",
-            "u to undo" if applied else "",
+            UNDOES if applied else "",
             tone=Tone.BAD if failed else Tone.OK if applied else Tone.DIM,
         )
     if phase_status(cycle, Phase.EXECUTE) is PhaseStatus.DONE:

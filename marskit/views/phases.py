@@ -125,7 +125,7 @@ def _symptom(symptom: Symptom) -> list[Block]:
 
 def _evidence(evidence: Evidence) -> str:
     value, threshold = (text.measured(evidence.metric, v) for v in (evidence.value, evidence.threshold))
-    compared = f"{evidence.metric} {value}, threshold {threshold}"
+    compared = f"{text.measure_name(evidence.metric)} {value}, threshold {threshold}"
     return f"{compared} (n {evidence.n}, {text.duration(evidence.window_s)})"
 
 

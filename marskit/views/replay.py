@@ -1,11 +1,12 @@
 """The position of a replay: the line and the bar with which a person moves through it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marskit import text
 from marskit.replay.fingerprint import SHORT
 from marskit.replay.player import Player
 from marskit.replay.timeline import Position, Stop, Timeline
+from marskit.views.loop import OFFERS, LoopView, PhaseStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,17 @@ def marks_of(timeline: Timeline) -> Marks:
         tuple((_share(since_s, end_s), _share(until_s, end_s)) for since_s, until_s in timeline.violated),
         tuple(_share(timeline.times_s[step], end_s) for step in timeline.stops(Stop.ACTION)),
     )
+
+
+def recorded_loop(view: LoopView) -> LoopView:
+    """The rail of a recording, without the offers of keys that change nothing there."""
+    phases = []
+    for phase in view.phases:
+        kept = [line for line in (phase.headline, *phase.facts) if line not in OFFERS]
+        if phase.status is PhaseStatus.WAITING:
+            kept.insert(0, "awaited approval")
+        phases.append(replace(phase, headline=kept[0] if kept else "", facts=tuple(kept[1:])))
+    return replace(view, phases=tuple(phases))
 
 
 def _where(position: Position) -> str:

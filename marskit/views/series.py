@@ -4,15 +4,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from marskit import text
-from marskit.domain.actions import describe
-from marskit.domain.faults import describe_fault
+from marskit.domain.actions import Scale, ShiftTraffic, describe
+from marskit.domain.faults import ClearFaults, describe_fault
 from marskit.domain.observation import Observation
-from marskit.domain.records import Outcome
+from marskit.domain.records import Execution, Outcome
 from marskit.domain.state import State
 from marskit.views.current import OURS, entry_service
 
 YOUNG_S = 30.0
 """Shortest span shown, in seconds, so that the first readings do not fill the plot."""
+
+
+SYMBOL_UP, SYMBOL_DOWN, SYMBOL_TRAFFIC, SYMBOL_SETTING = "▲▼↔≡"
+"""More replicas, fewer, other weights, another setting."""
+SYMBOL_FAULT, SYMBOL_CLEARED = "↯✚"
 
 
 class MarkKind(StrEnum):
@@ -30,6 +35,8 @@ class Mark:
     at_s: float
     kind: MarkKind
     text: str
+    symbol: str = ""
+    """What kind of change it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +102,34 @@ def _point(observation: Observation, name: str, workloads: tuple[str, ...]) -> P
 def _marks(state: State) -> list[Mark]:
     """Every change of the mesh, on any service: causes and effects often lie in different places."""
     done = [
-        Mark(e.at_s, MarkKind.ACTION if e.origin in OURS else MarkKind.PERSON, describe(e.action))
+        Mark(
+            e.at_s,
+            MarkKind.ACTION if e.origin in OURS else MarkKind.PERSON,
+            describe(e.action),
+            action_symbol(e),
+        )
         for e in state.executions
         if e.outcome is Outcome.APPLIED
     ]
-    broken = [Mark(f.at_s, MarkKind.FAULT, describe_fault(f.fault)) for f in state.fault_log]
+    broken = [
+        Mark(
+            f.at_s,
+            MarkKind.FAULT,
+            describe_fault(f.fault),
+            SYMBOL_CLEARED if isinstance(f.fault, ClearFaults) else SYMBOL_FAULT,
+        )
+        for f in state.fault_log
+    ]
     return sorted((*done, *broken), key=lambda mark: mark.at_s)
+
+
+def action_symbol(execution: Execution) -> str:
+    """What an execution changed, in one character."""
+    match execution.action:
+        case Scale(_, replicas):
+            before = execution.inverse.replicas if isinstance(execution.inverse, Scale) else None
+            return SYMBOL_DOWN if before is not None and replicas < before else SYMBOL_UP
+        case ShiftTraffic():
+            return SYMBOL_TRAFFIC
+        case _:
+            return SYMBOL_SETTING

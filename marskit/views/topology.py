@@ -1,16 +1,19 @@
 """The mesh as a layered graph: the gateway on the left, then services by call depth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from marskit import text
 from marskit.domain.faults import Delay, Fault, HangReplica, InjectErrors, SlowDown
-from marskit.domain.goals import Goals
+from marskit.domain.goals import Goals, Slo
 from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.state import State
-from marskit.domain.topology import GATEWAY, EdgeId, Topology, Workload
+from marskit.domain.topology import GATEWAY, EdgeId, Workload
 from marskit.mapek.analyse.slo import slo_status
 from marskit.mapek.analyse.symptoms import ERROR_PERCENT, is_saturated
+from marskit.mapek.monitor.measures import MIN_MEAN_REQUESTS, Own, own_measures
 from marskit.views.current import diagnosis_of
-from marskit.views.tone import Tone, of_verdict, worst
+from marskit.views.depths import call_depths
+from marskit.views.tone import Tone, worst
 
 NEAR_PERCENT = 80.0
 """Share of its objective, in percent, above which a latency counts as near the limit."""
@@ -35,6 +38,17 @@ class NodeView:
     """Share of the users' requests that failed; for the gateway only."""
     faults: tuple[str, ...] = ()
     """The active faults, in a word or two each."""
+    canary_of: str | None = None
+    """The workload that this one is a canary of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A service that violates its SLO now."""
+
+    service: str
+    text: str
+    """What it is beside what it should be: `p95 927 ms > 300 ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,8 @@ class TopologyView:
     edges: tuple[EdgeView, ...] = ()
     lost: tuple[str, ...] = ()
     """Services that answered requests which reached no workload, each with its rate as text."""
+    violated: tuple[Violation, ...] = ()
+    """The services whose SLO is violated: a promise of the service, whichever workload is the cause."""
 
     @property
     def nodes(self) -> tuple[NodeView, ...]:
@@ -93,6 +109,7 @@ def topology_view(state: State) -> TopologyView:
         requests_per_s=entering,
         error_percent=100.0 * failing / entering if entering else None,
     )
+    owns = {own.workload: own for own in own_measures(seen)} if seen else {}
     layers: list[list[NodeView]] = [[gateway], *([] for _ in range(max(depths.values(), default=0)))]
     desired = dict(state.configuration.replicas) if state.configuration else {}
     for workload in topology.workloads:
@@ -101,6 +118,7 @@ def topology_view(state: State) -> TopologyView:
             layer=depths[workload.name],
             desired=desired.get(workload.name),
             observation=seen,
+            own=owns.get(workload.name),
             goals=goals,
             bottleneck=bottleneck,
             faults=state.faults,
@@ -120,50 +138,21 @@ def topology_view(state: State) -> TopologyView:
             for edge in observed
             if edge.workload not in known and observed[edge].failures_per_s > 0
         ),
+        violated=_violated(seen, goals) if seen else (),
     )
 
 
-def call_depths(topology: Topology) -> dict[str, int]:
-    """The longest call path from the gateway to each workload, counted from 1; cycles are cut.
-
-    Taking the longest path puts every callee to the right of all its callers.
-    """
-    depths = {workload.name: 1 for workload in topology.workloads}
-    calls = [(edge.source, edge.workload) for edge in topology.edges if edge.source in depths]
-    back = _back_calls(topology)
-    for _ in depths:
-        for source, target in calls:
-            if target in depths and (source, target) not in back:
-                depths[target] = max(depths[target], depths[source] + 1)
-    return depths
-
-
-def _back_calls(topology: Topology) -> set[tuple[str, str]]:
-    """The calls that close a cycle, found by walking from the gateway, then from unvisited workloads."""
-    names = [workload.name for workload in topology.workloads]
-    callees: dict[str, list[str]] = {name: [] for name in (GATEWAY, *names)}
-    for edge in topology.edges:
-        if edge.source in callees and edge.workload in callees:
-            callees[edge.source].append(edge.workload)
-    back: set[tuple[str, str]] = set()
-    done: set[str] = set()
-    for root in (GATEWAY, *names):
-        if root in done:
-            continue
-        path, on_path = [(root, iter(callees[root]))], {root}
-        while path:
-            name, rest = path[-1]
-            step = next(rest, None)
-            if step is None:
-                path.pop()
-                on_path.discard(name)
-                done.add(name)
-            elif step in on_path:
-                back.add((name, step))
-            elif step not in done:
-                path.append((step, iter(callees[step])))
-                on_path.add(step)
-    return back
+def unhealthy(view: TopologyView) -> TopologyView:
+    """Only the nodes that ail, or that traffic ails on its way to, with their callers."""
+    ill = {node.name for node in view.nodes if node.health in (Tone.BAD, Tone.WARN) or node.is_bottleneck}
+    ill |= {edge.target for edge in view.edges if edge.health is Tone.BAD}
+    kept = ill | {edge.source for edge in view.edges if edge.target in ill}
+    layers = [nodes for layer in view.layers if (nodes := [node for node in layer if node.name in kept])]
+    return replace(
+        view,
+        layers=tuple(tuple(replace(node, layer=n) for node in layer) for n, layer in enumerate(layers)),
+        edges=tuple(edge for edge in view.edges if edge.source in kept and edge.target in kept),
+    )
 
 
 def _entering(observation: Observation | None) -> tuple[float | None, float]:
@@ -180,6 +169,7 @@ def _node(
     layer: int,
     desired: int | None,
     observation: Observation | None,
+    own: Own | None,
     goals: Goals,
     bottleneck: str | None,
     faults: tuple[Fault, ...],
@@ -190,7 +180,7 @@ def _node(
         workload.name,
         workload.service,
         layer,
-        worst(_condition(seen), _promise(workload.service, observation, goals)) if seen else Tone.UNKNOWN,
+        worst(_condition(seen), _conduct(own, goals.slo(workload.service))) if seen else Tone.UNKNOWN,
         is_bottleneck=workload.name == bottleneck,
         replicas_ready=seen.replicas_ready if seen else None,
         replicas_desired=seen.replicas_desired if seen else desired,
@@ -201,6 +191,7 @@ def _node(
             *_hung(faults, workload.name),
             *(word for fault in faults if (word := _fault(fault, workload.name))),
         ),
+        canary_of=workload.canary_of,
     )
 
 
@@ -213,12 +204,34 @@ def _condition(workload: WorkloadObservation) -> Tone:
     return Tone.OK if workload.requests_per_s > 0 else Tone.UNKNOWN
 
 
-def _promise(service: str, observation: Observation | None, goals: Goals) -> Tone:
-    """Whether the workload's service meets its SLO."""
-    slo = goals.slo(service)
-    if slo is None or observation is None or all(row.service != service for row in observation.services):
+def _conduct(own: Own | None, slo: Slo | None) -> Tone:
+    """The health of what the workload itself did to its requests, without what it inherited."""
+    if own is None or own.requests < MIN_MEAN_REQUESTS:
         return Tone.UNKNOWN
-    return of_verdict(slo_status(slo, observation).met)
+    allowed = 100.0 - slo.availability_percent if slo else ERROR_PERCENT
+    if 100.0 * (own.errors + own.lost) / own.requests > allowed:
+        return Tone.BAD
+    slow = slo is not None and own.latency_ms is not None and own.latency_ms > slo.latency_ms
+    return Tone.BAD if slow else Tone.OK
+
+
+def _violated(observation: Observation, goals: Goals) -> tuple[Violation, ...]:
+    found = []
+    for slo in goals.slos:
+        if all(row.service != slo.service for row in observation.services):
+            continue
+        status = slo_status(slo, observation)
+        words = []
+        if status.latency_met is False:
+            words.append(
+                f"p{100 * slo.quantile:g} {text.ms(status.latency_p95_ms)} > {text.ms(slo.latency_ms)}"
+            )
+        if status.availability_met is False:
+            failed = 100.0 - (status.availability_percent or 0.0)
+            words.append(f"errors {text.percent(failed)} > {100.0 - slo.availability_percent:g} %")
+        if words:
+            found.append(Violation(slo.service, ", ".join(words)))
+    return tuple(found)
 
 
 def _hung(faults: tuple[Fault, ...], workload: str) -> tuple[str, ...]:

@@ -82,6 +82,8 @@ def test_a_key_ends_the_screen(tmp_path: Path, key: str) -> None:
     with Terminal(tmp_path / "home") as terminal:
         terminal.wait_for_text("payments")
         terminal.press(key)
+        terminal.wait_for_text("and leave?")
+        terminal.press(key)
         assert terminal.end() == 0
         assert terminal.drawn.index(ENTERED) < terminal.drawn.index(LEFT)
         terminal.assert_nothing_left()

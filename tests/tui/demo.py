@@ -18,7 +18,7 @@ from marskit.domain.events import (
     RunningChanged,
 )
 from marskit.domain.records import Origin
-from marskit.tui.app import run
+from marskit.tui.run import run
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
 

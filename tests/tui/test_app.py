@@ -5,16 +5,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed, Progressed, RunEnded
+from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State
-from marskit.tui.app import FRAME_S, MarskitApp, run
+from marskit.system.user_settings import keep_setting
+from marskit.tui.app import FRAME_S, MarskitApp
+from marskit.tui.looks import Looks
 from marskit.tui.messages import CommandFailed, StateChanged
+from marskit.tui.run import run
+from marskit.tui.screens.confirm import Confirm
 from tests.paths import ROOT
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
@@ -147,7 +154,7 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
     runtime = SlowToStop(scripts.healthy())
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("q")
+        await pilot.press("q", "y")
         await until(pilot, lambda: "Stopping the load and the mesh" in text_of(app))
         runtime.tell(Progressed(60.0, "load", "stopped"))
         await until(pilot, lambda: "✔ load  stopped" in text_of(app) and "stopping" in text_of(app))
@@ -156,11 +163,56 @@ async def test_leaving_shows_how_the_mesh_goes_down_and_ends_well() -> None:
     assert (runtime.stopped, app.return_value) == (True, 0)
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_leaving_a_live_run_is_asked_about(key: str) -> None:
+    runtime = FakeRuntime(scripts.healthy())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for no in ("escape", "n"):
+            await pilot.press(key, no)
+            await pilot.pause(0.1)
+            assert not runtime.stopped
+            assert app.screen is app.live
+        await pilot.press(key)
+        assert isinstance(app.screen, Confirm)
+        await pilot.press(key)
+        await until(pilot, lambda: app.return_value is not None)
+    assert (runtime.stopped, app.return_value) == (True, 0)
+
+
+@pytest.mark.parametrize("scene", [scripts.starting, scripts.failed])
+async def test_leaving_what_does_not_run_is_not_asked_about(scene: Callable[[], Story]) -> None:
+    runtime = FakeRuntime(scene())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert runtime.stopped
+
+
+async def test_a_screenshot_says_where_it_is_or_why_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("colon", *"screenshot", "enter")
+        await until(pilot, lambda: bool(app._notifications))
+        monkeypatch.setattr(Path, "cwd", lambda: Path("/proc"))
+        await pilot.press("colon", *"screenshot", "enter")
+        await until(pilot, lambda: len(list(app._notifications)) == 2)
+        saved, failed = (notification.message for notification in app._notifications)
+    with open(saved.removeprefix("The screenshot is saved as ").removesuffix(".")) as kept:  # noqa: ASYNC230, PTH123
+        assert "payments" in kept.read()
+    assert saved.startswith(f"The screenshot is saved as {tmp_path}/marskit-")
+    assert failed.startswith("The screenshot cannot be saved as /proc/marskit-")
+
+
 async def test_leaving_twice_leaves_at_once() -> None:
     runtime = SlowToStop(scripts.healthy())
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("q", "q")
+        await pilot.press("q", "q", "q")
         await until(pilot, lambda: app.return_value is not None)
     runtime.go_on.set()
     assert app.return_value == 1
@@ -203,7 +255,7 @@ def test_the_exit_code_and_stderr_tell_how_it_ended(
     headless = MarskitApp.run
 
     async def leave(pilot: Pilot[object]) -> None:
-        await pilot.press("q")
+        await pilot.press("q", "q")
 
     monkeypatch.setattr(
         MarskitApp, "run", lambda self: headless(self, headless=True, auto_pilot=leave, size=(80, 24))
@@ -244,3 +296,78 @@ def test_the_screen_loads_nothing_heavy_and_nothing_of_the_run() -> None:
     root = ROOT
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=str)
+async def test_nothing_moves_when_a_banner_or_a_toast_comes(size: tuple[int, int]) -> None:
+    story = scripts.violated(Mode.APPROVE)
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        panels = (app.live.topology, app.live.rail, app.live.key_bar)
+        before = [panel.region for panel in panels]
+        told = len(story.events)
+        story.plan(Scale("payments", 4)).await_approval()
+        runtime.tell(*story.events[told:])
+        await until(pilot, lambda: app.live.banner.display)
+        app.notify("Something happened.")
+        await pilot.pause(0.2)
+        (toast,) = app.screen.query("Toast")
+        needed = (app.live.load, app.live.detail, app.live.rail, app.live.key_bar, app.live.banner)
+        assert not any(toast.region.overlaps(panel.region) for panel in needed if panel.display)
+        assert [panel.region.y for panel in panels[:2]] == [region.y for region in before[:2]]
+        assert app.live.topology.region == before[0]
+
+
+async def test_what_is_being_read_stays_until_a_newer_one_is_asked_for() -> None:
+    story = scripts.violated()
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        assert "cycle 9" in words(app)
+        read = text_of(app)
+        told = len(story.events)
+        story.plan().enter(Phase.EXECUTE).finish().observe(5).turn()
+        runtime.tell(*story.events[told:])
+        await until(pilot, lambda: "r shows cycle 10" in words(app))
+        assert text_of(app) == read
+        assert "Analyse · cycle 9" in words(app)
+        await pilot.press("r")
+        assert "Analyse · cycle 10" in words(app)
+
+
+def words(app: MarskitApp) -> str:
+    """The titles and hints of what is open."""
+    return "\n".join(str(static.content) for static in app.screen.query(Static))
+
+
+async def test_a_double_click_opens_and_tab_shows_where_it_is() -> None:
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        hit = next(hit for hit in app.live.topology.drawing.hits if hit.name == "payments")
+        await pilot.click("#mesh", offset=(hit.x + 4, hit.y + 2), times=2)
+        await pilot.pause()
+        assert "payments · " in words(app)
+        await pilot.press("escape")
+        focused = set()
+        for _ in range(3):
+            assert app.focused is not None
+            focused.add(app.focused.id)
+            selected = [role for row in app.live.rail.draw(120, 6) for _, role in row if role == "selected"]
+            assert bool(selected) == (app.focused is app.live.rail)
+            await pilot.press("tab")
+        assert focused == {"mesh", "rail", "log"}
+
+
+async def test_a_theme_is_kept_for_the_next_start_and_a_calm_screen_draws_once_a_second() -> None:
+    app = MarskitApp(FakeRuntime(scripts.healthy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.theme == "marskit-night"
+        await pilot.press("colon", *"theme day", "enter")
+        await until(pilot, lambda: app.theme == "marskit-day")
+    assert MarskitApp(FakeRuntime()).theme == "marskit-day"
+    assert MarskitApp(FakeRuntime(), looks=Looks("night")).theme == "marskit-night"
+    assert MarskitApp(FakeRuntime(), looks=Looks(calm=True)).frame_s == 1.0
+    keep_setting("theme", "no such theme")
+    assert MarskitApp(FakeRuntime()).theme == "marskit-night"

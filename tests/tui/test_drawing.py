@@ -1,7 +1,10 @@
 """Drawing fits its space, whatever is drawn."""
 
+import re
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import Phase as Stage
 from hypothesis import strategies as st
@@ -10,15 +13,15 @@ from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.tui.drawing.braille import Braille
 from marskit.tui.drawing.document import document_rows
-from marskit.tui.drawing.graph import draw_topology, neighbour
+from marskit.tui.drawing.graph import draw_topology, neighbour, wanted_rows
 from marskit.tui.drawing.grid import Grid
 from marskit.tui.drawing.plot import nice_max
-from marskit.tui.drawing.rows import clip, length, spread, squeeze
+from marskit.tui.drawing.rows import clip, length, spread, squeeze, unique_names
 from marskit.views.document import Cell, Code, Language, Sentence, Table
 from marskit.views.phases import phase_document
 from marskit.views.tone import Tone
 from marskit.views.topology import EdgeView, NodeView, TopologyView, topology_view
-from tests.tui import scripts
+from tests.tui import meshes, scripts
 from tests.views.arbitrary import STATES
 
 SIZES = st.tuples(st.integers(10, 170), st.integers(1, 40))
@@ -64,13 +67,73 @@ def chain(*layers: tuple[str, ...]) -> TopologyView:
     return TopologyView(nodes, edges)
 
 
-def test_a_graph_too_large_is_shown_around_the_selected_node() -> None:
-    view = chain(("ingress",), tuple(f"service-{i:02}" for i in range(30)))
-    drawing = draw_topology(view, 60, 12, "service-27")
-    assert any("service-27" in plain(row) for row in drawing.rows)
-    assert not any("service-02" in plain(row) for row in drawing.rows)
-    hit = next(h for h in drawing.hits if h.name == "service-27")
+def test_a_mesh_too_large_is_listed_around_the_selected_node() -> None:
+    view = chain(("ingress",), tuple(f"service-{i:03}" for i in range(130)))
+    drawing = draw_topology(view, 60, 12, "service-127")
+    assert any("service-127" in plain(row) for row in drawing.rows)
+    assert not any("service-002" in plain(row) for row in drawing.rows)
+    hit = next(h for h in drawing.hits if h.name == "service-127")
     assert 0 <= hit.y < 12
+    assert "108 well above ↑" in plain(drawing.rows[-1])
+
+
+def test_what_is_hidden_is_counted_by_health_and_what_ails_comes_first() -> None:
+    layers = chain(("ingress",), tuple(f"service-{i:03}" for i in range(130))).layers
+    ill = {120: Tone.BAD, 5: Tone.WARN, 60: Tone.BAD}
+    nodes = tuple(replace(node, health=ill.get(n, node.health)) for n, node in enumerate(layers[1]))
+    rows = draw_topology(TopologyView((layers[0], nodes)), 60, 12, None).rows
+    shown = " ".join(map(plain, rows))
+    assert shown.index("✖ service-060") < shown.index("✖ service-120") < shown.index("▲ service-005")
+    hidden = 131 - sum(plain(row).count("service-") + plain(row).count("ingress") for row in rows)
+    assert f"{hidden} well below ↓" in shown
+    few = draw_topology(
+        TopologyView((layers[0], tuple(replace(n, health=Tone.BAD) for n in nodes))), 60, 12, None
+    )
+    assert re.search(r"1 well · \d+ ✖ below ↓", plain(few.rows[-1]))
+
+
+@pytest.mark.parametrize("size", [(76, 6), (76, 9), (116, 17), (156, 25), (196, 35)], ids=str)
+@pytest.mark.parametrize("count", [4, 8, 12, 30, 60, 200])
+def test_every_name_that_is_shown_is_readable_and_unlike_all_others(
+    count: int, size: tuple[int, int]
+) -> None:
+    view = topology_view(meshes.large(count).state)
+    drawing = draw_topology(view, *size, None)
+    text = "\n".join(map(plain, drawing.rows))
+    seen = re.findall(r"[○●▲✖] (\S+)", text)
+    seen = [name for name in seen if name.strip("─━╮┓")]
+    assert len(seen) == len(set(seen))
+    inside = [hit for hit in drawing.hits if 0 <= hit.y < size[1] - 1]
+    assert len(seen) >= min(len(view.nodes), len(inside))
+    assert all(len(name) >= 12 or name in {node.name for node in view.nodes} for name in seen)
+    if count <= 30 and size[0] >= 116:
+        assert len(seen) == count + 1
+
+
+@some
+@given(
+    st.lists(st.text(alphabet="abc-", min_size=1, max_size=63), min_size=1, max_size=30, unique=True),
+    st.integers(1, 40),
+)
+def test_names_are_cut_so_that_no_two_are_alike(names: list[str], width: int) -> None:
+    short = unique_names(names, width)
+    if short is not None:
+        assert len(set(short.values())) == len(names)
+        assert all(len(label) <= width for label in short.values())
+        assert all(short[name] == name for name in names if len(name) <= width)
+    elif width >= 5:
+        assert len(names) > 1
+
+
+def test_the_mesh_takes_the_rows_it_needs_and_no_more() -> None:
+    small, demo = topology_view(meshes.large(2, layers=2).state), topology_view(scripts.healthy().state)
+    thirty, many = (topology_view(meshes.large(count).state) for count in (30, 200))
+    assert wanted_rows(small, 116, 17, roomy=False) < wanted_rows(demo, 116, 17, roomy=False) == 12
+    assert wanted_rows(thirty, 116, 17, roomy=False) <= 17
+    assert wanted_rows(many, 116, 17, roomy=False) == 17
+    for view in (small, demo, thirty):
+        rows = wanted_rows(view, 116, 17, roomy=False)
+        assert len(draw_topology(view, 116, rows, None).rows) == rows
 
 
 def test_an_edge_that_passes_a_layer_is_drawn_through_it() -> None:

@@ -15,9 +15,11 @@ from marskit.domain.records import Mode
 from marskit.domain.state import State
 from marskit.mapek.plan.weights import apportion_by_name
 from marskit.tui.app import MarskitApp
+from marskit.tui.finding import entries
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
+from marskit.views.find import Entry, Rank, found
 from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
@@ -69,7 +71,7 @@ async def test_space_runs_a_paused_loop() -> None:
 
 
 async def test_a_picker_may_be_left_without_a_choice() -> None:
-    assert await submitted(scripts.healthy(), "k", "escape", "m", "q") == []
+    assert await submitted(scripts.healthy(), "k", "escape", "m", *"no such mode", "enter", "escape") == []
 
 
 async def test_the_node_selected_in_the_mesh_comes_first_in_the_pickers_and_is_scaled() -> None:
@@ -236,7 +238,7 @@ async def test_the_mouse_selects_phases_nodes_and_keys() -> None:
         live = app.live
         await pilot.click("#rail", offset=(60, 2))
         assert live.rail.selected == "plan"
-        hit = next(h for h in live.topology.hits if h.name == "payments")
+        hit = next(h for h in live.topology.drawing.hits if h.name == "payments")
         await pilot.click("#mesh", offset=(hit.x + 4, hit.y + 2))
         assert live.workload == "payments"
         assert live.series.view.service == "payments"
@@ -245,18 +247,69 @@ async def test_the_mouse_selects_phases_nodes_and_keys() -> None:
         assert runtime.commands == [commands.StepPhase()]
 
 
-async def test_the_palette_offers_every_key_and_every_choice() -> None:
-    runtime = FakeRuntime(scripts.healthy())
+async def test_what_a_key_asks_can_be_answered_by_typing() -> None:
+    assert await submitted(scripts.healthy(), "colon", *"planner", "space", *"hpa", "enter") == [
+        commands.SetPlanner("hpa")
+    ]
+    assert await submitted(scripts.healthy(), "p", *"hp", "enter") == [commands.SetPlanner("hpa")]
+    assert await submitted(scripts.healthy(), "k", *"musi", "enter") == [
+        commands.Inject(KillReplica(scripts.MUSIC))
+    ]
+
+
+@pytest.mark.parametrize("name", [w.name for w in scripts.TOPOLOGY.workloads])
+@pytest.mark.parametrize("part", [1, 3, 4, 6, 99])
+async def test_the_name_of_a_workload_leads_to_it_and_changes_nothing(name: str, part: int) -> None:
+    runtime = FakeRuntime(scripts.recovered())
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("colon")
+        # As fast as they can be typed: none is lost while the list opens.
+        await pilot.press("colon", *name[:part].replace("-", "\x00").replace("\x00", "-"), "enter")
         await pilot.pause()
-        await pilot.press(*"planner", "space", *"hpa")
-        await app.workers.wait_for_complete()
-        await pilot.pause(0.2)
-        await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert runtime.commands == [commands.SetPlanner("hpa")]
+        assert runtime.commands == []
+        assert isinstance(app.screen, DocumentScreen)
+        if part == 99:
+            assert app.live.topology.selected == name
+
+
+WORDS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-0123456789", min_size=1, max_size=14)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8, unique=True), st.data())
+def test_no_name_finds_first_what_acts(names: list[str], data: st.DataObject) -> None:
+    """Whatever a workload is called, as a verb of the program too, its name leads to it."""
+    acts: list[Entry[object]] = [Entry(key.help, key, rank=Rank.ACTS) for key in KEYS]
+    called = (*names, "kill", "undo", "clear")
+    goes: list[Entry[object]] = [Entry(name, name, rank=Rank.GOES) for name in called]
+    every = [*acts, *goes]
+    name = data.draw(st.sampled_from([*names, "kill", "undo", "clear"]))
+    start = data.draw(st.integers(0, len(name) - 1))
+    for typed in (name, name[: start + 1], name[start:], name.upper()):
+        assert found(every, typed)[0].rank is Rank.GOES
+    assert found(every, name)[0].value == name
+
+
+@given(WORDS)
+def test_what_acts_must_be_spelt(typed: str) -> None:
+    acts = [Entry(key.help, key, rank=Rank.ACTS) for key in KEYS]
+    for entry in found(acts, typed):
+        assert any(word.startswith(typed) for word in entry.label.casefold().replace("-", " ").split())
+
+
+async def test_only_what_applies_now_can_be_found() -> None:
+    labels = {}
+    for scene in (scripts.healthy, scripts.awaiting, scripts.recovered):
+        app = MarskitApp(FakeRuntime(scene()))
+        async with app.run_test(size=(120, 40)):
+            labels[scene.__name__] = [entry.label for entry in entries(app)]
+    assert labels["healthy"][1:5] == ["orders", "payments", scripts.FOOD, scripts.MUSIC]
+    approve = "Execute the plan that awaits approval"
+    assert approve in labels["awaiting"]
+    assert approve not in labels["healthy"] + labels["recovered"]
+    assert "Undo the newest execution" in labels["recovered"]
+    assert "Undo the newest execution" not in labels["healthy"]
+    assert "Clear all faults" in labels["recovered"]
+    assert "Clear all faults" not in labels["healthy"]
 
 
 async def test_a_picker_marks_what_holds_now() -> None:

@@ -18,6 +18,7 @@ from marskit.tui.screens.branch import BranchScreen
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
 from marskit.tui.widgets.branch import Beside
+from marskit.views.loop import OFFERS
 from tests.tui import scripts
 from tests.tui.test_app import until
 from tests.tui.test_scenes import text_of
@@ -97,6 +98,21 @@ async def test_a_step_turns_to_the_phase_that_it_reached() -> None:
         await pilot.press("S")
         assert app.live.rail.selected == "analyse"
         assert "analyse · cycle 5" in text_of(app)
+
+
+async def test_it_opens_on_the_first_cycle_and_offers_no_key_that_does_nothing() -> None:
+    async with replay() as (app, pilot):
+        first = next(iter(TIMELINE.cycles))
+        assert f"cycle {first}/" in text_of(app)
+        assert app.player.step == TIMELINE.begin_of(first)
+        for _ in range(len(TIMELINE.cycles) * 2):
+            shown = text_of(app)
+            assert "► running" not in shown
+            assert "‖ paused" not in shown
+            assert not any(offer in shown for offer in OFFERS)
+            await pilot.press("s")
+        await pilot.press("colon", *"cycle 4", "enter")
+        await until(pilot, lambda: "cycle 4/" in text_of(app))
 
 
 async def test_playing_moves_and_pausing_stays() -> None:
@@ -259,7 +275,7 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
         assert isinstance(app.screen, Picker)
         assert app.screen.question.title == "Which planner decides from cycle 5 on, in the twin?"
         await pilot.press("3")
-        await until(pilot, lambda: f"{branches.asked[0][1]} 1/20" in text_of(app))
+        await until(pilot, lambda: f"branch: {branches.asked[0][1]} 1 of 20 (5.0 %)" in text_of(app))
         started = TIMELINE.started
         assert started is not None
         assert branches.asked == [(5, started.planners[2])]
@@ -269,7 +285,7 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
         branches.go_on.set()
         await until(pilot, lambda: isinstance(app.screen, BranchScreen))
         await pilot.press("escape")
-        assert "1/20" not in text_of(app)
+        assert "1 of 20" not in text_of(app)
         await pilot.press("w")
         assert isinstance(app.screen, BranchScreen)
 

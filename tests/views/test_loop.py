@@ -63,7 +63,7 @@ def test_a_cycle_without_actions_says_so() -> None:
 def test_analyse_tells_the_evidence() -> None:
     words = said(phase_document(scripts.violated().state, Phase.ANALYSE))
     assert "payments" in words
-    assert "latency_p95_ms 432 ms, threshold 300 ms (n 1118, 10 s)" in words
+    assert "p95 432 ms, threshold 300 ms (n 1118, 10 s)" in words
 
 
 def test_plan_tells_what_was_weighed_and_what_the_shield_changed() -> None:
@@ -180,4 +180,4 @@ def test_analyse_tells_the_likeliest_fault_and_what_speaks_for_it() -> None:
     told = replace(state, cycle=replace(state.cycle, diagnosis=diagnosis))
     assert loop_view(told).phases[1].facts[:2] == ("◆ payments", "? music errors")
     words = said(phase_document(told, Phase.ANALYSE))
-    assert "music fails itself. suspect, errors, score 0.72: own_error_percent 20 %, threshold 0.1 %" in words
+    assert "music fails itself. suspect, errors, score 0.72: own errors 20 %, threshold 0.1 %" in words

@@ -1,13 +1,17 @@
+import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marskit.domain.faults import HangReplica, InjectErrors
+from marskit.domain.observation import EdgeObservation, Latency
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY, EdgeId, Service, Topology, Workload
+from marskit.views.depths import call_depths
 from marskit.views.tone import Tone
-from marskit.views.topology import call_depths, topology_view
+from marskit.views.topology import topology_view, unhealthy
 from tests.tui import scripts
 
 
@@ -54,10 +58,77 @@ def test_a_healthy_mesh_is_well_everywhere() -> None:
 def test_a_violation_shows_where_it_is_and_where_it_comes_from() -> None:
     view = topology_view(scripts.violated().state)
     health = {node.name: node.health for node in view.nodes}
-    assert health["orders"] is Tone.BAD
-    assert health[scripts.FOOD] is Tone.OK
+    # What orders inherits from payments is not its own; that its promise is broken stands on the service.
+    assert health == {
+        GATEWAY: Tone.OK,
+        "orders": Tone.OK,
+        "payments": Tone.WARN,
+        scripts.FOOD: Tone.OK,
+        scripts.MUSIC: Tone.OK,
+    }
+    assert [each.service for each in view.violated] == ["orders", "payments"]
+    assert all(re.fullmatch(r"p95 \d+ ms > [23]00 ms", each.text) for each in view.violated)
     assert [node.name for node in view.nodes if node.is_bottleneck] == ["payments"]
     assert {e.target: e.health for e in view.edges}["payments"] is Tone.BAD
+
+
+def seen_with(name: str, *, failures_per_s: float = 0.0, slow: float = 1.0, rate: float = 20.0) -> State:
+    """The healthy demo, with one workload that fails so often or answers so much more slowly."""
+    state = scripts.healthy().state
+    seen = state.observation
+    assert seen is not None
+
+    def edge(each: EdgeObservation) -> EdgeObservation:
+        if each.edge.workload != name:
+            return each
+        latency = Latency(200, 30.0 * slow, 60.0 * slow, 80.0 * slow, 40.0 * slow)
+        return replace(each, requests_per_s=rate, failures_per_s=failures_per_s, latency=latency)
+
+    edges = tuple(edge(each) for each in seen.edges)
+    services = tuple(
+        replace(each, failures_per_s=failures_per_s, latency=replace(each.latency, p95_ms=60.0 * slow))
+        if name.startswith(each.service)
+        else each
+        for each in seen.services
+    )
+    return replace(state, observation=replace(seen, edges=edges, services=services))
+
+
+@pytest.mark.parametrize("fault", [{"failures_per_s": 4.0}, {"slow": 30.0}], ids=["errors", "slow"])
+@pytest.mark.parametrize("name", [scripts.FOOD, scripts.MUSIC, "payments"])
+def test_only_the_workload_that_does_it_is_red_and_its_service_is_told(
+    name: str, fault: dict[str, float]
+) -> None:
+    view = topology_view(seen_with(name, **fault))
+    assert [node.name for node in view.nodes if node.health is Tone.BAD] == [name]
+    assert [each.service for each in view.violated] == [view.node(name).service]  # type: ignore[union-attr]
+
+
+def test_a_workload_without_traffic_is_never_red_for_its_service() -> None:
+    state = seen_with(scripts.FOOD, failures_per_s=4.0)
+    assert state.observation is not None
+    quiet = tuple(
+        replace(each, requests_per_s=0.0, failures_per_s=0.0, latency=Latency())
+        if each.edge.workload == scripts.MUSIC
+        else each
+        for each in state.observation.edges
+    )
+    rows = tuple(
+        replace(each, requests_per_s=0.0, utilisation=0.0) if each.workload == scripts.MUSIC else each
+        for each in state.observation.workloads
+    )
+    state = replace(state, observation=replace(state.observation, edges=quiet, workloads=rows))
+    music = topology_view(state).node(scripts.MUSIC)
+    assert music is not None
+    assert music.health is Tone.UNKNOWN
+
+
+def test_only_what_ails_can_be_shown_with_its_callers() -> None:
+    view = unhealthy(topology_view(seen_with("payments", failures_per_s=4.0)))
+    assert [node.name for node in view.nodes] == ["orders", "payments"]
+    assert [(edge.source, edge.target) for edge in view.edges] == [("orders", "payments")]
+    assert [node.layer for node in view.nodes] == [0, 1]
+    assert unhealthy(topology_view(scripts.healthy().state)).layers == ()
 
 
 def test_missing_replicas_and_faults_are_told_of_their_workload_alone() -> None:

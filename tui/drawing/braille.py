@@ -6,6 +6,8 @@ from marskit.tui.drawing.rows import Row
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
+LEVEL = "╌"
+"""What a level across a plot is drawn with: not dots, so that it is told from every curve."""
 
 
 class Braille:
@@ -18,6 +20,7 @@ class Braille:
         self.dots = height * 4
         self._masks = [[0] * width for _ in range(height)]
         self._roles = [["plain"] * width for _ in range(height)]
+        self._levels: dict[int, str] = {}
 
     def dot(self, x: int, y: int, role: str) -> None:
         """Set one dot, `x` from the left and `y` from the bottom; dots outside are ignored."""
@@ -26,34 +29,36 @@ class Braille:
             self._masks[row // 4][x // 2] |= _DOTS[row % 4][x % 2]
             self._roles[row // 4][x // 2] = role
 
-    def line(self, points: Iterable[tuple[int, int] | None], role: str) -> None:
-        """Join the dots from point to point; None leaves a gap."""
+    def line(self, points: Iterable[tuple[int, int] | None], role: str, *, every: int = 1) -> None:
+        """Join the dots from point to point; None leaves a gap. Above 1, `every` makes a dotted line."""
         before: tuple[int, int] | None = None
         for point in points:
             if point is not None:
-                self._segment(before or point, point, role)
+                self._segment(before or point, point, role, every)
             before = point
 
-    def across(self, y: int, role: str, *, every: int = 4) -> None:
-        """Draw a dotted line over the whole width, leaving cells with dots untouched."""
-        for x in range(0, self.columns, every):
-            row = self.dots - 1 - y
-            if 0 <= row < self.dots and not self._masks[row // 4][x // 2]:
-                self.dot(x, y, role)
+    def across(self, y: int, role: str) -> None:
+        """Draw a broken line over the whole width; curves that lie on it leave a part of it visible."""
+        row = (self.dots - 1 - y) // 4
+        if 0 <= row < self.height:
+            self._levels[row] = role
 
     def rows(self) -> list[Row]:
         """The cells, with spaces for those without dots."""
-        return [
-            tuple(
-                _merged((chr(_BLANK | mask) if mask else " ", role) for mask, role in zip(*row, strict=True))
-            )
-            for row in zip(self._masks, self._roles, strict=True)
-        ]
+        return [tuple(_merged(self._cell(x, y) for x in range(self.width))) for y in range(self.height)]
 
-    def _segment(self, start: tuple[int, int], end: tuple[int, int], role: str) -> None:
+    def _cell(self, x: int, y: int) -> tuple[str, str]:
+        mask, level = self._masks[y][x], self._levels.get(y)
+        if level is not None and x % (4 if mask else 2) == 0:
+            return LEVEL, level
+        return chr(_BLANK | mask) if mask else " ", self._roles[y][x]
+
+    def _segment(self, start: tuple[int, int], end: tuple[int, int], role: str, every: int) -> None:
         (x0, y0), (x1, y1) = start, end
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for step in range(steps + 1):
+            if (x0 + round((x1 - x0) * step / steps)) % every:
+                continue
             self.dot(x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps), role)
 
 

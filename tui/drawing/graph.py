@@ -1,41 +1,26 @@
 """The topology drawn from left to right: frames, lines and what flows along them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from marskit.tui.drawing.drawing import Drawing, Hit
 from marskit.tui.drawing.edge import edge_text
 from marskit.tui.drawing.grid import Grid
 from marskit.tui.drawing.layout import Hop, Layout, Slot, lay_out
-from marskit.tui.drawing.node import draw_node, node_width
-from marskit.tui.drawing.rows import Row, first_fitting
+from marskit.tui.drawing.node import draw_node, name_room, node_width
+from marskit.tui.drawing.roster import draw_roster, roster_rows
+from marskit.tui.drawing.rows import Row, first_fitting, unique_names
 from marskit.views.topology import NodeView, TopologyView
 
-GUTTERS = (11, 8)
-DENSE_GUTTERS = (13, 8)
-"""Cells between layers: the minimum for labels, and the minimum for lines."""
+GUTTER_MIN = 8
+"""Fewest cells between layers."""
 GUTTER_MAX = 36
-NAMES = (14, 10)
-"""Smallest node width, in cells: before the gutters are narrowed, and after."""
+LEAST = 12
+"""Fewest cells for a name that is cut: with fewer, the list of all nodes says more."""
+LEAST_NODE = 16
+"""Smallest width of a node, in cells."""
 _SHAPES = ((4, 1), (4, 0), (3, 0), (2, 1), (2, 0), (1, 0))
 """Rows of a node and rows between nodes, from roomy to dense."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A node's place on the screen, for the mouse."""
-
-    name: str
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """The rows and the places of the nodes in them."""
-
-    rows: tuple[Row, ...]
-    hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +43,79 @@ class _Frame:
         return self.y + (1 if self.height > 2 else 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A graph that fits: every name can be told from the others, and every line has its place."""
+
+    layout: Layout
+    frames: list[list[_Frame]]
+    names: Mapping[str, str]
+    foot: tuple[Row, ...]
+
+
 def draw_topology(view: TopologyView, width: int, height: int, selected: str | None) -> Drawing:
-    """Draw as much as fits; show a graph that is too large around the selected node."""
+    """Draw the graph; list the nodes where there is no room for it."""
     if not view.layers:
         return Drawing(((("The mesh appears here when the run begins.", "dim"),),), ())
-    layout = lay_out(view)
-    foot = _foot(view, layout)
-    room = height - len(foot)
-    tall, gap = _shape(layout, room)
-    xs, widths = _columns(layout, width, dense=tall < 3)
-    frames = [
-        _stack(layer, x, wide, tall, gap, room)
-        for layer, x, wide in zip(layout.layers, xs, widths, strict=True)
-    ]
-    full_width = max(width, xs[-1] + widths[-1])
-    full_height = max(room, max(f.y + f.height for column in frames for f in column))
-    grid = Grid(full_width, full_height)
-    for hop in layout.hops:
-        _line(grid, hop, layout, frames)
+    plan = _plan(view, width, height)
+    if plan is None:
+        return draw_roster(view, width, height, selected)
+    grid = Grid(width, height - len(plan.foot))
+    for hop in plan.layout.hops:
+        _line(grid, hop, plan.layout, plan.frames)
     hits = []
-    for layer, column in zip(layout.layers, frames, strict=True):
+    for layer, column in zip(plan.layout.layers, plan.frames, strict=True):
         for slot, frame in zip(layer, column, strict=True):
             if slot.node is None:
                 _pass(grid, slot, frame)
                 continue
-            chosen = slot.node.name == selected
-            draw_node(grid, slot.node, frame.x, frame.y, frame.width, frame.height, selected=chosen)
-            hits.append(Hit(slot.node.name, frame.x, frame.y, frame.width, frame.height))
-    for hop in layout.hops:
+            node, chosen = slot.node, slot.node.name == selected
+            name = plan.names[node.name]
+            draw_node(grid, node, name, frame.x, frame.y, frame.width, frame.height, selected=chosen)
+            hits.append(Hit(node.name, frame.x, frame.y, frame.width, frame.height))
+    for hop in plan.layout.hops:
         if hop.last:
-            _label(grid, hop, layout, frames)
-    left, top = _window(hits, selected, full_width, full_height, width, room)
-    _hint(grid, left, top, width, room)
-    return Drawing(
-        (*grid.rows(left, top, width, room), *foot),
-        tuple(Hit(h.name, h.x - left, h.y - top, h.width, h.height) for h in hits),
-    )
+            _label(grid, hop, plan.layout, plan.frames)
+    return Drawing((*grid.rows(), *plan.foot), tuple(hits))
+
+
+def wanted_rows(view: TopologyView, width: int, most: int, *, roomy: bool) -> int:
+    """The rows that the mesh needs at that width: for the graph if it fits into `most`, else for the list.
+
+    They depend on which nodes there are, and not on how they fare, so that nothing moves while one looks.
+    """
+    if not view.layers:
+        return min(most, 6)
+    layout = lay_out(view)
+    tallest = max(_needed(layer, 4, int(roomy)) for layer in layout.layers) + bool(layout.backward)
+    rows = min(tallest, most)
+    return rows if _plan(view, width, rows) is not None else roster_rows(view, width, most)
+
+
+def _plan(view: TopologyView, width: int, height: int) -> _Plan | None:
+    layout = lay_out(view)
+    foot = _foot(view, layout)
+    room = height - len(foot)
+    tall, gap = _shape(layout, room)
+    dense = tall < 3
+    xs, widths = _columns(layout, width, dense=dense)
+    if xs[-1] + widths[-1] > width or max(_needed(layer, tall, gap) for layer in layout.layers) > room:
+        return None
+    names: dict[str, str] = {}
+    for layer, wide in zip(layout.layers, widths, strict=True):
+        nodes = [slot.node for slot in layer if slot.node is not None]
+        least = min((name_room(node, wide, dense=dense) for node in nodes), default=0)
+        short = unique_names([node.name for node in nodes], least)
+        if short is None or any(short[name] != name and least < LEAST for name in short):
+            return None
+        names |= short
+    if len(set(names.values())) < len(names):
+        return None
+    frames = [
+        _stack(layer, x, wide, tall, gap, room)
+        for layer, x, wide in zip(layout.layers, xs, widths, strict=True)
+    ]
+    return _Plan(layout, frames, names, foot)
 
 
 def neighbour(view: TopologyView, selected: str | None, dx: int, dy: int) -> str | None:
@@ -141,11 +163,17 @@ def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], lis
         for layer in layout.layers
     ]
     gutters = max(1, len(widths) - 1)
-    for least_gutter, least_name in zip(DENSE_GUTTERS if dense else GUTTERS, NAMES, strict=True):
-        while width - sum(widths) < gutters * least_gutter and max(widths) > least_name:
-            widths[widths.index(max(widths))] -= 1
+    lines = max(
+        (len({hop.start for hop in layout.hops if hop.layer == n}) for n in range(gutters)), default=0
+    )
+    # Every caller has an upright of its own, which needs a cell beside those of the arrow and the frames.
+    least_lines = lines + (6 if dense else 4)
+    least = max(GUTTER_MIN, least_lines)
+    # Whole names come before labels in the gutters; they are cut only where lines alone leave too little.
+    while width - sum(widths) < gutters * least and max(widths) > LEAST_NODE:
+        widths[widths.index(max(widths))] -= 1
     spare = width - sum(widths)
-    gutter = min(GUTTER_MAX, max(GUTTERS[-1], spare // gutters))
+    gutter = min(GUTTER_MAX, max(least, spare // gutters))
     around = max(0, spare - gutter * gutters)
     widths = [w + min(8, around // (2 * len(widths))) for w in widths]
     x = max(0, (width - sum(widths) - gutter * gutters) // 2)
@@ -226,29 +254,3 @@ def _foot(view: TopologyView, layout: Layout) -> tuple[Row, ...]:
     words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
     words += [f"✖ {lost} reached no replica" for lost in view.lost]
     return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()
-
-
-def _hint(grid: Grid, left: int, top: int, width: int, height: int) -> None:
-    """Mark the sides on which the graph continues; the arrow keys lead there."""
-    middle_x, middle_y = left + width // 2, top + height // 2
-    sides = (
-        (left > 0, left, middle_y, "‹"),
-        (left + width < grid.width, left + width - 1, middle_y, "›"),
-        (top > 0, middle_x, top, "↑"),
-        (top + height < grid.height, middle_x, top + height - 1, "↓"),
-    )
-    for goes_on, x, y, mark in sides:
-        if goes_on:
-            grid.write(x, y, mark, "key")
-
-
-def _window(
-    hits: list[Hit], selected: str | None, full_width: int, full_height: int, width: int, height: int
-) -> tuple[int, int]:
-    """The upper left corner of a window that contains the selected node."""
-    hit = next((h for h in hits if h.name == selected), None)
-    if hit is None:
-        return 0, 0
-    left = min(max(0, hit.x + hit.width - width), full_width - width)
-    top = min(max(0, hit.y + hit.height - height), full_height - height)
-    return left, top

@@ -13,13 +13,24 @@ def node_width(node: NodeView, *, dense: bool) -> int:
     """The node's preferred width, in cells."""
     if node.is_gateway:
         return 13 if dense else 17
-    return max(16, len(node.name) + 7) if dense else max(20, len(node.name) + 12)
+    if dense:
+        return max(16, len(node.name) + 11 + 2 * (node.canary_of is not None))
+    return max(20, len(node.name) + 12)
 
 
-def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: int, *, selected: bool) -> None:
-    """Draw the node with a frame from three rows on, else as bare text."""
+def name_room(node: NodeView, width: int, *, dense: bool) -> int:
+    """Cells for the name in a node of that width, whatever its marks and numbers become."""
+    marks = (4 + 2 * (node.canary_of is not None)) if dense else 0
+    numbers = 0 if node.is_gateway else 5
+    return width - (2 if dense else 6) - marks - numbers
+
+
+def draw_node(
+    grid: Grid, node: NodeView, name: str, x: int, y: int, width: int, height: int, *, selected: bool
+) -> None:
+    """Draw the node under that name, with a frame from three rows on, else as bare text."""
     if height < 3:
-        rows = (_title(node, width, selected=selected, marked=True), _busy(node, width))
+        rows = (_title(node, name, width, selected=selected, marked=True), _busy(node, width))
         for offset, row in enumerate(rows[:height]):
             grid.write_row(x, y + offset, row)
         return
@@ -27,7 +38,7 @@ def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: in
     grid.box(x, y, width, height, role, heavy=selected)
     fill = ("━" if selected else "─", role)
     grid.write(x + 1, y, " ")
-    grid.write_row(x + 2, y, _title(node, width - 4, selected=selected, fill=fill))
+    grid.write_row(x + 2, y, _title(node, name, width - 4, selected=selected, fill=fill))
     grid.write(x + width - 2, y, " ")
     for offset, row in enumerate((_busy(node, width - 4), _traffic(node, width - 4))[: height - 2]):
         grid.write_row(x + 2, y + 1 + offset, row)
@@ -35,20 +46,32 @@ def draw_node(grid: Grid, node: NodeView, x: int, y: int, width: int, height: in
 
 
 def _title(
-    node: NodeView, width: int, *, selected: bool, marked: bool = False, fill: Span = (" ", "plain")
+    node: NodeView,
+    name: str,
+    width: int,
+    *,
+    selected: bool,
+    marked: bool = False,
+    fill: Span = (" ", "plain"),
 ) -> Row:
-    marks: Row = (
-        (" ◆" * (marked and node.is_bottleneck), "bad"),
-        (" ↯" * (marked and bool(node.faults)), "person"),
-    )
+    marks = node_marks(node) if marked else ()
     count = _count(node)
-    name = squeeze(node.name, width - 2 - length(marks) - (length(count) + 2 if count else 0))
+    name = squeeze(name, width - 2 - length(marks) - (length(count) + 2 if count else 0))
     title: Row = (
         (f"{SYMBOLS[node.health]} ", node.health),
         (name, "selected" if selected else "strong"),
         *marks,
     )
     return spread(title, ((" ", "plain"), *count) if count else (), width, fill)
+
+
+def node_marks(node: NodeView) -> Row:
+    """One symbol each for the bottleneck, a fault and a canary."""
+    return (
+        (" ◆" * node.is_bottleneck, "bad"),
+        (" ↯" * bool(node.faults), "person"),
+        (" ◇" * (node.canary_of is not None), "accent"),
+    )
 
 
 def _count(node: NodeView) -> Row:
@@ -95,4 +118,5 @@ def _rate(node: NodeView) -> Row:
 def _badges(node: NodeView) -> Row:
     bottleneck: Row = ((" ◆ bottleneck ", "bad"),) if node.is_bottleneck else ()
     faults: Row = tuple((f" ↯ {fault} ", "person") for fault in node.faults)
-    return (*bottleneck, *faults)
+    canary: Row = ((" ◇ canary ", "accent"),) if node.canary_of is not None else ()
+    return (*bottleneck, *faults, *canary)

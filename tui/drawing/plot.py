@@ -8,6 +8,10 @@ from marskit.tui.drawing.rows import Row
 
 AXIS = 8
 """Width of the axis with its numbers, in cells."""
+DOTTED = 3
+"""Columns of dots from one dot of a dotted curve to the next."""
+UPRIGHTS = 4
+"""Most uprights that go through the whole plot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,8 @@ class Curve:
 
     points: Sequence[tuple[float, float | None]]
     role: str
+    is_dotted: bool = False
+    """Whether it is told from the others by its shape too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,15 @@ def draw_plot(plot: Plot, width: int, height: int) -> list[Row]:
             round(min(max(y, 0.0), plot.y_max) / plot.y_max * top),
         )
 
+    # Many uprights would hide the curves: they become ticks.
+    high = braille.dots if len(plot.uprights) <= UPRIGHTS else 3
     for x, role in plot.uprights:
         column = at(x, 0.0)[0]
-        for y in range(0, braille.dots, 2):
+        for y in range(0, high, 3):
             braille.dot(column, y, role)
     for curve in plot.curves:
-        braille.line([None if y is None else at(x, y) for x, y in curve.points], curve.role)
+        points = [None if y is None else at(x, y) for x, y in curve.points]
+        braille.line(points, curve.role, every=DOTTED if curve.is_dotted else 1)
     if plot.level is not None:
         braille.across(at(0.0, plot.level)[1], "slo")
     labels = {0: plot.top, height - 1: "0"}

@@ -7,6 +7,10 @@ Span = tuple[str, str]
 Row = tuple[Span, ...]
 
 
+_LEAST = 5
+"""Fewest cells in which a part of a name says anything."""
+
+
 def length(row: Iterable[Span]) -> int:
     """The width of the row in cells; all characters are single-width."""
     return sum(len(text) for text, _ in row)
@@ -44,6 +48,30 @@ def squeeze(name: str, width: int) -> str:
     suffix = name[name.rfind("-") :] if "-" in name else ""
     tail = len(suffix) if 0 < len(suffix) < width - 2 else width // 2
     return f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
+
+
+def unique_names(names: Sequence[str], width: int) -> dict[str, str] | None:
+    """Names cut in their middle to `width` cells, no two alike; None if that cannot be done.
+
+    Where the usual cut makes two names alike, the cut moves until it leaves what tells them apart.
+    """
+    shown: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(set(names), key=len):
+        label = next((each for each in _cuts(name, width) if each not in taken), None)
+        if label is None:
+            return None
+        taken.add(label)
+        shown[name] = label
+    return shown
+
+
+def _cuts(name: str, width: int) -> Iterable[str]:
+    """The name itself if it fits, else every way to cut its middle, the usual one first."""
+    yield squeeze(name, width)
+    if len(name) > width >= _LEAST:
+        for tail in (*range(width // 2, width), *range(width // 2)):
+            yield f"{name[: width - 1 - tail]}…{name[len(name) - tail :]}"
 
 
 def first_fitting(variants: Sequence[Row], width: int) -> Row:

@@ -7,9 +7,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
+from marskit import text
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
+from marskit.tui.drawing.graph import wanted_rows
 from marskit.tui.keys import KEYS, Key
 from marskit.tui.widgets.banner import Banner
 from marskit.tui.widgets.detail import Detail
@@ -24,7 +26,7 @@ from marskit.views.actions import log_rows
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.document import Document
 from marskit.views.load import LoadView, load_view
-from marskit.views.loop import loop_view
+from marskit.views.loop import LoopView, loop_view
 from marskit.views.phases import phase_document, progress_document
 from marskit.views.series import SeriesView, series_view
 from marskit.views.summary import SummaryView, summary_view
@@ -32,12 +34,16 @@ from marskit.views.topology import TopologyView, topology_view
 
 _SWITCHED = ("series", "load", "log")
 """The panels that share one place on a short screen."""
+_NORMAL, _TALL = 32, 46
+"""Rows from which a window is no longer short, and from which it is tall."""
+_MESH_LEAST = 6
+"""Fewest rows of the mesh's panel, its frame included."""
 
 
 class LiveScreen(Screen[None]):
     """The mesh above, the rail in the middle, the reports and the curves below."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-normal"), (46, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (_NORMAL, "-normal"), (_TALL, "-tall")]  # noqa: RUF012
 
     def __init__(self, state: State, keys: Sequence[Key] = KEYS) -> None:
         super().__init__()
@@ -53,6 +59,8 @@ class LiveScreen(Screen[None]):
         self.load = Load(LoadView(), id="load")
         self.key_bar = KeyBar(KeyBarView(), keys, id="keys")
         self._stopping = ""
+        self._fitted: object = None
+        """What the mesh's height was made for."""
 
     def compose(self) -> ComposeResult:
         """Everything, from top to bottom."""
@@ -79,19 +87,28 @@ class LiveScreen(Screen[None]):
         """Give every panel its view of a newer state."""
         self._follow(self.state, state)
         self.state = state
-        self.header.show(summary_view(state))
+        self.header.show(self.summary(state))
         alert = self.alert(state)
         self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
         self.topology.show(topology_view(state))
+        self._fit_mesh()
         if self.topology.selected is None and self.topology.view.layers[1:]:
             self.topology.selected = self.topology.view.layers[1][0].name
-        self.rail.show(loop_view(state))
+        self.rail.show(self.loop(state))
         self.log_panel.show(log_rows(state))
         self.load.show(load_view(state))
         self.key_bar.show(self.key_view(state))
         self._show_detail()
         self._show_series()
         self._titles()
+
+    def summary(self, state: State) -> SummaryView:
+        """The header's content."""
+        return summary_view(state)
+
+    def loop(self, state: State) -> LoopView:
+        """The rail's content."""
+        return loop_view(state)
 
     def alert(self, state: State) -> AlertView:
         """The banner's content."""
@@ -124,6 +141,20 @@ class LiveScreen(Screen[None]):
         shown = next(name for name in _SWITCHED if self.has_class(f"show-{name}"))
         following = _SWITCHED[(_SWITCHED.index(shown) + 1) % len(_SWITCHED)]
         self.remove_class(f"show-{shown}").add_class(f"show-{following}")
+
+    def _fit_mesh(self) -> None:
+        """Give the mesh the rows that it needs, and the other panels the rest."""
+        view, size = self.topology.view, self.app.size
+        # Not by the classes of the breakpoints, which come after the first layout.
+        short, tall = size.height < _NORMAL, size.height >= _TALL
+        nodes = tuple((node.name, node.layer, node.canary_of) for node in view.nodes)
+        key = (nodes, len(view.edges), size, short, tall)
+        if key == self._fitted:
+            return
+        self._fitted = key
+        most = max(_MESH_LEAST, size.height - (17 if short else 24 if tall else 22))
+        rows = wanted_rows(view, size.width - (2 if short else 4), most - 2, roomy=tall)
+        self.topology.styles.height = max(_MESH_LEAST, rows + 2)
 
     def on_resize(self) -> None:
         """Show one key more on a short screen."""
@@ -165,5 +196,19 @@ class LiveScreen(Screen[None]):
         self.detail.entitle("stopping" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
-        self.topology.entitle("mesh", self.header.view.gateway_url or "")
+        mesh = "mesh, only what is unhealthy" if self.topology.only_unhealthy else "mesh"
+        room = self.app.size.width - len(mesh) - 12
+        self.topology.entitle(mesh, self.header.view.gateway_url or "", _violations(self.topology.view, room))
         self.log_panel.entitle("log")
+
+
+def _violations(view: TopologyView, room: int) -> str:
+    """The services whose SLO is violated: how, or which, or at least how many."""
+    count, names = len(view.violated), ", ".join(each.service for each in view.violated)
+    variants = (
+        " · ".join(f"✖ {each.service} {each.text}" for each in view.violated),
+        f"✖ {text.plural(count, 'SLO')} violated: {names}",
+    )
+    if not count:
+        return ""
+    return next((words for words in variants if len(words) <= room), f"{variants[1][: room - 1]}…")

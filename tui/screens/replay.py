@@ -1,6 +1,7 @@
 """The live screen on a recording: the same panels, with the transport between them and the keys."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual.app import ComposeResult
 
@@ -11,7 +12,9 @@ from marskit.tui.screens.live import LiveScreen
 from marskit.tui.widgets.keybar import KeyBarView
 from marskit.tui.widgets.transport import Transport
 from marskit.views.alert import AlertView, alert_view
-from marskit.views.replay import TransportView
+from marskit.views.loop import LoopView, loop_view
+from marskit.views.replay import TransportView, recorded_loop
+from marskit.views.summary import SummaryView, summary_view
 from marskit.views.tone import SYMBOLS, Tone
 
 
@@ -29,6 +32,16 @@ class ReplayScreen(LiveScreen):
             if widget is self.key_bar:
                 yield self.transport
             yield widget
+
+    def summary(self, state: State) -> SummaryView:
+        """The header, in which the recorded run neither runs nor pauses: the transport says what plays."""
+        view = summary_view(state)
+        stands = view.activity in ("failed", "stopped", "starting")
+        return view if stands else replace(view, activity="recorded", activity_tone=Tone.ACCENT)
+
+    def loop(self, state: State) -> LoopView:
+        """The rail without keys that would be refused."""
+        return recorded_loop(loop_view(state))
 
     def alert(self, state: State) -> AlertView:
         """The banner, with an approval shown as past: it can no longer be given."""

@@ -16,6 +16,7 @@ from marskit.domain.state import State
 from marskit.domain.training import Stage
 from marskit.training.trainer import Trainer
 from marskit.tui.drawing.rows import Row
+from marskit.tui.screens.confirm import Confirm
 from marskit.tui.widgets.canvas import Canvas
 from marskit.tui.widgets.header import Header
 from marskit.tui.widgets.training import LearningCurve, TrainingProgress
@@ -110,7 +111,16 @@ class TrainingScreen(ModalScreen[None]):
         if self.form.view.choice.seconds < 1:
             self.app.notify("Choose at least 1 second of training.", severity="warning")
             return
-        self._trainer.begin(self.form.view.choice)
+        choice = self.form.view.choice
+        if Path(choice.out).is_file() and not choice.goes_on:
+            question = f"Replace the policy {_shown(choice.out)}? It would be lost."
+            self.app.push_screen(Confirm(question, key="enter", yes="replace it"), self._begin)
+        else:
+            self._begin(agreed=True)
+
+    def _begin(self, agreed: bool | None) -> None:  # noqa: FBT001 # as a screen's result comes
+        if agreed:
+            self._trainer.begin(self.form.view.choice)
 
     def action_stop(self) -> None:
         """Stop and keep the best policy so far."""
@@ -123,8 +133,8 @@ class TrainingScreen(ModalScreen[None]):
 
     def _entitle_form(self) -> None:
         out = self.form.view.choice.out
-        there = " , replacing the present file" if Path(out).is_file() else ""
-        self.form.entitle("train a policy in the twin", f"saved as {out}{there}")
+        there = " (replaces the one there)" if Path(out).is_file() else ""
+        self.form.entitle("train a policy in the twin", f"saved as {_shown(out)}{there}")
 
     def _note(self, view: TrainingView) -> str:
         if not view.saved:
@@ -137,3 +147,9 @@ class TrainingScreen(ModalScreen[None]):
         if view.saved and view.stage is Stage.DONE:
             keys = (*keys, ("p", "use this policy", "use"))
         return (*keys, ("esc", "back, training continues" if busy else "back", "dismiss(None)"))
+
+
+def _shown(path: str) -> str:
+    """The whole path, with the home folder as `~`."""
+    whole = Path(path).absolute()
+    return f"~/{whole.relative_to(Path.home())}" if whole.is_relative_to(Path.home()) else str(whole)

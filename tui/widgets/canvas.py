@@ -32,7 +32,7 @@ class Canvas(Widget, Generic[View]):
         self.view = view
         self._rows: Sequence[Row] | None = None
         self._drawn_for: Size | None = None
-        self._titles = ("", "")
+        self._titles = ("", "", "")
         self.draws = 0
         """Number of draws so far."""
 
@@ -58,11 +58,12 @@ class Canvas(Widget, Generic[View]):
             if before[y : y + 1] != rows[y : y + 1]:
                 self.refresh(Region(0, y, size.width, 1))
 
-    def entitle(self, title: str, subtitle: str = "") -> None:
+    def entitle(self, title: str, subtitle: str = "", alert: str = "") -> None:
         """Set the border titles if they differ: Textual repaints the whole widget when they change."""
-        if (title, subtitle) != self._titles:
-            self._titles = title, subtitle
-            self.border_title, self.border_subtitle = escape(title), escape(subtitle)
+        if (title, subtitle, alert) != self._titles:
+            self._titles = title, subtitle, alert
+            self.border_title = escape(title) + (f"  [bold $error]{escape(alert)}[/]" if alert else "")
+            self.border_subtitle = escape(subtitle)
 
     def render_line(self, y: int) -> Strip:
         """One line of the widget; Textual caches it until a refresh."""

@@ -8,7 +8,14 @@ from marskit.tui.widgets.canvas import Canvas
 from marskit.views.summary import SummaryView
 from marskit.views.tone import SYMBOLS
 
-_ACTIVITY = {"running": "►", "starting": "◌", "failed": "✖", "stopped": "■", "awaiting approval": "▲"}
+_ACTIVITY = {
+    "running": "►",
+    "starting": "◌",
+    "failed": "✖",
+    "stopped": "■",
+    "awaiting approval": "▲",
+    "recorded": "●",
+}
 
 
 class Header(Canvas[SummaryView]):

@@ -3,6 +3,8 @@
 import textwrap
 from collections.abc import Sequence
 
+from textual import events
+
 from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.actions import WHO, LogRow
@@ -13,6 +15,11 @@ class Log(Canvas[tuple[LogRow, ...]], can_focus=True):
 
     hint: Row = ((": ", "dim"), ("k", "key"), (" kills a replica.", "dim"))
     """Follows `No action yet`."""
+
+    async def on_click(self, event: events.Click) -> None:
+        """A second click opens it."""
+        if event.chain == 2:
+            await self.app.run_action("open")
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The rows, each wrapped with a hanging indent."""

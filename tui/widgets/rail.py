@@ -60,9 +60,11 @@ class Rail(Canvas[LoopView], can_focus=True):
         lit = view.status in (PhaseStatus.ACTIVE, PhaseStatus.WAITING)
         mark, mark_role = _MARKS[view.status]
         chosen = view.phase is self.selected
-        grid.box(x, 0, width, height, mark_role if lit else "accent" if chosen else "wire", heavy=lit)
-        name_role = "selected" if chosen else "strong" if lit else "plain"
-        name = f" {view.phase.capitalize()} "
+        # As the other panels do, the rail shows by its frames that the arrow keys are its own.
+        role = "accent" if chosen and self.has_focus else mark_role if lit else "wire"
+        grid.box(x, 0, width, height, role, heavy=lit or (chosen and self.has_focus))
+        name_role = "selected" if chosen and self.has_focus else "strong" if lit or chosen else "plain"
+        name = f"▸{view.phase.capitalize()} " if chosen else f" {view.phase.capitalize()} "
         grid.write_row(x + 1, 0, clip(((name, name_role),), width - 4))
         grid.write_row(x + width - 4, 0, ((" ", "plain"), (mark, mark_role), (" ", "plain")))
         inner = width - 4
@@ -72,19 +74,30 @@ class Rail(Canvas[LoopView], can_focus=True):
         for offset, line in enumerate(lines[: height - 2]):
             grid.write_row(x + 2, 1 + offset, clip(line, inner))
 
+    def on_focus(self) -> None:
+        """Draw the selection as the one that the arrow keys move."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """Draw the selection as one of a panel without the focus."""
+        self.redraw()
+
     def watch_selected(self) -> None:
         """Draw the selection."""
         self.redraw()
 
     def action_move(self, dx: int) -> None:
         """Select the next phase."""
-        self._choose(PHASES[(PHASES.index(self.selected) + dx) % len(PHASES)])
+        self.choose(PHASES[(PHASES.index(self.selected) + dx) % len(PHASES)])
 
-    def on_click(self, event: events.Click) -> None:
-        """Select the phase under the mouse."""
-        self._choose(PHASES[min(event.x * len(PHASES) // max(1, self.size.width), len(PHASES) - 1)])
+    async def on_click(self, event: events.Click) -> None:
+        """Select the phase under the mouse; a second click opens it."""
+        self.choose(PHASES[min(event.x * len(PHASES) // max(1, self.size.width), len(PHASES) - 1)])
+        if event.chain == 2:
+            await self.app.run_action("open")
 
-    def _choose(self, phase: Phase) -> None:
+    def choose(self, phase: Phase) -> None:
+        """Select a phase as a person does."""
         self.selected = phase
         self.chosen = True
         self.post_message(self.Selected(phase))

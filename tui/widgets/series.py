@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 
 from marskit import text
+from marskit.tui.drawing.braille import LEVEL
 from marskit.tui.drawing.plot import AXIS, Curve, Plot, draw_plot, nice_max
 from marskit.tui.drawing.rows import Row, length, spread
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.series import MarkKind, Point, SeriesView
 
 SPAN_S = 120.0
-_MARKS = {
-    MarkKind.ACTION: ("▲", "accent"),
-    MarkKind.PERSON: ("▲", "person"),
-    MarkKind.FAULT: ("↯", "person"),
-}
+_ROLES = {MarkKind.ACTION: "accent", MarkKind.PERSON: "person", MarkKind.FAULT: "person"}
 
 
 class Series(Canvas[SeriesView]):
@@ -38,13 +35,13 @@ class Series(Canvas[SeriesView]):
         slo, last = self.view.slo_ms, self.view.points[-1]
         known = [p.p95_ms for p in self.view.points if p.p95_ms is not None]
         top = nice_max(known, slo * 1.2 if slo else 10.0)
-        p50: Row = (("p50 ", "p50"), (text.ms(last.p50_ms), "dim"), ("  ", "dim"))
-        legend: Row = (("p95 ", "p95"), (text.ms(last.p95_ms), "strong"))
+        p50: Row = (("┈ p50 ", "p50"), (text.ms(last.p50_ms), "dim"), ("  ", "dim"))
+        legend: Row = (("━ p95 ", "p95"), (text.ms(last.p95_ms), "strong"))
         if slo is not None:
-            legend = (*legend, ("  ┄ SLO ", "slo"), (text.ms(slo), "dim"))
+            legend = (*legend, (f"  {LEVEL} SLO ", "slo"), (text.ms(slo), "dim"))
         if length(legend) + length(p50) + AXIS + len("latency") + 2 <= width:
             legend = (*p50, *legend)
-        curves = (self._curve("p50_ms", "p50"), self._curve("p95_ms", "p95"))
+        curves = (self._curve("p50_ms", "p50", is_dotted=True), self._curve("p95_ms", "p95"))
         return [
             _title("latency", legend, width),
             *self._plot(curves, top, text.ms(top), width, height, level=slo),
@@ -87,12 +84,12 @@ class Series(Canvas[SeriesView]):
         level: float | None = None,
     ) -> list[Row]:
         now_s = self.view.now_s
-        uprights = tuple((mark.at_s, _MARKS[mark.kind][1]) for mark in self.view.marks)
+        uprights = tuple((mark.at_s, _ROLES[mark.kind]) for mark in self.view.marks)
         plot = Plot(curves, now_s - self.view.span_s, now_s, top, label, level, uprights)
         return draw_plot(plot, width, max(1, height - 1))
 
-    def _curve(self, name: str, role: str) -> Curve:
-        return Curve([(p.at_s, _value(p, name)) for p in self.view.points], role)
+    def _curve(self, name: str, role: str, *, is_dotted: bool = False) -> Curve:
+        return Curve([(p.at_s, _value(p, name)) for p in self.view.points], role, is_dotted)
 
     def _marks(self, width: int) -> Row:
         """The time axis with a symbol under every upright."""
@@ -103,7 +100,7 @@ class Series(Canvas[SeriesView]):
             # The cell of the upright: two dots make a cell.
             x = round((mark.at_s - start_s) / self.view.span_s * (2 * cells - 1)) // 2
             if 0 <= x < cells:
-                symbols[x] = _MARKS[mark.kind]
+                symbols[x] = (mark.symbol, _ROLES[mark.kind])
         for label, at in ((f"−{self.view.span_s:.0f} s", 0), ("now", cells - 3)):
             if at >= 0 and all(symbol == " " for symbol, _ in symbols[at : at + len(label)]):
                 symbols[at : at + len(label)] = [(char, "dim") for char in label]

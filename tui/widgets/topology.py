@@ -8,10 +8,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from marskit.tui.drawing.graph import Hit, draw_topology, neighbour
+from marskit.tui.drawing.drawing import Drawing
+from marskit.tui.drawing.graph import draw_topology, neighbour
 from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
-from marskit.views.topology import TopologyView
+from marskit.views.topology import TopologyView, unhealthy
 
 
 class Topology(Canvas[TopologyView], can_focus=True):
@@ -27,6 +28,9 @@ class Topology(Canvas[TopologyView], can_focus=True):
     selected: reactive[str | None] = reactive(None)
     """The node that pickers and the scale keys start from."""
 
+    only_unhealthy: reactive[bool] = reactive(default=False)
+    """Whether only what ails is drawn, with its callers."""
+
     class Selected(Message):
         """Another node is selected."""
 
@@ -36,13 +40,23 @@ class Topology(Canvas[TopologyView], can_focus=True):
 
     def __init__(self, view: TopologyView, *, id: str | None = None) -> None:
         super().__init__(view, id=id)
-        self.hits: tuple[Hit, ...] = ()
+        self.drawing = Drawing((), ())
 
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The graph; also records where its nodes are."""
-        drawing = draw_topology(self.view, width, height, self.selected)
-        self.hits = drawing.hits
-        return drawing.rows
+        if self.only_unhealthy and not self.shown.layers:
+            return [(("Nothing is unhealthy. ", "ok"), ("!", "key"), (" shows all.", "dim"))]
+        self.drawing = draw_topology(self.shown, width, height, self.selected)
+        return self.drawing.rows
+
+    @property
+    def shown(self) -> TopologyView:
+        """The part of the mesh that is drawn."""
+        return unhealthy(self.view) if self.only_unhealthy else self.view
+
+    def watch_only_unhealthy(self) -> None:
+        """Draw the other part too, or no longer."""
+        self.redraw()
 
     def watch_selected(self) -> None:
         """Redraw and announce the selection."""
@@ -52,13 +66,24 @@ class Topology(Canvas[TopologyView], can_focus=True):
 
     def action_move(self, dx: int, dy: int) -> None:
         """Select the next node in that direction."""
-        self.selected = neighbour(self.view, self.selected, dx, dy)
+        if not self.drawing.order:
+            self.selected = neighbour(self.shown, self.selected, dx, dy)
+            return
+        order = self.drawing.order
+        for y, row in enumerate(order):
+            if self.selected in row:
+                beside = order[min(max(y + dy, 0), len(order) - 1)]
+                self.selected = beside[min(max(row.index(self.selected) + dx, 0), len(beside) - 1)]
+                return
+        self.selected = order[0][0]
 
-    def on_click(self, event: events.Click) -> None:
-        """Select the node under the mouse."""
+    async def on_click(self, event: events.Click) -> None:
+        """Select the node under the mouse; a second click opens it."""
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        for hit in self.hits:
+        for hit in self.drawing.hits:
             if hit.x <= offset.x < hit.x + hit.width and hit.y <= offset.y < hit.y + hit.height:
                 self.selected = hit.name
+                if event.chain == 2:
+                    await self.app.run_action("open")

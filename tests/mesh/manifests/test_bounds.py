@@ -65,7 +65,7 @@ def test_numbers_of_traffic_policies(policy: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_numbers_of_rules(rule: str, tmp_path: Path) -> None:
     low, high = RULES[rule]
-    refused = [low - 1, high + 1, 5_000_000_000, '"3"', "true"]
+    refused: list[float | str] = [low - 1, high + 1, 5_000_000_000, '"3"', "true"]
     for value in refused:
         assert any("number" in each for each in told(tmp_path, rule % value)), value
     # A port that the Service does not have is refused for that.

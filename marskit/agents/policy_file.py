@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ _DAMAGED = (
     MemoryError,
     RecursionError,
     RuntimeError,
+    Warning,
     struct.error,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -100,7 +102,9 @@ def load_policy(path: Path) -> Policy:
     """
     try:
         # Read into memory first: NumPy leaves a file open if it is not an archive.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+        with warnings.catch_warnings(), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+            # NumPy warns of headers that it can repair; ours need no repair.
+            warnings.simplefilter("error")
             header = json.loads(data["header"].tobytes())
             count = sum(name.startswith("weight") for name in data.files)
             layers = tuple((data[f"weight{n}"], data[f"bias{n}"]) for n in range(count))

@@ -57,8 +57,8 @@ def test_numbers_of_traffic_policies(policy: str, tmp_path: Path) -> None:
     low, high = POLICIES[policy]
     for value in (low, high, f"{low}.0"):
         assert told_of(tmp_path, RULE % f"trafficPolicy: {{{policy % value}}}") == []
-    for value in (low - 1, high + 1, 9_999_999_999, 1.5, '"3"', "true", "1e40"):
-        (sentence,) = told_of(tmp_path, RULE % f"trafficPolicy: {{{policy % value}}}")
+    for wrong in (low - 1, high + 1, 9_999_999_999, 1.5, '"3"', "true", "1e40"):
+        (sentence,) = told_of(tmp_path, RULE % f"trafficPolicy: {{{policy % wrong}}}")
         assert "a whole number" in sentence
 
 

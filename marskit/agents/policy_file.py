@@ -2,7 +2,12 @@
 
 import io
 import json
+import struct
+import tokenize
+import warnings
 import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,27 @@ ALGORITHMS = ("ppo", "sac")
 SHIPPED = Path(__file__).parent / "policies"
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 """`(out, in)` weights and `(out,)` biases."""
+
+
+_DAMAGED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    RuntimeError,
+    Warning,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and its archives raise for files with noise in them."""
 
 
 class PolicyError(UserError):
@@ -76,18 +102,26 @@ def load_policy(path: Path) -> Policy:
     """
     try:
         # Read into memory first: NumPy leaves a file open if it is not an archive.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+        with warnings.catch_warnings(), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+            # NumPy warns of headers that it can repair; ours need no repair.
+            warnings.simplefilter("error")
             header = json.loads(data["header"].tobytes())
             count = sum(name.startswith("weight") for name in data.files)
             layers = tuple((data[f"weight{n}"], data[f"bias{n}"]) for n in range(count))
     except OSError as error:
         raise PolicyError(f"{path}: the policy cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise PolicyError(f"{path}: this is not a policy file, or it is damaged.") from error
+    if not isinstance(header, dict):
+        raise PolicyError(f"{path}: this is not a policy file, or it is damaged.")
     if header.get("format") != FORMAT:
-        raise PolicyError(f"{path}: the file has format {header.get('format')}; this marskit reads {FORMAT}.")
-    if header["algorithm"] not in ALGORITHMS:
-        raise PolicyError(f"{path}: {header['algorithm']!r} is neither {' nor '.join(ALGORITHMS)}.")
+        raise PolicyError(
+            f"{path}: the file has format {header.get('format')!r}; this marskit reads {FORMAT}."
+        )
+    if header.get("algorithm") not in ALGORITHMS:
+        raise PolicyError(f"{path}: {header.get('algorithm')!r} is neither {' nor '.join(ALGORITHMS)}.")
+    if not _is_whole(header, layers):
+        raise PolicyError(f"{path}: its header or its layers are not those of a policy; the file is damaged.")
     schema = header["schema"]
     sizes = [len(schema["observation"]), *(len(bias) for _, bias in layers)]
     shapes = [weight.shape for weight, _ in layers]
@@ -100,6 +134,24 @@ def load_policy(path: Path) -> Policy:
     if not all(np.isfinite(array).all() for layer in layers for array in layer):
         raise PolicyError(f"{path}: a weight is NaN or infinite: training diverged, or the file is damaged.")
     return Policy(header["algorithm"], layers, schema, header["card"])
+
+
+def _is_whole(header: dict[str, Any], layers: Sequence[Layer]) -> bool:
+    """Whether everything that is used later is there, and of the right type."""
+    schema = header.get("schema")
+    return (
+        isinstance(header.get("card"), dict)
+        and isinstance(schema, dict)
+        and isinstance(schema.get("observation"), list)
+        and isinstance(schema.get("action"), list)
+        and {"version", "most_replicas"} <= schema.keys()
+        and all(_is_floats(weight, 2) and _is_floats(bias, 1) for weight, bias in layers)
+    )
+
+
+def _is_floats(array: object, dimensions: int) -> bool:
+    # NumPy gives the bytes of a member that is not an array.
+    return isinstance(array, np.ndarray) and array.ndim == dimensions and array.dtype == np.float32
 
 
 def check_fits(policy: Policy, encoding: Encoding, path: Path) -> None:

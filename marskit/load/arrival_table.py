@@ -5,6 +5,7 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
+from marskit.errors import Complaint
 from marskit.load.curves import Curve, Diurnal, FlashCrowd, OnOff, Ramp, Spike, Steady, Trace
 from marskit.load.port import ScenarioError
 from marskit.system.toml_table import LARGEST, TomlTable
@@ -51,29 +52,33 @@ def _curve(kind: str, table: TomlTable, folder: Path) -> Curve:
 
 def _read_trace(file: Path) -> Trace:
     try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = csv.reader(lines)
-            if next(rows, []) != _COLUMNS:
-                raise ScenarioError(f"{file}:1: the first line must be {','.join(_COLUMNS)}.")
-            points = [_point(file, rows.line_num, row) for row in rows]
+        # A byte order mark, which spreadsheets write, is skipped, and so are empty lines.
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.reader(lines, strict=True)
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except OSError as error:
-        raise ScenarioError(f"{file}: the trace cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ScenarioError(f"{file}: the trace is not a CSV file in UTF-8: {error}.") from error
+        raise ScenarioError(Complaint(f"the trace cannot be read: {error.strerror}", file)) from error
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise ScenarioError(Complaint(f"the trace is not a CSV file in UTF-8: {error}", file)) from error
+    if not rows or [cell.strip() for cell in rows[0][1]] != _COLUMNS:
+        raise ScenarioError(Complaint(f"the first line must be {','.join(_COLUMNS)}", file, 1))
+    points = [_point(file, line, row) for line, row in rows[1:]]
     if not points:
-        raise ScenarioError(f"{file}:2: the trace is empty; it must have at least one line of numbers.")
-    for line, (before, after) in enumerate(pairwise(points), start=3):
+        raise ScenarioError(
+            Complaint("the trace is empty; it must have at least one line of numbers", file, 2)
+        )
+    for (line, _), (before, after) in zip(rows[2:], pairwise(points), strict=True):
         if after[0] <= before[0]:
-            raise ScenarioError(
-                f"{file}:{line}: time_s is {after[0]:g}; it must be above the previous line ({before[0]:g})."
-            )
+            sentence = f"time_s is {after[0]:g}; it must be above the previous line ({before[0]:g})"
+            raise ScenarioError(Complaint(sentence, file, line))
     times_s, rates_per_s = zip(*points, strict=True)
     return Trace(times_s, rates_per_s)
 
 
 def _point(file: Path, line: int, row: list[str]) -> tuple[float, float]:
     if len(row) != len(_COLUMNS):
-        raise ScenarioError(f"{file}:{line}: there are {len(row)} columns; there must be {len(_COLUMNS)}.")
+        sentence = f"there are {len(row)} columns; there must be {len(_COLUMNS)}"
+        raise ScenarioError(Complaint(sentence, file, line))
     time_s, requests_per_s = (
         _number(file, line, column, text) for column, text in zip(_COLUMNS, row, strict=True)
     )
@@ -86,7 +91,6 @@ def _number(file: Path, line: int, column: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number <= LARGEST:
-        raise ScenarioError(
-            f'{file}:{line}: {column} is "{text}"; it must be a number from 0 to {LARGEST:.10g}.'
-        )
+        sentence = f'{column} is "{text}"; it must be a number from 0 to {LARGEST:.10g}'
+        raise ScenarioError(Complaint(sentence, file, line))
     return number

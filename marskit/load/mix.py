@@ -4,10 +4,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from marskit.system.toml_table import TomlTable
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_CONNECTION = frozenset(("connection", "content-length", "transfer-encoding"))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -53,21 +55,22 @@ class Request:
         return None
 
 
-def read_requests(tables: tuple[TomlTable, ...]) -> tuple[Request, ...]:
-    """Read the `[[request]]` tables; their names must differ."""
-    requests = tuple(_read_request(table) for table in tables)
-    names = [request.name for request in requests]
-    for table, name in zip(tables, names, strict=True):
-        if names.count(name) > 1:
-            table.fail("name", f'is "{name}" more than once; every request needs a unique name')
-    return requests
+def read_requests(parent: TomlTable, tables: tuple[TomlTable, ...]) -> tuple[Request, ...]:
+    """Read the `[[request]]` tables, whose names must differ; the parent hears of all that are wrong."""
+    read = [(table, parent.hear(partial(_read_request, table), None)) for table in tables]
+    requests = [(table, request) for table, request in read if request is not None]
+    names = [request.name for _, request in requests]
+    for table, request in requests:
+        if names.count(request.name) > 1:
+            table.fail("name", f'is "{request.name}" more than once; every request needs a unique name')
+    return tuple(request for _, request in requests)
 
 
 def _read_request(table: TomlTable) -> Request:
     name = table.text("name")
     method = table.choice("method", METHODS)
     path = table.text("path")
-    if not path.startswith("/") or " " in path or not path.isascii():
+    if not path.startswith("/") or " " in path or not (path.isascii() and path.isprintable()):
         table.fail("path", f'is "{path}"; it must begin with / and contain only characters allowed in a URL')
     weight = table.number("weight", above=0) if table.has("weight") else 1.0
     headers = _read_headers(table, "headers")
@@ -103,7 +106,17 @@ def _read_headers(table: TomlTable, key: str) -> tuple[tuple[str, str], ...]:
     for name, _ in headers.items():
         if not _TOKEN.fullmatch(name):
             headers.fail(name, "is not a header name")
-    return tuple((name, headers.text(name)) for name, _ in headers.items())
+        if name.lower() in _CONNECTION:
+            headers.fail(name, "is a header of the connection, which Locust sets itself")
+    return tuple((name, _value(headers, name)) for name, _ in headers.items())
+
+
+def _value(headers: TomlTable, name: str) -> str:
+    text = headers.text(name)
+    if not text.isascii() or text != text.strip():
+        allowed = "it must have only ASCII characters, and no space at either end, which Locust cannot send"
+        headers.fail(name, f'is "{text}"; {allowed}')
+    return text
 
 
 def _look_up(answer: object, path: str) -> object:

@@ -6,7 +6,7 @@ from pathlib import Path
 from marskit.demo import SCENARIOS
 from marskit.domain.events import ScenarioInfo
 from marskit.load.arrival_table import read_curve
-from marskit.load.curves import Curve
+from marskit.load.curves import Curve, Steady
 from marskit.load.mix import Request, read_requests
 from marskit.load.port import ScenarioError as ScenarioError
 from marskit.system.toml_table import TomlTable, read_toml
@@ -88,13 +88,14 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     scenario = Scenario(
         name=path.stem,
         path=path.absolute(),
-        title=table.text("title"),
-        description=table.text("description"),
-        duration_s=table.number("duration_s", above=0),
-        speed=table.number("speed", above=0, at_most=1000),
-        users=table.integer("users", at_least=1, at_most=10_000),
-        curve=read_curve(table.table("arrival"), path.parent),
-        requests=read_requests(table.tables("request")),
+        title=table.hear(lambda: table.text("title"), ""),
+        description=table.hear(lambda: table.text("description"), ""),
+        duration_s=table.hear(lambda: table.number("duration_s", above=0), 1.0),
+        speed=table.hear(lambda: table.number("speed", above=0, at_most=1000), 1.0),
+        users=table.hear(lambda: table.integer("users", at_least=1, at_most=10_000), 1),
+        curve=table.hear(lambda: read_curve(table.table("arrival"), path.parent), Steady(1.0)),
+        requests=table.hear(lambda: read_requests(table, table.tables("request")), ()),
     )
-    table.close()
+    table.hear(table.close, None)
+    table.refuse()
     return scenario

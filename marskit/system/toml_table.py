@@ -2,15 +2,21 @@
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Never, TypeVar
+
+from marskit.errors import Complaint, InputError
+from marskit.system.toml_text import line_of, read_toml_text
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 LARGEST = 1_000_000.0
 """Default upper limit of a number; a larger one is a typing error."""
 
 
-def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
+def read_toml(path: Path, what: str, error: type[InputError]) -> dict[str, Any]:
     """Read a TOML file.
 
     Args:
@@ -18,23 +24,23 @@ def read_toml(path: Path, what: str, error: type[Exception]) -> dict[str, Any]:
         what: A noun for the file, such as "the scenario", for the error's sentence.
         error: The exception to raise if the file cannot be read or is not TOML.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as reason:
-        raise error(f"{path}: {what} cannot be read: {reason.strerror}.") from reason
-    except ValueError as reason:
-        raise error(f"{path}: {what} is not TOML in UTF-8: {reason}.") from reason
+    text, problem = read_toml_text(path, what)
+    if problem is not None:
+        raise error(problem)
+    return tomllib.loads(text)
 
 
 class TomlTable:
     """One TOML table, read field by field; `close` refuses fields that were not read."""
 
-    def __init__(self, file: Path, name: str, data: Mapping[str, object], error: type[Exception]) -> None:
+    def __init__(self, file: Path, name: str, data: Mapping[str, object], error: type[InputError]) -> None:
         """`name` is the table's dotted name in the file; empty for the file itself."""
         self._file = file
         self._name = name
         self._data = data
         self._error = error
+        self._path: tuple[str | int, ...] = ()
+        self._heard: list[Complaint] = []
         self._asked: list[str] = []
 
     def close(self) -> None:
@@ -44,8 +50,23 @@ class TomlTable:
                 self.fail(key, f"is not a known field; known here: {', '.join(self._asked)}")
 
     def fail(self, key: str, complaint: str) -> Never:
-        """Raise the error that names file and field."""
-        raise self._error(f"{self._file}: {self._dotted(key)} {complaint}.")
+        """Raise the error that names file, line and field."""
+        text, _ = read_toml_text(self._file, "")
+        line = line_of(text, (*self._path, key))
+        raise self._error(Complaint(f"{self._dotted(key)} {complaint}", self._file, line))
+
+    def hear(self, read: Callable[[], T], stand_in: D) -> T | D:
+        """What `read` returns; if it fails, the stand-in, and the file is refused in the end."""
+        try:
+            return read()
+        except self._error as error:
+            self._heard += error.complaints
+            return stand_in
+
+    def refuse(self) -> None:
+        """Raise all complaints that were heard, in the order of lines."""
+        if self._heard:
+            raise self._error(*sorted(dict.fromkeys(self._heard), key=lambda each: each.line or 0))
 
     def has(self, key: str) -> bool:
         """Whether the field is present."""
@@ -114,7 +135,7 @@ class TomlTable:
         found = self.value(key, "a table")
         if not isinstance(found, dict):
             self._mismatch(key, found, "a table")
-        return TomlTable(self._file, self._dotted(key), found, self._error)
+        return self._part(self._dotted(key), found, key)
 
     def tables(self, key: str) -> tuple["TomlTable", ...]:
         """A list of tables, `[[key]]` in the file, at least one."""
@@ -123,9 +144,14 @@ class TomlTable:
         if not isinstance(found, list) or not found or not all(isinstance(item, dict) for item in found):
             self._mismatch(key, found, allowed)
         return tuple(
-            TomlTable(self._file, f"{self._dotted(key)}[{n}]", item, self._error)
-            for n, item in enumerate(found)
+            self._part(f"{self._dotted(key)}[{position}]", item, key, position)
+            for position, item in enumerate(found)
         )
+
+    def _part(self, name: str, data: Mapping[str, object], *path: str | int) -> "TomlTable":
+        part = TomlTable(self._file, name, data, self._error)
+        part._path, part._heard = (*self._path, *path), self._heard
+        return part
 
     def items(self) -> tuple[tuple[str, object], ...]:
         """All fields, for a table with arbitrary keys."""

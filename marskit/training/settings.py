@@ -4,13 +4,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from marskit.errors import UserError
+from marskit.errors import InputError
 from marskit.system.toml_table import read_toml
 
 DEFAULTS = Path(__file__).parent / "defaults.toml"
 
 
-class TrainingError(UserError):
+class TrainingError(InputError):
     """A training that cannot be done as requested; one sentence says why."""
 
 

@@ -21,7 +21,7 @@ def test_what_a_file_leaves_out_is_as_shipped(tmp_path: Path) -> None:
         ("[ppo]\nmesh = 8", "[ppo] has mesh; allowed are meshes, steps_per_update"),
         ('[ppo]\nmeshes = "many"', "[ppo] meshes is 'many'; it must be like 256."),
         ("[ppo]\nmeshes = true", "[ppo] meshes is True; it must be like 256."),
-        ("[ppo", "the settings file is not TOML in UTF-8"),
+        ("[ppo", "the settings file is not TOML: "),
     ],
 )
 def test_mistakes_are_refused_by_name(tmp_path: Path, text: str, sentence: str) -> None:

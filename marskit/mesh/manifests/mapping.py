@@ -12,6 +12,8 @@ from marskit.mesh.manifests.report import Report
 from marskit.system.toml_text import line_of, read_toml_text
 
 INSTALLER = "npm"
+MOST_REPLICAS = 1000
+"""Of one Deployment: each is a process of this machine."""
 MAPPING = "the mapping file"
 """Its kind among the objects that can be missed."""
 
@@ -162,7 +164,10 @@ def _slo(field: Field) -> SloMapping:
 
 def _bounds(field: Field) -> ReplicaMapping:
     entry = field.fields(("max", "min"))
-    bounds = ReplicaMapping(entry.take("min", Field.integer), entry.take("max", lambda f: f.integer(1)))
+    bounds = ReplicaMapping(
+        entry.take("min", lambda f: f.integer(0, MOST_REPLICAS)),
+        entry.take("max", lambda f: f.integer(1, MOST_REPLICAS)),
+    )
     if bounds.minimum is not None and bounds.maximum is not None and bounds.minimum > bounds.maximum:
         raise FieldError(
             (*field.path, "min"), f"is {bounds.minimum}, but must be at most max, {bounds.maximum}"

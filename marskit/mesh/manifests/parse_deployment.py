@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from marskit.mesh.manifests.fields import Field, FieldError, Fields
-from marskit.mesh.manifests.mapping import LocalMapping, ReplicaMapping
+from marskit.mesh.manifests.mapping import MOST_REPLICAS, LocalMapping, ReplicaMapping
 from marskit.mesh.manifests.metadata import OUR_ANNOTATIONS, object_metadata, object_spec
 from marskit.mesh.manifests.parse_container import (
     container_fields,
@@ -32,6 +32,9 @@ _FIELDS = (
 )
 
 
+_NUMBERS = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedDeployment:
     """A Deployment, and its parts without effect on this machine, one sentence each."""
@@ -47,7 +50,9 @@ def parse_deployment(
     annotations = object_metadata(root, _ANNOTATIONS).annotations
     spec = object_spec(root).fields(_FIELDS)
     spec.take("strategy", Field.entries)
-    replicas = spec.take("replicas", Field.integer, 1)
+    for key in _NUMBERS:
+        spec.take(key, Field.integer)
+    replicas = spec.take("replicas", lambda f: f.integer(0, MOST_REPLICAS), 1)
     pod = spec.need("template", lambda f: read_pod(f, mapping))
     spec.want("selector", lambda f: _check_selector(f, pod), None)
     entry = container_fields(pod.container)
@@ -116,6 +121,7 @@ def _bounds(root: Field, annotations: Fields, written: ReplicaMapping, replicas:
 
 
 def _count(field: Field) -> int:
-    if not field.text().isdecimal():
-        raise field.error("a whole number in quotes")
-    return int(field.text())
+    text = field.text()
+    if not (text.isascii() and text.isdecimal()) or int(text[:10]) > MOST_REPLICAS:
+        raise field.error(f"a whole number from 0 to {MOST_REPLICAS} in quotes")
+    return int(text)

@@ -73,6 +73,7 @@ def kubernetes_service(root: Field, name: str, namespace: str, mapping: LocalMap
 def _port(field: Field) -> tuple[int, int | str, str | None]:
     entry = field.fields(("appProtocol", "name", "nodePort", "port", "protocol", "targetPort"))
     entry.take("protocol", lambda f: f.choice("TCP"))
+    entry.take("nodePort", lambda f: f.integer(0, 65535))
     protocol = _other_protocol(entry.take("appProtocol", Field.text), entry.take("name", Field.text, ""))
     port = entry.want("port", Field.port, 0)
     return port, entry.take("targetPort", _target_port, port), protocol

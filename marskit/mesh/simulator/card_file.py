@@ -10,7 +10,7 @@ from pathlib import Path
 
 from marskit import __version__
 from marskit.demo import DEMO_MANIFESTS
-from marskit.errors import UserError
+from marskit.errors import InputError
 from marskit.mesh.manifests.load import load_mesh
 from marskit.mesh.simulator.card import CallFit, Card, Edit, Fitted, HeldOut, Renewal, StationFit
 from marskit.mesh.simulator.compile import twin_model
@@ -25,7 +25,7 @@ _MOST = 1_000_000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class CardError(UserError):
+class CardError(InputError):
     """A card that cannot be used: one sentence with file, field, what was found and what is allowed."""
 
 

@@ -45,7 +45,7 @@ def test_images_without_their_tag(image: str, name: str) -> None:
             'images.a.readiness_path is "x", but must be a path that begins with /',
         ),
         ("[slo.a]\nlatency_p95_ms = 0", "slo.a.latency_p95_ms is 0, but must be a number from 1 to 3600000"),
-        ("[replicas.a]\nmin = -1", "replicas.a.min is -1, but must be a whole number of 0 or more"),
+        ("[replicas.a]\nmin = -1", "replicas.a.min is -1, but must be a whole number from 0 to 1000"),
         ("[replicas.a]\nmin = 3\nmax = 2", "replicas.a.min is 3, but must be at most max, 2"),
     ],
 )

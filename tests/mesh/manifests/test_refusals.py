@@ -169,24 +169,24 @@ CASES = {
     "something long in the wrong place": (
         "  replicas: 2\n",
         f"  replicas: {{a: {'x' * 80}}}  # HERE\n",
-        "Deployment front: spec.replicas is a mapping, but must be a whole number of 0 or more",
+        "Deployment front: spec.replicas is a mapping, but must be a whole number from 0 to 1000",
     ),
     "a long list in the wrong place": (
         "  replicas: 2\n",
         f"  replicas: [{'x' * 80}]  # HERE\n",
-        "Deployment front: spec.replicas is a list, but must be a whole number of 0 or more",
+        "Deployment front: spec.replicas is a list, but must be a whole number from 0 to 1000",
     ),
     "a long word in the wrong place": (
         "  replicas: 2\n",
         f"  replicas: {'x' * 80}  # HERE\n",
-        f'Deployment front: spec.replicas is "{"x" * 56}..., but must be a whole number of 0 or more',
+        f'Deployment front: spec.replicas is "{"x" * 56}..., but must be a whole number from 0 to 1000',
     ),
     "a bound that is no number": (
         "metadata:\n  name: front\nspec:\n  replicas: 2\n",
         "metadata:\n  name: front\n  annotations:\n    marskit.dev/max-replicas: many  # HERE\n"
         "spec:\n  replicas: 2\n",
         'Deployment front: metadata.annotations["marskit.dev/max-replicas"] is "many",'
-        " but must be a whole number in quotes",
+        " but must be a whole number from 0 to 1000 in quotes",
     ),
     "weights that are all 0": (
         "weight: 80\n        - destination:\n            host: cart\n            subset: v2\n"
@@ -301,7 +301,7 @@ CASES = {
     "replicas that are a string": (
         "  replicas: 2\n",
         '  replicas: "2"  # HERE\n',
-        'Deployment front: spec.replicas is "2", but must be a whole number of 0 or more',
+        'Deployment front: spec.replicas is "2", but must be a whole number from 0 to 1000',
     ),
     "a selector that misses its own pods": (
         "    matchLabels: {app: front}\n",

@@ -69,8 +69,8 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ("format = 2", "format = 1", "format is 1; it must be a whole number from 2 to 2."),
-        ("format = 2\n", "", "format is missing; it must be a whole number from 2 to 2."),
+        ("format = 2", "format = 1", "format is 1; it must be a whole number from 2 to 2"),
+        ("format = 2\n", "", "format is missing; it must be a whole number from 2 to 2"),
         (
             "value = 10.1",
             'value = "10"',
@@ -119,7 +119,7 @@ def test_a_card_of_another_mesh_is_refused(tmp_path: Path) -> None:
             'held_out[0].service is "cart"; it must be',
         ),
         ("runs = [", "runs = [3, ", "runs is [3, "),
-        ("runs = [", "runs = ", "the calibration card is not TOML in UTF-8: "),
+        ("runs = [", "runs = ", "the calibration card is not TOML: "),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, before: str, after: str, complaint: str) -> None:
@@ -127,7 +127,7 @@ def test_a_wrong_field_is_named(tmp_path: Path, before: str, after: str, complai
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
-    with pytest.raises(CardError, match=rf"^{re.escape(str(path))}: {re.escape(complaint)}"):
+    with pytest.raises(CardError, match=rf"^{re.escape(str(path))}(:\d+)?: {re.escape(complaint)}"):
         read_card(path, MODEL)
 
 

@@ -43,6 +43,7 @@ bench: $(READY)  ## print the figures of docs/benchmarks.md, all but those that 
 	$(PY) -m benchmarks.changes
 	$(PY) -m benchmarks.accuracy
 	$(PY) -m benchmarks.crashes
+	$(PY) -m benchmarks.mutations
 	$(PY) -m benchmarks.cost
 	$(PY) -m benchmarks.storage
 	$(PY) -m benchmarks.kills

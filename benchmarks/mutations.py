@@ -40,7 +40,7 @@ ISTIO = "networking.istio.io/v1"
 TOKEN = "token"
 BESIDE = object()
 """The key of all mappings."""
-_PLACED = re.compile(r"^\S+\.yaml:\d+: (VirtualService|DestinationRule|Gateway|Deployment|Service) \S+: ")
+_PLACED = re.compile(r"^\S+\.yaml:\d+: \S")
 _FIELD = re.compile(r"^\S+\.yaml:\d+: \w+ \S+: spec\S+ is refused by Envoy: ")
 
 TEXTS = (
@@ -103,7 +103,7 @@ def main() -> int:
             Figure("refused by our own checks", str(tally.refused), "", None),
             Figure("refused by Envoy in check", str(tally.refused_by_envoy), "", None),
             Figure(
-                "of the refusals, without file, line and field",
+                "refusals without file and line, or by Envoy without the field",
                 str(len(tally.without_place)),
                 "0",
                 not tally.without_place,

@@ -15,7 +15,8 @@ def gateway_edges(config: MeshConfig) -> Iterator[EdgeId]:
     """The edges over which traffic enters the mesh, whatever their weight."""
     for binding in bindings(config):
         if not binding.server.https_redirect:
-            source = Source(gateway_name(binding.gateway), binding.server.port)
+            gateway = binding.gateway
+            source = Source(gateway_name(gateway), binding.server.port, gateway.selector)
             for rule in rules(binding.service, source):
                 yield from _edges(config, GATEWAY, rule.route)
 

@@ -21,7 +21,7 @@ class Source:
     """`namespace/name` of a Gateway, or `mesh`."""
     port: int
     labels: Labels = ()
-    """Of the caller's pods; those of a Gateway's are unknown."""
+    """Of the caller's pods; of a Gateway's, those that its selector names."""
     namespace: str | None = None
     """The caller's; None for a Gateway's pods."""
     names: tuple[str, ...] | None = None

@@ -97,4 +97,4 @@ def hash_policy(hashing: ConsistentHash) -> Resource:
         return {"cookie": cookie}
     if hashing.query_parameter is not None:
         return {"query_parameter": {"name": hashing.query_parameter}}
-    return {"connection_properties": {"source_ip": True}}
+    return {"connection_properties": {"source_ip": hashing.use_source_ip}}

@@ -58,7 +58,8 @@ def _gateway_hosts(listener: Listener, config: MeshConfig) -> tuple[VirtualHost,
         if name in listener.gateways and binding.server.port == listener.port:
             domain = domains.setdefault(binding.domain, _Domain())
             domain.https_only |= binding.server.https_redirect
-            domain.rules |= dict.fromkeys(rules(binding.service, Source(name, listener.port)))
+            source = Source(name, listener.port, binding.gateway.selector)
+            domain.rules |= dict.fromkeys(rules(binding.service, source))
     rest = domains.pop("*", _Domain())
     return tuple(
         VirtualHost(

@@ -1,9 +1,10 @@
 import pytest
 
 from marskit.domain.config import Retries
-from marskit.mesh.envoy.resources.actions import redirect_action, retry_policy
+from marskit.mesh.envoy.resources.actions import hash_policy, redirect_action, retry_policy
 from marskit.mesh.envoy.resources.filters import fault_config, header_operations
 from marskit.mesh.manifests.istio import FaultInjection, HeaderOperations, Headers, Redirect, RetryChoice
+from marskit.mesh.manifests.traffic_policy import ConsistentHash
 
 
 def test_retries_not_written_are_istios() -> None:
@@ -75,3 +76,8 @@ def test_operations_of_a_destination_come_after_those_of_its_route() -> None:
         ("a", "2"),
     ]
     assert found["request_headers_to_remove"] == ["c", "d"]
+
+
+def test_an_address_is_hashed_only_if_wanted() -> None:
+    wanted = [hash_policy(ConsistentHash(use_source_ip=each)) for each in (True, False)]
+    assert wanted == [{"connection_properties": {"source_ip": each}} for each in (True, False)]

@@ -97,6 +97,9 @@ def parse_deployment(
 
 def _check_selector(field: Field, pod: Pod) -> None:
     selector = field.fields(("matchLabels",), ("matchExpressions",))
+    if any(error.path[:4] == ("spec", "template", "metadata", "labels") for error in field.told or ()):
+        # The labels could not be read, so nothing can be said of them.
+        return
 
     def check(label: Field) -> None:
         if dict(pod.labels).get(str(label.path[-1])) != label.any_text():

@@ -134,6 +134,7 @@ WRONG_OBJECTS = {
         "metadata:\n  name: front\nspec:\n  replicas: 2\n",
         "metadata:\n  name: front\nspec:\n  replicas: two\n",
     ),
+    "a label": ("      labels: {app: front}\n", "      labels: {app: front, commit: 81111e1}\n"),
     "no name": ("  name: door\n", "  labels: {}\n"),
     "a misspelt kind": ("kind: Gateway\n", "kind: Gatewy\n"),
     "an object that is not YAML": ("kind: Gateway\n", "kind: [Gateway\n"),

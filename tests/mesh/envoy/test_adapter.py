@@ -11,8 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from marskit.domain.actions import Scale, SetRetries, SetTimeout, ShiftTraffic
-from marskit.domain.config import DEFAULT_RETRIES, Retries
+from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
+from marskit.domain.config import DEFAULT_RETRIES
 from marskit.domain.events import FaultEnded, MeshReady, Noticed
 from marskit.domain.faults import ClearFaults, Delay, HangReplica, InjectErrors, KillReplica, SlowDown
 from marskit.domain.topology import GATEWAY, EdgeId
@@ -309,16 +309,15 @@ async def test_what_our_own_checks_let_through_ends_the_start() -> None:
     config = load_mesh([ROOT / "k8s" / "base", ROOT / "service-mesh"])
     events: list[MeshEvent] = []
     mesh = EnvoyMesh(with_attempts(config, 5_000_000_000), clock=LoopClock(), seed=1)
-    with pytest.raises(MeshError, match=r"^Envoy refused the configuration: rds-.*num_retries.*out of range"):
+    with pytest.raises(MeshError, match=r"VirtualService .*retries.* refused by Envoy: .*num_retries"):
         await mesh.start(events.append)
     assert not any(isinstance(event, MeshReady) for event in events)
 
 
 async def test_a_change_that_envoy_refuses_leaves_the_mesh_and_its_manifests(running: Running) -> None:
     before = running.mesh.configuration
-    outcome = await running.mesh.execute(
-        SetRetries("recommendations", 2, Retries(5_000_000_000, retry_on="5xx"))
-    )
+    wrong = running.mesh._render(with_attempts(running.mesh._config, 5_000_000_000))
+    outcome = await running.mesh._publisher.publish(wrong)
     assert isinstance(outcome, Rejected)
     assert "num_retries" in outcome.reason
     assert running.mesh.configuration == before

@@ -6,7 +6,6 @@ from marskit.domain.actions import describe
 from marskit.domain.load import LoadStatus
 from marskit.domain.state import State
 from marskit.views.load import is_over, load_view
-from marskit.views.review import made_for
 from marskit.views.tone import SYMBOLS, Tone
 
 
@@ -27,11 +26,8 @@ def alert_view(state: State) -> AlertView:
     cycle = state.cycle
     if cycle is not None and cycle.awaiting_approval:
         plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
-        made = made_for(state)
-        when = f" ({made.words})" if made is not None else ""
         return AlertView(
-            f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}{when}   a approve · r reject · R plan again",
-            Tone.WARN,
+            f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}   a approve · r reject · R replan", Tone.WARN
         )
     seen = state.observation
     if seen is not None and seen.generation.rejected_reason:

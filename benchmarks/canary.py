@@ -136,11 +136,14 @@ async def running(settings: Settings) -> AsyncIterator[Watch]:
     watch = Watch(controller)
     task = asyncio.create_task(controller.run())
     try:
-        while not watch.samples:
-            await asyncio.sleep(STEP_S)
+        # On the twin, time stands still before the loop runs: it must not be waited for.
+        while controller.state.gateway_url is None:
+            await asyncio.sleep(0)
             if task.done():
                 raise SystemExit(str(controller.state.ended))
         await controller.handle(Run())
+        while not watch.samples:  # noqa: ASYNC110 # the run has no event for it
+            await asyncio.sleep(STEP_S)
         yield watch
     finally:
         task.cancel()

@@ -121,6 +121,11 @@ def factor(value: float) -> str:
     return f"×{value:g}"
 
 
+def pace(value: float | None) -> str:
+    """The pace of a twin's time: `×1`, or that nothing limits it."""
+    return "unlimited" if value is None else factor(value)
+
+
 def clock(seconds: float) -> str:
     """Time since the run began: `02:13`, `1:02:13`."""
     whole = max(0, int(seconds))

@@ -26,17 +26,20 @@ from marskit.system.signals import ending_signals
 from marskit.training.trainer import Trainer
 from marskit.tui.keys import KEYS, Key, bindings
 from marskit.tui.looks import CALM_FRAME_S, Looks, keep_theme, theme_of
-from marskit.tui.messages import CommandFailed, StateChanged, Stopped, TrainingChanged
+from marskit.tui.messages import CommandDone, CommandFailed, StateChanged, Stopped, TrainingChanged
 from marskit.tui.palette import THEMES
 from marskit.tui.screens.confirm import Confirm
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
 from marskit.views.forms import Form, forms
-from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent
+from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent, undo_words
 
 FRAME_S = 0.22
 """Shortest time between two draws, in seconds: remote terminals can show no more."""
 STOP_TIMEOUT_S = 6.0
+UNREAD_S = 0.5
+"""Time for which a plan that replaced another cannot be decided on, in seconds: the key was for the other."""
+_VERDICTS = (Intent.APPROVE, Intent.REJECT)
 FACTOR_LAG_S = 3.0
 """Time for which a requested load factor counts before the generator reports it, in seconds."""
 
@@ -158,14 +161,30 @@ class MarskitApp(App[int]):
             return
         if isinstance(command, commands.SetLoadFactor):
             self._factor = (command.factor, self._state.now_s)
-        self._runtime.submit(command).add_done_callback(self._ended)
+        done = self._undone(command)
+        if done:
+            self.notify(f"Undoing: {done}…", markup=False)
+        self._runtime.submit(command).add_done_callback(partial(self._ended, done=done))
 
-    def _ended(self, result: Future[None]) -> None:
+    def _undone(self, command: Command) -> str:
+        """What an undo changes, in words; it may take seconds, and must not be silent meanwhile."""
+        if not isinstance(command, commands.Undo):
+            return ""
+        executions = (e for e in self._state.executions if e.id == command.execution)
+        return next((undo_words(e, self._state) for e in executions if e.inverse is not None), "")
+
+    def _ended(self, result: Future[None], done: str) -> None:
         """Runs on the runtime's thread."""
+        if not result.cancelled() and result.exception() is None and done:
+            self.post_message(CommandDone(f"Undone: {done}."))
         if not result.cancelled() and (error := result.exception()) is not None:
             self.post_message(
                 CommandFailed(str(error) or type(error).__name__, expected=isinstance(error, CommandError))
             )
+
+    def on_command_done(self, message: CommandDone) -> None:
+        """Say so."""
+        self.notify(message.sentence, markup=False)
 
     def on_command_failed(self, message: CommandFailed) -> None:
         """Show the error."""
@@ -185,7 +204,13 @@ class MarskitApp(App[int]):
 
     def action_intend(self, name: str) -> None:
         """Run the intent of a key in the present state."""
-        meant = self.meaning(Intent(name))
+        intent = Intent(name)
+        # A verdict is about the plan that is drawn, which may be older than the newest state.
+        state = self.live.state if intent in _VERDICTS else self._state
+        if intent in _VERDICTS and self._is_new(state):
+            self.notify("Another plan has just replaced that one: look at it first.", severity="warning")
+            return
+        meant = resolve_intent(intent, state, workload=self.live.workload, factor=self.factor)
         if isinstance(meant, Prompt):
             self.ask(meant)
         elif isinstance(meant, Refusal):
@@ -248,6 +273,16 @@ class MarskitApp(App[int]):
             self.notify(f"The screenshot cannot be saved as {path}: {error.strerror}.", severity="error")
         else:
             self.notify(f"The screenshot is saved as {path}.", markup=False)
+
+    def _is_new(self, state: State) -> bool:
+        """Whether a plan that replaced another appeared too recently for a person to have read it."""
+        cycle = state.cycle
+        return (
+            cycle is not None
+            and cycle.awaiting_approval
+            and cycle.revision > 1
+            and time.monotonic() - self.live.shown_at_s < UNREAD_S
+        )
 
     def forms(self) -> tuple[Form, ...]:
         """Every form that can be filled in now."""

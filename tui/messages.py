@@ -25,6 +25,14 @@ class TrainingChanged(Message, bubble=False):
         return isinstance(message, TrainingChanged)
 
 
+class CommandDone(Message, bubble=False):
+    """A command whose end a person waits for took effect."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self.sentence = sentence
+
+
 class CommandFailed(Message, bubble=False):
     """A command failed; never dropped, because the state does not contain it."""
 

@@ -1,5 +1,6 @@
 """The only place that chooses adapters and puts a run together."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +32,8 @@ from marskit.mesh.manifests.model import ManifestError, MeshConfig
 from marskit.mesh.port import Mesh
 from marskit.planning import GuestPlanner, Planner
 from marskit.system.processes import scratch_path
-from marskit.timing.clock import Clock, LoopClock
+from marskit.timing.clock import Clock, LoopClock, VirtualTime
+from marskit.timing.virtual_loop import VirtualLoop
 
 if TYPE_CHECKING:
     from marskit.mesh.simulator.card import Card
@@ -162,11 +164,18 @@ def _with_planner(
         clock=clock,
         planner=planner,
         preview=preview if settings.preview else None,
+        # A branch is driven by commands at recorded times, which must pass.
+        time=_time() if mesh.capabilities.can_hold_time and branch is None else None,
         earlier=_earlier(settings, mesh, scenario, parameters),
         recalibration=TwinRecalibration(twin, preview)
         if settings.preview and settings.recalibration and branch is None
         else None,
     )
+
+
+def _time() -> VirtualTime | None:
+    loop = asyncio.get_running_loop()
+    return loop if isinstance(loop, VirtualLoop) else None
 
 
 def _foreign(settings: Settings, period_s: float, can_do: Capabilities, source: Source, name: str) -> Planner:

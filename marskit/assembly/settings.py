@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.records import Mode
 from marskit.errors import UserError
+from marskit.timing.clock import LEAST_PACE, MOST_PACE
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -93,8 +94,8 @@ class Settings:
             raise SettingsError(
                 f"the number of Locust workers is {self.locust_workers}; it must be from 0 to 64"
             )
-        if self.pace is not None and not 0.1 <= self.pace <= 1000:
-            raise SettingsError(f"the pace is {self.pace:g}; it must be from 0.1 to 1000")
+        if self.pace is not None and not LEAST_PACE <= self.pace <= MOST_PACE:
+            raise SettingsError(f"the pace is {self.pace:g}; it must be from {LEAST_PACE:g} to {MOST_PACE:g}")
         if self.is_simulated:
             self._check_twin()
         elif self.pace is not None:

@@ -32,9 +32,8 @@ CYCLES = 20
 """Default number of cycles of headless runs."""
 SCREEN_SCENARIO = "rush-hours"
 """Default scenario on the screen: a minute of calm to read, then one rush after another."""
-SCREEN_PACE = 10.0
-"""Default pace of the twin on the screen, in its seconds per real second: single cycles can be seen, and a
-rush hour comes every ten seconds."""
+SCREEN_PACE = 1.0
+"""Default pace of the twin on the screen, in its seconds per real second: cycles as long as on Envoy."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,8 @@
 """Carries out commands; a command that fails has changed nothing."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import assert_never
 
@@ -9,7 +11,7 @@ from marskit.controller.bus import Bus
 from marskit.controller.loop import Loop
 from marskit.controller.notices import Notices, describe
 from marskit.controller.parameters import RunParameters
-from marskit.controller.phases.approval import REJECTED, Approval, ApprovalVerdict
+from marskit.controller.phases.approval import Approval, ApprovalVerdict
 from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate, Permit
 from marskit.domain import commands
@@ -17,7 +19,14 @@ from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import FaultInjected, ModeChanged, PlannerChanged, RunningChanged, ScenarioChanged
+from marskit.domain.events import (
+    FaultInjected,
+    LoadFactorChanged,
+    ModeChanged,
+    PaceChanged,
+    PlannerChanged,
+    ScenarioChanged,
+)
 from marskit.domain.faults import Fault, describe_fault
 from marskit.domain.plan import ShieldChange
 from marskit.domain.records import Execution, Mode, Origin, Outcome
@@ -27,7 +36,7 @@ from marskit.load.port import Load, LoadError
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import ActionError, Mesh, MeshError
 from marskit.planning import GuestPlanner, Planner
-from marskit.timing.clock import Clock
+from marskit.timing.clock import LEAST_PACE, MOST_PACE, Clock, VirtualTime
 
 
 class Commands:
@@ -42,6 +51,7 @@ class Commands:
         shield: Shield,
         bus: Bus,
         clock: Clock,
+        time: VirtualTime | None,
         gate: Gate,
         approval: Approval,
         loop: Loop,
@@ -55,11 +65,13 @@ class Commands:
         self._shield = shield
         self._bus = bus
         self._clock = clock
+        self._time = time
         self._gate = gate
         self._approval = approval
         self._loop = loop
         self._asking = asking
         self._choosing = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._writer = writer
         self._notices = notices
 
@@ -74,28 +86,37 @@ class Commands:
                 self._step(Permit.PHASE)
             case commands.StepCycle():
                 self._step(Permit.CYCLE)
-            case commands.Run():
-                self._allow(Permit.RUN)
+            case commands.Run(cycles):
+                self._run(cycles)
             case commands.Pause():
-                self._allow(Permit.NONE)
+                self._gate.allow(Permit.NONE)
+            case commands.SetPace(pace):
+                self._set_pace(pace)
             case commands.SetMode(mode):
                 self._set_mode(mode)
             case commands.SetPlanner(planner):
                 await self._set_planner(planner)
-            case commands.Approve():
-                self._approval.decide(ApprovalVerdict(approved=True, reason=""))
-            case commands.Reject():
-                self._approval.decide(ApprovalVerdict(approved=False, reason=REJECTED))
+            case commands.Approve(cycle, revision):
+                self._approval.decide(cycle, revision, approved=True)
+            case commands.Reject(cycle, revision):
+                self._approval.decide(cycle, revision, approved=False)
+            case commands.Replan():
+                self._approval.ask_again()
             case commands.Undo(execution):
-                await self._undo(execution)
+                async with self._in_turn():
+                    await self._undo(execution)
             case commands.Act(action, origin):
-                await self._act(action, origin)
+                async with self._in_turn():
+                    await self._act(action, origin)
             case commands.Inject(fault):
-                await self._inject(fault)
+                async with self._in_turn():
+                    await self._inject(fault)
             case commands.SetLoadFactor(factor):
-                await self._set_load_factor(factor)
+                async with self._in_turn():
+                    await self._set_load_factor(factor)
             case commands.SetScenario(scenario):
-                await self._set_scenario(scenario)
+                async with self._in_turn():
+                    await self._set_scenario(scenario)
             case _:
                 assert_never(command)
 
@@ -103,17 +124,38 @@ class Commands:
     def _state(self) -> State:
         return self._bus.state
 
-    def _allow(self, permit: Permit) -> None:
-        was_running = self._gate.running
-        self._gate.allow(permit)
-        if self._gate.running != was_running:
-            self._bus.publish(RunningChanged(self._clock.now(), self._gate.running))
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Let the time pass that a change of the mesh takes; at a pause that holds time, one after another.
+
+        So a run does not depend on how soon a person gives the next command.
+        """
+        with self._gate.time_passes():
+            if self._time is None or not self._gate.is_closed:
+                yield
+                return
+            async with self._turn:
+                yield
+
+    def _run(self, cycles: int | None) -> None:
+        if cycles is not None and cycles < 1:
+            raise CommandError(f"The number of cycles is {cycles}; it must be 1 or more.")
+        self._gate.allow(Permit.RUN, cycles)
+
+    def _set_pace(self, pace: float | None) -> None:
+        if self._time is None:
+            raise CommandError("This mesh runs in real time, so it has no pace to change.")
+        if pace is not None and not LEAST_PACE <= pace <= MOST_PACE:
+            raise CommandError(f"The pace is {pace:g}; it must be from {LEAST_PACE:g} to {MOST_PACE:g}.")
+        if pace != self._state.pace:
+            self._time.set_pace(pace)
+            self._bus.publish(PaceChanged(self._clock.now(), pace))
 
     def _step(self, permit: Permit) -> None:
         if self._approval.awaited is not None:
             waiting = f"The plan of cycle {self._approval.awaited} is awaiting approval"
             raise CommandError(f"{waiting}: approve or reject it first.")
-        self._allow(permit)
+        self._gate.allow(permit)
 
     def _set_mode(self, mode: Mode) -> None:
         if mode is not self._state.mode:
@@ -204,6 +246,7 @@ class Commands:
             await self._load.set_factor(factor)
         except LoadError as error:
             raise CommandError(describe(error)) from error
+        self._bus.publish(LoadFactorChanged(self._clock.now(), factor))
 
     async def _set_scenario(self, scenario: str) -> None:
         self._require_mesh()

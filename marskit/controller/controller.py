@@ -37,7 +37,7 @@ from marskit.mesh.port import Mesh, MeshEvent
 from marskit.planning import Planner, Predictor
 from marskit.system.daemon_executor import DaemonExecutor
 from marskit.system.run_to_completion import to_the_end
-from marskit.timing.clock import Clock
+from marskit.timing.clock import Clock, VirtualTime
 
 _log = logging.getLogger(__name__)
 
@@ -64,11 +64,13 @@ class Controller:
         preview: Predictor | None = None,
         earlier: EarlierRuns | None = None,
         recalibration: Recalibration | None = None,
+        time: VirtualTime | None = None,
     ) -> None:
         """Put a run together; without a `preview` there are no predictions, and so no rollbacks.
 
         `planner` is the one that the parameters name, if it exists already. Without `earlier` runs, only
         this run is known. Without a `recalibration`, predictions use the card that the run begins with.
+        `time` is the mesh's own, to be held while the loop is paused; None if it cannot be.
         """
         self.bus = Bus()
         # Before all others: their own events follow the ones they react to.
@@ -86,7 +88,8 @@ class Controller:
         self._foreseeing: asyncio.Task[None] | None = None
         self._recalling: asyncio.Task[None] | None = None
         self._notices = Notices(self.bus, clock)
-        self._gate = Gate(clock, parameters.period_s)
+        self._time = time
+        self._gate = Gate(clock, self.bus, parameters.period_s, time)
         self._approval = Approval()
         monitor = Monitor(mesh.topology, parameters.goals, parameters.window_s)
         canaries = Canaries(mesh.topology, self._notices, enabled=parameters.guard)
@@ -157,6 +160,7 @@ class Controller:
             shield=shield,
             bus=self.bus,
             clock=clock,
+            time=time,
             gate=self._gate,
             approval=self._approval,
             loop=self._loop,
@@ -257,6 +261,7 @@ class Controller:
             capabilities=self._mesh.capabilities,
             busy_ms=parameters.busy_ms,
             parent=parameters.parent,
+            pace=self._time.pace if self._time is not None else None,
         )
 
     def _report(self, event: MeshEvent) -> None:

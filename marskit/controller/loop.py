@@ -15,13 +15,13 @@ from marskit.controller.phases.executor import ActionWriter
 from marskit.controller.phases.gate import Gate
 from marskit.controller.phases.sampler import Sampler
 from marskit.controller.plan_phase import Decider, Intervention
+from marskit.controller.review import Proposal, Review
 from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import RollbackWatcher
 from marskit.domain.actions import Action, Scale
 from marskit.domain.diagnosis import Diagnosis, Severity, unknown_diagnosis
 from marskit.domain.events import (
     Analysed,
-    ApprovalAwaited,
     CycleCompleted,
     CycleNotStored,
     Event,
@@ -83,6 +83,7 @@ class Loop:
         self._planner = planner
         self._deciding: Planner | None = None
         """The planner that is being asked."""
+        self._asked_last = planner.name
         self._mesh = mesh
         self._load = load
         self._knowledge = knowledge
@@ -109,6 +110,15 @@ class Loop:
         self._told: set[ShortfallKind] = set()
         self._fails_to_store = False
         self._cpu = CpuMeter()
+        self._review = Review(
+            approval=approval,
+            bus=bus,
+            clock=clock,
+            mesh=mesh,
+            period_s=parameters.period_s,
+            look=self._look,
+            decide=self._proposed,
+        )
         bus.subscribe(self._note_effects)
 
     @property
@@ -182,14 +192,13 @@ class Loop:
         self._bus.publish(Analysed(self._clock.now(), number, diagnosis))
 
         await self._enter(number, Phase.PLAN)
-        async with self._asked() as planner:
-            view = self.view(observation)
-            plan, guards = await self._planned(planner, diagnosis, view)
-        self._bus.publish(Planned(self._clock.now(), number, plan))
+        proposal = await self._proposed(observation, diagnosis)
+        self._bus.publish(Planned(self._clock.now(), number, proposal.plan))
 
         await self._enter(number, Phase.EXECUTE)
         mode = self._bus.state.mode
-        await self._execute(number, mode, plan, guards, view)
+        verdict, proposal = await self._verdict(number, mode, proposal)
+        await self._execute(mode, verdict, proposal)
         self._bus.publish(ExecuteEnded(self._clock.now(), number))
 
         await self._enter(number, Phase.KNOWLEDGE)
@@ -200,10 +209,10 @@ class Loop:
             started_at_s=started_at_s,
             ended_at_s=self._clock.now(),
             mode=mode,
-            planner=planner.name,
-            observation=observation,
-            diagnosis=diagnosis,
-            plan=plan,
+            planner=self._asked_last,
+            observation=proposal.view.observation,
+            diagnosis=proposal.diagnosis,
+            plan=proposal.plan,
             executions=executions,
             effects=effects,
             cpu_ms=self._cpu.take_ms(),
@@ -232,10 +241,25 @@ class Loop:
             return Plan(planner.name, (), (), f"Nothing is planned. {stale}"), None
         return await self._decider.decide(planner, diagnosis, view)
 
+    async def _proposed(self, observation: Observation, diagnosis: Diagnosis) -> Proposal:
+        async with self._asked() as planner:
+            view = self.view(observation)
+            plan, guards = await self._planned(planner, diagnosis, view)
+        return Proposal(plan, guards, view, diagnosis)
+
+    async def _look(self) -> tuple[Observation, Diagnosis]:
+        """Monitor and Analyse again while a plan awaits approval."""
+        self._cpu.start()
+        observation = self._telemetry.observe()
+        diagnosis = await self._diagnosed(observation)
+        self._cpu.pause()
+        return observation, diagnosis
+
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Planner]:
         """The planner in force, while it is being asked; it may be replaced meanwhile."""
         planner = self._deciding = self._planner
+        self._asked_last = planner.name
         try:
             yield planner
         finally:
@@ -263,10 +287,8 @@ class Loop:
             speed=self._load.scenario.speed,
         )
 
-    async def _execute(
-        self, number: int, mode: Mode, plan: Plan, guards: Intervention | None, view: PlanningView
-    ) -> None:
-        verdict = await self._verdict(number, mode, plan)
+    async def _execute(self, mode: Mode, verdict: ApprovalVerdict, proposal: Proposal) -> None:
+        plan, guards, view = proposal.plan, proposal.guards, proposal.view
         if plan.actions and verdict.approved and (stale := await self._telemetry.stale()) is not None:
             verdict = ApprovalVerdict(approved=False, reason=stale.rstrip("."))
         if isinstance(guards, Retreat) and verdict.reason == REJECTED:
@@ -304,20 +326,20 @@ class Loop:
         undoes = [guards.execution(action) if guards else None for action in allowed]
         return [*done, *await self._writer.write_together(allowed, origin, undoes=undoes)]
 
-    async def _verdict(self, number: int, mode: Mode, plan: Plan) -> ApprovalVerdict:
+    async def _verdict(self, number: int, mode: Mode, proposal: Proposal) -> tuple[ApprovalVerdict, Proposal]:
+        """The verdict on the plan, or on the one that replaced it while it awaited approval."""
         match mode:
             case Mode.AUTO:
-                return _APPROVED
+                return _APPROVED, proposal
             case Mode.RECOMMEND | Mode.FREEZE:
-                return ApprovalVerdict(approved=False, reason=f"mode {mode}")
+                return ApprovalVerdict(approved=False, reason=f"mode {mode}"), proposal
             case Mode.APPROVE:
-                if not plan.actions:
-                    return _APPROVED
-                self._bus.publish(ApprovalAwaited(self._clock.now(), number))
+                if not proposal.plan.actions:
+                    return _APPROVED, proposal
                 self._cpu.pause()
-                verdict = await self._approval.wait(number)
+                reviewed = await self._review.wait(number, proposal)
                 self._cpu.start()
-                return verdict
+                return reviewed
 
     async def _remember(self, cycle: Cycle) -> None:
         let_go: str | None = None

@@ -23,10 +23,21 @@ class StepCycle:
 class Run:
     """Run one cycle every period."""
 
+    cycles: int | None = None
+    """Pause after that many cycles, the one under way included; None runs until paused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Pause after the phase under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPace:
+    """Let the twin's time pass at another pace."""
+
+    pace: float | None
+    """Its seconds per real second; None is as fast as possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,24 @@ class SetPlanner:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Execute the plan that awaits approval."""
+    """Execute the plan that awaits approval, if it is this one."""
+
+    cycle: int
+    revision: int
+    """Number of the plan within its cycle, from 1: a plan that a person has not seen is not approved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Drop the plan that awaits approval."""
+    """Drop the plan that awaits approval, if it is this one."""
+
+    cycle: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """Plan again for the present, in place of the plan that awaits approval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +118,12 @@ Command = (
     | StepCycle
     | Run
     | Pause
+    | SetPace
     | SetMode
     | SetPlanner
     | Approve
     | Reject
+    | Replan
     | Undo
     | Act
     | Inject

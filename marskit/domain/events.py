@@ -10,7 +10,7 @@ from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.faults import Fault, HangReplica
 from marskit.domain.goals import Goals
 from marskit.domain.observation import Observation
-from marskit.domain.plan import Plan
+from marskit.domain.plan import Draft, Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase
 from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import Topology
@@ -67,6 +67,8 @@ class RunStarted:
     """Time for which a request keeps all workers of one replica busy, by workload, where known."""
     parent: Parent | None = None
     """None unless the run is a branch."""
+    pace: float | None = None
+    """Seconds of a twin's time per real second, at most; None is as fast as possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,48 @@ class ApprovalAwaited:
 
     at_s: float
     cycle: int
+    revision: int = 1
+    """Number of the plan within its cycle, from 1."""
+    drafts: tuple[Draft, ...] = ()
+    """What each of its actions would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAgain:
+    """While a plan awaits approval, the loop analysed the present once more."""
+
+    at_s: float
+    cycle: int
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """Another plan replaced the one that awaited approval; this one was made for the present."""
+
+    at_s: float
+    cycle: int
+    revision: int
+    """Number of the new plan within its cycle."""
+    reason: str
+    """Why the former plan was out of date, in a few words."""
+    observation: Observation
+    diagnosis: Diagnosis
+    plan: Plan
+    replaced: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDecided:
+    """A plan that awaited approval was approved or dropped."""
+
+    at_s: float
+    cycle: int
+    revision: int
+    approved: bool
+    by_person: bool
+    reason: str
+    """Why it was dropped; empty if it was approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +214,23 @@ class RunningChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeHeld:
+    """The mesh's time began to stand still, as the loop is paused, or went on."""
+
+    at_s: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaceChanged:
+    """The mesh's time passes at another pace."""
+
+    at_s: float
+    pace: float | None
+    """Its seconds per real second, at most; None is as fast as possible."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModeChanged:
     """The mode changed."""
 
@@ -191,6 +252,14 @@ class ScenarioChanged:
 
     at_s: float
     scenario: ScenarioInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFactorChanged:
+    """The load follows the scenario at another multiple of its rate."""
+
+    at_s: float
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,13 +402,19 @@ Event = (
     | Analysed
     | Planned
     | ApprovalAwaited
+    | LookedAgain
+    | Replanned
+    | PlanDecided
     | Executed
     | ExecuteEnded
     | CycleCompleted
     | RunningChanged
+    | TimeHeld
+    | PaceChanged
     | ModeChanged
     | PlannerChanged
     | ScenarioChanged
+    | LoadFactorChanged
     | FaultInjected
     | FaultEnded
     | ConfigurationChanged
@@ -353,3 +428,8 @@ Event = (
     | Noticed
     | RunEnded
 )
+
+Deed = (
+    ModeChanged | PlannerChanged | ScenarioChanged | LoadFactorChanged | PaceChanged | Replanned | PlanDecided
+)
+"""What a person, or the loop in a person's place, decided: the log shows it."""

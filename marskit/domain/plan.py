@@ -54,6 +54,19 @@ class ShieldChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What executing one action of a plan would do, worked out before anybody approves it."""
+
+    action: Action
+    command: str
+    """The exact `kubectl` command a person would type."""
+    diff: str
+    """The unified diff of the manifest."""
+    inverse_command: str | None
+    """The command that takes it back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A planner's choice and its reason, and the actions that passed the shield."""
 

@@ -29,6 +29,10 @@ class Mode(StrEnum):
     FREEZE = "freeze"
 
 
+ALREADY_SO = "already so"
+"""The reason of an execution that had nothing to change."""
+
+
 class Outcome(StrEnum):
     """The result of an execution."""
 
@@ -72,6 +76,8 @@ class Execution:
     """Time from the write to the proxy's acknowledgement."""
     effective_after_ms: float | None = None
     """Time from the write to the first request observed to be served by it; None if it outlasts the cycle."""
+    undoes: int | None = None
+    """The execution that this one takes back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,38 +13,48 @@ from marskit.domain.events import (
     ConfigurationChanged,
     CycleCompleted,
     CycleNotStored,
+    Deed,
     Event,
     Executed,
     ExecuteEnded,
     FaultEnded,
     FaultInjected,
+    LoadFactorChanged,
     LoadLost,
     LoadRestored,
+    LookedAgain,
     MeshReady,
     ModeChanged,
     Monitored,
     Noticed,
     Observed,
+    PaceChanged,
     PhaseStarted,
+    PlanDecided,
     Planned,
     PlannerChanged,
     Progressed,
     Recalibrated,
+    Replanned,
     RunEnded,
     RunningChanged,
     RunStarted,
     ScenarioChanged,
     TelemetryLost,
     TelemetryRestored,
+    TimeHeld,
 )
 from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
+from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.observation import Observation
-from marskit.domain.plan import Plan
+from marskit.domain.plan import Draft, Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase
 from marskit.domain.shortfall import BEGUN, Account
 
 HISTORY = 600
 """Number of observations kept: five minutes at two per second."""
+SENT_POINTS = 400
+"""Number of points kept of the actual rate over one scenario, however long it is."""
 RECENT = 50
 """Number of cycles, notices and progress steps kept."""
 
@@ -62,7 +72,23 @@ class CycleInProgress:
     observation: Observation | None = None
     diagnosis: Diagnosis | None = None
     plan: Plan | None = None
+    ended_s: tuple[tuple[Phase, float], ...] = ()
+    """When the phases that are done ended."""
+    revision: int = 1
+    """Number of the plan within the cycle, from 1."""
     awaiting_approval: bool = False
+    drafts: tuple[Draft, ...] = ()
+    """What the actions of the plan that awaits approval would do."""
+    replaced_because: str = ""
+    """Why the plan before this one was replaced."""
+    looked_at_s: float | None = None
+    """When the present was last analysed while the plan awaited approval."""
+    present: Diagnosis | None = None
+    """What was found then."""
+
+    def ended_at_s(self, phase: Phase) -> float | None:
+        """When that phase ended; None if it has not."""
+        return next((at_s for each, at_s in self.ended_s if each is phase), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +100,18 @@ class State:
     mode: Mode = Mode.AUTO
     planner: str = ""
     running: bool = False
+    held: bool = False
+    """Whether the mesh's time stands still."""
+    pace: float | None = None
+    """Seconds of the mesh's time per real second, at most; None is as fast as possible."""
     now_s: float = 0.0
     """The latest time in any event."""
     gateway_url: str | None = None
     progress: tuple[Progressed, ...] = ()
     observation: Observation | None = None
     history: tuple[Observation, ...] = ()
+    sent: tuple[tuple[float, float], ...] = ()
+    """Actual rate since the scenario began, to its end: `(scenario_s, requests_per_s)`."""
     cycle: CycleInProgress | None = None
     cycles: tuple[Cycle, ...] = ()
     cycles_done: int = 0
@@ -87,6 +119,8 @@ class State:
     faults: tuple[Fault, ...] = ()
     """The active faults, one `HangReplica` for each stopped replica; killed ones restart and do not count."""
     fault_log: tuple[FaultInjected, ...] = ()
+    deeds: tuple[Deed, ...] = ()
+    """What persons decided lately."""
     notices: tuple[Noticed, ...] = ()
     lost: tuple[TelemetryLost, ...] = ()
     """The sources whose telemetry is lost now; while there are any, nothing is planned."""
@@ -113,7 +147,11 @@ def apply(state: State, event: Event) -> State:
     match event:
         case RunStarted():
             return State(
-                started=event, configuration=event.configuration, mode=event.mode, planner=event.planner
+                started=event,
+                configuration=event.configuration,
+                mode=event.mode,
+                planner=event.planner,
+                pace=event.pace,
             )
         case Progressed():
             return replace(state, now_s=event.at_s, progress=_keep(state.progress, event, RECENT))
@@ -125,23 +163,35 @@ def apply(state: State, event: Event) -> State:
                 now_s=observation.at_s,
                 observation=observation,
                 history=_keep(state.history, observation, HISTORY),
+                sent=_sent(state, observation.load),
             )
         case PhaseStarted(at_s, cycle, phase):
             return replace(
                 state, now_s=at_s, cycle=replace(_cycle(state, cycle), phase=phase, phase_done=False)
             )
         case Monitored(at_s, cycle, observation):
-            current = replace(_cycle(state, cycle), observation=observation, phase_done=True)
+            current = replace(_ended(state, cycle, Phase.MONITOR, at_s), observation=observation)
             return replace(state, now_s=at_s, cycle=current)
         case Analysed(at_s, cycle, diagnosis):
-            current = replace(_cycle(state, cycle), diagnosis=diagnosis, phase_done=True)
+            current = replace(_ended(state, cycle, Phase.ANALYSE, at_s), diagnosis=diagnosis)
             return replace(state, now_s=at_s, cycle=current)
         case Planned(at_s, cycle, plan):
-            return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), plan=plan, phase_done=True))
-        case ApprovalAwaited(at_s, cycle):
-            return replace(state, now_s=at_s, cycle=replace(_cycle(state, cycle), awaiting_approval=True))
+            return replace(
+                state, now_s=at_s, cycle=replace(_ended(state, cycle, Phase.PLAN, at_s), plan=plan)
+            )
+        case ApprovalAwaited(at_s, cycle, revision, drafts):
+            current = replace(_cycle(state, cycle), awaiting_approval=True, revision=revision, drafts=drafts)
+            return replace(state, now_s=at_s, cycle=current)
+        case LookedAgain(at_s, cycle, diagnosis):
+            current = replace(_cycle(state, cycle), looked_at_s=at_s, present=diagnosis)
+            return replace(state, now_s=at_s, cycle=current)
+        case Replanned():
+            return _replanned(state, event)
+        case PlanDecided(at_s, cycle):
+            current = replace(_cycle(state, cycle), awaiting_approval=False)
+            return replace(state, now_s=at_s, cycle=current, deeds=_keep(state.deeds, event, RECENT))
         case ExecuteEnded(at_s, cycle):
-            current = replace(_cycle(state, cycle), awaiting_approval=False, phase_done=True)
+            current = replace(_ended(state, cycle, Phase.EXECUTE, at_s), awaiting_approval=False)
             return replace(state, now_s=at_s, cycle=current)
         case Executed(execution, configuration):
             others = tuple(e for e in state.executions if e.id != execution.id)
@@ -152,24 +202,33 @@ def apply(state: State, event: Event) -> State:
                 executions=tuple(sorted((*others, execution), key=lambda e: e.id))[-HISTORY:],
             )
         case CycleCompleted(cycle):
-            current = replace(_cycle(state, cycle.id), awaiting_approval=False, phase_done=True)
+            ended_s = max(state.now_s, cycle.ended_at_s)
+            current = _ended(state, cycle.id, Phase.KNOWLEDGE, ended_s)
             return replace(
                 state,
-                now_s=max(state.now_s, cycle.ended_at_s),
-                cycle=current,
+                now_s=ended_s,
+                cycle=replace(current, awaiting_approval=False),
                 cycles=_keep(state.cycles, cycle, RECENT),
                 cycles_done=state.cycles_done + 1,
                 account=state.account.after_cycle(cycle),
             )
         case RunningChanged(at_s, running):
             return replace(state, now_s=at_s, running=running)
+        case TimeHeld(at_s, held):
+            return replace(state, now_s=at_s, held=held)
+        case PaceChanged(at_s, pace):
+            return replace(state, now_s=at_s, pace=pace, deeds=_keep(state.deeds, event, RECENT))
         case ModeChanged(at_s, mode):
-            return replace(state, now_s=at_s, mode=mode)
+            return replace(state, now_s=at_s, mode=mode, deeds=_keep(state.deeds, event, RECENT))
         case PlannerChanged(at_s, planner):
-            return replace(state, now_s=at_s, planner=planner)
+            return replace(state, now_s=at_s, planner=planner, deeds=_keep(state.deeds, event, RECENT))
         case ScenarioChanged(at_s, scenario):
             started = replace(state.started, scenario=scenario) if state.started else None
-            return replace(state, now_s=at_s, started=started)
+            return replace(
+                state, now_s=at_s, started=started, sent=(), deeds=_keep(state.deeds, event, RECENT)
+            )
+        case LoadFactorChanged(at_s):
+            return replace(state, now_s=at_s, deeds=_keep(state.deeds, event, RECENT))
         case FaultInjected(at_s, fault):
             log = _keep(state.fault_log, event, RECENT)
             return replace(state, now_s=at_s, faults=_faults(state.faults, fault), fault_log=log)
@@ -203,7 +262,7 @@ def apply(state: State, event: Event) -> State:
         case Noticed():
             return replace(state, now_s=event.at_s, notices=_keep(state.notices, event, RECENT))
         case RunEnded():
-            return replace(state, now_s=event.at_s, running=False, ended=event)
+            return replace(state, now_s=event.at_s, running=False, held=False, ended=event)
         case _:
             assert_never(event)
 
@@ -235,6 +294,40 @@ def _without(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:
     """The faults without the first one that is equal."""
     place = faults.index(fault) if fault in faults else len(faults)
     return faults[:place] + faults[place + 1 :]
+
+
+def _ended(state: State, cycle: int, phase: Phase, at_s: float) -> CycleInProgress:
+    current = _cycle(state, cycle)
+    others = tuple(each for each in current.ended_s if each[0] is not phase)
+    return replace(current, phase_done=True, ended_s=(*others, (phase, at_s)))
+
+
+def _replanned(state: State, event: Replanned) -> State:
+    current = replace(
+        _cycle(state, event.cycle),
+        observation=event.observation,
+        diagnosis=event.diagnosis,
+        plan=event.plan,
+        ended_s=tuple((phase, event.at_s) for phase in (Phase.MONITOR, Phase.ANALYSE, Phase.PLAN)),
+        revision=event.revision,
+        awaiting_approval=False,
+        drafts=(),
+        replaced_because=event.reason,
+    )
+    return replace(state, now_s=event.at_s, cycle=current, deeds=_keep(state.deeds, event, RECENT))
+
+
+def _sent(state: State, load: LoadSample | None) -> tuple[tuple[float, float], ...]:
+    """One more point, at even distances over the scenario; a clock that goes back begins it anew."""
+    if load is None or load.status is not LoadStatus.RUNNING or state.started is None:
+        return state.sent
+    duration_s = state.started.scenario.duration_s
+    before = state.sent if not state.sent or load.scenario_s >= state.sent[-1][0] else ()
+    due_s = before[-1][0] + duration_s / SENT_POINTS if before else load.scenario_s
+    if not due_s <= load.scenario_s <= duration_s:
+        return before
+    sent = load.sent_requests_per_s
+    return before if sent is None else (*before, (load.scenario_s, sent))
 
 
 def _faults(faults: tuple[Fault, ...], fault: Fault) -> tuple[Fault, ...]:

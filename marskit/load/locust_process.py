@@ -139,7 +139,9 @@ class LocustLoad:
         """
         former = self._scenario, self._info
         try:
-            self._scenario = load_scenario(scenario)
+            # The present one may be a file of the user's, which has no place among the shipped names.
+            if scenario != self._scenario.name:
+                self._scenario = load_scenario(scenario)
             self._info = self._scenario.info()
             if self._gateway_url is not None:
                 await self._restore()

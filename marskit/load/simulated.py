@@ -108,7 +108,8 @@ class SimulatedLoad:
             LoadError: The scenario does not exist, or is wrong.
         """
         try:
-            following = load_scenario(scenario)
+            # The present one may be a file of the user's, which has no place among the shipped names.
+            following = self._scenario if scenario == self._scenario.name else load_scenario(scenario)
         except ScenarioError as error:
             raise LoadError(str(error)) from error
         self._draw(self._clock.now())

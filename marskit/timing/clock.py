@@ -16,6 +16,31 @@ class Clock(Protocol):
         ...
 
 
+LEAST_PACE, MOST_PACE = 0.1, 1000.0
+"""The paces that a time that is not real may have, in its seconds per real second."""
+
+
+class VirtualTime(Protocol):
+    """Power over a time that is not real: the loop of the twin has it."""
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds per real second, at most; None is as fast as possible."""
+        ...
+
+    def set_pace(self, pace: float | None) -> None:
+        """Keep another pace from now on."""
+        ...
+
+    def hold(self, *, held: bool) -> None:
+        """Let time stand still, or go on."""
+        ...
+
+    async def idle(self) -> None:
+        """Return once everything else that is to be done at the present time has been done."""
+        ...
+
+
 class LoopClock:
     """The event loop's own clock, counted from the start of a run; virtual if the loop's time is."""
 

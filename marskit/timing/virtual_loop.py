@@ -1,16 +1,23 @@
 """An event loop whose time passes only while nothing is to be done: the loop of the twin."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextvars import Context
 from selectors import BaseSelector, DefaultSelector, SelectorKey
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 MOST_BEHIND_S = 0.25
 """Lag above which a paced loop continues from the present time instead of catching up, in seconds."""
 
+DIGITS = 9
+"""Decimals of a time in seconds. A timer's time is rounded to them: however often its wait is interrupted, it
+fires at exactly that time."""
+
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -18,7 +25,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Callbacks and jobs in threads take no time: the clock stands still until they are done. So a program does
     the same things at the same times, however fast the machine and whatever the pace. Only events from
-    outside, such as a person's command, come at arbitrary times.
+    outside, such as a person's command, come at arbitrary times, unless the clock is held meanwhile.
     """
 
     def __init__(self, pace: float | None = None) -> None:
@@ -33,6 +40,41 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._time.now_s
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call it at that time, which is rounded; a time to come stays one."""
+        now_s, at_s = self.time(), round(when, DIGITS)
+        if at_s <= now_s < when:
+            at_s = round(now_s + 10.0**-DIGITS, DIGITS)
+        return super().call_at(at_s, callback, *args, context=context)
+
+    @property
+    def pace(self) -> float | None:
+        """Virtual seconds per real second, at most; None is as fast as possible."""
+        return self._time.pace
+
+    def set_pace(self, pace: float | None) -> None:
+        """Keep another pace from now on."""
+        self._time.pace = pace
+        self._time.anchor()
+
+    def hold(self, *, held: bool) -> None:
+        """Let the clock stand still, or go on; callbacks, threads and events from outside continue."""
+        if held != self._time.held:
+            self._time.held = held
+            self._time.anchor()
+
+    async def idle(self) -> None:
+        """Return once everything else that is to be done at the present time has been done."""
+        idle: asyncio.Future[None] = self.create_future()
+        self._time.idle.append(idle)
+        await idle
 
     def run_in_executor(  # type: ignore[override] # the future is a Future, which typeshed leaves open
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -54,10 +96,17 @@ class _Time(BaseSelector):
         self.now_s = 0.0
         self.jobs = 0
         """Number of unfinished jobs in threads."""
-        self._pace = pace
+        self.pace = pace
+        self.held = False
+        self.idle: deque[asyncio.Future[None]] = deque()
+        """Those who wait until nothing else is left to be done at the present time."""
         self._real = DefaultSelector()
-        self._anchor_s = (monotonic(), 0.0)
-        """A pair of real and virtual seconds that denote the same moment, from which the pace is kept."""
+        self.anchor()
+
+    def anchor(self) -> None:
+        """Keep the pace from the present moment on."""
+        self._anchor_s = (monotonic(), self.now_s)
+        """A pair of real and virtual seconds that denote the same moment."""
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """Wait for that many virtual seconds, or for an event from outside."""
@@ -65,28 +114,43 @@ class _Time(BaseSelector):
             return self._real.select(0)
         if self.jobs:
             return self._real.select(None)
-        if self._pace is not None:
-            return self._wait(timeout, self._pace)
-        if timeout is None:
-            return self._real.select(None)
+        if self._waits_for_idleness():
+            events = self._real.select(0)
+            if not events:
+                self.idle.popleft().set_result(None)
+            return events
+        if self.held or timeout is None:
+            return self._stand_still()
+        if self.pace is not None:
+            return self._wait(timeout, self.pace)
         events = self._real.select(0)
         if not events:
-            self.now_s += timeout
+            self.now_s = round(self.now_s + timeout, DIGITS)
         return events
 
-    def _wait(self, timeout: float | None, pace: float) -> list[tuple[SelectorKey, int]]:
+    def _waits_for_idleness(self) -> bool:
+        while self.idle and self.idle[0].done():
+            self.idle.popleft()
+        return bool(self.idle)
+
+    def _stand_still(self) -> list[tuple[SelectorKey, int]]:
+        """Wait for an event from outside; without a timer, time passes only if a pace is kept."""
+        events = self._real.select(None)
+        if self.pace is not None and not self.held:
+            real_s, virtual_s = self._anchor_s
+            passed_s = round(virtual_s + (monotonic() - real_s) * self.pace, DIGITS)
+            self.now_s = max(self.now_s, passed_s)
+        return events
+
+    def _wait(self, timeout: float, pace: float) -> list[tuple[SelectorKey, int]]:
         real_s, virtual_s = self._anchor_s
-        if timeout is None:
-            events = self._real.select(None)
-            self.now_s = max(self.now_s, virtual_s + (monotonic() - real_s) * pace)
-            return events
-        due_s = self.now_s + timeout
+        due_s = round(self.now_s + timeout, DIGITS)
         early_s = real_s + (due_s - virtual_s) / pace - monotonic()
         if early_s < -MOST_BEHIND_S:
             self._anchor_s = (monotonic(), due_s)
         events = self._real.select(max(0.0, early_s))
         if events:
-            passed_s = virtual_s + (monotonic() - real_s) * pace
+            passed_s = round(virtual_s + (monotonic() - real_s) * pace, DIGITS)
             due_s = min(due_s, max(self.now_s, passed_s))
         self.now_s = due_s
         return events

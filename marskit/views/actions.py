@@ -1,10 +1,22 @@
 """The action log, newest first: executions, effects, faults and notices."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from marskit import text
 from marskit.domain.actions import describe
-from marskit.domain.events import FaultInjected, Noticed
+from marskit.domain.events import (
+    Deed,
+    FaultInjected,
+    LoadFactorChanged,
+    ModeChanged,
+    Noticed,
+    PaceChanged,
+    PlanDecided,
+    PlannerChanged,
+    Replanned,
+    ScenarioChanged,
+)
 from marskit.domain.faults import ClearFaults, describe_fault
 from marskit.domain.goals import Goals
 from marskit.domain.records import Effect, Execution, Origin, Outcome
@@ -19,6 +31,7 @@ _OUTCOMES = {
     Outcome.WITHHELD: ("◌", Tone.DIM),
 }
 _ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo", Origin.GUARD: "rollback"}
+YOU = _ORIGINS[Origin.PERSON]
 WHO = 8
 """Width of the log's origin column, in characters."""
 
@@ -43,6 +56,7 @@ def log_rows(state: State, limit: int = 200) -> tuple[LogRow, ...]:
         *(_execution(execution) for execution in state.executions),
         *(_row(at_s, "↳", "effect", effect.sentence, effect_tone(effect, goals)) for at_s, effect in effects),
         *(_fault(event) for event in state.fault_log),
+        *(_deed(event) for event in state.deeds),
         *(_notice(notice) for notice in state.notices),
     ]
     return tuple(sorted(rows, key=lambda row: row.at_s, reverse=True)[:limit])
@@ -93,7 +107,35 @@ def _execution(execution: Execution) -> LogRow:
 
 def _fault(event: FaultInjected) -> LogRow:
     symbol = "✚" if isinstance(event.fault, ClearFaults) else "↯"
-    return _row(event.at_s, symbol, "chaos", describe_fault(event.fault), Tone.PERSON)
+    return _row(event.at_s, symbol, YOU, describe_fault(event.fault), Tone.PERSON)
+
+
+def _deed(event: Deed) -> LogRow:
+    match event:
+        case ModeChanged(at_s, mode):
+            return _row(at_s, "◇", YOU, f"mode {mode}", Tone.PERSON)
+        case PlannerChanged(at_s, planner):
+            return _row(at_s, "◇", YOU, f"planner {planner}", Tone.PERSON)
+        case ScenarioChanged(at_s, scenario):
+            return _row(at_s, "◇", YOU, f"load {scenario.name}, from its beginning", Tone.PERSON)
+        case LoadFactorChanged(at_s, factor):
+            return _row(at_s, "◇", YOU, f"rate of the load {text.factor(factor)}", Tone.PERSON)
+        case PaceChanged(at_s, pace):
+            return _row(at_s, "◇", YOU, f"pace {text.pace(pace)}", Tone.PERSON)
+        case Replanned(at_s, cycle, revision, reason, plan=plan):
+            words = "; ".join(describe(action) for action in plan.actions) or "do nothing"
+            return _row(
+                at_s, "⟳", "loop", f"plan {revision} of cycle {cycle}: {words}, because {reason}", Tone.WARN
+            )
+        case PlanDecided(at_s, cycle, revision, approved, by_person, reason):
+            what = f"the plan of cycle {cycle}" if revision == 1 else f"plan {revision} of cycle {cycle}"
+            if approved:
+                return _row(at_s, "✔", YOU, f"approved {what}", Tone.PERSON)
+            if by_person:
+                return _row(at_s, "◌", YOU, f"rejected {what}", Tone.PERSON)
+            return _row(at_s, "◌", "loop", f"dropped {what}: {reason}", Tone.DIM)
+        case _:
+            assert_never(event)
 
 
 def _notice(notice: Noticed) -> LogRow:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from marskit.domain.actions import describe
 from marskit.domain.load import LoadStatus
 from marskit.domain.state import State
+from marskit.views.load import is_over, load_view
 from marskit.views.tone import SYMBOLS, Tone
 
 
@@ -17,7 +18,7 @@ class AlertView:
 
 
 def alert_view(state: State) -> AlertView:
-    """The most urgent of: the run failed, a plan awaits approval, the proxy rejected, the load failed."""
+    """The most urgent: the run failed, a plan awaits approval, proxy or load failed, the scenario is over."""
     if state.ended is not None:
         if state.ended.reason:
             return AlertView(f"{SYMBOLS[Tone.BAD]} The run ended: {state.ended.reason}", Tone.BAD)
@@ -25,7 +26,9 @@ def alert_view(state: State) -> AlertView:
     cycle = state.cycle
     if cycle is not None and cycle.awaiting_approval:
         plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
-        return AlertView(f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}   a approve · r reject", Tone.WARN)
+        return AlertView(
+            f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}   a approve · r reject · R replan", Tone.WARN
+        )
     seen = state.observation
     if seen is not None and seen.generation.rejected_reason:
         reason = seen.generation.rejected_reason
@@ -33,5 +36,10 @@ def alert_view(state: State) -> AlertView:
     if seen is not None and seen.load is not None and seen.load.status is LoadStatus.FAILED:
         return AlertView(
             f"{SYMBOLS[Tone.BAD]} The load failed: {seen.load.reason or 'no reason given'}", Tone.BAD
+        )
+    if seen is not None and seen.load is not None and is_over(state):
+        return AlertView(
+            f"■ The scenario {load_view(state).scenario} is over: L runs it again, l chooses another.",
+            Tone.ACCENT,
         )
     return AlertView()

@@ -7,12 +7,13 @@ from typing import assert_never
 
 from marskit import text
 from marskit.domain import commands
-from marskit.domain.actions import Scale, ShiftTraffic
+from marskit.domain.actions import Scale, ShiftTraffic, describe
 from marskit.domain.commands import Command
 from marskit.domain.config import RouteSetting
 from marskit.domain.faults import ClearFaults, Delay, Fault, HangReplica, InjectErrors, KillReplica, SlowDown
-from marskit.domain.records import Mode
+from marskit.domain.records import Execution, Mode
 from marskit.domain.state import State
+from marskit.domain.undo import next_undo
 from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key
 
 SLOW_FACTOR = 3.0
@@ -23,6 +24,9 @@ SHIFT_PERCENT = 10
 """Points of a route's weight that one key moves."""
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """The steps of the load factor."""
+
+PACES = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+"""The steps of the twin's pace, in its seconds per real second."""
 
 _NOT_BEGUN = "The run has not started yet."
 _SELECT_FIRST = "Select a workload in the mesh first: tab, then the arrow keys."
@@ -44,7 +48,11 @@ class Intent(StrEnum):
     PLANNER = "planner"
     APPROVE = "approve"
     REJECT = "reject"
+    REPLAN = "replan"
     UNDO = "undo"
+    SLOWER = "slower"
+    FASTER = "faster"
+    AGAIN = "again"
     SCENARIO = "scenario"
     FLASH = "flash"
     MORE = "more"
@@ -105,12 +113,16 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
             return commands.StepPhase()
         case Intent.STEP_CYCLE:
             return commands.StepCycle()
-        case Intent.APPROVE:
-            return commands.Approve()
-        case Intent.REJECT:
-            return commands.Reject()
+        case Intent.APPROVE | Intent.REJECT | Intent.REPLAN:
+            return _decide(intent, state)
         case Intent.UNDO:
-            return commands.Undo()
+            return _undo(state)
+        case Intent.SLOWER:
+            return _pace(state, slower=True)
+        case Intent.FASTER:
+            return _pace(state, slower=False)
+        case Intent.AGAIN:
+            return commands.SetScenario(state.started.scenario.name) if state.started else Refusal(_NOT_BEGUN)
         case Intent.MODE:
             options = tuple(Option(mode, note, commands.SetMode(mode)) for mode, note in _MODES.items())
             return Prompt("What may the loop do on its own?", options, list(_MODES).index(state.mode))
@@ -154,6 +166,48 @@ def resolve_intent(intent: Intent, state: State, *, workload: str | None, factor
             return _shift(state, workload, -SHIFT_PERCENT)
         case _:
             assert_never(intent)
+
+
+def _decide(intent: Intent, state: State) -> Command | Refusal:
+    """A verdict on exactly the plan that is shown."""
+    cycle = state.cycle
+    if cycle is None or not cycle.awaiting_approval:
+        return Refusal("No plan is awaiting approval.")
+    if intent is Intent.REPLAN:
+        return commands.Replan()
+    decide = commands.Approve if intent is Intent.APPROVE else commands.Reject
+    return decide(cycle.id, cycle.revision)
+
+
+def _undo(state: State) -> Meaning:
+    """Ask before taking back the newest action: the question says which."""
+    done = next_undo(state.executions)
+    if done is None or done.inverse is None:
+        return Refusal("Nothing to undo: no action is in force.")
+    ago = text.duration(max(0.0, state.now_s - done.at_s))
+    note = f"takes back: {describe(done.action)}, {ago} ago"
+    return Prompt(f"Undo: {undo_words(done, state)}?", (Option("undo", note, commands.Undo(done.id)),))
+
+
+def undo_words(done: Execution, state: State) -> str:
+    """What an undo of that execution changes: `orders 4 → 3`."""
+    assert done.inverse is not None
+    if isinstance(done.inverse, Scale) and state.configuration is not None:
+        now = dict(state.configuration.replicas).get(done.inverse.workload)
+        return f"{done.inverse.workload} {text.NOTHING if now is None else now} → {done.inverse.replicas}"
+    return describe(done.inverse)
+
+
+def _pace(state: State, *, slower: bool) -> Command | Refusal:
+    if state.started is None:
+        return Refusal(_NOT_BEGUN)
+    if not state.started.capabilities.can_hold_time:
+        return Refusal("This mesh runs in real time: only the time of a twin has a pace (--mesh twin).")
+    pace = float("inf") if state.pace is None else state.pace
+    others = [other for other in PACES if (other < pace if slower else other > pace)]
+    if not others:
+        return Refusal(f"The pace is {text.pace(state.pace)} already: no key sets another.")
+    return commands.SetPace(others[-1] if slower else others[0])
 
 
 def _ask(

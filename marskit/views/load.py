@@ -21,6 +21,8 @@ class LoadView:
     speed: float = 1.0
     position_s: float | None = None
     """Position in the scenario, in scenario seconds; None before the load begins."""
+    is_over: bool = False
+    """Whether the scenario has reached its end."""
     curve: tuple[tuple[float, float], ...] = ()
     """Offered rate without the load factor: `(scenario_s, requests_per_s)`."""
     sent: tuple[tuple[float, float], ...] = ()
@@ -53,7 +55,8 @@ def load_view(state: State) -> LoadView:
         speed=base.speed,
         curve=base.curve,
         position_s=min(sample.scenario_s, info.duration_s),
-        sent=_sent(state),
+        is_over=is_over(state),
+        sent=state.sent,
         asked_requests_per_s=sample.offered_requests_per_s,
         sent_requests_per_s=sample.sent_requests_per_s,
         failures_per_s=sample.failures_per_s,
@@ -65,16 +68,12 @@ def load_view(state: State) -> LoadView:
     )
 
 
-def _sent(state: State) -> tuple[tuple[float, float], ...]:
-    """The readings since the scenario began: from the newest back to where its clock jumps."""
-    points: list[tuple[float, float]] = []
-    for observation in reversed(state.history):
-        sample = observation.load
-        if sample is None or (points and sample.scenario_s > points[-1][0]):
-            break
-        if sample.sent_requests_per_s is not None:
-            points.append((sample.scenario_s, sample.sent_requests_per_s))
-    return tuple(reversed(points))
+def is_over(state: State) -> bool:
+    """Whether the scenario has reached its end, after which nothing is offered."""
+    if state.started is None or state.observation is None or state.observation.load is None:
+        return False
+    load, duration_s = state.observation.load, state.started.scenario.duration_s
+    return load.status is LoadStatus.RUNNING and load.scenario_s >= duration_s > 0
 
 
 def _health(status: LoadStatus, offered: float, actual: float | None) -> Tone:

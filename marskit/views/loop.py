@@ -1,6 +1,6 @@
 """The M-A-P-E-K rail: the status of each phase and its two or three most important facts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from marskit import text
@@ -12,10 +12,12 @@ from marskit.domain.state import CycleInProgress, State
 from marskit.views.brief import brief
 from marskit.views.current import entry_service, executions_of
 from marskit.views.tone import SYMBOLS, Tone, of_verdict
+from marskit.views.verdict import age_of
 
 PHASES = tuple(Phase)
-STEPS, APPROVES, REJECTS, UNDOES = "s steps", "a approve", "r reject", "u to undo"
-OFFERS = (STEPS, APPROVES, REJECTS, UNDOES)
+STEPS, APPROVES, REJECTS, REPLANS = "s steps", "a approve", "r reject", "R plan again"
+UNDOES = "u to undo"
+OFFERS = (STEPS, APPROVES, REJECTS, REPLANS, UNDOES)
 """The lines that offer a key, which only a live run has."""
 
 
@@ -39,6 +41,10 @@ class PhaseView:
     facts: tuple[str, ...] = ()
     """Short supporting lines, the most important first."""
     tone: Tone = Tone.PLAIN
+    age: str = ""
+    """How old the result is, such as `32 s ago`; empty while it is fresh."""
+    is_stale: bool = False
+    """Whether it says nothing about the present any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,15 @@ def loop_view(state: State) -> LoopView:
                 for phase in PHASES
             )
         )
+    boxes = (
+        _monitor(state, cycle),
+        _analyse(cycle),
+        _plan(cycle),
+        _execute(state, cycle),
+        _knowledge(state, cycle),
+    )
     return LoopView(
-        (
-            _monitor(state, cycle),
-            _analyse(cycle),
-            _plan(cycle),
-            _execute(state, cycle),
-            _knowledge(state, cycle),
-        ),
+        tuple(_aged(state, cycle, box) for box in boxes),
         cycle=cycle.id,
         current=cycle.phase,
         awaiting_approval=cycle.awaiting_approval,
@@ -85,6 +92,14 @@ def phase_status(cycle: CycleInProgress, phase: Phase) -> PhaseStatus:
     if PHASES.index(phase) < here or (phase is cycle.phase and cycle.phase_done):
         return PhaseStatus.DONE
     return PhaseStatus.ACTIVE if phase is cycle.phase else PhaseStatus.IDLE
+
+
+def _aged(state: State, cycle: CycleInProgress, box: PhaseView) -> PhaseView:
+    """The box with its age; what rests on an old observation is grey."""
+    if cycle.observation is None or box.status is not PhaseStatus.DONE:
+        return box
+    age = age_of(state, cycle.observation)
+    return replace(box, age=age.words, is_stale=age.is_stale, tone=Tone.DIM if age.is_stale else box.tone)
 
 
 def _box(
@@ -168,7 +183,7 @@ def _shield(plan: Plan) -> str:
 
 def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
     if cycle.awaiting_approval:
-        return _box(cycle, Phase.EXECUTE, APPROVES, REJECTS, tone=Tone.WARN)
+        return _box(cycle, Phase.EXECUTE, APPROVES, REJECTS, REPLANS, tone=Tone.WARN)
     executions = executions_of(state)
     if executions:
         applied = [e for e in executions if e.outcome is Outcome.APPLIED]

@@ -1,21 +1,29 @@
 """One plan in full: its reason, the observation, predictions for each alternative, the shield's changes."""
 
+from collections.abc import Sequence
+
 from marskit import text
 from marskit.domain.actions import Action, describe
 from marskit.domain.goals import Goals
-from marskit.domain.plan import Plan, Prediction
+from marskit.domain.plan import Draft, Plan, Prediction
 from marskit.domain.state import CycleInProgress, State
 from marskit.views.brief import brief
-from marskit.views.document import Block, Cell, Heading, Sentence, Table
+from marskit.views.document import Block, Cell, Code, Heading, Language, Sentence, Table
 from marskit.views.similar import similar_sentence
 from marskit.views.tone import Tone
+from marskit.views.verdict import age_of
 
 _WIDEST = 26
 """Maximum width of a row's name, in characters; it leaves room for the numbers to compare."""
 
 
-def plan_blocks(state: State) -> list[Block]:
-    """The plan of the cycle under way; empty before there is one."""
+def plan_blocks(state: State, drafts: Sequence[Draft] = ()) -> list[Block]:
+    """The plan of the cycle under way; empty before there is one.
+
+    Args:
+        state: The state of the run.
+        drafts: What its actions would do, to be shown with it.
+    """
     cycle = state.cycle
     if cycle is None or cycle.plan is None:
         return []
@@ -24,7 +32,11 @@ def plan_blocks(state: State) -> list[Block]:
     if plan.proposed:
         does = Sentence(_actions(plan.actions).capitalize(), Tone.STRONG, "►", Tone.ACCENT)
         blocks = [does, Sentence(plan.reason, Tone.PLAIN, " ")]
-    blocks += _alternatives(cycle, plan, state.started.goals if state.started else Goals(()))
+    seen = f"observed {age_of(state, cycle.observation).words or 'now'}" if cycle.observation else "observed"
+    blocks += _alternatives(cycle, plan, state.started.goals if state.started else Goals(()), seen)
+    for draft in drafts:
+        blocks += [Heading(describe(draft.action)), Code(draft.command, Language.COMMAND)]
+        blocks += [Code(draft.diff, Language.DIFF)] if draft.diff else []
     blocks += _shielded(plan)
     blocks += _similar(plan)
     blocks += _considered(plan)
@@ -44,7 +56,7 @@ def _shielded(plan: Plan) -> list[Block]:
     return blocks
 
 
-def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Block]:
+def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals, seen: str) -> list[Block]:
     """The observation, and predictions for the plan, for doing nothing and for the alternatives."""
     reference = plan.prediction or plan.nothing
     if reference is None:
@@ -55,7 +67,7 @@ def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Bloc
     scores = {c.actions: c.score for c in plan.candidates if c.score is not None}
     slo = goals.slo(reference.service)
     limit_ms = slo.latency_ms if slo else None
-    rows = [_seen(cycle, reference.service, limit_ms)]
+    rows = [_seen(cycle, seen, reference.service, limit_ms)]
     for actions, prediction in expected.items():
         taken = actions == plan.actions
         tone = Tone.STRONG if taken else Tone.PLAIN
@@ -85,7 +97,7 @@ def _alternatives(cycle: CycleInProgress, plan: Plan, goals: Goals) -> list[Bloc
     ]
 
 
-def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Cell, ...]:
+def _seen(cycle: CycleInProgress, when: str, name: str, limit_ms: float | None) -> tuple[Cell, ...]:
     """The row to compare with: the mesh as the planner saw it."""
     seen, diagnosis = cycle.observation, cycle.diagnosis
     service = next((row for row in seen.services if row.service == name), None) if seen else None
@@ -93,7 +105,7 @@ def _seen(cycle: CycleInProgress, name: str, limit_ms: float | None) -> tuple[Ce
     p95_ms = latency.p95_ms if latency else None
     replicas = text.total(row.replicas_ready for row in seen.workloads) if seen else None
     return (
-        Cell("· observed now", Tone.DIM),
+        Cell(f"· {when}", Tone.DIM),
         Cell(
             text.quantile(p95_ms, trusted=latency is not None and latency.p95_is_trusted),
             _over(p95_ms, limit_ms, Tone.DIM),

@@ -1,11 +1,12 @@
 """The run in one line, and the progress of its start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from marskit import text
 from marskit.domain.records import Mode
 from marskit.domain.state import State
-from marskit.views.current import diagnosis_of
-from marskit.views.tone import Tone, of_verdict
+from marskit.views.tone import Tone
+from marskit.views.verdict import VerdictView, verdict_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class SummaryView:
     """What the header shows."""
 
     mesh: str = ""
+    """The mesh, and the pace of its time if it has one: `twin ×1`."""
     run: str = ""
     scenario: str = ""
     planner: str = ""
@@ -20,11 +22,12 @@ class SummaryView:
     activity: str = "starting"
     """starting, running, paused, awaiting approval, stopped or failed."""
     activity_tone: Tone = Tone.ACCENT
+    situation: str = ""
+    """The activity in full: that the loop is paused says nothing about the mesh."""
     cycle: int | None = None
     now_s: float = 0.0
-    slo: str = ""
-    """The verdict on all SLOs in a few words."""
-    slo_tone: Tone = Tone.UNKNOWN
+    verdict: VerdictView = field(default_factory=VerdictView)
+    """The verdict on all SLOs, with its age and the live one."""
     gateway_url: str | None = None
     rejected_reason: str | None = None
     """Why the proxy rejected the newest configuration."""
@@ -43,22 +46,22 @@ def summary_view(state: State) -> SummaryView:
     """The header of the run."""
     activity, tone = _activity(state)
     if state.started is None:
-        return SummaryView(activity=activity, activity_tone=tone)
-    diagnosis = diagnosis_of(state)
-    met = diagnosis.slo_met if diagnosis else None
-    violated = sum(slo.met is False for slo in diagnosis.slos) if diagnosis else 0
+        return SummaryView(activity=activity, activity_tone=tone, situation=activity)
+    mesh = state.started.mesh
+    if state.started.capabilities.can_hold_time:
+        mesh += f" {text.pace(state.pace)}"
     return SummaryView(
-        mesh=state.started.mesh,
+        mesh=mesh,
         run=state.started.run,
         scenario=state.started.scenario.name,
         planner=state.planner,
         mode=state.mode,
         activity=activity,
         activity_tone=tone,
+        situation=_situation(state, activity),
         cycle=state.cycle.id if state.cycle else None,
         now_s=state.now_s,
-        slo={None: "SLO not evaluated yet", True: "SLO met", False: f"SLO violated ({violated})"}[met],
-        slo_tone=of_verdict(met),
+        verdict=verdict_view(state),
         gateway_url=state.gateway_url,
         rejected_reason=state.observation.generation.rejected_reason if state.observation else None,
     )
@@ -70,6 +73,12 @@ def progress_view(state: State) -> tuple[StepView, ...]:
     details = {progressed.step: progressed.detail for progressed in state.progress}
     newest = next(reversed(details), None)
     return tuple(StepView(step, detail, done=up or step != newest) for step, detail in details.items())
+
+
+def _situation(state: State, activity: str) -> str:
+    if activity != "paused":
+        return activity
+    return f"loop paused · mesh {'held' if state.held else 'live'}"
 
 
 def _activity(state: State) -> tuple[str, Tone]:

@@ -203,13 +203,15 @@ def test_what_may_not_write_proposes_it(mode: Mode, tmp_path: Path) -> None:
 
 
 def test_approved_it_is_done_and_rejected_it_is_left(tmp_path: Path) -> None:
-    def on_approval(command: Command) -> Callable[[Event], Command | None]:
-        return lambda event: command if isinstance(event, ApprovalAwaited) else None
+    def on_approval(decide: type[Approve | Reject]) -> Callable[[Event], Command | None]:
+        return lambda event: (
+            decide(event.cycle, event.revision) if isinstance(event, ApprovalAwaited) else None
+        )
 
     asking = replace(CANARY, mode=Mode.APPROVE)
-    (done,) = live(tmp_path, ERRORS, settings=asking, react=on_approval(Approve())).by_guard()
+    (done,) = live(tmp_path, ERRORS, settings=asking, react=on_approval(Approve)).by_guard()
     assert (done.action, done.outcome) == (WITHOUT, Outcome.APPLIED)
-    told = live(tmp_path, ERRORS, settings=asking, react=on_approval(Reject()), cycles=12)
+    told = live(tmp_path, ERRORS, settings=asking, react=on_approval(Reject), cycles=12)
     (kept,) = told.by_guard()
     assert (kept.outcome, kept.reason) == (Outcome.WITHHELD, "a person rejected it")
     (symptom,) = told.symptoms(12)
@@ -217,14 +219,16 @@ def test_approved_it_is_done_and_rejected_it_is_left(tmp_path: Path) -> None:
 
 
 def test_it_is_found_while_another_plan_waits_for_a_person(tmp_path: Path) -> None:
-    awaited: list[int] = []
+    awaited: dict[int, None] = {}
     more = ShiftTraffic("recommendations", 2, (("food", 80), ("food-v2", 20)))
 
     def react(event: Event) -> Command | None:
         if isinstance(event, ApprovalAwaited):
-            awaited.append(event.cycle)
+            is_new, awaited[event.cycle] = event.cycle not in awaited, None
             # The planner's first plan waits for ever; the canary is broken meanwhile.
-            return Inject(ERRORS) if len(awaited) == 1 else Approve()
+            if len(awaited) == 1:
+                return Inject(ERRORS) if is_new else None
+            return Approve(event.cycle, event.revision)
         return None
 
     asking = replace(CANARY, mode=Mode.APPROVE)

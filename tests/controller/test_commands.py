@@ -60,7 +60,7 @@ async def test_the_load_can_be_changed(make_rig: MakeRig) -> None:
             "'nowhere' is not a workload; choose one of orders, payments, recommendations-food, "
             "recommendations-music.",
         ),
-        (Reject(), "No plan is awaiting approval."),
+        (Reject(1, 1), "No plan is awaiting approval."),
     ],
 )
 async def test_what_cannot_be_done_is_refused_in_one_sentence(

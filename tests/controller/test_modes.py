@@ -49,6 +49,8 @@ async def test_recommend_withholds_but_shows_command_and_diff(make_rig: MakeRig)
 
 async def test_approve_waits_for_a_person_while_telemetry_goes_on(make_rig: MakeRig) -> None:
     rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW,)])).start()
+    # Until the window is full: the load that it shows grows before.
+    await asyncio.sleep(10)
     await rig.do(Run())
     observed = len(rig.of(Observed))
     await asyncio.sleep(20)
@@ -56,7 +58,7 @@ async def test_approve_waits_for_a_person_while_telemetry_goes_on(make_rig: Make
     assert rig.state.cycle is not None
     assert (rig.state.cycle.id, rig.state.cycle.awaiting_approval) == (1, True)
     assert len(rig.of(ApprovalAwaited)) == 1
-    await rig.do(Approve())
+    await rig.do(Approve(1, 1))
     assert rig.state.executions[0].outcome is Outcome.APPLIED
     assert rig.state.cycles_done == 1
     await asyncio.sleep(2.0)
@@ -65,7 +67,7 @@ async def test_approve_waits_for_a_person_while_telemetry_goes_on(make_rig: Make
 
 async def test_rejecting_drops_the_plan(make_rig: MakeRig) -> None:
     rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW,)])).start()
-    await rig.do(StepCycle(), Reject())
+    await rig.do(StepCycle(), Reject(1, 1))
     (execution,) = rig.state.executions
     assert (execution.outcome, execution.reason) == (Outcome.WITHHELD, "a person rejected it")
     assert rig.mesh.calls == ["mesh.start", "load.prepare", "load.start"]
@@ -79,7 +81,7 @@ async def test_a_plan_without_actions_waits_for_nobody(make_rig: MakeRig) -> Non
 
 async def test_approval_is_over_once_execute_ended(make_rig: MakeRig) -> None:
     rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW,)])).start()
-    await rig.do(*[StepPhase()] * 4, Approve())
+    await rig.do(*[StepPhase()] * 4, Approve(1, 1))
     assert rig.state.cycle is not None
     assert (rig.state.cycle.phase, rig.state.cycle.phase_done) == (Phase.EXECUTE, True)
     assert not rig.state.cycle.awaiting_approval
@@ -101,7 +103,7 @@ async def test_a_waiting_plan_is_dropped_when_it_becomes_stale(
     assert (execution.outcome, execution.reason) == (Outcome.WITHHELD, reason)
     assert rig.state.cycles_done == 1
     with pytest.raises(CommandError, match=r"^No plan is awaiting approval\.$"):
-        await rig.do(Approve())
+        await rig.do(Approve(1, 1))
 
 
 async def test_stepping_is_refused_while_a_plan_waits(make_rig: MakeRig) -> None:
@@ -150,7 +152,7 @@ async def test_scalings_of_one_plan_do_not_wait_for_each_other(make_rig: MakeRig
 async def test_an_approved_plan_is_carried_out_in_full_when_the_mode_becomes_auto(make_rig: MakeRig) -> None:
     rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(GROW, Scale("orders", 3))])).start()
     rig.mesh.execute_s = 1.0
-    await rig.do(StepCycle(), Approve(), SetMode(Mode.AUTO))
+    await rig.do(StepCycle(), Approve(1, 1), SetMode(Mode.AUTO))
     await asyncio.sleep(5)
     assert [e.outcome for e in rig.state.executions] == [Outcome.APPLIED] * 2
 
@@ -169,13 +171,15 @@ async def test_freezing_holds_for_what_waits_for_its_turn(make_rig: MakeRig) -> 
 
 
 async def test_what_became_unsafe_while_it_waited_for_approval_is_not_written(make_rig: MakeRig) -> None:
-    rig = await make_rig(mode=Mode.APPROVE, planner=FakePlanner([(Scale("payments", 1),)])).start()
+    # The period is long, so that the plan is not replaced before.
+    planner = FakePlanner([(Scale("payments", 1),)])
+    rig = await make_rig(mode=Mode.APPROVE, planner=planner, period_s=20.0).start()
     rig.load.factor = 0.1
     await asyncio.sleep(6)
     await rig.do(StepCycle())
     rig.load.factor = 3.0
     await asyncio.sleep(6)
-    await rig.do(Approve())
+    await rig.do(Approve(1, 1))
     (execution,) = rig.state.executions
     assert execution.outcome is Outcome.WITHHELD
     assert "replicas busy" in execution.reason

@@ -138,13 +138,13 @@ def test_recommend_only_proposes_it(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_while_a_plan_waits_and_its_own_is_put_before_it(tmp_path: Path) -> None:
-    awaited: list[int] = []
+    awaited: dict[int, None] = {}
 
     def react(event: Event) -> Command | None:
         if isinstance(event, ApprovalAwaited):
-            awaited.append(event.cycle)
+            awaited[event.cycle] = None
             # The person approves the bad plan, leaves the next one alone, and approves the guard's.
-            return None if len(awaited) == 2 else Approve()
+            return None if len(awaited) == 2 else Approve(event.cycle, event.revision)
         return None
 
     plans = BAD | {7: (Scale("recommendations-food", 3),)}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,8 @@ from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
-from marskit.domain.commands import Command
-from marskit.domain.events import Event
+from marskit.domain.commands import Command, Pause, Run, StepCycle, StepPhase
+from marskit.domain.events import Event, TimeHeld
 from marskit.domain.state import State, apply
 from marskit.timing.virtual_loop import VirtualLoop
 
@@ -44,15 +45,28 @@ def twin_run(
     script: Sequence[tuple[float, Command]] = (),
     **settings: object,
 ) -> Watched:
-    """Run so many cycles on the twin, giving the commands of the script when their time has come."""
+    """Run so many cycles on the twin; a command is given at its time, or at a pause, which holds time."""
     watched = Watched(look)
     given = replace(Settings(mesh="twin", runs=runs), **settings)  # type: ignore[arg-type] # as given
     tasks: list[asyncio.Task[None]] = []
 
     async def give(controller: Controller) -> None:
+        held = asyncio.Event()
+
+        def note(event: Event) -> None:
+            if isinstance(event, TimeHeld):
+                (held.set if event.held else held.clear)()
+
+        controller.bus.subscribe(note)
         for at_s, command in script:
-            await asyncio.sleep(at_s - asyncio.get_running_loop().time())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(held.wait(), at_s - asyncio.get_running_loop().time())
+            held.clear()
             await controller.handle(command)
+            if isinstance(command, StepPhase | StepCycle | Run | Pause):
+                continue
+            if controller.state.held:
+                held.set()
 
     async def factory() -> Controller:
         controller = await build(given)

@@ -43,7 +43,7 @@ from marskit.domain.observation import (
     ServiceObservation,
     WorkloadObservation,
 )
-from marskit.domain.plan import Candidate, Plan, Prediction, ShieldChange
+from marskit.domain.plan import Candidate, Draft, Plan, Prediction, ShieldChange
 from marskit.domain.records import Cycle, Effect, Execution, Mode, Origin, Outcome, Phase
 from marskit.domain.similar import Similar
 from marskit.domain.state import State, apply
@@ -322,7 +322,17 @@ class Story:
         return self.enter(Phase.PLAN).tell(Planned(self.now_s, self.cycle, plan))
 
     def await_approval(self) -> "Story":
-        return self.enter(Phase.EXECUTE).tell(ApprovalAwaited(self.now_s, self.cycle))
+        plan = self.state.cycle.plan if self.state.cycle else None
+        drafts = tuple(self.draft(action) for action in (plan.actions if plan else ()))
+        return self.enter(Phase.EXECUTE).tell(ApprovalAwaited(self.now_s, self.cycle, drafts=drafts))
+
+    def draft(self, action: Action) -> Draft:
+        scale = "kubectl -n marskit-demo scale deployment {} --replicas={}"
+        if not isinstance(action, Scale):
+            return Draft(action, "kubectl -n marskit-demo patch virtualservice recommendations", "", None)
+        before = self.configuration.replicas_of(action.workload)
+        command, back = (scale.format(action.workload, n) for n in (action.replicas, before))
+        return Draft(action, command, DIFF.replace("payments", action.workload), back)
 
     def write(
         self, action: Action, origin: Origin = Origin.PLANNER, outcome: Outcome = Outcome.APPLIED

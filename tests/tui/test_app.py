@@ -5,19 +5,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from marskit.domain import commands
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import Noticed, Progressed, RunEnded
+from marskit.domain.events import ApprovalAwaited, Event, Noticed, Progressed, Replanned, RunEnded
 from marskit.domain.records import Mode, Phase
-from marskit.domain.state import State
+from marskit.domain.state import State, fold
 from marskit.system.user_settings import keep_setting
-from marskit.tui.app import FRAME_S, MarskitApp
+from marskit.tui.app import FRAME_S, UNREAD_S, MarskitApp
 from marskit.tui.looks import Looks
 from marskit.tui.messages import CommandFailed, StateChanged
 from marskit.tui.run import run
@@ -85,7 +87,7 @@ async def test_a_command_that_fails_is_told_with_its_sentence() -> None:
     runtime.refuse = "There is nothing to undo."
     app = MarskitApp(runtime)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await pilot.press("u")
+        await pilot.press("x")
         await pilot.pause()
         assert [(n.message, n.severity) for n in app._notifications] == [
             ("There is nothing to undo.", "warning")
@@ -371,3 +373,80 @@ async def test_a_theme_is_kept_for_the_next_start_and_a_calm_screen_draws_once_a
     assert MarskitApp(FakeRuntime(), looks=Looks(calm=True)).frame_s == 1.0
     keep_setting("theme", "no such theme")
     assert MarskitApp(FakeRuntime()).theme == "marskit-night"
+
+
+async def test_the_review_opens_by_itself_and_esc_puts_it_away_until_there_is_another_plan() -> None:
+    runtime = FakeRuntime(scripts.violated(Mode.APPROVE))
+    story = scripts.awaiting()
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "review" not in text_of(app)
+        runtime.tell(*story.events[-3:])
+        await until(pilot, lambda: "review · cycle 9" in text_of(app))
+        assert "planned just now at 112 req/s, now 112" in text_of(app)
+        assert "the twin's prediction" in text_of(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "review · cycle 9" not in text_of(app))
+        runtime.tell(*replanned(story.state))
+        await until(pilot, lambda: "review · cycle 9 · plan 2" in text_of(app))
+        assert "the load went from 41 to" in text_of(app)
+
+
+async def test_a_plan_that_has_just_replaced_another_is_not_approved_by_the_key_for_that_one() -> None:
+    story = scripts.awaiting()
+    runtime = FakeRuntime(story)
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.pause(2 * FRAME_S)
+        # The state is newer than the screen: the key is for what is drawn.
+        runtime.state = fold(replanned(story.state), runtime.state)
+        await pilot.press("a")
+        assert runtime.commands == [commands.Approve(9, 1)]
+        app.post_message(StateChanged(runtime.state))
+        await until(pilot, lambda: "plan 2" in text_of(app))
+        await pilot.press("a", "r")
+        assert runtime.commands == [commands.Approve(9, 1)]
+        assert any("look at it first" in n.message for n in app._notifications)
+        await until(pilot, lambda: time.monotonic() - app.live.shown_at_s > UNREAD_S)
+        await pilot.press("a")
+        assert runtime.commands[1:] == [commands.Approve(9, 2)]
+
+
+async def test_an_undo_says_what_it_does_and_when_it_is_done() -> None:
+    runtime = FakeRuntime(scripts.recovered())
+    app = MarskitApp(runtime)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.press("u", "enter")
+        await until(pilot, lambda: len(app._notifications) == 2)
+        assert [n.message for n in app._notifications] == [
+            "Undoing: payments 4 → 2…",
+            "Undone: payments 4 → 2.",
+        ]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+async def test_the_mode_is_in_the_header_at_every_width(width: int) -> None:
+    story = scripts.awaiting().observe(20)
+    assert story.state.cycle is not None
+    story.state = replace(story.state, cycle=replace(story.state.cycle, id=1234))
+    app = MarskitApp(FakeRuntime(story))
+    async with app.run_test(size=(width, 40)):
+        (line,) = app.live.header.draw(width, 1)
+        words = "".join(part for part, _ in line)
+        assert len(words) <= width
+        assert "approve " in words.replace("awaiting approval", "")
+        assert "now ✖" in words
+
+
+def replanned(state: State) -> tuple[Event, ...]:
+    """The plan that awaits approval is replaced by another."""
+    cycle = state.cycle
+    assert cycle is not None
+    assert cycle.plan is not None
+    assert cycle.observation is not None
+    assert cycle.diagnosis is not None
+    why = "the load went from 41 to 113 req/s"
+    return (
+        Replanned(state.now_s, cycle.id, 2, why, cycle.observation, cycle.diagnosis, cycle.plan, cycle.plan),
+        ApprovalAwaited(state.now_s, cycle.id, 2),
+    )

@@ -40,9 +40,7 @@ async def submitted(story: Story, *keys: str) -> list[Command]:
         (("space",), commands.Pause()),
         (("s",), commands.StepPhase()),
         (("c",), commands.StepCycle()),
-        (("a",), commands.Approve()),
-        (("r",), commands.Reject()),
-        (("u",), commands.Undo()),
+        (("L",), commands.SetScenario("spike")),
         (("m", "down", "enter"), commands.SetMode(Mode.RECOMMEND)),
         (("m", "4"), commands.SetMode(Mode.FREEZE)),
         (("p", "down", "enter"), commands.SetPlanner("hpa")),
@@ -64,6 +62,40 @@ async def submitted(story: Story, *keys: str) -> list[Command]:
 )
 async def test_a_key_submits_its_command(keys: tuple[str, ...], command: Command) -> None:
     assert await submitted(scripts.healthy(), *keys) == [command]
+
+
+@pytest.mark.parametrize(
+    ("key", "command"),
+    [("a", commands.Approve(9, 1)), ("r", commands.Reject(9, 1)), ("R", commands.Replan())],
+)
+async def test_a_verdict_names_the_plan_that_is_shown(key: str, command: Command) -> None:
+    assert await submitted(scripts.awaiting(), key) == [command]
+    assert await submitted(scripts.healthy(), key) == []
+
+
+async def test_undo_asks_and_names_what_it_takes_back() -> None:
+    story = scripts.recovered()
+    meant = resolve_intent(Intent.UNDO, story.state, workload=None, factor=1.0)
+    assert isinstance(meant, Prompt)
+    assert meant.title == "Undo: payments 4 → 2?"
+    assert meant.options[0].note.startswith("takes back: scale payments to 4, ")
+    (option,) = meant.options
+    assert isinstance(option.command, commands.Undo)
+    assert await submitted(story, "u", "enter") == [option.command]
+    assert await submitted(story, "u", "escape") == []
+    assert await submitted(scripts.healthy(), "u") == []
+
+
+async def test_the_pace_is_a_twins() -> None:
+    assert await submitted(scripts.healthy(), "comma", "full_stop") == []
+    story = scripts.healthy()
+    started = story.state.started
+    assert started is not None
+    capabilities = replace(started.capabilities, can_hold_time=True)
+    story.state = replace(story.state, started=replace(started, capabilities=capabilities), pace=1.0)
+    assert await submitted(story, "comma", "full_stop") == [commands.SetPace(0.5), commands.SetPace(2.0)]
+    story.state = replace(story.state, pace=None)
+    assert await submitted(story, "full_stop", "comma") == [commands.SetPace(20.0)]
 
 
 async def test_space_runs_a_paused_loop() -> None:

@@ -33,7 +33,7 @@ from tests.views.test_loop import said
 )
 def test_the_header_tells_what_the_run_does(story: Story, activity: str, slo: str) -> None:
     view = summary_view(story.state)
-    assert (view.activity, view.slo) == (activity, slo)
+    assert (view.activity, view.verdict.words) == (activity, slo)
 
 
 def test_progress_is_done_step_by_step() -> None:
@@ -57,7 +57,8 @@ def test_a_step_that_goes_on_keeps_its_line() -> None:
 def test_what_must_not_be_overlooked() -> None:
     healthy = scripts.healthy().state
     assert alert_view(healthy).text == ""
-    assert "scale payments to 4   a approve · r reject" in alert_view(scripts.awaiting().state).text
+    awaiting = alert_view(scripts.awaiting().state).text
+    assert awaiting.endswith("scale payments to 4   a approve · r reject · R replan")
     failed = alert_view(scripts.failed().state)
     assert (failed.tone, "Port 10000 is in use" in failed.text) == (Tone.BAD, True)
     assert "has ended" in alert_view(apply(healthy, RunEnded(60.0, None))).text
@@ -113,7 +114,7 @@ def test_the_log_merges_everything_newest_first() -> None:
         ("you", Tone.BAD),
         ("payments", Tone.WARN),
         ("effect", Tone.OK),
-        ("chaos", Tone.PERSON),
+        ("you", Tone.PERSON),
         ("loop", Tone.OK),
     ]
     assert rows[-1].text == "scale payments to 4, effective after 412 ms"

@@ -1,9 +1,12 @@
 """The live screen: every panel, each given its view of the newest state."""
 
+import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
@@ -25,9 +28,10 @@ from marskit.tui.widgets.topology import Topology
 from marskit.views.actions import log_rows
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.document import Document
-from marskit.views.load import LoadView, load_view
+from marskit.views.load import LoadView, is_over, load_view
 from marskit.views.loop import LoopView, loop_view
 from marskit.views.phases import phase_document, progress_document
+from marskit.views.review import is_waiting, review_document, review_title
 from marskit.views.series import SeriesView, series_view
 from marskit.views.summary import SummaryView, summary_view
 from marskit.views.topology import TopologyView, topology_view
@@ -43,6 +47,7 @@ _MESH_LEAST = 6
 class LiveScreen(Screen[None]):
     """The mesh above, the rail in the middle, the reports and the curves below."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close_review", show=False)]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (_NORMAL, "-normal"), (_TALL, "-tall")]  # noqa: RUF012
 
     def __init__(self, state: State, keys: Sequence[Key] = KEYS) -> None:
@@ -59,6 +64,12 @@ class LiveScreen(Screen[None]):
         self.load = Load(LoadView(), id="load")
         self.key_bar = KeyBar(KeyBarView(), keys, id="keys")
         self._stopping = ""
+        self._shown: tuple[int, int] | None = None
+        """Cycle and revision of the plan under review, as drawn."""
+        self.shown_at_s = 0.0
+        """When it was drawn first."""
+        self._put_away: tuple[int, int] | None = None
+        """The plan whose review a person closed."""
         self._fitted: object = None
         """What the mesh's height was made for."""
 
@@ -87,6 +98,7 @@ class LiveScreen(Screen[None]):
         """Give every panel its view of a newer state."""
         self._follow(self.state, state)
         self.state = state
+        self._note_review()
         self.header.show(self.summary(state))
         alert = self.alert(state)
         self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
@@ -117,7 +129,8 @@ class LiveScreen(Screen[None]):
     def key_view(self, state: State) -> KeyBarView:
         """The state that the footer depends on."""
         waits = state.cycle is not None and state.cycle.awaiting_approval
-        return KeyBarView(state.running, waits, self.has_class("-short"))
+        has_pace = state.started is not None and state.started.capabilities.can_hold_time
+        return KeyBarView(state.running, waits, self.has_class("-short"), has_pace, is_over(state))
 
     def say_stopping(self, sentence: str) -> None:
         """Show that the mesh is being stopped."""
@@ -134,7 +147,26 @@ class LiveScreen(Screen[None]):
         """The detail panel's content: the mesh's start or stop, else the selected phase."""
         if self._stopping or state.gateway_url is None or (state.ended is not None and state.ended.reason):
             return progress_document(state)
+        if self.reviews:
+            return review_document(state)
         return phase_document(state, self.rail.selected)
+
+    @property
+    def reviews(self) -> bool:
+        """Whether the detail panel shows the review of a plan that awaits approval."""
+        return self._shown is not None and self._shown != self._put_away
+
+    def action_close_review(self) -> None:
+        """Show the selected phase instead of the review; another plan opens it again."""
+        self._put_away = self._shown
+        self.show(self.state)
+
+    def _note_review(self) -> None:
+        cycle = self.state.cycle
+        plan = (cycle.id, cycle.revision) if cycle is not None and is_waiting(self.state) else None
+        if plan != self._shown:
+            self._shown, self.shown_at_s = plan, time.monotonic()
+        self.set_class(self.reviews, "-review")
 
     def next_view(self) -> None:
         """Show the next panel in the place that a short screen has for them."""
@@ -162,6 +194,8 @@ class LiveScreen(Screen[None]):
 
     @on(Rail.Selected)
     def _phase_selected(self) -> None:
+        self._put_away = self._shown
+        self._note_review()
         self._show_detail()
         self._titles()
 
@@ -193,7 +227,9 @@ class LiveScreen(Screen[None]):
     def _titles(self) -> None:
         cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
         coming_up = "starting" if self.state.gateway_url is None else ""
-        self.detail.entitle("stopping" if self._stopping else coming_up or f"{self.rail.selected}{cycle}")
+        shown = review_title(self.state) if self.reviews else f"{self.rail.selected}{cycle}"
+        hint = "esc closes" if self.reviews else ""
+        self.detail.entitle("stopping" if self._stopping else coming_up or shown, hint)
         self.series.entitle(self.series.view.service or "curves")
         self.load.entitle(f"load {self.load.view.scenario}".strip())
         mesh = "mesh, only what is unhealthy" if self.topology.only_unhealthy else "mesh"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from marskit import text
+from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.tui.help import help_document
 from marskit.tui.keys import Key
@@ -11,6 +12,7 @@ from marskit.tui.screens.live import LiveScreen
 from marskit.views.actions import log_document
 from marskit.views.nodes import node_document
 from marskit.views.phases import phase_document
+from marskit.views.review import review_document
 
 
 def opened(live: LiveScreen) -> DocumentScreen:
@@ -20,6 +22,13 @@ def opened(live: LiveScreen) -> DocumentScreen:
         return DocumentScreen("log", log_document, live.state, dated=_time)
     if focused is live.topology and node is not None:
         return DocumentScreen(node, lambda state: node_document(state, node), live.state, dated=_time)
+    if live.reviews:
+        return DocumentScreen(
+            "review",
+            lambda state: review_document(state) or phase_document(state, Phase.EXECUTE),
+            live.state,
+            dated=_time,
+        )
     return DocumentScreen(
         phase.capitalize(), lambda state: phase_document(state, phase), live.state, dated=_cycle
     )

@@ -6,7 +6,6 @@ from marskit import text
 from marskit.tui.drawing.rows import Row, first_fitting, length, spread
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.summary import SummaryView
-from marskit.views.tone import SYMBOLS
 
 _ACTIVITY = {
     "running": "►",
@@ -24,14 +23,10 @@ class Header(Canvas[SummaryView]):
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The run on the left, its state and clock on the right."""
         view = self.view
-        symbol = _ACTIVITY.get(view.activity, "‖")
-        right: Row = (
-            (f"{symbol} {view.activity}", view.activity_tone),
-            (f"  cycle {view.cycle}" if view.cycle else "", "dim"),
-            (f"  {SYMBOLS[view.slo_tone]} {view.slo}" if view.slo else "", view.slo_tone),
-            (f"  {text.clock(view.now_s)} ", "strong"),
-        )
         name: Row = ((" marskit ", "chip"),)
+        mode: Row = (("  ", "dim"), (str(view.mode), "accent")) if view.mesh else ()
+        rights = self._right()
+        right = first_fitting(rights, width - length((*name, *mode)) - 2)
         if not view.mesh:
             return [spread(name, right, width)]
         choices: Row = (
@@ -45,8 +40,35 @@ class Header(Canvas[SummaryView]):
             (str(view.mode), "accent"),
         )
         run: Row = (("  run ", "dim"), (view.run, "dim"))
-        left = first_fitting(
-            [(*name, *choices, *run), (*name, *choices), (*name, ("  ", "dim"), *choices[3:]), name],
-            width - length(right) - 2,
-        )
+        lefts = [
+            (*name, *choices, *run),
+            (*name, *choices),
+            (*name, ("  ", "dim"), *choices[3:]),
+            (*name, *mode),
+        ]
+        # What is run matters more than the clock and the words around the activity.
+        for least in lefts[1:]:
+            shorter = first_fitting(rights[:3], width - length(least) - 2)
+            if shorter:
+                right = shorter
+                break
+        left = first_fitting(lefts, width - length(right) - 2)
         return [spread(left, right, width)]
+
+    def _right(self) -> list[Row]:
+        """Activity, verdict and clock, from the fullest to the shortest."""
+        view, verdict = self.view, self.view.verdict
+        symbol = _ACTIVITY.get(view.activity, "‖")
+        doing: Row = ((f"{symbol} {view.situation}", view.activity_tone),)
+        short: Row = ((f"{symbol} {view.activity}", view.activity_tone),)
+        cycle: Row = ((f"  cycle {view.cycle}" if view.cycle else "", "dim"),)
+        said: Row = ((f"  {verdict.symbol} {verdict.verdict}" if verdict.verdict else "", verdict.tone),)
+        live: Row = ((f" · {verdict.live}" if verdict.live else "", verdict.live_tone),)
+        clock: Row = ((f"  {text.clock(view.now_s)} ", "strong"),)
+        return [
+            (*doing, *cycle, *said, *live, *clock),
+            (*short, *cycle, *said, *live, *clock),
+            (*short, *said, *live, *clock),
+            (*short, *said, *live),
+            (*short, ("  ", "dim"), *(live[:1] if verdict.live else said)),
+        ]

@@ -11,7 +11,8 @@ from marskit.tui.keys import Group, Key
 from marskit.tui.widgets.canvas import Canvas
 
 _STEPS = ("step_phase", "step_cycle")
-_VERDICTS = ("approve", "reject")
+_VERDICTS = ("approve", "reject", "replan")
+_PACES = ("slower", "faster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class KeyBarView:
     running: bool = False
     awaiting_approval: bool = False
     small: bool = False
+    has_pace: bool = False
+    over: bool = False
+    """Whether the load scenario has reached its end."""
 
 
 class KeyBar(Canvas[KeyBarView]):
@@ -76,11 +80,15 @@ class KeyBar(Canvas[KeyBarView]):
         return [tuple(row) for row in rows], spots
 
     def _worth(self, key: Key) -> bool:
-        """While a plan awaits approval, approve and reject replace the step keys, which would be refused."""
+        """Keys that would be refused now are left out; a plan that awaits approval is decided on first."""
         if key.label in _VERDICTS:
             return self.view.awaiting_approval
         if any(step in key.action for step in _STEPS):
             return not self.view.awaiting_approval
+        if any(pace in key.action for pace in _PACES):
+            return self.view.has_pace
+        if key.label == "again":
+            return self.view.over
         return key.label != "view" or self.view.small
 
     def _label(self, key: Key) -> str:

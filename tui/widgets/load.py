@@ -55,6 +55,7 @@ class Load(Canvas[LoadView]):
         view = self.view
         at = text.clock(view.position_s or 0.0)
         speed = f", {view.speed:g}× speed" if view.speed != 1 else ""
+        speed = ", over" if view.is_over else speed
         return spread(
             ((view.title, "dim"),), ((f"{at} of {text.clock(view.duration_s)}{speed}", "dim"),), width
         )

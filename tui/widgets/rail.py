@@ -64,12 +64,15 @@ class Rail(Canvas[LoopView], can_focus=True):
         role = "accent" if chosen and self.has_focus else mark_role if lit else "wire"
         grid.box(x, 0, width, height, role, heavy=lit or (chosen and self.has_focus))
         name_role = "selected" if chosen and self.has_focus else "strong" if lit or chosen else "plain"
-        name = f"▸{view.phase.capitalize()} " if chosen else f" {view.phase.capitalize()} "
+        age = f"· {view.age} " if view.age and width >= 26 else ""
+        name = f"{'▸' if chosen else ' '}{view.phase.capitalize()} {age}"
         grid.write_row(x + 1, 0, clip(((name, name_role),), width - 4))
         grid.write_row(x + width - 4, 0, ((" ", "plain"), (mark, mark_role), (" ", "plain")))
         inner = width - 4
         idle = view.status is PhaseStatus.IDLE
         lines: list[Row] = [((view.headline, "dim" if idle else view.tone),)]
+        if view.age and width < 26:
+            lines.append(((view.age, "dim"),))
         lines += [((fact, "dim"),) for fact in view.facts]
         for offset, line in enumerate(lines[: height - 2]):
             grid.write_row(x + 2, 1 + offset, clip(line, inner))

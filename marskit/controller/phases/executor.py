@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from marskit.controller.bus import Bus
 from marskit.domain.actions import Action, target
 from marskit.domain.commands import CommandError
 from marskit.domain.events import ConfigurationChanged, Event, Executed
-from marskit.domain.records import Execution, Mode, Origin, Outcome
-from marskit.mapek.execute.execute import ALREADY_SO, execute, withhold
+from marskit.domain.records import Execution, Mode, Origin
+from marskit.domain.undo import in_force, next_undo, undone
+from marskit.mapek.execute.execute import execute, withhold
 from marskit.mesh.port import Mesh
 from marskit.text import clock
 from marskit.timing.clock import Clock
@@ -24,8 +26,6 @@ class ActionWriter:
         self._on_written = on_written
         self._writing = asyncio.Lock()
         self._last_id = 0
-        self._undoes: dict[int, int] = {}
-        self._undone: set[int] = set()
         self._by_others: list[tuple[ConfigurationChanged, int]] = []
         """What others changed, and the last execution before it."""
         bus.subscribe(self._note)
@@ -50,11 +50,7 @@ class ActionWriter:
         prolong every overload.
         """
         async with self._writing:
-            done = await self._write(actions, origin)
-            for execution, undone in zip(done, undoes, strict=True):
-                if undone is not None:
-                    self._note_undone(execution, undone)
-            return done
+            return await self._write(actions, origin, undoes)
 
     async def withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
         """Publish the execution that the action would have been."""
@@ -72,24 +68,19 @@ class ActionWriter:
         """
         async with self._writing:
             # Looked up when its turn comes: the action being written now may be the one to undo.
-            undone = self._in_force(execution)
-            assert undone.inverse is not None
-            self._refuse_if_changed_since(undone)
-            (done,) = await self._write((undone.inverse,), Origin.UNDO)
-            self._note_undone(done, undone.id)
+            taken_back = self._in_force(execution)
+            self._refuse_if_changed_since(taken_back)
+            assert taken_back.inverse is not None
+            (done,) = await self._write((taken_back.inverse,), Origin.UNDO, (taken_back.id,))
             return done
 
     def is_undone(self, execution: int) -> bool:
         """Whether that execution was undone."""
-        return execution in self._undone
+        return execution in undone(self._bus.state.executions)
 
-    def _note_undone(self, done: Execution, undone: int) -> None:
-        if done.outcome is Outcome.APPLIED:
-            self._undoes[done.id] = undone
-        if done.outcome is Outcome.APPLIED or done.reason == ALREADY_SO:
-            self._take_back(undone)
-
-    async def _write(self, actions: Sequence[Action], origin: Origin) -> tuple[Execution, ...]:
+    async def _write(
+        self, actions: Sequence[Action], origin: Origin, undoes: Sequence[int | None]
+    ) -> tuple[Execution, ...]:
         if self._bus.state.mode is Mode.FREEZE:
             # The mode changed while these actions waited for their turn.
             return tuple(self._withhold(action, origin, "the mode changed to freeze") for action in actions)
@@ -100,7 +91,10 @@ class ActionWriter:
                 )
                 for action in actions
             ]
-        return tuple(self._publish(task.result()) for task in tasks)
+        return tuple(
+            self._publish(replace(task.result(), undoes=number))
+            for task, number in zip(tasks, undoes, strict=True)
+        )
 
     def _withhold(self, action: Action, origin: Origin, reason: str) -> Execution:
         at_s = self._clock.now()
@@ -108,37 +102,19 @@ class ActionWriter:
             withhold(self._mesh, action, id=self._next_id(), origin=origin, at_s=at_s, reason=reason)
         )
 
-    def _take_back(self, number: int) -> None:
-        """Mark it as undone; if it was an undo itself, mark what it undid as in force, and so on."""
-        undone = True
-        while True:
-            (self._undone.add if undone else self._undone.discard)(number)
-            if number not in self._undoes:
-                return
-            number, undone = self._undoes[number], not undone
-
     def _in_force(self, number: int | None) -> Execution:
-        in_force = {
-            execution.id: execution
-            for execution in self._bus.state.executions
-            # An action with an unknown outcome may have been applied.
-            if execution.outcome in (Outcome.APPLIED, Outcome.UNKNOWN)
-            and execution.inverse is not None
-            and execution.id not in self._undone
-        }
+        executions = self._bus.state.executions
         if number is None:
-            # A rolled-back action counts as undone.
-            theirs = [
-                e for e in in_force.values() if e.origin is not Origin.UNDO and e.id not in self._undoes
-            ]
-            if not theirs:
+            newest = next_undo(executions)
+            if newest is None:
                 raise CommandError("Nothing to undo: no action is in force.")
-            return theirs[-1]
-        if number in self._undone:
+            return newest
+        if self.is_undone(number):
             raise CommandError(f"Execution {number} is already undone.")
-        if number not in in_force:
+        found = next((each for each in in_force(executions) if each.id == number), None)
+        if found is None:
             raise CommandError(f"Nothing to undo: execution {number} is not in force.")
-        return in_force[number]
+        return found
 
     def _note(self, event: Event) -> None:
         if isinstance(event, ConfigurationChanged):

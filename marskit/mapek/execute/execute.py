@@ -4,11 +4,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from marskit.domain.actions import Action
-from marskit.domain.records import Execution, Origin, Outcome
+from marskit.domain.records import ALREADY_SO, Execution, Origin, Outcome
 from marskit.mesh.port import ActionError, ActionPreview, Applied, Mesh, MeshError, Rejected, Unknown
 from marskit.timing.clock import Clock
 
-ALREADY_SO = "already so"
 _MISFIT = ActionPreview("", "", None, None)
 """Of an action that does not fit the mesh: no command could carry it out."""
 

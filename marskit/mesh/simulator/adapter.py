@@ -41,7 +41,7 @@ from marskit.timing.clock import Clock
 
 CAPABILITIES = Capabilities(
     is_simulated=True,
-    can_hold_time=False,
+    can_hold_time=True,
     sample_period_s=0.0,
     without_effect=(ActionKind.SET_OUTLIER_DETECTION,),
     knows_service_times=True,

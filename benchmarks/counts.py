@@ -22,8 +22,9 @@ from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import run_headless
 from marskit.controller.controller import Controller
-from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.events import Event
 from marskit.domain.load import ClientCounts, RequestFailure
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.observation import MeshCounts
 from marskit.load.client_counter import together
 

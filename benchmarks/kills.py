@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show
-from marskit.domain.events import CycleCompleted
+from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.tables import TABLES
 from marskit.knowledge.read.dataset import Dataset
 from marskit.knowledge.read.recording import load_recording

@@ -10,8 +10,9 @@ from marskit.assembly.settings import Settings
 from marskit.controller.bus import Sink
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Inject, Run
-from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.events import Event
 from marskit.domain.faults import SlowDown
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 
 Script = Callable[["LiveLoop"], Awaitable[None]]

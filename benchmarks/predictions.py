@@ -15,8 +15,13 @@ from statistics import median
 from benchmarks.report import Figure, show
 from marskit.agents.preview import TwinPredictor
 from marskit.demo import DEMO_MANIFESTS
-from marskit.domain.events import CycleCompleted, Monitored, Planned, RunStarted
+from marskit.domain.events import RunStarted
 from marskit.domain.goals import Slo
+from marskit.domain.loop_events import (
+    CycleCompleted,
+    Monitored,
+    Planned,
+)
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Prediction
 from marskit.domain.records import Cycle

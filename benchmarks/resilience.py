@@ -21,8 +21,9 @@ from marskit.assembly.settings import Settings
 from marskit.domain.actions import SetRetries, describe
 from marskit.domain.commands import Act, CommandError, Inject
 from marskit.domain.config import Retries
-from marskit.domain.events import Event, Executed
+from marskit.domain.events import Event
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors, KillReplica, SlowDown
+from marskit.domain.loop_events import Executed
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Outcome
 from marskit.domain.topology import GATEWAY

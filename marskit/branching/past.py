@@ -9,7 +9,6 @@ from marskit.calibration.rerun import Change, as_change
 from marskit.domain.commands import Act, Command, Inject, SetLoadFactor, SetScenario
 from marskit.domain.events import (
     Event,
-    Executed,
     FaultEnded,
     FaultInjected,
     Observed,
@@ -17,6 +16,7 @@ from marskit.domain.events import (
     ScenarioChanged,
 )
 from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.loop_events import Executed
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.state import State
 from marskit.replay.branchable import check_branchable, last_began_s

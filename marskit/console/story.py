@@ -10,14 +10,11 @@ from marskit.domain.diagnosis import Severity, SloStatus
 from marskit.domain.events import (
     BaselinesLoaded,
     ConfigurationChanged,
-    CycleNotStored,
     FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
-    ModeChanged,
     Noticed,
-    PlannerChanged,
     Recalibrated,
     RunStarted,
     ScenarioChanged,
@@ -26,6 +23,11 @@ from marskit.domain.events import (
 )
 from marskit.domain.faults import describe_fault
 from marskit.domain.load import UNANSWERED, ClientCounts
+from marskit.domain.loop_events import (
+    CycleNotStored,
+    ModeChanged,
+    PlannerChanged,
+)
 from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
 from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import GATEWAY

@@ -22,12 +22,14 @@ from marskit.domain.diagnosis import Severity
 from marskit.domain.events import (
     FaultInjected,
     LoadFactorChanged,
-    ModeChanged,
-    PaceChanged,
-    PlannerChanged,
     ScenarioChanged,
 )
 from marskit.domain.faults import Fault, describe_fault
+from marskit.domain.loop_events import (
+    ModeChanged,
+    PaceChanged,
+    PlannerChanged,
+)
 from marskit.domain.plan import ShieldChange
 from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.domain.state import State

@@ -7,45 +7,47 @@ from typing import TypeVar, assert_never
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Diagnosis, Severity
 from marskit.domain.events import (
-    Analysed,
-    ApprovalAwaited,
     BaselinesLoaded,
     ConfigurationChanged,
-    CycleCompleted,
-    CycleNotStored,
     Deed,
     Event,
-    Executed,
-    ExecuteEnded,
     FaultEnded,
     FaultInjected,
     LoadFactorChanged,
     LoadLost,
     LoadRestored,
-    LookedAgain,
     MeshReady,
-    ModeChanged,
-    Monitored,
     Noticed,
     Observed,
+    Progressed,
+    Recalibrated,
+    RunEnded,
+    RunStarted,
+    ScenarioChanged,
+    TelemetryLost,
+    TelemetryRestored,
+)
+from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
+from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.loop_events import (
+    Analysed,
+    ApprovalAwaited,
+    CycleCompleted,
+    CycleNotStored,
+    Executed,
+    ExecuteEnded,
+    LookedAgain,
+    ModeChanged,
+    Monitored,
     PaceChanged,
     PhaseStarted,
     PlanDecided,
     Planned,
     PlannerChanged,
-    Progressed,
-    Recalibrated,
     Replanned,
-    RunEnded,
     RunningChanged,
-    RunStarted,
-    ScenarioChanged,
-    TelemetryLost,
-    TelemetryRestored,
     TimeHeld,
 )
-from marskit.domain.faults import ClearFaults, Fault, HangReplica, KillReplica
-from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Draft, Plan
 from marskit.domain.records import Cycle, Execution, Mode, Phase

@@ -6,21 +6,23 @@ from typing import Protocol
 from marskit.domain.events import (
     BaselinesLoaded,
     ConfigurationChanged,
-    CycleNotStored,
     Event,
     FaultEnded,
     FaultInjected,
     LoadLost,
     LoadRestored,
-    ModeChanged,
     Noticed,
-    PlannerChanged,
     Recalibrated,
     RunEnded,
     RunStarted,
     ScenarioChanged,
     TelemetryLost,
     TelemetryRestored,
+)
+from marskit.domain.loop_events import (
+    CycleNotStored,
+    ModeChanged,
+    PlannerChanged,
 )
 from marskit.domain.records import Cycle
 from marskit.errors import UserError

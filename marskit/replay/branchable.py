@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from marskit.domain.events import CycleCompleted
+from marskit.domain.loop_events import CycleCompleted
 from marskit.replay.branched import ReplayError
 from marskit.replay.timeline import Timeline
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from marskit.domain.events import (
+    Event,
+    RunStarted,
+)
+from marskit.domain.loop_events import (
     Analysed,
     CycleCompleted,
-    Event,
     Executed,
     ExecuteEnded,
     Monitored,
     Planned,
-    RunStarted,
 )
 from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import State, apply

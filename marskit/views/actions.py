@@ -9,16 +9,18 @@ from marskit.domain.events import (
     Deed,
     FaultInjected,
     LoadFactorChanged,
-    ModeChanged,
     Noticed,
-    PaceChanged,
-    PlanDecided,
-    PlannerChanged,
-    Replanned,
     ScenarioChanged,
 )
 from marskit.domain.faults import ClearFaults, describe_fault
 from marskit.domain.goals import Goals
+from marskit.domain.loop_events import (
+    ModeChanged,
+    PaceChanged,
+    PlanDecided,
+    PlannerChanged,
+    Replanned,
+)
 from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.domain.state import State
 from marskit.views.document import Document, Sentence

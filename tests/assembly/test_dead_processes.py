@@ -14,9 +14,7 @@ from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import run_headless
 from marskit.domain.events import (
-    CycleCompleted,
     Event,
-    Executed,
     LoadLost,
     LoadRestored,
     Source,
@@ -24,6 +22,10 @@ from marskit.domain.events import (
     TelemetryRestored,
 )
 from marskit.domain.load import RequestFailure
+from marskit.domain.loop_events import (
+    CycleCompleted,
+    Executed,
+)
 from marskit.domain.records import Outcome
 
 pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("dead")]

@@ -8,7 +8,13 @@ import pytest
 from benchmarks.live_loop import slowed
 from marskit.assembly.settings import Settings
 from marskit.demo import DEMO_MANIFESTS
-from marskit.domain.events import CycleCompleted, Event, Noticed, Recalibrated, RunStarted
+from marskit.domain.events import (
+    Event,
+    Noticed,
+    Recalibrated,
+    RunStarted,
+)
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.domain.state import fold
 from marskit.knowledge.read.runs import load_run

@@ -31,16 +31,18 @@ from marskit.domain.commands import (
     Undo,
 )
 from marskit.domain.events import (
-    ApprovalAwaited,
-    CycleCompleted,
     Event,
     Observed,
-    PhaseStarted,
     RunEnded,
+)
+from marskit.domain.faults import KillReplica, SlowDown
+from marskit.domain.loop_events import (
+    ApprovalAwaited,
+    CycleCompleted,
+    PhaseStarted,
     RunningChanged,
     TimeHeld,
 )
-from marskit.domain.faults import KillReplica, SlowDown
 from marskit.domain.records import Cycle, Mode, Phase
 from marskit.timing.virtual_loop import VirtualLoop
 

@@ -7,7 +7,8 @@ import pytest
 
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Run
-from marskit.domain.events import Observed, Planned
+from marskit.domain.events import Observed
+from marskit.domain.loop_events import Planned
 from tests.controller.conftest import Rig
 from tests.fakes import FakeLoad, FakePlanner
 

@@ -6,13 +6,15 @@ import pytest
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Run, StepCycle
 from marskit.domain.events import (
-    CycleCompleted,
-    CycleNotStored,
     Event,
     Noticed,
     Observed,
     RunEnded,
     TelemetryLost,
+)
+from marskit.domain.loop_events import (
+    CycleCompleted,
+    CycleNotStored,
 )
 from marskit.domain.state import fold
 from marskit.load.port import LoadError

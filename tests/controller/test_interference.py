@@ -7,7 +7,8 @@ import pytest
 
 from marskit.domain.actions import Scale, SetTimeout, ShiftTraffic
 from marskit.domain.commands import Act, CommandError, Run, Undo
-from marskit.domain.events import ConfigurationChanged, CycleCompleted
+from marskit.domain.events import ConfigurationChanged
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Outcome
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

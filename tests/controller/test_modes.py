@@ -16,7 +16,11 @@ from marskit.domain.commands import (
     StepPhase,
     Undo,
 )
-from marskit.domain.events import ApprovalAwaited, Observed, PhaseStarted
+from marskit.domain.events import Observed
+from marskit.domain.loop_events import (
+    ApprovalAwaited,
+    PhaseStarted,
+)
 from marskit.domain.records import Mode, Origin, Outcome, Phase
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

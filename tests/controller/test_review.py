@@ -19,11 +19,11 @@ from marskit.domain.commands import (
     SetMode,
     StepCycle,
 )
-from marskit.domain.events import (
+from marskit.domain.events import Observed
+from marskit.domain.loop_events import (
     ApprovalAwaited,
     CycleCompleted,
     LookedAgain,
-    Observed,
     PlanDecided,
     Replanned,
 )

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.events import Event
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle, Execution, Origin
 
 

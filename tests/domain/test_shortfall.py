@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from marskit.domain.events import (
-    CycleCompleted,
     Event,
     LoadLost,
     LoadRestored,
@@ -14,6 +13,7 @@ from marskit.domain.events import (
     TelemetryRestored,
 )
 from marskit.domain.load import ClientCounts, LoadSample, LoadStatus, RequestFailure
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.domain.shortfall import ShortfallKind
 from marskit.domain.state import State, fold

@@ -15,7 +15,8 @@ from typing import IO, Self, TypeVar
 
 import psutil
 
-from marskit.domain.events import CycleCompleted, Event
+from marskit.domain.events import Event
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.knowledge.format.codec import loads
 from marskit.system.free_ports import is_free

@@ -12,8 +12,12 @@ from zlib import crc32
 import polars as pl
 import pytest
 
-from marskit.domain.events import CycleCompleted, FaultInjected, ScenarioChanged
+from marskit.domain.events import (
+    FaultInjected,
+    ScenarioChanged,
+)
 from marskit.domain.faults import KillReplica
+from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.plan import Candidate, Prediction
 from marskit.domain.records import Cycle
 from marskit.knowledge.care.checking import check_runs

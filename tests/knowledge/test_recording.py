@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from marskit.domain.events import (
+    Event,
+    Observed,
+    RunEnded,
+)
+from marskit.domain.loop_events import (
     Analysed,
     CycleCompleted,
-    Event,
     Executed,
     Monitored,
-    Observed,
     PhaseStarted,
     Planned,
-    RunEnded,
 )
 from marskit.domain.records import Phase
 from marskit.knowledge.format.codec import dumps

@@ -13,7 +13,8 @@ from marskit.assembly.settings import Settings
 from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Command, Pause, Run, StepCycle, StepPhase
-from marskit.domain.events import Event, TimeHeld
+from marskit.domain.events import Event
+from marskit.domain.loop_events import TimeHeld
 from marskit.domain.state import State, apply
 from marskit.timing.virtual_loop import VirtualLoop
 

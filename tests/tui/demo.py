@@ -11,10 +11,12 @@ from marskit.domain.commands import Command, CommandError
 from marskit.domain.events import (
     Event,
     FaultInjected,
-    ModeChanged,
-    PlannerChanged,
     Progressed,
     RunEnded,
+)
+from marskit.domain.loop_events import (
+    ModeChanged,
+    PlannerChanged,
     RunningChanged,
 )
 from marskit.domain.records import Origin

@@ -13,28 +13,30 @@ from marskit.domain.config import (
 )
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import (
-    Analysed,
-    ApprovalAwaited,
-    CycleCompleted,
     Event,
-    Executed,
-    ExecuteEnded,
     FaultInjected,
     MeshReady,
-    Monitored,
     Noticed,
     Observed,
-    PhaseStarted,
-    Planned,
     Progressed,
     RunEnded,
-    RunningChanged,
     RunStarted,
     ScenarioInfo,
 )
 from marskit.domain.faults import SlowDown
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
+from marskit.domain.loop_events import (
+    Analysed,
+    ApprovalAwaited,
+    CycleCompleted,
+    Executed,
+    ExecuteEnded,
+    Monitored,
+    PhaseStarted,
+    Planned,
+    RunningChanged,
+)
 from marskit.domain.metrics import ConfigGeneration
 from marskit.domain.observation import (
     EdgeObservation,

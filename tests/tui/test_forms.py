@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 from marskit.domain import commands
 from marskit.domain.actions import SetOutlierDetection, SetRetries, SetTimeout
 from marskit.domain.config import OutlierDetection, Retries
-from marskit.domain.events import Executed
+from marskit.domain.loop_events import Executed
 from marskit.tui.app import MarskitApp
 from marskit.tui.screens.form import FormScreen
 from marskit.views.forms import Setting

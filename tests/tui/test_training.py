@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from marskit.agents.policy_file import load_policy
 from marskit.domain import commands
-from marskit.domain.events import PlannerChanged
+from marskit.domain.loop_events import PlannerChanged
 from marskit.domain.training import Evaluated, Saved, Stage, Ticked, TrainingState, advance
 from marskit.training import trainer
 from marskit.tui.app import MarskitApp

@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import ModeChanged, Noticed, PlanDecided, Replanned
+from marskit.domain.events import Noticed
+from marskit.domain.loop_events import (
+    ModeChanged,
+    PlanDecided,
+    Replanned,
+)
 from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State, apply
 from marskit.views.actions import log_rows

@@ -10,7 +10,6 @@ from marskit.domain.actions import Action
 from marskit.domain.events import (
     ConfigurationChanged,
     Event,
-    Executed,
     FaultEnded,
     FaultInjected,
     LoadLost,
@@ -18,6 +17,7 @@ from marskit.domain.events import (
     TelemetryLost,
 )
 from marskit.domain.goals import Goals
+from marskit.domain.loop_events import Executed
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Candidate, Plan
 from marskit.domain.records import Execution, Outcome

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 import orjson
 
 from marskit.domain.events import (
-    Analysed,
-    CycleCompleted,
     Event,
-    Executed,
-    Monitored,
     Observed,
-    Planned,
     RunEnded,
     RunStarted,
+)
+from marskit.domain.loop_events import (
+    Analysed,
+    CycleCompleted,
+    Executed,
+    Monitored,
+    Planned,
 )
 from marskit.domain.records import Cycle
 from marskit.knowledge.format.codec import dumps, loads

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.records import Mode
 from marskit.errors import UserError
-from marskit.timing.clock import LEAST_PACE, MOST_PACE
+from marskit.timing.pace import LEAST_PACE, MOST_PACE
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

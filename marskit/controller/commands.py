@@ -38,7 +38,8 @@ from marskit.load.port import Load, LoadError
 from marskit.mapek.plan.shield import Shield
 from marskit.mesh.port import ActionError, Mesh, MeshError
 from marskit.planning import GuestPlanner, Planner
-from marskit.timing.clock import LEAST_PACE, MOST_PACE, Clock, VirtualTime
+from marskit.timing.clock import Clock, VirtualTime
+from marskit.timing.pace import LEAST_PACE, MOST_PACE
 
 
 class Commands:

@@ -16,10 +16,6 @@ class Clock(Protocol):
         ...
 
 
-LEAST_PACE, MOST_PACE = 0.1, 1000.0
-"""The paces that a time that is not real may have, in its seconds per real second."""
-
-
 class VirtualTime(Protocol):
     """Power over a time that is not real: the loop of the twin has it."""
 

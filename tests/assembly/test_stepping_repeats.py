@@ -108,7 +108,8 @@ def live(tmp_path: Path) -> Iterator[Live]:
 def no_processor_time(seconds: float) -> Iterator[None]:
     before_s = time.process_time()
     yield
-    assert time.process_time() - before_s < 0.02 * seconds
+    # A loop that waits by asking again and again would use all of it; a loaded machine uses a little.
+    assert time.process_time() - before_s < 0.2 * seconds
 
 
 def equal_runs(live: Live, turns: Sequence[Sequence[Command]], **settings: object) -> list[Cycle]:

@@ -56,12 +56,12 @@ def cycles_of(events: list[Event]) -> list[Cycle]:
 
 
 def of_any_run(events: list[Event]) -> list[Event]:
-    """The events without what differs from run to run: its id and what it cost."""
+    """The events without what differs from run to run: its id, its pace and what it cost."""
     same: list[Event] = []
     for event in events:
         match event:
             case RunStarted():
-                same.append(replace(event, run=""))
+                same.append(replace(event, run="", pace=None))
             case CycleCompleted(cycle):
                 same.append(CycleCompleted(replace(cycle, cpu_ms=0.0)))
             case _:

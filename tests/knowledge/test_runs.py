@@ -52,7 +52,7 @@ async def test_runs_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     good = await store(tmp_path, [cycle(1)])
     bad = await store(tmp_path, [cycle(1)])
     for path in run_folder(tmp_path, bad).glob("*.parquet"):
-        path.unlink()
+        path.write_bytes(b"PAR1")
     listed = list_runs(tmp_path)
     assert [summary.run for summary in listed.runs] == [good]
     assert bad in listed.unreadable[0]

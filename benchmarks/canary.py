@@ -26,10 +26,7 @@ from marskit.domain.commands import Act, Inject, Run
 from marskit.domain.diagnosis import SymptomKind
 from marskit.domain.events import Event
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
-from marskit.domain.loop_events import (
-    Analysed,
-    Executed,
-)
+from marskit.domain.loop_events import Analysed, Executed
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Origin, Outcome
 from marskit.domain.topology import GATEWAY

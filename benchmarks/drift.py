@@ -15,10 +15,7 @@ from benchmarks.report import Figure, show
 from marskit.assembly.settings import Settings
 from marskit.calibration.drift import DriftDetector, unannounced
 from marskit.demo import DEMO_MANIFESTS
-from marskit.domain.events import (
-    Event,
-    Recalibrated,
-)
+from marskit.domain.events import Event, Recalibrated
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.read.runs import StoredRun, list_runs, load_run
 from marskit.mesh.manifests.load import load_mesh

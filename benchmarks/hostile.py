@@ -27,16 +27,8 @@ from marskit.controller.batch import run_headless
 from marskit.controller.runtime import Runtime
 from marskit.domain.commands import Pause, Run
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.events import (
-    Event,
-    Observed,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    PhaseStarted,
-    Planned,
-)
+from marskit.domain.events import Event, Observed, RunEnded
+from marskit.domain.loop_events import CycleCompleted, PhaseStarted, Planned
 from marskit.domain.plan import Plan
 from marskit.domain.records import Phase
 from marskit.knowledge.care.checking import check_runs

@@ -17,11 +17,7 @@ from marskit.agents.preview import TwinPredictor
 from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.events import RunStarted
 from marskit.domain.goals import Slo
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Monitored,
-    Planned,
-)
+from marskit.domain.loop_events import CycleCompleted, Monitored, Planned
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Prediction
 from marskit.domain.records import Cycle

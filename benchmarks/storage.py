@@ -14,10 +14,7 @@ from statistics import mean, median
 
 from benchmarks.paths import ROOT
 from benchmarks.report import Figure, show, spread
-from marskit.domain.events import (
-    Event,
-    RunStarted,
-)
+from marskit.domain.events import Event, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.read.recording import load_recording
 from marskit.knowledge.read.runs import find_run

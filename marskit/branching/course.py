@@ -11,16 +11,8 @@ from marskit.branching.past import BranchPoint, Due
 from marskit.controller.batch import StopAfterCycles
 from marskit.domain.actions import SetOutlierDetection
 from marskit.domain.commands import Act, Command, CommandError, Inject, Run
-from marskit.domain.events import (
-    Event,
-    MeshReady,
-    RunEnded,
-    RunStarted,
-)
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Executed,
-)
+from marskit.domain.events import Event, MeshReady, RunEnded, RunStarted
+from marskit.domain.loop_events import CycleCompleted, Executed
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.state import State
 from marskit.knowledge.record import Record, RunRecords, figures

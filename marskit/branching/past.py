@@ -7,14 +7,7 @@ from typing import TypeGuard
 
 from marskit.calibration.rerun import Change, as_change
 from marskit.domain.commands import Act, Command, Inject, SetLoadFactor, SetScenario
-from marskit.domain.events import (
-    Event,
-    FaultEnded,
-    FaultInjected,
-    Observed,
-    RunStarted,
-    ScenarioChanged,
-)
+from marskit.domain.events import Event, FaultEnded, FaultInjected, Observed, RunStarted, ScenarioChanged
 from marskit.domain.load import LoadSample, LoadStatus
 from marskit.domain.loop_events import Executed
 from marskit.domain.records import Origin, Outcome

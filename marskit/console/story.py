@@ -23,11 +23,7 @@ from marskit.domain.events import (
 )
 from marskit.domain.faults import describe_fault
 from marskit.domain.load import UNANSWERED, ClientCounts
-from marskit.domain.loop_events import (
-    CycleNotStored,
-    ModeChanged,
-    PlannerChanged,
-)
+from marskit.domain.loop_events import CycleNotStored, ModeChanged, PlannerChanged
 from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
 from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import GATEWAY

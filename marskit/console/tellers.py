@@ -14,13 +14,7 @@ from marskit.console.story import (
     run_line,
     shortfall_lines,
 )
-from marskit.domain.events import (
-    Event,
-    MeshReady,
-    Progressed,
-    RunEnded,
-    RunStarted,
-)
+from marskit.domain.events import Event, MeshReady, Progressed, RunEnded, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.codec import dumps
 from marskit.knowledge.port import Incident

@@ -9,11 +9,7 @@ from typing import Protocol
 
 from marskit.controller.runtime import Factory, LoopFactory, Runtime
 from marskit.domain.commands import Run
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-    RunStarted,
-)
+from marskit.domain.events import Event, RunEnded, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.shortfall import cut
 from marskit.system import exit_codes

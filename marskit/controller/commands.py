@@ -19,17 +19,9 @@ from marskit.domain.actions import Action
 from marskit.domain.actions import describe as describe_action
 from marskit.domain.commands import Command, CommandError, DryRun
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import (
-    FaultInjected,
-    LoadFactorChanged,
-    ScenarioChanged,
-)
+from marskit.domain.events import FaultInjected, LoadFactorChanged, ScenarioChanged
 from marskit.domain.faults import Fault, describe_fault
-from marskit.domain.loop_events import (
-    ModeChanged,
-    PaceChanged,
-    PlannerChanged,
-)
+from marskit.domain.loop_events import ModeChanged, PaceChanged, PlannerChanged
 from marskit.domain.plan import ShieldChange
 from marskit.domain.records import Execution, Mode, Origin, Outcome
 from marskit.domain.state import State

@@ -20,10 +20,7 @@ from marskit.controller.watchers.canaries import Canaries, Retreat
 from marskit.controller.watchers.rollback import RollbackWatcher
 from marskit.domain.actions import Action, Scale
 from marskit.domain.diagnosis import Diagnosis, Severity, unknown_diagnosis
-from marskit.domain.events import (
-    Event,
-    Observed,
-)
+from marskit.domain.events import Event, Observed
 from marskit.domain.loop_events import (
     Analysed,
     CycleCompleted,

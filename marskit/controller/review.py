@@ -10,12 +10,7 @@ from marskit.controller.phases.approval import Approval, ApprovalVerdict
 from marskit.controller.plan_phase import Intervention
 from marskit.domain.actions import Action
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    LookedAgain,
-    PlanDecided,
-    Replanned,
-)
+from marskit.domain.loop_events import ApprovalAwaited, LookedAgain, PlanDecided, Replanned
 from marskit.domain.observation import Observation
 from marskit.domain.plan import Draft, Plan
 from marskit.mapek.plan.outdated import Situation, Watch

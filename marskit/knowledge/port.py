@@ -19,11 +19,7 @@ from marskit.domain.events import (
     TelemetryLost,
     TelemetryRestored,
 )
-from marskit.domain.loop_events import (
-    CycleNotStored,
-    ModeChanged,
-    PlannerChanged,
-)
+from marskit.domain.loop_events import CycleNotStored, ModeChanged, PlannerChanged
 from marskit.domain.records import Cycle
 from marskit.errors import UserError
 

@@ -4,13 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-    RunStarted,
-    ScenarioChanged,
-    ScenarioInfo,
-)
+from marskit.domain.events import Event, RunEnded, RunStarted, ScenarioChanged, ScenarioInfo
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle, Outcome
 from marskit.domain.topology import GATEWAY

@@ -6,18 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from marskit.domain.events import (
-    Event,
-    RunStarted,
-)
-from marskit.domain.loop_events import (
-    Analysed,
-    CycleCompleted,
-    Executed,
-    ExecuteEnded,
-    Monitored,
-    Planned,
-)
+from marskit.domain.events import Event, RunStarted
+from marskit.domain.loop_events import Analysed, CycleCompleted, Executed, ExecuteEnded, Monitored, Planned
 from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import State, apply
 from marskit.replay.fingerprint import Fingerprints

@@ -5,22 +5,10 @@ from typing import assert_never
 
 from marskit import text
 from marskit.domain.actions import describe
-from marskit.domain.events import (
-    Deed,
-    FaultInjected,
-    LoadFactorChanged,
-    Noticed,
-    ScenarioChanged,
-)
+from marskit.domain.events import Deed, FaultInjected, LoadFactorChanged, Noticed, ScenarioChanged
 from marskit.domain.faults import ClearFaults, describe_fault
 from marskit.domain.goals import Goals
-from marskit.domain.loop_events import (
-    ModeChanged,
-    PaceChanged,
-    PlanDecided,
-    PlannerChanged,
-    Replanned,
-)
+from marskit.domain.loop_events import ModeChanged, PaceChanged, PlanDecided, PlannerChanged, Replanned
 from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.domain.state import State
 from marskit.views.document import Document, Sentence

@@ -13,16 +13,9 @@ import pytest
 
 from marskit.assembly.earlier_situations import FARTHEST, FOLLOWED, SHOWN, recorded_situations
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    RunStarted,
-)
+from marskit.domain.events import Event, Noticed, RunStarted
 from marskit.domain.goals import Goals
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Planned,
-)
+from marskit.domain.loop_events import CycleCompleted, Planned
 from marskit.domain.plan import Plan
 from marskit.domain.records import Outcome
 from marskit.domain.similar import Similar

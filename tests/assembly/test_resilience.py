@@ -68,7 +68,7 @@ def test_what_is_slow_and_no_more_is_left_to_threshold(on_twin: Compared, fault:
     assert resilience == threshold
 
 
-@pytest.mark.mesh
+@pytest.mark.e2e
 def test_errors_on_envoy_are_answered_with_retries_and_outlier_detection(tmp_path: Path) -> None:
     demo_services.install_dependencies()
     done = run("resilience", "errors 20 %", 1, "envoy", tmp_path, SHORT)

@@ -8,12 +8,7 @@ import pytest
 from benchmarks.live_loop import slowed
 from marskit.assembly.settings import Settings
 from marskit.demo import DEMO_MANIFESTS
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    Recalibrated,
-    RunStarted,
-)
+from marskit.domain.events import Event, Noticed, Recalibrated, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.domain.state import fold

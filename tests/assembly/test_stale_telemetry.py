@@ -12,17 +12,9 @@ from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
-from marskit.domain.events import (
-    Event,
-    Source,
-    TelemetryLost,
-    TelemetryRestored,
-)
+from marskit.domain.events import Event, Source, TelemetryLost, TelemetryRestored
 from marskit.domain.load import LoadSample, LoadStatus
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Executed,
-)
+from marskit.domain.loop_events import CycleCompleted, Executed
 from marskit.domain.metrics import MeshSample
 from marskit.domain.records import Outcome
 from marskit.mesh.port import MeshError

@@ -30,19 +30,9 @@ from marskit.domain.commands import (
     StepPhase,
     Undo,
 )
-from marskit.domain.events import (
-    Event,
-    Observed,
-    RunEnded,
-)
+from marskit.domain.events import Event, Observed, RunEnded
 from marskit.domain.faults import KillReplica, SlowDown
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    CycleCompleted,
-    PhaseStarted,
-    RunningChanged,
-    TimeHeld,
-)
+from marskit.domain.loop_events import ApprovalAwaited, CycleCompleted, PhaseStarted, RunningChanged, TimeHeld
 from marskit.domain.records import Cycle, Mode, Phase
 from marskit.timing.virtual_loop import VirtualLoop
 

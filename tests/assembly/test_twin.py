@@ -14,12 +14,7 @@ import pytest
 from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import Ending, run_headless
-from marskit.domain.events import (
-    Event,
-    MeshReady,
-    Observed,
-    RunStarted,
-)
+from marskit.domain.events import Event, MeshReady, Observed, RunStarted
 from marskit.domain.load import LoadStatus
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle, Outcome

@@ -11,18 +11,9 @@ from marskit.branching.course import branch
 from marskit.branching.past import BranchPoint, past
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, Inject, SetLoadFactor
-from marskit.domain.events import (
-    Event,
-    FaultInjected,
-    Noticed,
-    Observed,
-    RunStarted,
-)
+from marskit.domain.events import Event, FaultInjected, Noticed, Observed, RunStarted
 from marskit.domain.faults import ClearFaults, KillReplica, SlowDown
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Executed,
-)
+from marskit.domain.loop_events import CycleCompleted, Executed
 from marskit.domain.records import Origin, Outcome
 from marskit.knowledge.read.runs import find_run, load_run
 from marskit.replay.branched import AS_RECORDED, Branched, ReplayError

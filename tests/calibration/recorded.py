@@ -11,10 +11,7 @@ from marskit.demo import DEMO_MANIFESTS
 from marskit.domain.actions import Scale, describe
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.events import (
-    FaultInjected,
-    RunStarted,
-)
+from marskit.domain.events import FaultInjected, RunStarted
 from marskit.domain.faults import Fault
 from marskit.domain.goals import Utility
 from marskit.domain.load import LoadSample, LoadStatus

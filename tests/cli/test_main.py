@@ -10,10 +10,7 @@ import pytest
 
 from marskit import __version__
 from marskit.cli.main import COMMANDS, main
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-)
+from marskit.domain.events import Event, RunEnded
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.codec import loads
 from marskit.knowledge.read.runs import list_runs

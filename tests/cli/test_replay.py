@@ -8,10 +8,7 @@ import pytest
 
 from marskit.branching.child import Told
 from marskit.cli.main import main
-from marskit.domain.events import (
-    Event,
-    RunStarted,
-)
+from marskit.domain.events import Event, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.codec import loads
 from marskit.knowledge.read.runs import find_run, list_runs

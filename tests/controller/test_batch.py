@@ -11,11 +11,7 @@ from marskit.console.tellers import JsonTeller, StoryTeller
 from marskit.controller.batch import Ending, run_headless
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Inject, Run, SetMode
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-    RunStarted,
-)
+from marskit.domain.events import Event, RunEnded, RunStarted
 from marskit.domain.faults import KillReplica
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Mode

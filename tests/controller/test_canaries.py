@@ -15,15 +15,9 @@ from marskit.controller.controller import Controller
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.commands import Act, Approve, Command, Inject, Reject, Undo
 from marskit.domain.diagnosis import Diagnosis, Severity, Symptom, SymptomKind
-from marskit.domain.events import (
-    Event,
-    Noticed,
-)
+from marskit.domain.events import Event, Noticed
 from marskit.domain.faults import ClearFaults, Delay, Fault, InjectErrors
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    CycleCompleted,
-)
+from marskit.domain.loop_events import ApprovalAwaited, CycleCompleted
 from marskit.domain.plan import Candidate, Plan
 from marskit.domain.records import Mode, Origin, Outcome
 from marskit.planning import PlanningView

@@ -13,10 +13,7 @@ from marskit.domain.commands import (
     SetScenario,
     StepCycle,
 )
-from marskit.domain.events import (
-    FaultInjected,
-    ScenarioChanged,
-)
+from marskit.domain.events import FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica, SlowDown
 from marskit.domain.loop_events import PlannerChanged
 from tests.controller.conftest import Rig

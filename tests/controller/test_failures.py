@@ -5,17 +5,8 @@ import pytest
 
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Run, StepCycle
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    Observed,
-    RunEnded,
-    TelemetryLost,
-)
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    CycleNotStored,
-)
+from marskit.domain.events import Event, Noticed, Observed, RunEnded, TelemetryLost
+from marskit.domain.loop_events import CycleCompleted, CycleNotStored
 from marskit.domain.state import fold
 from marskit.load.port import LoadError
 from marskit.mesh.port import MeshError

@@ -17,10 +17,7 @@ from marskit.domain.commands import (
     Undo,
 )
 from marskit.domain.events import Observed
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    PhaseStarted,
-)
+from marskit.domain.loop_events import ApprovalAwaited, PhaseStarted
 from marskit.domain.records import Mode, Origin, Outcome, Phase
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

@@ -20,13 +20,7 @@ from marskit.domain.commands import (
     StepCycle,
 )
 from marskit.domain.events import Observed
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    CycleCompleted,
-    LookedAgain,
-    PlanDecided,
-    Replanned,
-)
+from marskit.domain.loop_events import ApprovalAwaited, CycleCompleted, LookedAgain, PlanDecided, Replanned
 from marskit.domain.records import Mode, Outcome
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

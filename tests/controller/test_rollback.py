@@ -15,15 +15,9 @@ from marskit.controller.controller import Controller
 from marskit.domain.actions import Action, Scale
 from marskit.domain.commands import Approve, Command, Inject, SetLoadFactor, SetMode, Undo
 from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.events import (
-    Event,
-    Noticed,
-)
+from marskit.domain.events import Event, Noticed
 from marskit.domain.faults import SlowDown
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    CycleCompleted,
-)
+from marskit.domain.loop_events import ApprovalAwaited, CycleCompleted
 from marskit.domain.plan import Candidate, Plan
 from marskit.domain.records import Mode, Origin, Outcome
 from marskit.mapek.plan.shield import Shield, ShieldLimits

@@ -7,14 +7,8 @@ import pytest
 from marskit.controller.runtime import Runtime
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Act, CommandError, Run, StepCycle
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    RunningChanged,
-)
+from marskit.domain.events import Event, RunEnded
+from marskit.domain.loop_events import CycleCompleted, RunningChanged
 from marskit.domain.state import State
 from marskit.errors import UserError
 from marskit.mesh.port import MeshError

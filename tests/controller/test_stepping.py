@@ -7,11 +7,7 @@ import pytest
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Pause, Run, StepCycle, StepPhase
 from marskit.domain.events import Observed
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    PhaseStarted,
-    RunningChanged,
-)
+from marskit.domain.loop_events import CycleCompleted, PhaseStarted, RunningChanged
 from marskit.domain.records import Phase
 from tests.controller.conftest import Rig
 from tests.fakes import FakePlanner

@@ -4,14 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from marskit.domain.events import (
-    Event,
-    LoadLost,
-    LoadRestored,
-    Source,
-    TelemetryLost,
-    TelemetryRestored,
-)
+from marskit.domain.events import Event, LoadLost, LoadRestored, Source, TelemetryLost, TelemetryRestored
 from marskit.domain.load import ClientCounts, LoadSample, LoadStatus, RequestFailure
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle

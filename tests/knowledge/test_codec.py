@@ -6,11 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marskit.domain.actions import Action, Scale, SetTimeout
-from marskit.domain.events import (
-    Event,
-    Progressed,
-    RunStarted,
-)
+from marskit.domain.events import Event, Progressed, RunStarted
 from marskit.domain.goals import Slo, Utility
 from marskit.domain.loop_events import ModeChanged
 from marskit.domain.metrics import Histogram

@@ -12,10 +12,7 @@ from zlib import crc32
 import polars as pl
 import pytest
 
-from marskit.domain.events import (
-    FaultInjected,
-    ScenarioChanged,
-)
+from marskit.domain.events import FaultInjected, ScenarioChanged
 from marskit.domain.faults import KillReplica
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.plan import Candidate, Prediction

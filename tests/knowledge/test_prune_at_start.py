@@ -7,12 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from marskit.cli.main import main
-from marskit.domain.events import (
-    BaselinesLoaded,
-    Event,
-    Noticed,
-    RunStarted,
-)
+from marskit.domain.events import BaselinesLoaded, Event, Noticed, RunStarted
 from marskit.domain.loop_events import Planned
 from marskit.knowledge.care.retention import Keep
 from marskit.knowledge.port import KnowledgeError

@@ -7,19 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from marskit.domain.events import (
-    Event,
-    Observed,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    Analysed,
-    CycleCompleted,
-    Executed,
-    Monitored,
-    PhaseStarted,
-    Planned,
-)
+from marskit.domain.events import Event, Observed, RunEnded
+from marskit.domain.loop_events import Analysed, CycleCompleted, Executed, Monitored, PhaseStarted, Planned
 from marskit.domain.records import Phase
 from marskit.knowledge.format.codec import dumps
 from marskit.knowledge.format.log import Encoder

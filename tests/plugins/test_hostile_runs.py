@@ -12,11 +12,7 @@ from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Run
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    RunEnded,
-)
+from marskit.domain.events import Event, Noticed, RunEnded
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.knowledge.care.checking import check_runs

@@ -10,17 +10,8 @@ import pytest
 from marskit.agents.sources import source_of
 from marskit.controller.runtime import Runtime
 from marskit.domain.commands import CommandError, Pause, Run, SetPlanner, StepCycle
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    Observed,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    PhaseStarted,
-    Planned,
-    PlannerChanged,
-)
+from marskit.domain.events import Event, Noticed, Observed, RunEnded
+from marskit.domain.loop_events import PhaseStarted, Planned, PlannerChanged
 from marskit.domain.records import Phase
 from marskit.planning import Planner
 from marskit.plugins.foreign import ForeignPlanner, Limits

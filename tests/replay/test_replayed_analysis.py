@@ -15,11 +15,7 @@ from marskit.controller.batch import Ending, run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.commands import Inject
 from marskit.domain.diagnosis import Ailment, SymptomKind
-from marskit.domain.events import (
-    BaselinesLoaded,
-    Event,
-    FaultInjected,
-)
+from marskit.domain.events import BaselinesLoaded, Event, FaultInjected
 from marskit.domain.faults import ClearFaults, Fault, InjectErrors, KillReplica, SlowDown
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.read.fault_free_windows import SETTLING_S

@@ -5,16 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marskit.domain.events import (
-    Event,
-    Observed,
-    RunStarted,
-)
-from marskit.domain.loop_events import (
-    Analysed,
-    CycleCompleted,
-    Executed,
-)
+from marskit.domain.events import Event, Observed, RunStarted
+from marskit.domain.loop_events import Analysed, CycleCompleted, Executed
 from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import State, fold
 from marskit.replay.fingerprint import Fingerprints

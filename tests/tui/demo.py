@@ -8,17 +8,8 @@ from concurrent.futures import Future
 from marskit.domain import commands
 from marskit.domain.actions import Scale
 from marskit.domain.commands import Command, CommandError
-from marskit.domain.events import (
-    Event,
-    FaultInjected,
-    Progressed,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    ModeChanged,
-    PlannerChanged,
-    RunningChanged,
-)
+from marskit.domain.events import Event, FaultInjected, Progressed, RunEnded
+from marskit.domain.loop_events import ModeChanged, PlannerChanged, RunningChanged
 from marskit.domain.records import Origin
 from marskit.tui.run import run
 from tests.tui.fake import FakeRuntime

@@ -5,17 +5,10 @@ from dataclasses import replace
 
 from marskit.domain.actions import Scale
 from marskit.domain.config import Configuration
-from marskit.domain.events import (
-    MeshReady,
-    Observed,
-)
+from marskit.domain.events import MeshReady, Observed
 from marskit.domain.goals import Goals, Slo
 from marskit.domain.load import LoadSample, LoadStatus
-from marskit.domain.loop_events import (
-    Monitored,
-    PhaseStarted,
-    RunningChanged,
-)
+from marskit.domain.loop_events import Monitored, PhaseStarted, RunningChanged
 from marskit.domain.metrics import ConfigGeneration
 from marskit.domain.observation import (
     EdgeObservation,

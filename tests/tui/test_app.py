@@ -15,16 +15,8 @@ from textual.widgets import Static
 from marskit.domain import commands
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Severity
-from marskit.domain.events import (
-    Event,
-    Noticed,
-    Progressed,
-    RunEnded,
-)
-from marskit.domain.loop_events import (
-    ApprovalAwaited,
-    Replanned,
-)
+from marskit.domain.events import Event, Noticed, Progressed, RunEnded
+from marskit.domain.loop_events import ApprovalAwaited, Replanned
 from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State, fold
 from marskit.system.user_settings import keep_setting

@@ -6,11 +6,7 @@ import pytest
 
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Noticed
-from marskit.domain.loop_events import (
-    ModeChanged,
-    PlanDecided,
-    Replanned,
-)
+from marskit.domain.loop_events import ModeChanged, PlanDecided, Replanned
 from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State, apply
 from marskit.views.actions import log_rows

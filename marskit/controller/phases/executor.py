@@ -7,10 +7,7 @@ from dataclasses import replace
 from marskit.controller.bus import Bus
 from marskit.domain.actions import Action, target
 from marskit.domain.commands import CommandError
-from marskit.domain.events import (
-    ConfigurationChanged,
-    Event,
-)
+from marskit.domain.events import ConfigurationChanged, Event
 from marskit.domain.loop_events import Executed
 from marskit.domain.records import Execution, Mode, Origin
 from marskit.domain.undo import in_force, next_undo, undone

@@ -8,10 +8,7 @@ from math import ceil
 from typing import Any
 
 from marskit.controller.bus import Bus
-from marskit.domain.loop_events import (
-    RunningChanged,
-    TimeHeld,
-)
+from marskit.domain.loop_events import RunningChanged, TimeHeld
 from marskit.domain.records import Phase
 from marskit.timing.clock import Clock, VirtualTime
 from marskit.timing.virtual_loop import DIGITS

@@ -7,10 +7,7 @@ from marskit.controller.watchers.rollback import NAME, guards_plan
 from marskit.domain.actions import Action, ShiftTraffic
 from marskit.domain.config import Configuration, RouteSetting
 from marskit.domain.diagnosis import Severity, Symptom
-from marskit.domain.events import (
-    ConfigurationChanged,
-    Event,
-)
+from marskit.domain.events import ConfigurationChanged, Event
 from marskit.domain.loop_events import Executed
 from marskit.domain.metrics import MeshSample
 from marskit.domain.plan import Plan

@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 import orjson
 
-from marskit.domain.events import (
-    Event,
-    Observed,
-    RunEnded,
-    RunStarted,
-)
-from marskit.domain.loop_events import (
-    Analysed,
-    CycleCompleted,
-    Executed,
-    Monitored,
-    Planned,
-)
+from marskit.domain.events import Event, Observed, RunEnded, RunStarted
+from marskit.domain.loop_events import Analysed, CycleCompleted, Executed, Monitored, Planned
 from marskit.domain.records import Cycle
 from marskit.knowledge.format.codec import dumps, loads
 from marskit.knowledge.format.tables import LOG, table_schema

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from marskit.domain.events import (
-    Event,
-    RunStarted,
-)
+from marskit.domain.events import Event, RunStarted
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.log import COMPLETED, Decoder
 from marskit.knowledge.format.tables import LOG

@@ -4,10 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-)
+from marskit.domain.events import Event, RunEnded
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.shortfall import WITHOUT_END, Shortfall
 from marskit.knowledge.format import log

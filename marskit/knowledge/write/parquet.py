@@ -6,12 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from marskit.domain.events import (
-    Event,
-    RunEnded,
-    RunStarted,
-    ScenarioChanged,
-)
+from marskit.domain.events import Event, RunEnded, RunStarted, ScenarioChanged
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.records import Cycle
 from marskit.knowledge.port import KnowledgeError

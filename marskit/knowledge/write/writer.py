@@ -8,11 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from marskit.domain.events import (
-    Event,
-    RunStarted,
-    ScenarioChanged,
-)
+from marskit.domain.events import Event, RunStarted, ScenarioChanged
 from marskit.domain.loop_events import CycleCompleted
 from marskit.knowledge.format.file_names import MERGED, File, Span, file_of, named, run_file_name
 from marskit.knowledge.format.log import Encoder, Row, frame, row_of, settle

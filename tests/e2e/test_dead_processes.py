@@ -13,22 +13,12 @@ import pytest
 from marskit.assembly.bootstrap import build
 from marskit.assembly.settings import Settings
 from marskit.controller.batch import run_headless
-from marskit.domain.events import (
-    Event,
-    LoadLost,
-    LoadRestored,
-    Source,
-    TelemetryLost,
-    TelemetryRestored,
-)
+from marskit.domain.events import Event, LoadLost, LoadRestored, Source, TelemetryLost, TelemetryRestored
 from marskit.domain.load import RequestFailure
-from marskit.domain.loop_events import (
-    CycleCompleted,
-    Executed,
-)
+from marskit.domain.loop_events import CycleCompleted, Executed
 from marskit.domain.records import Outcome
 
-pytestmark = [pytest.mark.mesh, pytest.mark.xdist_group("dead")]
+pytestmark = pytest.mark.e2e
 
 USUAL = Settings(
     scenario="spike", planner="threshold", period_s=1.0, preview=False, baselines=False, recalibration=False

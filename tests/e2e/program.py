@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Thread
 from types import TracebackType
 from typing import IO, Self, TypeVar
@@ -61,8 +63,9 @@ class Program:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`home` must not exist yet; runs are recorded in it unless `runs` says where."""
-        self.temporary = home / "tmp"
-        self.temporary.mkdir(parents=True)
+        home.mkdir(parents=True)
+        # Short, or the run would choose a folder of its own for its sockets.
+        self.temporary = Path(mkdtemp(prefix="e2e-"))
         self.runs = runs or home / "runs"
         self.out: list[str] = []
         """The whole lines of standard output so far."""
@@ -158,6 +161,7 @@ class Program:
             with suppress(psutil.Error):
                 process.kill()
         self.end()
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from marskit.domain.events import Noticed
+from marskit.domain.events import LoadLost, LoadRestored, Noticed
 from marskit.domain.load import LoadStatus
 from tests.e2e.program import START_S, Program, wait_for
 
@@ -30,11 +30,13 @@ def test_a_run_survives_the_death_of_everything_it_started(tmp_path: Path) -> No
         wait_for_notice("Envoy is running again")
         (locust,) = program.children("-m locust")
         locust.kill()
-        wait_for_notice("Locust was ended by SIGKILL")
+        wait_for("Locust is lost", lambda: program.events(LoadLost), START_S)
+        wait_for("Locust is back", lambda: program.events(LoadRestored), START_S)
+        assert "SIGKILL" in program.events(LoadLost)[0].sentence
         program.wait_for_cycles(len(program.cycles) + 3)
         load = program.cycles[-1].observation.load
         assert load is not None
-        assert load.status is LoadStatus.FAILED
+        assert load.status is LoadStatus.RUNNING
         program.popen.terminate()
         assert (program.end(), program.err) == (143, [])
         program.assert_nothing_left()

@@ -90,12 +90,12 @@ def mapping_of(text: str) -> Callable[[Path], list[str]]:
         ),
         pytest.param(
             scenario_with("users = 40", "users = 40\npace = 1"),
-            "steady.toml: pace is not a known field",
+            "steady.toml:6: pace is not a known field",
             id="unknown field",
         ),
         pytest.param(
             scenario_with("users = 40", 'users = "many"'),
-            'steady.toml: users is "many"; it must be a whole number',
+            'steady.toml:5: users is "many"; it must be a whole number',
             id="wrong type",
         ),
         pytest.param(scenario_with("users = 40", "users = "), "is not TOML", id="not TOML"),

@@ -72,6 +72,8 @@ def _read_request(table: TomlTable) -> Request:
     path = table.text("path")
     if not path.startswith("/") or " " in path or not (path.isascii() and path.isprintable()):
         table.fail("path", f'is "{path}"; it must begin with / and contain only characters allowed in a URL')
+    if path.startswith("//"):
+        table.fail("path", f'is "{path}"; it must begin with a single /, or Locust cannot send it')
     weight = table.number("weight", above=0) if table.has("weight") else 1.0
     headers = _read_headers(table, "headers")
     body = None

@@ -310,9 +310,23 @@ async def test_refused_connections_are_counted(tmp_path: Path) -> None:
             assert sample.counts.succeeded == sample.counts.answered == 0
 
 
+UNCHECKED = """\
+import sys
+sys.path.insert(0, {folder!r})
+from locustfile import *
+from marskit.load import mix
+mix._value = lambda headers, name: headers.text(name)
+"""
+
+
 async def test_requests_that_cannot_be_written_are_counted_as_not_sent(
-    gateway: Gateway, tmp_path: Path
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The reader refuses whatever is known not to be sent; here it does not look, in both processes.
+    monkeypatch.setattr("marskit.load.mix._value", lambda headers, name: headers.text(name))
+    unchecked = tmp_path / "unchecked.py"
+    unchecked.write_text(UNCHECKED.format(folder=str(ROOT / "locust")))
+    monkeypatch.setattr("marskit.load.locust_child.LOCUSTFILE", unchecked)
     scenario = a_scenario(
         tmp_path,
         'kind = "steady"\nbase_requests_per_s = 40',

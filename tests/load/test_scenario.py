@@ -193,6 +193,7 @@ def test_a_wrong_field_is_named(tmp_path: Path, arrival: str, head: str, complai
             'request[0].path is "orders"; it must begin with / and contain only',
         ),
         (GET.replace('"/"', '"/a b"'), 'request[0].path is "/a b"; it must begin with / and contain only'),
+        (GET.replace('"/"', '"//a"'), 'request[0].path is "//a"; it must begin with a single /'),
         (GET + "json = 2026-01-01", "request[0].json contains a date or a number that JSON does not support"),
         (GET + "json = nan", "request[0].json contains a date or a number that JSON does not support"),
         (GET + "headers = { a = 1 }", "request[0].headers.a is 1; it must be a text of one line"),

@@ -167,6 +167,9 @@ def test_the_inverse_restores_what_was(on: Callable[[Behaviour], None]) -> None:
 
 def test_generations_grow_with_every_change(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
+        # A replica that becomes ready is a change of its own.
+        for name, replicas in mesh.configuration.replicas:
+            await ready(mesh, name, replicas)
         last = (await mesh.sample()).generation.accepted
         for action in actions(mesh)[2:]:
             outcome = await mesh.execute(action)

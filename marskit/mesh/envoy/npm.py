@@ -1,11 +1,13 @@
 """Runs `npm ci`; reports its progress, and a failure in one sentence."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from marskit.mesh.envoy.binaries import node_binary, npm_command
@@ -50,33 +52,54 @@ def install_packages(folder: Path, tell: Callable[[str], None], *, shown: Path |
     """
     shown = shown or folder
     count = package_count(folder)
-    process = subprocess.Popen(
-        (*npm_command(), *_COMMAND),
-        cwd=folder,
-        env=_node_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    timeout = threading.Timer(TIMEOUT_S, process.kill)
+    process: subprocess.Popen[str] | None = None
+    timeout: threading.Timer | None = None
     started_s = time.monotonic()
-    timeout.start()
     try:
+        with _signals_held():
+            process = subprocess.Popen(
+                (*npm_command(), *_COMMAND),
+                cwd=folder,
+                env=_node_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+            timeout = threading.Timer(TIMEOUT_S, process.kill)
+            # Nobody waits for it at the end of the program, wherever an ending came between.
+            timeout.daemon = True
+            timeout.start()
         assert process.stderr is not None
         with process.stderr:
             errors = _follow(process.stderr, count, tell)
         process.wait()
     finally:
-        timeout.cancel()
-        process.kill()
-        process.wait()
+        if timeout is not None:
+            timeout.cancel()
+        if process is not None:
+            process.kill()
+            process.wait()
     if process.returncode == 0:
         return
     if time.monotonic() - started_s >= TIMEOUT_S:
         raise PackagesError(f"npm ci for {shown} did not finish within {TIMEOUT_S} s: is the network slow?")
     raise PackagesError(_complaint(errors, shown))
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Deliver SIGINT and SIGTERM after the block: between a start and its name, npm could not be ended.
+
+    A child begins with the same mask; Node.js resets its own.
+    """
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _follow(lines: Iterable[str], count: int, tell: Callable[[str], None]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from marskit.domain.topology import GATEWAY
-from marskit.mesh.envoy import adapter
+from marskit.mesh.envoy import adapter, replicas
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.graph import topology
 from marskit.mesh.manifests.load import load_mesh
@@ -147,7 +147,9 @@ async def test_a_program_that_ends_again_and_again(tmp_path: Path) -> None:
 
 @mesh
 async def test_a_process_that_never_becomes_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A workload waits as long as its probes do, if that is longer.
     monkeypatch.setattr(adapter, "START_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(replicas, "READY_TIMEOUT_S", 1.0)
     command = ["sh", "-c", "echo counting the books; exec sleep 60", "{port}"]
     sentence = await fails(mapping_with(tmp_path, (RATINGS, f"command = {command}")))
     assert sentence == "ratings-v1 does not become ready within 2 s: counting the books"

@@ -181,11 +181,10 @@ def test_an_installation_that_is_ended_leaves_nothing_half(
     source = small_workspace(tmp_path / "source", needs="never-arrives")
     with silent_registry() as registry:
         start = installer(source, npm_config_registry=registry)
-        eventually(lambda: psutil.Process(start.pid).children())
-        npm = psutil.Process(start.pid).children()
-        eventually(lambda: copies(cache))
+        eventually(lambda: npm_of(start))
+        npm = npm_of(start)
         start.send_signal(ending)
-        start.communicate(timeout=WITHIN_S)
+        ended(start)
         assert find(read_workspace(source)) is None
         if ending is signal.SIGTERM:
             assert start.returncode == 128 + signal.SIGTERM
@@ -198,6 +197,40 @@ def test_an_installation_that_is_ended_leaves_nothing_half(
     other = small_workspace(tmp_path / "other")
     install_dependencies(other)
     assert copies(cache) == {read_workspace(other).key}
+
+
+def npm_of(start: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """The npm that it runs by now, and not the Node.js that it asks for its version before."""
+    return [each for each in psutil.Process(start.pid).children() if "ci" in each.cmdline()]
+
+
+def ended(start: "subprocess.Popen[str]") -> None:
+    try:
+        start.communicate(timeout=WITHIN_S)
+    finally:
+        start.kill()
+        start.communicate()
+
+
+@pytest.mark.parametrize("after_ms", [0, 1, 2, 4, 8])
+def test_an_installation_may_be_ended_while_it_starts_npm(tmp_path: Path, cache: Path, after_ms: int) -> None:
+    source = small_workspace(tmp_path / "source", needs="never-arrives")
+    with silent_registry() as registry:
+        start = installer(source, npm_config_registry=registry)
+        assert start.stdout is not None
+        assert start.stdout.readline().startswith("downloading")
+        time.sleep(after_ms / 1000)
+        start.send_signal(signal.SIGTERM)
+        ended(start)
+        assert (start.returncode, copies(cache)) == (128 + signal.SIGTERM, set())
+        assert not [each for each in psutil.process_iter() if working_under(each, cache)]
+
+
+def working_under(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd().startswith(str(folder))
+    except psutil.Error:
+        return False
 
 
 def test_without_a_network_it_is_one_sentence(

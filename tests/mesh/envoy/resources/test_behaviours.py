@@ -115,7 +115,8 @@ def observe(request: Mapping[str, Any], bench: Bench) -> None:
             exchange(connection, path, method=method, headers=headers) for _ in range(request.get("times", 1))
         ]
     took_ms = (time.monotonic() - begin_s) * 1000
-    assert request.get("at_least_ms", 0) <= took_ms <= request.get("within_ms", float("inf"))
+    # Envoy's timers count from when its event loop last woke up, a little before the request came.
+    assert request.get("at_least_ms", 0) - 5 <= took_ms <= request.get("within_ms", float("inf"))
     if "shares" in request:
         check_shares(request["shares"], Counter(workload_of(answer) for answer in answers))
     elif "statuses" in request:

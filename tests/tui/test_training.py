@@ -71,7 +71,7 @@ async def test_a_policy_is_trained_while_one_watches_and_decides_at_once(small: 
     app, runtime = pane(*small, "--steps", "600")
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("t")
-        assert "saved as ppo-0.npz" in text_of(app)
+        assert "ppo-0.npz" in text_of(app)
         await pilot.press("right", "backspace", "4", "enter")
         await until(pilot, lambda: "Loading the learner and the twin" in text_of(app))
         await ended(pilot, app)

@@ -338,8 +338,8 @@ async def test_only_what_applies_now_can_be_found() -> None:
     approve = "Execute the plan that awaits approval"
     assert approve in labels["awaiting"]
     assert approve not in labels["healthy"] + labels["recovered"]
-    assert "Undo the newest execution" in labels["recovered"]
-    assert "Undo the newest execution" not in labels["healthy"]
+    assert "Undo the newest action, after asking" in labels["recovered"]
+    assert "Undo the newest action, after asking" not in labels["healthy"]
     assert "Clear all faults" in labels["recovered"]
     assert "Clear all faults" not in labels["healthy"]
 

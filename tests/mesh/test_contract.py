@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,13 +12,13 @@ from marskit.domain.actions import Action, Scale, SetOutlierDetection, SetRetrie
 from marskit.domain.config import OutlierDetection, Retries
 from marskit.domain.events import MeshReady
 from marskit.domain.faults import ClearFaults, Delay, HangReplica, InjectErrors, KillReplica, SlowDown
-from marskit.domain.metrics import WorkloadSample
+from marskit.domain.metrics import MeshSample, WorkloadSample
 from marskit.load.scenario import load_scenario
 from marskit.load.simulated import SimulatedLoad
 from marskit.mesh.envoy import demo_services
 from marskit.mesh.envoy.adapter import EnvoyMesh
 from marskit.mesh.manifests.load import load_mesh
-from marskit.mesh.port import ActionError, Applied, Mesh, MeshEvent, Rejected
+from marskit.mesh.port import ActionError, Applied, Mesh, MeshError, MeshEvent, Rejected
 from marskit.mesh.simulator.adapter import TwinMesh
 from marskit.mesh.simulator.requests import RequestTwin
 from marskit.timing.clock import LoopClock
@@ -125,13 +126,21 @@ def on(request: pytest.FixtureRequest) -> Callable[[Behaviour], None]:
 
 
 async def workload(mesh: Mesh, name: str) -> WorkloadSample:
-    return next(w for w in (await mesh.sample()).workloads if w.workload == name)
+    return next(w for w in (await sampled(mesh)).workloads if w.workload == name)
 
 
 async def ready(mesh: Mesh, name: str, replicas: int) -> None:
     async with asyncio.timeout(10):
         while (await workload(mesh, name)).replicas_ready != replicas:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def sampled(mesh: Mesh) -> MeshSample:
+    """A reading; one that fails, as on a machine that stands still for a moment, is followed by the next."""
+    for _ in range(2):
+        with suppress(MeshError):
+            return await mesh.sample()
+    return await mesh.sample()
 
 
 def test_a_preview_changes_nothing(on: Callable[[Behaviour], None]) -> None:
@@ -144,7 +153,7 @@ def test_a_preview_changes_nothing(on: Callable[[Behaviour], None]) -> None:
             assert preview.inverse is not None
         assert mesh.preview(Scale("payments", before.replicas_of("payments"))).diff == ""
         assert mesh.configuration == before
-        assert (await mesh.sample()).generation == (await mesh.sample()).generation
+        assert (await sampled(mesh)).generation == (await sampled(mesh)).generation
 
     on(behaviour)
 
@@ -170,14 +179,14 @@ def test_generations_grow_with_every_change(on: Callable[[Behaviour], None]) -> 
         # A replica that becomes ready is a change of its own.
         for name, replicas in mesh.configuration.replicas:
             await ready(mesh, name, replicas)
-        last = (await mesh.sample()).generation.accepted
+        last = (await sampled(mesh)).generation.accepted
         for action in actions(mesh)[2:]:
             outcome = await mesh.execute(action)
             assert isinstance(outcome, Applied)
             assert outcome.generation > last
             assert outcome.effective_after_ms is not None
             assert 0 < outcome.pushed_after_ms <= outcome.effective_after_ms
-            generation = (await mesh.sample()).generation
+            generation = (await sampled(mesh)).generation
             assert generation.accepted == generation.pushed == generation.effective == outcome.generation
             last = outcome.generation
 
@@ -223,11 +232,11 @@ def test_what_does_not_fit_is_rejected_and_changes_nothing(on: Callable[[Behavio
 
 def test_the_durations_of_the_samples_add_up(on: Callable[[Behaviour], None]) -> None:
     async def behaviour(mesh: Mesh) -> None:
-        first = await mesh.sample()
+        first = await sampled(mesh)
         passed_s = 0.0
         for _ in range(3):
             await asyncio.sleep(0.1)
-            sample = await mesh.sample()
+            sample = await sampled(mesh)
             assert {each.edge for each in sample.edges} <= set(mesh.topology.edges)
             assert {w.workload for w in sample.workloads} == {w.name for w in mesh.topology.workloads}
             passed_s += sample.duration_s

@@ -42,6 +42,7 @@ def policy(algorithm: str = "ppo") -> Policy:
     return Policy(algorithm, layers, CODES.schema(), {"seed": 0})
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
 def test_it_answers_as_the_library_that_trained_it(algorithm: str) -> None:
     import torch

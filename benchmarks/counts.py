@@ -2,7 +2,7 @@
 
 Without faults, both sides must agree within 1 %. With faults, every request that was due must be accounted
 for: answered, failed in a way that is named, or still under way; and all that clients got an answer to must
-be counted by the mesh, except for what a proxy that was killed had not told yet.
+be counted by the mesh or its gateway, except for what a proxy counted between its last reading and its end.
 """
 
 import argparse
@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,7 @@ from marskit.assembly.settings import Settings
 from marskit.controller.batch import run_headless
 from marskit.controller.controller import Controller
 from marskit.domain.events import Event
-from marskit.domain.load import ClientCounts, RequestFailure
+from marskit.domain.load import ClientCounts
 from marskit.domain.loop_events import CycleCompleted
 from marskit.domain.observation import MeshCounts
 from marskit.load.client_counter import together
@@ -41,8 +42,19 @@ Fault = Callable[[int], None]
 class Counted:
     """One run, as both sides counted it."""
 
-    client: ClientCounts
-    mesh: MeshCounts
+    clients: tuple[ClientCounts, ...]
+    """By cycle."""
+    meshes: tuple[MeshCounts, ...]
+
+    @property
+    def client(self) -> ClientCounts:
+        """What the clients counted in all."""
+        return together(self.clients)
+
+    @property
+    def mesh(self) -> MeshCounts:
+        """What the mesh counted in all."""
+        return summed(self.meshes)
 
     @property
     def requests_percent(self) -> float:
@@ -60,13 +72,33 @@ class Counted:
         return _percent(self.client.unfinished, self.client.offered)
 
     @property
-    def unexplained_percent(self) -> float:
-        """Requests that the mesh did not count although the client had an answer from a service.
+    def lost(self) -> int:
+        """Answered requests that went with the counters of a proxy that ended: only around a reset."""
+        return sum(
+            max(0, self._uncounted(number + 1) - self._uncounted(max(0, number - 1)))
+            for number, mesh in enumerate(self.meshes)
+            if mesh.resets
+        )
 
-        A 4xx is taken for the gateway's own answer to a path without a route, as it is here.
-        """
-        served = self.client.answered - self.client.of(RequestFailure.STATUS_4XX)
-        return _percent(max(0, served - self.mesh.requests), self.client.offered)
+    @property
+    def lost_percent(self) -> float:
+        """The same as a share of all that were due."""
+        return _percent(self.lost, self.client.offered)
+
+    @property
+    def unexplained_percent(self) -> float:
+        """Answered requests that the mesh did not count, for no reason that is known."""
+        return _percent(max(0, self._uncounted(len(self.meshes)) - self.lost), self.client.offered)
+
+    def _uncounted(self, cycles: int) -> int:
+        """By how much the answers that clients had in the first cycles exceed what the mesh counted."""
+        mesh = summed(self.meshes[:cycles])
+        return together(self.clients[:cycles]).answered - mesh.requests - mesh.unrouted
+
+
+def summed(counts: Iterable[MeshCounts]) -> MeshCounts:
+    """All of them together."""
+    return reduce(MeshCounts.plus, counts, MeshCounts())
 
 
 def _percent(part: float, whole: float) -> float:
@@ -100,8 +132,7 @@ def measure(settings: Settings, fault: Fault | None, cycles: int = CYCLES) -> Co
     ending = run_headless(factory, Teller(), cycles=cycles, loop_factory=asyncio.new_event_loop)
     if ending.complaint and fault is None:
         raise SystemExit(ending.complaint)
-    mesh = MeshCounts(sum(each.requests for each in meshes), sum(each.failures for each in meshes))
-    return Counted(together(clients), mesh)
+    return Counted(tuple(clients), tuple(meshes))
 
 
 def wrong_paths(folder: Path) -> Path:
@@ -117,24 +148,18 @@ def wrong_paths(folder: Path) -> Path:
     return file
 
 
-def _figures(name: str, runs: Sequence[Counted], *, faulty: bool, killed: bool) -> list[Figure]:
+def _figures(name: str, runs: Sequence[Counted], *, faulty: bool) -> list[Figure]:
     total = together(run.client for run in runs)
-    mesh = MeshCounts(sum(run.mesh.requests for run in runs), sum(run.mesh.failures for run in runs))
+    mesh = summed(run.mesh for run in runs)
     kinds = ", ".join(f"{kind} {count}" for kind, count in total.failures) or "none"
 
     def figure(what: str, percents: Sequence[float]) -> Figure:
         met = max(percents) <= BAR_PERCENT
         return Figure(f"{name}: {what}", spread(percents, "%"), f"at most {BAR_PERCENT:g} %", met)
 
-    unexplained = [run.unexplained_percent for run in runs]
-    lost = (
-        # An Envoy that is killed takes with it what it counted since the last sample.
-        Figure(f"{name}: lost with Envoy's counters", spread(unexplained, "%"), "", None)
-        if killed
-        else figure("answered and not counted by the mesh", unexplained)
-    )
     sides = (
-        f"clients {total.sent}, mesh {mesh.requests}; failed: clients {total.failed}, mesh {mesh.failures}"
+        f"clients {total.sent}, mesh {mesh.requests} and {mesh.unrouted} by the gateway itself; "
+        f"failed: clients {total.failed}, mesh {mesh.failures}"
     )
     same = [
         figure("requests, apart", [run.requests_percent for run in runs]),
@@ -143,7 +168,8 @@ def _figures(name: str, runs: Sequence[Counted], *, faulty: bool, killed: bool) 
     return [
         *([] if faulty else same),
         Figure(f"{name}: under way at the end", spread([r.under_way_percent for r in runs], "%"), "", None),
-        lost,
+        Figure(f"{name}: lost with Envoy's counters", spread([r.lost_percent for r in runs], "%"), "", None),
+        figure("answered and not explained", [r.unexplained_percent for r in runs]),
         Figure(f"{name}: both sides", sides, "", None),
         Figure(f"{name}: failures for clients", kinds, "", None),
     ]
@@ -159,13 +185,13 @@ def main() -> int:
         folder = Path(name)
         usual = replace(SETTINGS, runs=folder / "runs")
         calm = [measure(replace(usual, seed=n), None) for n in range(given.runs)]
-        figures = _figures("no fault", calm, faulty=False, killed=False)
+        figures = _figures("no fault", calm, faulty=False)
         for title, settings, fault in (
             ("Envoy killed", usual, kill_envoy),
             ("half has no route", replace(usual, scenario=str(wrong_paths(folder))), None),
         ):
             runs = [measure(replace(settings, seed=n), fault) for n in range(given.faulty)]
-            figures += _figures(title, runs, faulty=True, killed=fault is not None)
+            figures += _figures(title, runs, faulty=True)
     return show(f"Counts of clients and mesh (load average {os.getloadavg()[0]:.1f})", figures)
 
 

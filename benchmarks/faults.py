@@ -37,8 +37,9 @@ from marskit.mesh.envoy import demo_services
 SINGLES, PAIRS = 36, 24
 CALM_CYCLES = (3, 6)
 """Fewest and most cycles before the fault."""
-JUDGED = 2
-"""The cycle after the fault whose diagnosis counts, or the next one if it suspects nobody."""
+NAMED_WITHIN = 3
+"""Number of cycles after the fault, the first of which to suspect anybody is judged."""
+HANG_NAMED_WITHIN = 2
 PERIODS = 5
 """Number of periods after the fault in which requests are counted."""
 WITHIN = 4
@@ -69,17 +70,17 @@ class Result:
     has_alternative: bool
 
     @property
-    def judged(self) -> int:
-        """The cycle whose diagnosis counts, from 1: a few errors may need one more to be more than chance."""
-        return JUDGED if self.suspects[JUDGED - 1] else JUDGED + 1
+    def judged(self) -> int | None:
+        """The first cycle with a suspect, from 1; None if there is none in time."""
+        return next((n for n in range(1, NAMED_WITHIN + 1) if self.suspects[n - 1]), None)
 
     @property
     def is_found(self) -> bool:
         """Whether the likeliest suspect is one of the broken; a hang must be named in time."""
-        if self.judged > JUDGED and HangReplica.__name__ in self.faults:
+        within = HANG_NAMED_WITHIN if HangReplica.__name__ in self.faults else NAMED_WITHIN
+        if self.judged is None or self.judged > within:
             return False
-        names = self.suspects[self.judged - 1]
-        return bool(names) and names[0] in self.broken
+        return self.suspects[self.judged - 1][0] in self.broken
 
     @property
     def recovered(self) -> int | None:
@@ -263,7 +264,10 @@ def _print(result: Result) -> None:
     recovered = f"back in period {result.recovered}" if result.recovered else "not back"
     alternative = "" if result.has_alternative else " (no alternative)"
     print(f"{result.number:2} {result.case}: {named}; failed {failed}: {recovered}{alternative}", flush=True)
-    print(f"     {result.sentences[result.judged - 1] or 'no suspect'}", flush=True)
+    said = (
+        f"in cycle {result.judged}: {result.sentences[result.judged - 1]}" if result.judged else "no suspect"
+    )
+    print(f"     {said}", flush=True)
     print(f"     {'; '.join(result.actions) or 'no action'}", flush=True)
 
 
@@ -273,7 +277,9 @@ def _figures(results: Sequence[Result]) -> Iterator[Figure]:
     hangs = [result for result in alone if result.faults[0] == HangReplica.__name__]
     yield _share("one fault: the right one first", [result.is_found for result in alone], 0.9)
     yield _share("two faults: one of them first", [result.is_found for result in two], 0.6)
-    yield _share(f"one hang: named within {JUDGED} periods", [result.is_found for result in hangs], 1.0)
+    yield _share(
+        f"one hang: named within {HANG_NAMED_WITHIN} periods", [result.is_found for result in hangs], 1.0
+    )
     for kind in KINDS:
         of_kind = [result.is_found for result in alone if result.faults[0] == kind.__name__]
         yield _share(f"one {kind.__name__}: the right one first", of_kind, None)

@@ -15,7 +15,9 @@ from marskit.mapek.plan.weights import apportion_by_name, percents, subset_key, 
 from marskit.planning import PlanningView
 
 AWAY_PERCENT = 25
-"""Weight taken from a bad subset per step, in percentage points."""
+"""Weight taken per step from a subset that is slow, or whose siblings could not carry all of it at once."""
+CARRIED_UTILISATION = 0.7
+"""Highest utilisation to expect of siblings if they are to take all of a failing subset's traffic."""
 BACK_PERCENT = 10
 """Weight given back per step, in percentage points; the first step also probes for recovery."""
 FAILING_PERCENT = 5.0
@@ -54,7 +56,8 @@ class Rerouting:
         """One step away for every route with a bad workload, by the name of that workload.
 
         Failures count at once, slowness only if the violation has lasted. A workload of which no replica
-        answers loses all its traffic in one step; those that are `ejecting` replicas keep theirs.
+        answers loses all its traffic in one step, and so does a failing one if its siblings can carry the
+        load; those that are `ejecting` replicas keep theirs.
         """
         found: dict[str, Candidate] = {}
         silent = {name for name in silent_workloads(diagnosis) if is_whole(view.observation.workload(name))}
@@ -69,9 +72,11 @@ class Rerouting:
                 if bad.workload in ejecting and not is_silent:
                     continue
                 if bad.workload is not None and bad.weight_percent > 0 and why is not None:
-                    found[bad.workload] = self._step_away(
-                        route, bad, well, why, view, points=100 if is_silent else AWAY_PERCENT
+                    whole = is_silent or (
+                        _fails(bad, view.observation) and _can_carry(route, bad, well, view)
                     )
+                    points = 100 if whole else AWAY_PERCENT
+                    found[bad.workload] = self._step_away(route, bad, well, why, view, points=points)
                     break
         return found
 
@@ -162,6 +167,27 @@ def _failures(destination: Destination, observation: Observation) -> tuple[int, 
     return (failures, requests) if requests >= MIN_JUDGED_REQUESTS else None
 
 
+def _fails(destination: Destination, observation: Observation) -> bool:
+    failures, requests = _failures(destination, observation) or (0, 1)
+    return failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT
+
+
+def _can_carry(
+    route: RouteSetting, bad: Destination, well: Sequence[Destination], view: PlanningView
+) -> bool:
+    """Whether the siblings of a subset stay well below saturation with all of its traffic."""
+    takers = {subset_key(d): d for d in well if d is not bad}
+    gains = apportion_by_name(bad.weight_percent, {name: d.weight_percent for name, d in takers.items()})
+    for name, taker in takers.items():
+        workload = next((w for w in view.observation.workloads if w.workload == taker.workload), None)
+        if workload is None or workload.utilisation is None or not taker.weight_percent:
+            return False
+        growth = (taker.weight_percent + gains[name]) / taker.weight_percent
+        if workload.utilisation * growth > CARRIED_UTILISATION:
+            return False
+    return bool(takers)
+
+
 def _p95_ms(destination: Destination, observation: Observation) -> float | None:
     """The slowest caller's p95, or None if too few samples were seen."""
     trusted = [e.latency.p95_ms for e in _edges_to(destination, observation) if e.latency.p95_is_trusted]
@@ -202,8 +228,8 @@ def _trouble(
     most = view.topology.workload(workload.workload).max_replicas
     if is_saturated(workload) and view.configuration.replicas_of(workload.workload) < most:
         return None  # More replicas cure overload; shifting it would overload the next workload.
-    failures, requests = _failures(destination, observation) or (0, 1)
-    if failures >= MIN_FAILURES and 100.0 * failures / requests >= FAILING_PERCENT:
+    if _fails(destination, observation):
+        failures, requests = _failures(destination, observation) or (0, 0)
         return f"fails {failures} of {requests} requests"
     if bottleneck != destination.workload:
         return None

@@ -105,8 +105,11 @@ class Threshold:
             )
 
     def _scale_up(self, diagnosis: Diagnosis, view: PlanningView, relieved: set[str]) -> list[Candidate]:
-        name = diagnosis.bottleneck
-        if name is None or name in relieved or name in silent_workloads(diagnosis):
+        name, silent = diagnosis.bottleneck, silent_workloads(diagnosis)
+        if name in silent:
+            # What does not answer is cared for already; another workload may be overloaded beside it.
+            name = _overloaded(view, {*relieved, *silent})
+        if name is None or name in relieved:
             return []
         workload = view.observation.workload(name)
         now, most = view.configuration.replicas_of(name), view.topology.workload(name).max_replicas
@@ -172,6 +175,12 @@ class Threshold:
             )
             for name in sorted(idle, key=lambda name: -self._idle_cycles[name])
         ]
+
+
+def _overloaded(view: PlanningView, others: set[str]) -> str | None:
+    """The workload with the longest queue that is none of the others; None if there is no queue."""
+    queues = [w for w in view.observation.workloads if w.workload not in others and has_queue(w)]
+    return max(queues, key=lambda w: w.queued or 0.0).workload if queues else None
 
 
 def _why_nothing(diagnosis: Diagnosis, urgent: Sequence[Candidate]) -> str:

@@ -24,6 +24,7 @@ from marskit.domain.events import (
 from marskit.domain.faults import describe_fault
 from marskit.domain.load import UNANSWERED, ClientCounts
 from marskit.domain.loop_events import CycleNotStored, ModeChanged, PlannerChanged
+from marskit.domain.observation import MeshCounts
 from marskit.domain.records import Cycle, Effect, Execution, Origin, Outcome
 from marskit.domain.shortfall import Shortfall
 from marskit.domain.topology import GATEWAY
@@ -192,22 +193,35 @@ def count_lines(records: Sequence[Record]) -> Iterator[Text]:
     client = ClientCounts()
     for each in clients:
         client = client.plus(each)
-    meshes = [record.cycle.entered for record in records if record.cycle.entered is not None]
-    requests, failures = sum(mesh.requests for mesh in meshes), sum(mesh.failures for mesh in meshes)
+    mesh = MeshCounts()
+    for record in records:
+        mesh = mesh.plus(record.cycle.entered or MeshCounts())
     for name, value in (
         ("due", f"{client.offered}, of which {client.sent} were sent and have ended"),
         ("failed for clients", f"{client.failed} of {client.offered}"),
-        ("failed in the mesh", f"{failures} of {requests} that it counted"),
+        ("failed in the mesh", f"{mesh.failures} of {mesh.requests} that it counted"),
     ):
         yield Text.assemble(f"  {name:<22} ", (value, "bold"))
     for kind, count in client.failures:
         yield Text(f"  {'':<22} {count} {kind}", "yellow")
-    missing = client.sent - requests
+    missing = client.sent - mesh.requests
     if abs(missing) > DIFFER_SHARE * max(client.sent, 1):
-        unanswered = client.of(*UNANSWERED)
-        why = f"{unanswered} of them got no answer" if missing > 0 else "retries or other clients"
         more = f"{missing} more than the mesh" if missing > 0 else f"{-missing} fewer than the mesh"
-        yield Text(f"  {'':<22} clients counted {more} ({why})", "yellow")
+        yield Text(f"  {'':<22} clients counted {more}: {_why_apart(client, mesh)}", "yellow")
+
+
+def _why_apart(client: ClientCounts, mesh: MeshCounts) -> str:
+    """What the difference between the clients' number of requests and the mesh's consists of."""
+    if client.sent < mesh.requests:
+        return "retries or other clients"
+    answered = client.answered - mesh.requests - mesh.unrouted
+    resets = f"answered just before the mesh's counters began at 0 again ({text.plural(mesh.resets, 'time')})"
+    reasons = [
+        (mesh.unrouted, "answered by the gateway itself"),
+        (client.of(*UNANSWERED), "without an answer"),
+        (answered, resets if mesh.resets else "not explained"),
+    ]
+    return ", ".join(f"{count} {reason}" for count, reason in reasons if count > 0)
 
 
 def _detail(head: str, sentence: str, style: str = "") -> Text:

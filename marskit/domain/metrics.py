@@ -145,6 +145,10 @@ class MeshSample:
     generation: ConfigGeneration = ConfigGeneration()
     measured_at_s: float | None = None
     """Seconds on the run's clock up to which the data reach, where that is earlier than the reading."""
+    unrouted: int = 0
+    """Users' requests that the gateway answered itself: no route, a direct response or a redirect."""
+    counter_resets: int = 0
+    """How often a proxy's counters began at 0 again; what it counted since the sample before is lost."""
 
     @property
     def data_at_s(self) -> float:

@@ -133,13 +133,32 @@ class MeshCounts:
     """The users' requests as the mesh counted them, from the run's beginning or over a stretch of it."""
 
     requests: int = 0
+    """Those that went to a service."""
     failures: int = 0
+    unrouted: int = 0
+    """Those that the gateway answered itself: no route, a direct response or a redirect."""
+    resets: int = 0
+    """How often a proxy's counters began at 0 again, losing what it had counted since they were last read."""
+
+    def plus(self, other: "MeshCounts") -> "MeshCounts":
+        """Both together."""
+        return MeshCounts(
+            self.requests + other.requests,
+            self.failures + other.failures,
+            self.unrouted + other.unrouted,
+            self.resets + other.resets,
+        )
 
     def since(self, earlier: "MeshCounts | None") -> "MeshCounts":
         """The requests since an earlier reading."""
         if earlier is None:
             return self
-        return MeshCounts(self.requests - earlier.requests, self.failures - earlier.failures)
+        return MeshCounts(
+            self.requests - earlier.requests,
+            self.failures - earlier.failures,
+            self.unrouted - earlier.unrouted,
+            self.resets - earlier.resets,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,12 +107,8 @@ def places(state: State) -> tuple[Place, ...]:
 def applies(intent: Intent, state: State, *, workload: str | None, factor: float) -> bool:
     """Whether the intent would do something in this state."""
     match intent:
-        case Intent.APPROVE | Intent.REJECT:
-            return state.cycle is not None and state.cycle.awaiting_approval
         case Intent.STEP_PHASE | Intent.STEP_CYCLE:
             return state.cycle is None or not state.cycle.awaiting_approval
-        case Intent.UNDO:
-            return any(execution.inverse is not None for execution in state.executions)
         case Intent.CLEAR:
             return bool(state.faults)
         case _:

@@ -2,11 +2,14 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from marskit.console.report import report_lines, runs_lines
 from marskit.domain.events import FaultInjected
 from marskit.domain.faults import KillReplica
+from marskit.domain.load import ClientCounts, RequestFailure
+from marskit.domain.observation import MeshCounts
 from marskit.domain.similar import Similar
 from marskit.knowledge.read.runs import list_runs, load_run
 from tests.knowledge.cycles import cycle, effect
@@ -69,6 +72,30 @@ async def test_the_story_of_a_run(tmp_path: Path) -> None:
         "  actions                1",
         "  SLO at the end         met",
     ]
+
+
+@pytest.mark.parametrize(
+    ("client", "mesh", "why"),
+    [
+        (ClientCounts(100, 100), MeshCounts(100), None),
+        (
+            ClientCounts(100, 60, ((RequestFailure.REFUSED, 10), (RequestFailure.STATUS_4XX, 30))),
+            MeshCounts(52, unrouted=30, resets=1),
+            "48 more than the mesh: 30 answered by the gateway itself, 10 without an answer, "
+            "8 answered just before the mesh's counters began at 0 again (1 time)",
+        ),
+        (ClientCounts(100, 100), MeshCounts(90), "10 more than the mesh: 10 not explained"),
+        (ClientCounts(100, 100), MeshCounts(110), "10 fewer than the mesh: retries or other clients"),
+    ],
+)  # fmt: skip
+async def test_a_difference_between_clients_and_mesh_is_accounted_for(
+    tmp_path: Path, client: ClientCounts, mesh: MeshCounts, why: str | None
+) -> None:
+    cycles = [replace(cycle(1), client=client, entered=mesh)]
+    run = await store(tmp_path, cycles)
+    lines = written(report_lines(load_run(tmp_path, run), width=100))
+    apart = [line.strip() for line in lines if "clients counted" in line]
+    assert apart == ([f"clients counted {why}"] if why else [])
 
 
 async def test_plans_that_changed_something_are_told_with_what_was_like_it(tmp_path: Path) -> None:

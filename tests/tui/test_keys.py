@@ -19,8 +19,8 @@ from marskit.tui.finding import entries
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
-from marskit.views.find import Entry, Rank, found
-from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent
+from marskit.views.find import Entry, Rank, applies, found
+from marskit.views.intents import PACES, Intent, Meaning, Prompt, Refusal, resolve_intent
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
@@ -330,18 +330,37 @@ def test_what_acts_must_be_spelt(typed: str) -> None:
 
 async def test_only_what_applies_now_can_be_found() -> None:
     labels = {}
-    for scene in (scripts.healthy, scripts.awaiting, scripts.recovered):
+    for scene in (scripts.starting, scripts.healthy, scripts.awaiting, scripts.recovered):
         app = MarskitApp(FakeRuntime(scene()))
         async with app.run_test(size=(120, 40)):
             labels[scene.__name__] = [entry.label for entry in entries(app)]
     assert labels["healthy"][1:5] == ["orders", "payments", scripts.FOOD, scripts.MUSIC]
-    approve = "Execute the plan that awaits approval"
-    assert approve in labels["awaiting"]
-    assert approve not in labels["healthy"] + labels["recovered"]
-    assert "Undo the newest action, after asking" in labels["recovered"]
-    assert "Undo the newest action, after asking" not in labels["healthy"]
-    assert "Clear all faults" in labels["recovered"]
-    assert "Clear all faults" not in labels["healthy"]
+    for key, scenes in {
+        "a": {"awaiting"},
+        "r": {"awaiting"},
+        "R": {"awaiting"},
+        "s": {"starting", "healthy", "recovered"},
+        "u": {"recovered"},
+        "x": {"recovered"},
+        "L": {"starting", "healthy", "awaiting", "recovered"},
+        # The mesh of these scenes is real: it has no pace.
+        ",": set[str](),
+        ".": set[str](),
+    }.items():
+        label = next(each.help for each in KEYS if each.shown == key)
+        assert {name for name, found_ in labels.items() if label in found_} == scenes, key
+
+
+@pytest.mark.parametrize(
+    ("pace", "offered"), [(1.0, {",", "."}), (PACES[0], {"."}), (PACES[-1], {","}), (None, {","})]
+)
+def test_the_pace_of_a_twin_can_be_found(pace: float | None, offered: set[str]) -> None:
+    state = scripts.healthy().state
+    assert state.started is not None
+    started = replace(state.started, capabilities=replace(state.started.capabilities, can_hold_time=True))
+    state = replace(state, started=started, pace=pace)
+    for key, intent in ((",", Intent.SLOWER), (".", Intent.FASTER)):
+        assert applies(intent, state, workload=None, factor=1.0) == (key in offered)
 
 
 async def test_a_picker_marks_what_holds_now() -> None:

@@ -49,6 +49,8 @@ async def test_every_size_shows_where_it_is_and_the_hash_of_the_state(size: tupl
         last = max(TIMELINE.cycles)
         assert f"cycle 4/{last} · Monitor · " in text_of(app)
         assert f"#{TIMELINE.hash_at(begin)[:8]}" in text_of(app)
+        assert "recorded" in text_of(app)
+        assert "loop paused" not in text_of(app)
         # No row of keys is cut.
         assert "q quit" in text_of(app)
 

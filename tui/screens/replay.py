@@ -37,7 +37,9 @@ class ReplayScreen(LiveScreen):
         """The header, in which the recorded run neither runs nor pauses: the transport says what plays."""
         view = summary_view(state)
         stands = view.activity in ("failed", "stopped", "starting")
-        return view if stands else replace(view, activity="recorded", activity_tone=Tone.ACCENT)
+        if stands:
+            return view
+        return replace(view, activity="recorded", situation="recorded", activity_tone=Tone.ACCENT)
 
     def loop(self, state: State) -> LoopView:
         """The rail without keys that would be refused."""

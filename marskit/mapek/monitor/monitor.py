@@ -42,9 +42,13 @@ class Monitor:
         """Add a sample and drop those that ended before the window."""
         self._samples.append(sample)
         entrances = [each for each in sample.edges if each.edge.source == GATEWAY]
-        self._entered = MeshCounts(
-            self._entered.requests + sum(each.requests for each in entrances),
-            self._entered.failures + sum(each.failures for each in entrances),
+        self._entered = self._entered.plus(
+            MeshCounts(
+                sum(each.requests for each in entrances),
+                sum(each.failures for each in entrances),
+                sample.unrouted,
+                sample.counter_resets,
+            )
         )
         self._silences.add(sample)
         while self._samples[0].at_s <= sample.at_s - self._window_s + _EPSILON_S and len(self._samples) > 1:

@@ -134,7 +134,9 @@ class EnvoyMesh:
     async def sample(self) -> MeshSample:
         """What passed since the last call; raises `MeshError` while Envoy does not answer."""
         try:
-            edges, replicas = await asyncio.gather(self._telemetry.read(), self._hosts.read(self._ports_of()))
+            traffic, replicas = await asyncio.gather(
+                self._telemetry.read(), self._hosts.read(self._ports_of())
+            )
         except HttpError as error:
             raise MeshError(f"Envoy's statistics cannot be read: {error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -156,7 +158,10 @@ class EnvoyMesh:
         bound(self._folder / "logs")
         now_s = self._clock.now()
         duration_s, self._sampled_at_s = now_s - self._sampled_at_s, now_s
-        return MeshSample(now_s, duration_s, edges, workloads, self._publisher.generation)
+        return MeshSample(
+            now_s, duration_s, traffic.edges, workloads, self._publisher.generation,
+            unrouted=traffic.unrouted, counter_resets=traffic.resets,
+        )  # fmt: skip
 
     def _restore_files(self) -> None:
         """Tell what others did to Envoy's files, and let Envoy run again what the manifests say."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from marskit.domain.config import Configuration
 from marskit.domain.metrics import EdgeSample, Histogram
-from marskit.domain.topology import EdgeId, Topology
+from marskit.domain.topology import GATEWAY, EdgeId, Topology
 from marskit.mesh.envoy.proxy import Proxy
 from marskit.mesh.envoy.resources.model import ClusterKey, Listener
 from marskit.mesh.envoy.resources.telemetry_names import parse_cluster_stat, parse_latencies, parse_requests
@@ -67,6 +67,17 @@ def _since(now: int | None, earlier: int | None) -> int | None:
     return None if now is None else now - (earlier or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What passed since the previous reading."""
+
+    edges: tuple[EdgeSample, ...]
+    unrouted: int
+    """Users' requests that the gateway answered itself."""
+    resets: int
+    """How often Envoy's counters began at 0 again."""
+
+
 class EdgeNames:
     """Maps statistics to edges."""
 
@@ -91,6 +102,10 @@ class EdgeNames:
         source = self._sources[listener]
         return self._called.get((source, workload)) or EdgeId(source, self._services[workload], workload)
 
+    def is_entrance(self, listener: str) -> bool:
+        """Whether the users' requests enter by that listener."""
+        return self._sources.get(listener) == GATEWAY
+
     def unanswered(self, cluster: ClusterKey) -> EdgeId | None:
         """The edge of a request for which no replica was chosen, and of Envoy's own statistics.
 
@@ -111,24 +126,33 @@ class Telemetry:
         self._proxy = proxy
         self._names = names
         self._last: Mapping[EdgeId, EdgeTotals] = {}
+        self._unrouted = 0
         self._starts = 0
+        self._resets = 0
 
-    async def read(self) -> tuple[EdgeSample, ...]:
-        """The traffic on each edge since the last call; raises HttpError while Envoy does not respond."""
+    async def read(self) -> Reading:
+        """The traffic since the last reading; raises HttpError while Envoy does not respond."""
         # The number of starts before the request: another Envoy may have taken over by the response.
         starts = self._proxy.starts
-        totals = read_totals(await self._proxy.stats(FILTER), self._names)
+        stats = await self._proxy.stats(FILTER)
+        totals, unrouted = read_totals(stats, self._names), count_unrouted(stats, self._names)
         # A restarted Envoy counts from 0 again.
-        last = self._last if starts == self._starts else {}
+        is_same = starts == self._starts
+        last, unrouted_before = (self._last, self._unrouted) if is_same else ({}, 0)
         if any(total.requests and edge not in totals for edge, total in last.items()):
             # Kept: the next whole answer is compared with the last whole one.
             raise HttpError("the answer is incomplete: known edges are missing")
-        self._last, self._starts = totals, starts
+        if self._starts:
+            self._resets += starts - self._starts
+        self._last, self._unrouted, self._starts = totals, unrouted, starts
         if any(totals[edge].is_before(total) for edge, total in last.items() if edge in totals):
+            self._resets += 1
             raise HttpError("the counters were reset: the requests since the last reading are not known")
-        return tuple(
+        edges = tuple(
             total.since(edge, last.get(edge, EdgeTotals())) for edge, total in sorted(totals.items())
         )
+        resets, self._resets = self._resets, 0
+        return Reading(edges, max(0, unrouted - unrouted_before), resets)
 
 
 def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[EdgeId, EdgeTotals]:
@@ -160,6 +184,19 @@ def read_totals(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> dict[Ed
                 setattr(total, field_name, (getattr(total, field_name) or 0) + stat["value"])
     # An unknown workload that nothing happened to is none.
     return {edge: total for edge, total in totals.items() if edge.workload != UNKNOWN or _has_happened(total)}
+
+
+def count_unrouted(stats: Iterable[Mapping[str, Any]], names: EdgeNames) -> int:
+    """The users' requests that the gateway answered itself: no route, a direct response or a redirect."""
+    return sum(
+        stat["value"]
+        for stat in stats
+        if "histograms" not in stat
+        and (requests := parse_requests(stat["name"]))
+        and not requests.workload
+        and requests.cluster is None
+        and names.is_entrance(requests.edge)
+    )
 
 
 def _has_happened(total: EdgeTotals) -> bool:

@@ -23,8 +23,9 @@ class Envoys:
         counted = self.requests
         if counted == 150:
             self.starts, self.requests = 2, 0
-        name = "marskit.rq.edge.<gateway>.workload.<orders>.cluster.<>.code.<200>.flags.<->"
-        return [{"name": name, "value": counted}]
+        routed = "marskit.rq.edge.<gateway>.workload.<orders>.cluster.<>.code.<200>.flags.<->"
+        unrouted = "marskit.rq.edge.<gateway>.workload.<>.cluster.<>.code.<404>.flags.<NR>"
+        return [{"name": routed, "value": counted}, {"name": unrouted, "value": counted // 10}]
 
 
 async def test_an_envoy_that_is_replaced_while_it_is_asked_is_counted_once() -> None:
@@ -32,6 +33,7 @@ async def test_an_envoy_that_is_replaced_while_it_is_asked_is_counted_once() -> 
     telemetry = Telemetry(envoys, NAMES)  # type: ignore[arg-type] # as much of a Proxy as is needed
     seen = []
     for envoys.requests in (100, 150, 20, 50):
-        (sample,) = await telemetry.read()
-        seen.append(sample.requests)
-    assert seen == [100, 50, 20, 30]
+        reading = await telemetry.read()
+        (sample,) = reading.edges
+        seen.append((sample.requests, reading.unrouted, reading.resets))
+    assert seen == [(100, 10, 0), (50, 5, 0), (20, 2, 1), (30, 3, 0)]

@@ -45,6 +45,8 @@ PERIODS = 5
 WITHIN = 4
 FAILED_PERCENT = 2.0
 PERIOD_S = 2.0
+USUALLY_MORE = 3
+"""By how much the number of requests in flight may differ at any moment without any being stuck."""
 VARIANTS = ("recommendations-food", "recommendations-music")
 
 
@@ -65,7 +67,7 @@ class Result:
     requests: tuple[int, ...]
     """Users' requests by period from the fault on."""
     failed: tuple[int, ...]
-    """How many of them failed; those that have got stuck since the last period count."""
+    """How many of them failed or got stuck."""
     actions: tuple[str, ...]
     has_alternative: bool
 
@@ -187,7 +189,7 @@ def run(number: int, case: Case, *, mesh: str, manifests: tuple[Path, ...], fold
         # Cycles are late on a busy machine and may be early after a sleep; the periods are complete then.
         await asyncio.sleep(max(0.0, begun_s + (PERIODS + 0.5) * PERIOD_S - samples[-1].at_s))
         after = cycles[seen : seen + PERIODS]
-        counts = [_counted(samples, begun_s + n * PERIOD_S) for n in range(PERIODS)]
+        counts = [_counted(samples, begun_s, period) for period in range(PERIODS)]
         done = [execution for cycle in after for execution in cycle.executions]
         results.append(
             Result(
@@ -213,22 +215,27 @@ def run(number: int, case: Case, *, mesh: str, manifests: tuple[Path, ...], fold
     return results[0]
 
 
-def _counted(samples: Sequence[MeshSample], since_s: float) -> tuple[int, int]:
-    """Users' requests in the period, and how many of them failed or got stuck."""
+def _counted(samples: Sequence[MeshSample], begun_s: float, period: int) -> tuple[int, int]:
+    """Users' requests in a period after the fault, and how many of them failed or got stuck.
+
+    A request that gets stuck counts in the period in which it did, and not again when it is given up.
+    """
+    since_s, until_s = begun_s + period * PERIOD_S, begun_s + (period + 1) * PERIOD_S
     finished = failed = 0
-    in_flight = [0, 0]
     for sample in samples:
-        entering = [edge for edge in sample.edges if edge.edge.source == GATEWAY]
-        waiting = sum(edge.in_flight or 0 for edge in entering)
-        if sample.at_s <= since_s:
-            in_flight = [waiting, waiting]
-        elif sample.at_s <= since_s + PERIOD_S:
+        if since_s < sample.at_s <= until_s:
+            entering = [edge for edge in sample.edges if edge.edge.source == GATEWAY]
             finished += sum(edge.requests for edge in entering)
             failed += sum(edge.failures for edge in entering)
-            in_flight[1] = waiting
-    # A few more or less are in flight at any moment.
-    stuck = max(0, in_flight[1] - in_flight[0] - 3)
-    return finished + stuck, failed + stuck
+    usual = _in_flight(samples, begun_s) + USUALLY_MORE
+    more = max(0, _in_flight(samples, until_s) - usual) - max(0, _in_flight(samples, since_s) - usual)
+    return max(finished + more, 0), max(failed + more, 0)
+
+
+def _in_flight(samples: Sequence[MeshSample], at_s: float) -> int:
+    """The users' requests in flight at the last sample until then."""
+    last = [sample for sample in samples if sample.at_s <= at_s][-1]
+    return sum(edge.in_flight or 0 for edge in last.edges if edge.edge.source == GATEWAY)
 
 
 def measure(seed: int, mesh: str, chosen: range, results: Path) -> int:

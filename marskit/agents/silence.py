@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
+from marskit import text
 from marskit.agents.remedies import Remedy
 from marskit.domain.actions import Scale, SetOutlierDetection, SetRetries, SetTimeout
 from marskit.domain.config import OutlierDetection, OutlierSetting, RouteSetting
@@ -22,8 +23,10 @@ from marskit.planning import PlanningView
 
 START_MS = 700
 """Time that new replicas take until they answer, in ms."""
-IN_A_ROW = 3
-"""Number of unanswered requests in a row after which a replica is ejected."""
+IN_A_ROW = 2
+"""Number of unanswered requests in a row after which a replica is ejected; one alone may be chance."""
+RARE_PER_S = 4.0
+"""Requests per second to a silent replica below which a second one would take too long to come."""
 INTERVAL_MS = 1_000
 EJECTION_MS = 15_000
 """First ejection; the next one is twice as long, and so on. Each return costs `IN_A_ROW` requests."""
@@ -71,7 +74,7 @@ def against_silence(diagnosis: Diagnosis, view: PlanningView) -> Iterator[Remedy
         replicas = max(workload.replicas_assumed, view.configuration.replicas_of(name))
         for outlier in view.configuration.outliers:
             if outlier.service == workload.service and 0 < missing < replicas:
-                yield _ejecting(outlier, name, missing, replicas)
+                yield _ejecting(outlier, workload, missing, replicas)
         yield from limits[1:]
 
 
@@ -194,10 +197,14 @@ def _usual_p99_ms(workloads: set[str], view: PlanningView) -> float | None:
     return sorted(seen)[len(seen) // 2] if seen else None
 
 
-def _ejecting(outlier: OutlierSetting, name: str, missing: int, replicas: int) -> Remedy:
-    """Eject whoever leaves a few requests in a row unanswered; the limit must leave room for all of them."""
-    now = outlier.outlier_detection or OutlierDetection(IN_A_ROW, INTERVAL_MS, EJECTION_MS, 0)
-    errors = min(now.consecutive_5xx, IN_A_ROW) if now.consecutive_5xx else IN_A_ROW
+def _ejecting(outlier: OutlierSetting, workload: WorkloadObservation, missing: int, replicas: int) -> Remedy:
+    """Eject whoever leaves requests in a row unanswered; the limit must leave room for all of them.
+
+    As many are ejected as are silent, so a healthy replica can only be in their place, never beside them.
+    """
+    enough = IN_A_ROW if _to_the_silent_per_s(workload) >= RARE_PER_S else 1
+    now = outlier.outlier_detection or OutlierDetection(enough, INTERVAL_MS, EJECTION_MS, 0)
+    errors = min(now.consecutive_5xx, enough) if now.consecutive_5xx else enough
     # Envoy ejects none whose ejection would exceed this share of the replicas.
     percent = max(now.max_ejection_percent, min(100, ceil(100 * missing / replicas)))
     wanted = OutlierDetection(
@@ -205,6 +212,12 @@ def _ejecting(outlier: OutlierSetting, name: str, missing: int, replicas: int) -
     )
     return Remedy(
         SetOutlierDetection(outlier.destination_rule, wanted),
-        f"{missing} of {replicas} replicas of {name} do not answer: one that leaves {errors} requests "
-        f"in a row unanswered gets none for {wanted.base_ejection_ms / 1000:g} s, longer every time.",
+        f"{missing} of {replicas} replicas of {workload.workload} do not answer: one that leaves "
+        f"{text.plural(errors, 'request')} in a row unanswered gets none for "
+        f"{wanted.base_ejection_ms / 1000:g} s, longer every time.",
     )
+
+
+def _to_the_silent_per_s(workload: WorkloadObservation) -> float:
+    """How many requests per second go to the silent replica that gets most."""
+    return max((r.unanswered / r.silent_s for r in workload.replicas if r.silent_s > 0), default=0.0)

@@ -73,7 +73,8 @@ def describe(action: Action) -> str:
         case SetOutlierDetection(destination_rule, outlier):
             if outlier is None:
                 return f"remove outlier detection of {destination_rule}"
-            return f"eject replicas of {destination_rule} after {outlier.consecutive_5xx} errors"
+            errors = f"{outlier.consecutive_5xx} error{'' if outlier.consecutive_5xx == 1 else 's'}"
+            return f"eject replicas of {destination_rule} after {errors}"
         case _:
             assert_never(action)
 

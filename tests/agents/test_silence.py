@@ -19,7 +19,7 @@ from tests.fake_changes import changed
 from tests.knowledge.cycles import cycle
 from tests.mapek.mesh import GOALS, TO_PAYMENTS, TOPOLOGY, World, configuration
 
-EJECTED = OutlierDetection(3, 1_000, 15_000, 50)
+EJECTED = OutlierDetection(2, 1_000, 15_000, 50)
 
 
 def silent_world(
@@ -65,9 +65,20 @@ def test_a_replica_that_does_not_answer_gets_a_time_limit_and_is_ejected() -> No
     assert result.proposed == (SetTimeout("payments", 0, 300), SetOutlierDetection("payments", EJECTED))
     assert "requests by payments[0] end after 300 ms (none shorter is set)" in result.reason
     assert (
-        "one that leaves 3 requests in a row unanswered gets none for 15 s, longer every time"
+        "one that leaves 2 requests in a row unanswered gets none for 15 s, longer every time"
         in result.reason
     )
+
+
+def test_where_requests_are_rare_one_without_an_answer_is_enough() -> None:
+    world = silent_world()
+    seldom = tuple(
+        replace(each, unanswered=min(each.unanswered, 9)) for each in world.workloads["payments"].replicas
+    )
+    world.workloads["payments"] = replace(world.workloads["payments"], replicas=seldom)
+    result = plan(Threshold(), world, "payments")
+    assert SetOutlierDetection("payments", replace(EJECTED, consecutive_5xx=1)) in result.proposed
+    assert "one that leaves 1 request in a row unanswered" in result.reason
 
 
 def test_the_shield_lets_all_of_it_pass_and_everything_has_an_inverse() -> None:

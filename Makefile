@@ -15,7 +15,7 @@ run: $(RUNS)     ## open the terminal UI on a live mesh
 	$(PY) main.py
 
 test: $(READY)   ## the test suite, the real mesh and the services included
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning and not package"
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning and not notebook and not package"
 	$(PY) -m marskit.mesh.envoy.demo_services test
 
 learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on the command line and in the TUI
@@ -73,7 +73,7 @@ format: $(READY) ## rewrite the code in the house format
 
 .venv/.ready: .venv/.runs
 	@echo "Adding to .venv what tests and training need; this takes a minute or two and happens once."
-	.venv/bin/python -m pip install --quiet --editable '.[dev,rl]'
+	.venv/bin/python -m pip install --quiet --editable '.[dev,notebook,rl]'
 	touch $@
 
 clean:           ## remove the environment and everything built

@@ -1,17 +1,20 @@
 """Pictures of the screen on real runs in the twin: `python -m benchmarks.screens FOLDER [WORDS ...]`.
 
 Four meshes (the demo, the canary example, 30 and 200 generated workloads) in four sizes of window, each live,
-paused with a verdict that has grown old, and with a plan that waits for approval. SVG files, and PNG files
-where `rsvg-convert` is installed. Words choose pictures by their names: `30 80x24 waiting`.
+paused after a missed objective (the demo on a real mesh, where the verdict grows old), and with a plan that
+waits for approval. SVG files, and PNG files where Chromium is installed. Words choose pictures by their
+names: `30 80x24 waiting`.
 """
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 from pathlib import Path
 
 from benchmarks.paths import ROOT
@@ -27,6 +30,7 @@ from tests.tui.meshes import topology
 SIZES = ((80, 24), (120, 40), (160, 50), (200, 60))
 SCENES = ("live", "paused", "waiting")
 PATIENCE_S = 120.0
+_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 SERVICE = """apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -98,9 +102,11 @@ def write_manifests(folder: Path, count: int) -> Path:
     return file
 
 
-def settings_of(mesh: str, folder: Path, mode: Mode) -> Settings:
-    """The run of one mesh in the twin."""
+def settings_of(mesh: str, folder: Path, mode: Mode, *, is_real: bool) -> Settings:
+    """The run of one mesh in the twin; the demo may be real."""
     runs = folder / "runs"
+    if mesh == "demo" and is_real:
+        return Settings(scenario="rush-hours", planner="static", mode=mode, runs=runs)
     if mesh == "demo":
         return Settings(mesh="twin", scenario="rush-hours", mode=mode, runs=runs, pace=10.0)
     if mesh == "canary":
@@ -130,7 +136,8 @@ async def picture(mesh: str, scene: str, size: tuple[int, int]) -> str:
     with tempfile.TemporaryDirectory() as home:
         mode = Mode.APPROVE if scene == "waiting" else Mode.AUTO
         runtime = Runtime()
-        chosen = settings_of(mesh, Path(home), mode)
+        # The twin's time is held while the loop is paused: only on a real mesh does a verdict age.
+        chosen = settings_of(mesh, Path(home), mode, is_real=scene == "paused")
         begin = partial(runtime.start, partial(build, chosen), loop_factory=chosen.loop_factory())
         app = MarskitApp(runtime, (), begin)
         try:
@@ -146,19 +153,24 @@ async def picture(mesh: str, scene: str, size: tuple[int, int]) -> str:
 def keep(svg: str, file: Path) -> None:
     """Write the picture, and as PNG beside it if that can be done."""
     file.write_text(svg, encoding="utf-8")
-    if (convert := shutil.which("rsvg-convert")) is not None:
-        subprocess.run([convert, "-o", str(file.with_suffix(".png")), str(file)], check=True)
+    if (chromium := shutil.which("chromium")) is not None:
+        width, height = (float(number) for number in _BOX.findall(svg)[0])
+        picture = f"--screenshot={file.with_suffix('.png')}"
+        window = f"--window-size={ceil(width)},{ceil(height)}"
+        look = (chromium, "--headless", "--no-sandbox", "--hide-scrollbars", picture, window)
+        subprocess.run((*look, file.resolve().as_uri()), check=True, capture_output=True)
     print(file, flush=True)
 
 
 async def reach(runtime: Runtime, scene: str) -> None:
     """Bring the run to what the picture shows."""
-    if scene == "paused":
-        runtime.submit(commands.StepCycle())
-        await until(runtime, lambda state: state.cycles_done >= 1)
-        await asyncio.sleep(6.0)
-        return
     runtime.submit(commands.Run())
+    if scene == "paused":
+        if not await until(runtime, lambda s: bool(s.cycles) and s.cycles[-1].diagnosis.slo_met is False):
+            print("no objective was missed", file=sys.stderr)
+        runtime.submit(commands.Pause())
+        await asyncio.sleep(12.0)
+        return
     if scene == "live":
         await until(runtime, lambda state: state.cycles_done >= 12)
     else:

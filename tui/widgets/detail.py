@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from marskit.tui.drawing.document import document_rows
-from marskit.tui.drawing.rows import Row, spread
+from marskit.tui.drawing.rows import Row, length, spread
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.document import Document
 
@@ -16,5 +16,7 @@ class Detail(Canvas[Document]):
         rows = document_rows(self.view, width)
         if len(rows) <= height:
             return rows
-        more: Row = ((f" … {len(rows) - height + 1} more", "key"),)
-        return [*rows[: height - 1], spread(rows[height - 1], more, width)]
+        last, count = rows[height - 1], f"{len(rows) - height + 1} more"
+        # A row that is cut ends with an ellipsis already.
+        mark = f" {count}" if length(last) + len(f" … {count}") > width else f" … {count}"
+        return [*rows[: height - 1], spread(last, ((mark, "key"),), width)]

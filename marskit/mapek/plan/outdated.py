@@ -62,8 +62,14 @@ class Watch:
             return None
         (suspect, bottleneck), (suspect_now, bottleneck_now) = before, present
         if suspect_now != suspect:
-            return f"the likeliest fault is now {suspect_now or 'none'}, not {suspect or 'none'}"
-        return f"the bottleneck is now {bottleneck_now or 'none'}, not {bottleneck or 'none'}"
+            return _other("likeliest fault", suspect, suspect_now, gone="no fault is suspected any more")
+        return _other("bottleneck", bottleneck, bottleneck_now, gone="there is no bottleneck any more")
+
+
+def _other(what: str, before: str | None, now: str | None, *, gone: str) -> str:
+    if now is None:
+        return f"{gone} (before: {before})"
+    return f"the {what} is now {now}" + (f", not {before}" if before else "")
 
 
 def _blamed(diagnosis: Diagnosis) -> tuple[str | None, str | None]:

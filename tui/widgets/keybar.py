@@ -87,6 +87,9 @@ class KeyBar(Canvas[KeyBarView]):
             return not self.view.awaiting_approval
         if any(pace in key.action for pace in _PACES):
             return self.view.has_pace
+        if key.label == "train" and self.view.small:
+            # Its row would be too long with the verdicts.
+            return not self.view.awaiting_approval
         if key.label == "again":
             return self.view.over
         return key.label != "view" or self.view.small

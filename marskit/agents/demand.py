@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 
+from marskit import text
 from marskit.agents.situation import Observer, scalings
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.plan import Candidate, Plan
@@ -56,7 +57,8 @@ class Demand:
             f"{s.workload} {load:.1f} busy → {int(count)}"
             for s, load, count in zip(stations, busy, wanted, strict=True)
         )
-        reason = f"{rate:.0f} requests per second at a target utilisation of {self._target:.0%}: {changes}."
+        target = text.share(self._target)
+        reason = f"{rate:.0f} requests per second at a target utilisation of {target}: {changes}."
         return Plan(self.name, (Candidate(actions, reason),), actions, reason)
 
     def _replicas(self, load: float, workload: str, view: PlanningView) -> int:

@@ -8,6 +8,7 @@ scenario seconds. It knows each workload's utilisation and nothing else: no SLO,
 from dataclasses import dataclass
 from math import ceil, floor
 
+from marskit import text
 from marskit.agents.hpa_behaviour import Behaviour, ScalingHistory
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Diagnosis
@@ -52,7 +53,7 @@ def propose(
     ratio = usage_percent / target_percent
     # In floats, as the controller up to Kubernetes 1.32 compares: 77 % on a target of 70 % is beyond 0.1.
     if abs(1 - ratio) <= tolerance:
-        return Proposal(current, f"{usage_percent} % is within {tolerance:.0%} of {target_percent} %")
+        return Proposal(current, f"{usage_percent} % is within {text.share(tolerance)} of {target_percent} %")
     replicas = ceil(ratio * counted)
     return Proposal(replicas, f"ceil({counted} × {usage_percent} % / {target_percent} %) = {replicas}")
 
@@ -70,7 +71,7 @@ class Hpa:
         self.name = name
         self.summary = (
             f"Kubernetes' HorizontalPodAutoscaler on utilisation: target {self._behaviour.target_percent} %, "
-            f"every {self._behaviour.sync_period_s:g} s, {self._behaviour.tolerance:.0%} tolerance, "
+            f"every {self._behaviour.sync_period_s:g} s, {text.share(self._behaviour.tolerance)} tolerance, "
             f"scale-down after {self._behaviour.scale_down_stabilisation_s:g} s."
         )
         self.reset(0)

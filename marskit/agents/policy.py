@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from marskit import text
 from marskit.agents.policy_file import SHIPPED, Policy, check_fits, load_policy
 from marskit.agents.situation import Observer, Situation, scalings, shift
 from marskit.domain.actions import Action
@@ -112,7 +113,7 @@ class Learned:
     def _reason(self, action: NDArray[np.float32], situation: Situation) -> str:
         targets = LOWEST_TARGET + 0.5 * (np.clip(action, -1, 1) + 1) * (HIGHEST_TARGET - LOWEST_TARGET)
         asked = ", ".join(
-            f"{station.workload} {target:.0%}"
+            f"{station.workload} {text.share(target)}"
             for station, target in zip(self._encoding.model.stations, targets, strict=False)
         )
         rate, ready = situation.raw[RATE, 0], ready_for(situation.raw, 0, float(action[-1]))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from marskit import text
 from marskit.agents.rerouting import Rerouting
 from marskit.agents.settings import SettingsInForce
 from marskit.agents.silence import against_silence, more_replicas, silent_workloads
@@ -139,12 +140,12 @@ class Threshold:
         # The window's mean includes the time before the queue; with a queue, all workers are busy.
         busy = 1.0 if has_queue(workload) else workload.utilisation
         if busy < self._thresholds.idle:
-            return now, f"at {busy:.0%} utilisation more replicas would not help"
+            return now, f"at {text.share(busy)} utilisation more replicas would not help"
         aimed = ceil(ready * busy / self._thresholds.aim)
         if aimed <= now and self._is_just_scaled(workload.workload, now, view):
             # Utilisation shows new replicas at once; the p95 only after old requests have left the window.
             return now, f"it was scaled to {now} replicas only recently"
-        why = f"utilisation {busy:.0%}, target {self._thresholds.aim:.0%}"
+        why = f"utilisation {text.share(busy)}, target {text.share(self._thresholds.aim)}"
         if aimed <= now and self._violations < 2:
             return now, f"{why}; the next cycle will show whether this lasts"
         if has_queue(workload):
@@ -170,8 +171,8 @@ class Threshold:
         return [
             Candidate(
                 (Scale(name, view.configuration.replicas_of(name) - 1),),
-                f"{name} was below {self._thresholds.idle:.0%} utilisation for {self._idle_cycles[name]} "
-                "cycles: remove one replica.",
+                f"{name} was below {text.share(self._thresholds.idle)} utilisation for "
+                f"{self._idle_cycles[name]} cycles: remove one replica.",
             )
             for name in sorted(idle, key=lambda name: -self._idle_cycles[name])
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from marskit import text
 from marskit.calibration.estimators import LEAST, pooled, ratio
 from marskit.calibration.latency import EdgeFit, Quantiles, fit_edge
 from marskit.calibration.starts import Start, alone_s, crowding, start_s, unsure_of_crowding
@@ -71,7 +72,7 @@ def fit(
             if hop is None:
                 untold.append(
                     f"Hop of {call.source} → {call.service}: fewer than {LEAST} windows with at least "
-                    f"{TRUSTED_N} requests and all workers below {CALM:.0%} busy."
+                    f"{TRUSTED_N} requests and all workers below {text.share(CALM)} busy."
                 )
             elif hop.value < 0:
                 # No hop is negative: the value is chance, and the standard error reflects that.

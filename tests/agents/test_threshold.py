@@ -51,7 +51,7 @@ def test_the_bottleneck_is_scaled_in_proportion_to_how_busy_it_is() -> None:
     result = plan(Threshold(), overloaded(configuration(payments=3)))
     assert result.proposed == (Scale("payments", 5),)
     assert result.reason == (
-        "payments is the bottleneck: 20 requests are waiting, utilisation 100%, target 60%; "
+        "payments is the bottleneck: 20 requests are waiting, utilisation 100 %, target 60 %; "
         "from 3 to 5 replicas."
     )
 

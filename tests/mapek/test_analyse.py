@@ -48,7 +48,7 @@ def test_a_violation_is_traced_to_the_callee_that_explains_it() -> None:
     assert diagnosis.slo_met is False
     assert diagnosis.bottleneck == "payments"
     assert "orders → payments" in diagnosis.sentence
-    assert "98% busy" in diagnosis.sentence
+    assert "98 % busy" in diagnosis.sentence
     assert kinds(diagnosis)[0] is SymptomKind.LATENCY_SLO
     assert diagnosis.symptoms[0].sentence == (
         "p95 of orders is 812 ms; its objective is 300 ms (400 successes in 10 s)."

@@ -143,7 +143,7 @@ def test_scaling_down_stops_where_the_rest_would_be_too_busy() -> None:
     assert allowed == (Scale("payments", 5),)
     assert only(changes).rule == "utilisation"
     assert only(changes).sentence == (
-        "payments keeps 4.2 replicas busy, too many for 4 at 85% each; 5 are enough."
+        "payments keeps 4.2 replicas busy, too many for 4 at 85 % each; 5 are enough."
     )
     world.workload("payments", utilisation=0.8)
     assert check(world, Scale("payments", 4))[0] == ()

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from marskit import text
 from marskit.domain.diagnosis import SloStatus
 from marskit.domain.observation import EdgeObservation, Observation, WorkloadObservation
 from marskit.domain.topology import Topology
@@ -148,7 +149,7 @@ def _state(workload: WorkloadObservation) -> str:
     if workload.replicas_missing:
         words.append(f"has {workload.replicas_ready} of {workload.replicas_desired} replicas ready")
     if workload.utilisation is not None:
-        words.append(f"is {workload.utilisation:.0%} busy")
+        words.append(f"is {text.share(workload.utilisation)} busy")
     if has_queue(workload):
         words.append(f"has {workload.queued:.0f} requests waiting")
     return f", which {' and '.join(words)}" if words else ""

@@ -14,6 +14,7 @@ against it, and by simple rules, which perform as well as learned models (arXiv:
 from collections.abc import Iterable, Iterator, Mapping
 from math import exp, sqrt
 
+from marskit import text
 from marskit.domain.diagnosis import Ailment, Evidence, Suspect
 from marskit.domain.observation import Observation, WorkloadObservation
 from marskit.mapek.analyse.anomaly import distance, sigma
@@ -207,7 +208,7 @@ def _overloaded(
     evidence, words = [], []
     if busy is not None:
         evidence.append(Evidence("utilisation", busy, SATURATED, workload.replicas_assumed, window_s))
-        words.append(f"{busy:.0%} busy")
+        words.append(f"{text.share(busy)} busy")
     if workload.queued:
         evidence.append(
             Evidence(

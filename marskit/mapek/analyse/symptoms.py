@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from marskit import text
 from marskit.domain.config import Configuration
 from marskit.domain.diagnosis import Evidence, Severity, SloStatus, Symptom, SymptomKind
 from marskit.domain.goals import Goals
@@ -119,7 +120,7 @@ def _saturated(workload: WorkloadObservation, window_s: float) -> Symptom:
         evidence.append(
             Evidence("utilisation", workload.utilisation, SATURATED, workload.replicas_assumed, window_s)
         )
-        words.append(f"its workers are {workload.utilisation:.0%} busy")
+        words.append(f"its workers are {text.share(workload.utilisation)} busy")
     if workload.queued and has_queue(workload):
         limit = QUEUED_PER_REPLICA * workload.replicas_assumed
         evidence.append(Evidence("queued", workload.queued, limit, workload.replicas_assumed, window_s))
@@ -141,7 +142,7 @@ def _idle(workload: WorkloadObservation, window_s: float) -> Symptom:
         Severity.INFO,
         workload.workload,
         (Evidence("utilisation", utilisation, IDLE, workload.replicas_assumed, window_s),),
-        f"{workload.workload} is {utilisation:.0%} busy on {_replicas(workload.replicas_assumed)}: "
+        f"{workload.workload} is {text.share(utilisation)} busy on {_replicas(workload.replicas_assumed)}: "
         "fewer would be enough.",
     )
 

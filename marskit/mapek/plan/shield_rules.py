@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
+from marskit import text
 from marskit.domain.actions import (
     Action,
     Scale,
@@ -223,7 +224,8 @@ def utilisation(action: Action, context: Context) -> RuleVerdict | None:
         return None
     enough = ceil(busy / safe)
     why = (
-        f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at {safe:.0%} each"
+        f"{action.workload} keeps {busy:.1f} replicas busy, too many for {action.replicas} at "
+        f"{text.share(safe)} each"
     )
     if enough >= now:
         return RuleVerdict(None, f"{why}; it keeps its {now} replicas.")

@@ -13,11 +13,12 @@ from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.tui.drawing.braille import Braille
 from marskit.tui.drawing.document import document_rows
-from marskit.tui.drawing.graph import draw_topology, neighbour, wanted_rows
+from marskit.tui.drawing.graph import draw_topology, wanted_rows
 from marskit.tui.drawing.grid import Grid
 from marskit.tui.drawing.plot import nice_max
 from marskit.tui.drawing.rows import clip, length, spread, squeeze, unique_names
 from marskit.views.document import Cell, Code, Language, Sentence, Table
+from marskit.views.layout import neighbour
 from marskit.views.phases import phase_document
 from marskit.views.tone import Tone
 from marskit.views.topology import EdgeView, NodeView, TopologyView, topology_view

@@ -38,6 +38,18 @@ class Part:
     tone: Tone = Tone.PLAIN
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named value, such as an entry of a legend."""
+
+    name: Part
+    value: Part
+    mark: str = ""
+    """How its curve is drawn, in one character."""
+    is_extra: bool = False
+    """Whether it is left out first where there is little room."""
+
+
 SYMBOLS = {
     Tone.OK: "●",
     Tone.WARN: "▲",

@@ -42,6 +42,11 @@ def rate(requests_per_s: float | None) -> str:
     return NOTHING if requests_per_s is None else f"{number(requests_per_s)} req/s"
 
 
+def per_second(value: float | None) -> str:
+    """A rate where there is little room: `41/s`."""
+    return f"{number(value)}/s"
+
+
 def percent(value: float | None) -> str:
     """A share: `0 %`, `0.4 %`, `97 %`, `99.6 %`; prints 0 or 100 only for exactly that value."""
     if value is None:

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from marskit import text
 from marskit.replay.branched import Branched, Side
 from marskit.views.document import Cell, Table
-from marskit.views.tone import Tone
+from marskit.views.plots import Curve, PlotView, nice_max
+from marskit.views.tone import Part, Tone
 
+READY = "ready replicas"
+VIOLATIONS = "SLO"
+"""Names the strip of violated cycles."""
 SAME = "same (twin)"
 """Title of the control: the recorded actions, repeated in the twin."""
 
@@ -38,6 +42,74 @@ class BranchView:
     recorded: CurvesView
     control: CurvesView
     branch: CurvesView
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """One side ready to draw, on the axes that all sides share."""
+
+    title: str
+    legend: tuple[Part, ...]
+    """What the curves are: of the side itself, then of the side drawn behind it."""
+    latency: PlotView
+    replicas: PlotView
+    violated: tuple[tuple[float, float], ...]
+    """The violated cycles, as shares of the time, 0 to 1."""
+    actions: tuple[float, ...]
+    """The actions, likewise."""
+
+
+def columns(view: BranchView) -> tuple[ColumnView, ColumnView]:
+    """The recording with its control behind it, and the branch."""
+    return _column(view, view.recorded, view.control), _column(view, view.branch, None)
+
+
+def kept_words(branched: Branched) -> str:
+    """Where the branch and its control can be found later."""
+    return f"recorded as runs {branched.branch.run} and {branched.control.run}"
+
+
+def _column(view: BranchView, side: CurvesView, behind: CurvesView | None) -> ColumnView:
+    every, slo = (view.recorded, view.control, view.branch), view.slo_ms
+    top_ms = nice_max([ms for curve in every for _, ms in curve.p95 if ms], slo * 1.2 if slo else 10.0)
+    most = nice_max([n for curve in every for _, n in curve.replicas if n], 1.0)
+    span_s = (view.until_s - view.since_s) or 1.0
+    ends_s = [at_s for at_s, _ in side.violated[1:]] + [view.until_s]
+    legend = (Part("p95", Tone.P95), *((Part(f"┈ {behind.title}", Tone.P50),) if behind else ()))
+    return ColumnView(
+        title=side.title,
+        legend=legend,
+        latency=_plot(view, "p95", side.p95, behind.p95 if behind else (), top_ms, text.ms(top_ms), slo),
+        replicas=_plot(view, READY, side.replicas, behind.replicas if behind else (), most, f"{most:g}"),
+        violated=tuple(
+            ((at_s - view.since_s) / span_s, (end_s - view.since_s) / span_s)
+            for (at_s, violated), end_s in zip(side.violated, ends_s, strict=False)
+            if violated
+        ),
+        actions=tuple((at_s - view.since_s) / span_s for at_s in side.actions_s),
+    )
+
+
+def _plot(
+    view: BranchView,
+    title: str,
+    points: tuple[tuple[float, float | None], ...],
+    behind: tuple[tuple[float, float | None], ...],
+    top: float,
+    label: str,
+    level: float | None = None,
+) -> PlotView:
+    return PlotView(
+        title,
+        (Curve("behind", behind, Tone.P50), Curve(title, points, Tone.P95)),
+        view.since_s,
+        view.until_s,
+        top,
+        label,
+        since=text.clock(view.since_s),
+        until=text.clock(view.until_s),
+        level=level,
+    )
 
 
 def branch_view(branched: Branched) -> BranchView:

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 
+from marskit import text
 from marskit.domain.load import LoadStatus
 from marskit.domain.state import State
-from marskit.views.tone import Tone
+from marskit.views.plots import Curve, PlotView, Upright, nice_max
+from marskit.views.tone import Fact, Part, Tone
+
+NO_CURVE = "The scenario's curve will appear here."
+NOT_STARTED = "The load starts once the mesh answers."
 
 NOT_SENT_SHARE = 0.9
 """Share of the offered rate below which the generator counts as unable to keep up."""
@@ -65,6 +70,66 @@ def load_view(state: State) -> LoadView:
         status=sample.status,
         health=_health(sample.status, sample.offered_requests_per_s, sample.sent_requests_per_s),
         reason=sample.reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReading:
+    """The newest reading in words."""
+
+    title: str
+    """The title of the panel: `load spike`."""
+    note: Part | None = None
+    """Why there are no numbers, if there are none."""
+    rates: tuple[Fact, ...] = ()
+    """The offered and the actual rate."""
+    users: str = ""
+    factor: Part = Part("")  # noqa: RUF009 # frozen
+    """The factor on the load: `×3`."""
+    scenario: str = ""
+    """The scenario's own title."""
+    position: str = ""
+    """`01:08 of 04:00`."""
+
+
+def load_reading(view: LoadView) -> LoadReading:
+    """The newest reading in words."""
+    title = f"load {view.scenario}".strip()
+    speed = ", over" if view.is_over else f", {view.speed:g}× speed" if view.speed != 1 else ""
+    position = f"{text.clock(view.position_s or 0.0)} of {text.clock(view.duration_s)}{speed}"
+    if view.status is None or view.reason is not None:
+        note = Part(NOT_STARTED, Tone.DIM) if view.status is None else Part(view.reason or "", Tone.BAD)
+        return LoadReading(title, note, scenario=view.title, position=position)
+    return LoadReading(
+        title,
+        rates=(
+            Fact(Part("offered", Tone.DIM), Part(text.rate(view.asked_requests_per_s))),
+            Fact(Part("actual", Tone.DIM), Part(text.rate(view.sent_requests_per_s), view.health)),
+        ),
+        users=text.count(view.users, "user"),
+        factor=Part(text.factor(view.factor), Tone.PERSON if view.factor != 1 else Tone.DIM),
+        scenario=view.title,
+        position=position,
+    )
+
+
+def load_plot(view: LoadView) -> PlotView | None:
+    """The offered rate of the whole scenario and the actual one so far; None before there is a scenario."""
+    if not view.curve:
+        return None
+    offered = tuple((at_s, rate * view.factor) for at_s, rate in view.curve)
+    top = nice_max([rate for _, rate in (*offered, *view.sent)], 1.0)
+    here = () if view.position_s is None else (Upright(view.position_s, Tone.ACCENT),)
+    return PlotView(
+        view.title,
+        (Curve("offered", offered, Tone.P50), Curve("actual", view.sent, Tone.OK)),
+        0.0,
+        view.duration_s,
+        top,
+        f"{top:g}/s",
+        since=text.clock(0.0),
+        until=text.clock(view.duration_s),
+        uprights=here,
     )
 
 

@@ -1,5 +1,6 @@
 """The few meanings that a front end may colour; a symbol or a word always carries the same meaning."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from marskit.domain.diagnosis import Severity
@@ -19,6 +20,34 @@ class Tone(StrEnum):
     """What is under way, or what a person should look at first."""
     PERSON = "person"
     """A person's doing, as opposed to the loop's."""
+    P50 = "p50"
+    """A curve that others are compared with; it is dotted too."""
+    P95 = "p95"
+    """The curve to look at."""
+    SLO = "slo"
+    """A limit across the curves."""
+    AXIS = "axis"
+    """A curve or a line that only measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of text and its meaning; a front end puts the spaces between pieces."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A named value, such as an entry of a legend."""
+
+    name: Part
+    value: Part
+    mark: str = ""
+    """How its curve is drawn, in one character."""
+    is_extra: bool = False
+    """Whether it is left out first where there is little room."""
 
 
 SYMBOLS = {

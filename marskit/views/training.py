@@ -7,7 +7,8 @@ from typing import Any
 from marskit import text
 from marskit.domain.training import Evaluated, Stage, TrainingState
 from marskit.views.document import Cell
-from marskit.views.tone import Tone
+from marskit.views.plots import Curve, PlotView, Upright, nice_max
+from marskit.views.tone import Fact, Part, Tone
 
 COLUMNS = ("", "time", "steps", "violated", "HPA*", "demand*", "replicas", "utility/s", "reward")
 """Column heads for `row`; the first column names the row."""
@@ -16,6 +17,14 @@ EXPLANATION = (
     "held to as many replicas as the policy."
 )
 _TONES = {Stage.IDLE: Tone.DIM, Stage.DONE: Tone.OK, Stage.FAILED: Tone.BAD, Stage.STOPPING: Tone.WARN}
+_SYMBOLS = {
+    Stage.DONE: "✔",
+    Stage.FAILED: "✖",
+    Stage.STOPPING: "◌",
+    Stage.LOADING: "◌",
+    Stage.LEARNING: "►",
+}
+_BARS = {Stage.DONE: Tone.OK, Stage.FAILED: Tone.BAD}
 _ESTIMATE_FROM_SHARE = 0.01
 """Share of the budget, from 0 to 1, before which the remaining time would be a guess."""
 
@@ -27,6 +36,10 @@ class TrainingView:
     stage: Stage = Stage.IDLE
     sentence: str = ""
     tone: Tone = Tone.DIM
+    symbol: str = "○"
+    facts: tuple[str, ...] = ()
+    """`43 %`, the steps, the time so far and the time left, beside the bar."""
+    bar_tone: Tone = Tone.ACCENT
     share: float = 0.0
     """Share of the budget spent, from 0 to 1."""
     elapsed_s: float = 0.0
@@ -56,6 +69,9 @@ def training_view(state: TrainingState) -> TrainingView:
         stage=state.stage,
         sentence=_sentence(state),
         tone=_TONES.get(state.stage, Tone.ACCENT),
+        symbol=_SYMBOLS.get(state.stage, "○"),
+        facts=tuple(fact for fact in _facts(state, share, left_s) if fact),
+        bar_tone=_BARS.get(state.stage, Tone.ACCENT),
         share=share,
         elapsed_s=tick.seconds,
         left_s=left_s,
@@ -88,9 +104,42 @@ def tone_of(evaluated: Evaluated) -> Tone:
     return Tone.OK if len(beaten) == 2 else Tone.WARN if beaten else Tone.BAD
 
 
+def learning_plot(view: TrainingView) -> PlotView | None:
+    """Violated periods of the policy over time, beside the tuned rules; None before the first evaluation."""
+    if not view.curve:
+        return None
+    best = max(view.curve, key=lambda each: each.reward)
+    rules = (
+        ("policy", Tone.P95, [each.violated_percent for each in view.curve]),
+        ("HPA*", Tone.SLO, [each.hpa_violated_percent for each in view.curve]),
+        ("demand*", Tone.PERSON, [each.demand_violated_percent for each in view.curve]),
+    )
+    seconds = [each.seconds for each in view.curve]
+    top = nice_max([value for _, _, values in rules for value in values if value > 0], 1.0)
+    return PlotView(
+        "violated periods",
+        # The policy is drawn over the others.
+        tuple(
+            Curve(name, tuple(zip(seconds, values, strict=True)), tone)
+            for name, tone, values in reversed(rules)
+        ),
+        0.0,
+        view.span_s,
+        top,
+        f"{top:g} %",
+        since=text.duration(0.0),
+        until=text.duration(view.span_s),
+        uprights=(Upright(best.seconds, Tone.OK, "▲", "best"),),
+        legend=tuple(
+            Fact(Part(name, tone), Part(f"{values[-1]:.2f} %", Tone.STRONG)) for name, tone, values in rules
+        ),
+        short_title="violated",
+    )
+
+
 def left(view: TrainingView) -> str:
     """The remaining time, or an empty string if unknown."""
-    return "" if view.left_s is None else f"{text.duration(view.left_s)} left"
+    return _left(view.left_s)
 
 
 def card_rows(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -107,6 +156,19 @@ def card_rows(card: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("replicas", f"{scores['replicas']}"),
         ("trained", f"{card['steps']:,} steps in {card['seconds']} s, seed {card['seed']}"),
     )
+
+
+def _facts(state: TrainingState, share: float, left_s: float | None) -> tuple[str, ...]:
+    return (
+        text.share(share),
+        f"{state.tick.steps:,} steps",
+        text.clock(state.tick.seconds),
+        _left(left_s),
+    )
+
+
+def _left(left_s: float | None) -> str:
+    return "" if left_s is None else f"{text.duration(left_s)} left"
 
 
 def _sentence(state: TrainingState) -> str:

@@ -13,11 +13,11 @@ from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.tui.drawing.braille import Braille
 from marskit.tui.drawing.document import document_rows
-from marskit.tui.drawing.graph import draw_topology, neighbour, wanted_rows
+from marskit.tui.drawing.graph import draw_topology, wanted_rows
 from marskit.tui.drawing.grid import Grid
-from marskit.tui.drawing.plot import nice_max
 from marskit.tui.drawing.rows import clip, length, spread, squeeze, unique_names
 from marskit.views.document import Cell, Code, Language, Sentence, Table
+from marskit.views.layout import neighbour
 from marskit.views.phases import phase_document
 from marskit.views.tone import Tone
 from marskit.views.topology import EdgeView, NodeView, TopologyView, topology_view
@@ -189,10 +189,6 @@ def test_rows_are_cut_with_a_mark_and_names_in_their_middle() -> None:
     assert squeeze("recommendations-music", 14) == "recomme…-music"
     assert squeeze("recommendations", 9) == "reco…ions"
     assert plain(spread((("left", "ok"),), (("right", "ok"),), 12)) == "left   right"
-
-
-def test_axes_end_at_numbers_that_are_easy_to_read() -> None:
-    assert [nice_max([v], 1.0) for v in (0.5, 7.0, 101.0, 432.0, 999.0)] == [1.0, 8.0, 150.0, 500.0, 1000.0]
 
 
 def test_a_table_gives_up_its_last_columns_and_code_keeps_its_lines() -> None:

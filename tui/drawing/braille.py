@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
+from marskit.tui.drawing.cells import nearest
 from marskit.tui.drawing.rows import Row
+from marskit.views.series import MARK_SLO
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
-LEVEL = "╌"
-"""What a level across a plot is drawn with: not dots, so that it is told from every curve."""
 
 
 class Braille:
@@ -38,7 +38,10 @@ class Braille:
             before = point
 
     def across(self, y: int, role: str) -> None:
-        """Draw a broken line over the whole width; curves that lie on it leave a part of it visible."""
+        """Draw a broken line over the whole width; curves that lie on it leave a part of it visible.
+
+        It is not made of dots, so that it is told from every curve.
+        """
         row = (self.dots - 1 - y) // 4
         if 0 <= row < self.height:
             self._levels[row] = role
@@ -50,16 +53,16 @@ class Braille:
     def _cell(self, x: int, y: int) -> tuple[str, str]:
         mask, level = self._masks[y][x], self._levels.get(y)
         if level is not None and x % (4 if mask else 2) == 0:
-            return LEVEL, level
+            return MARK_SLO, level
         return chr(_BLANK | mask) if mask else " ", self._roles[y][x]
 
     def _segment(self, start: tuple[int, int], end: tuple[int, int], role: str, every: int) -> None:
         (x0, y0), (x1, y1) = start, end
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for step in range(steps + 1):
-            if (x0 + round((x1 - x0) * step / steps)) % every:
+            if (x0 + nearest((x1 - x0) * step / steps)) % every:
                 continue
-            self.dot(x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps), role)
+            self.dot(x0 + nearest((x1 - x0) * step / steps), y0 + nearest((y1 - y0) * step / steps), role)
 
 
 def _merged(cells: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

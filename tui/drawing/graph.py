@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from marskit.tui.drawing.drawing import Drawing, Hit
 from marskit.tui.drawing.edge import edge_text
 from marskit.tui.drawing.grid import Grid
-from marskit.tui.drawing.layout import Hop, Layout, Slot, lay_out
 from marskit.tui.drawing.node import draw_node, name_room, node_width
 from marskit.tui.drawing.roster import draw_roster, roster_rows
 from marskit.tui.drawing.rows import Row, first_fitting, unique_names
-from marskit.views.topology import NodeView, TopologyView
+from marskit.views.labels import NO_MESH
+from marskit.views.layout import Hop, Layout, Slot, lay_out, place
+from marskit.views.topology import TopologyView
 
 GUTTER_MIN = 8
 """Fewest cells between layers."""
@@ -56,7 +57,7 @@ class _Plan:
 def draw_topology(view: TopologyView, width: int, height: int, selected: str | None) -> Drawing:
     """Draw the graph; list the nodes where there is no room for it."""
     if not view.layers:
-        return Drawing(((("The mesh appears here when the run begins.", "dim"),),), ())
+        return Drawing((((NO_MESH, "dim"),),), ())
     plan = _plan(view, width, height)
     if plan is None:
         return draw_roster(view, width, height, selected)
@@ -66,13 +67,14 @@ def draw_topology(view: TopologyView, width: int, height: int, selected: str | N
     hits = []
     for layer, column in zip(plan.layout.layers, plan.frames, strict=True):
         for slot, frame in zip(layer, column, strict=True):
-            if slot.node is None:
+            if slot.node is None or slot.label is None:
                 _pass(grid, slot, frame)
                 continue
             node, chosen = slot.node, slot.node.name == selected
             name = plan.names[node.name]
-            draw_node(grid, node, name, frame.x, frame.y, frame.width, frame.height, selected=chosen)
-            hits.append(Hit(node.name, frame.x, frame.y, frame.width, frame.height))
+            box = (frame.x, frame.y, frame.width, frame.height)
+            draw_node(grid, node, slot.label, name, *box, selected=chosen)
+            hits.append(Hit(node.name, *box))
     for hop in plan.layout.hops:
         if hop.last:
             _label(grid, hop, plan.layout, plan.frames)
@@ -86,20 +88,22 @@ def wanted_rows(view: TopologyView, width: int, most: int, *, roomy: bool) -> in
     """
     if not view.layers:
         return min(most, 6)
-    layout = lay_out(view)
-    tallest = max(_needed(layer, 4, int(roomy)) for layer in layout.layers) + bool(layout.backward)
+    layout = place(lay_out(view), _SHAPES[0][0], int(roomy))
+    tallest = max(layout.heights) + bool(layout.backward)
     rows = min(tallest, most)
     return rows if _plan(view, width, rows) is not None else roster_rows(view, width, most)
 
 
 def _plan(view: TopologyView, width: int, height: int) -> _Plan | None:
     layout = lay_out(view)
-    foot = _foot(view, layout)
+    foot: tuple[Row, ...] = ()
+    if layout.foot:
+        words = "   ".join(part.text for part in layout.foot)
+        foot = (((f"  {words}", layout.foot[0].tone),),)
     room = height - len(foot)
-    tall, gap = _shape(layout, room)
-    dense = tall < 3
+    layout, dense = _shaped(layout, room)
     xs, widths = _columns(layout, width, dense=dense)
-    if xs[-1] + widths[-1] > width or max(_needed(layer, tall, gap) for layer in layout.layers) > room:
+    if xs[-1] + widths[-1] > width or max(layout.heights) > room:
         return None
     names: dict[str, str] = {}
     for layer, wide in zip(layout.layers, widths, strict=True):
@@ -112,45 +116,19 @@ def _plan(view: TopologyView, width: int, height: int) -> _Plan | None:
     if len(set(names.values())) < len(names):
         return None
     frames = [
-        _stack(layer, x, wide, tall, gap, room)
-        for layer, x, wide in zip(layout.layers, xs, widths, strict=True)
+        [_Frame(x, max(0, (room - rows) // 2) + slot.top, wide, slot.rows) for slot in layer]
+        for layer, rows, x, wide in zip(layout.layers, layout.heights, xs, widths, strict=True)
     ]
     return _Plan(layout, frames, names, foot)
 
 
-def neighbour(view: TopologyView, selected: str | None, dx: int, dy: int) -> str | None:
-    """The node that an arrow key reaches from the selected one."""
-    if not view.layers or not any(view.layers):
-        return None
-    layout = lay_out(view)
-    columns: list[list[NodeView]] = [[s.node for s in layer if s.node is not None] for layer in layout.layers]
-    for x, column in enumerate(columns):
-        for y, node in enumerate(column):
-            if node.name == selected:
-                if dy:
-                    return column[min(max(y + dy, 0), len(column) - 1)].name
-                beside = columns[min(max(x + dx, 0), len(columns) - 1)]
-                return beside[min(y, len(beside) - 1)].name if beside else selected
-    return next(column[0].name for column in columns if column)
-
-
-def _shape(layout: Layout, height: int) -> tuple[int, int]:
+def _shaped(layout: Layout, height: int) -> tuple[Layout, bool]:
+    """The roomiest shape that fits, or the densest, and whether nodes have no frame."""
     for tall, gap in _SHAPES:
-        if max(_needed(layer, tall, gap) for layer in layout.layers) <= height:
-            return tall, gap
-    return _SHAPES[-1]
-
-
-def _tall(slot: Slot, tall: int) -> int:
-    """The height of a node, large enough for the lines that enter it."""
-    if slot.node is None:
-        return 1
-    ports = len(slot.edges)
-    return max(tall, ports * 2 + 1) if ports > 1 else tall
-
-
-def _needed(layer: tuple[Slot, ...], tall: int, gap: int) -> int:
-    return sum(_tall(slot, tall) for slot in layer) + gap * (len(layer) - 1)
+        layout = place(layout, tall, gap)
+        if max(layout.heights) <= height:
+            break
+    return layout, tall < 3
 
 
 def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], list[int]]:
@@ -184,16 +162,6 @@ def _columns(layout: Layout, width: int, *, dense: bool) -> tuple[list[int], lis
     return xs, widths
 
 
-def _stack(layer: tuple[Slot, ...], x: int, width: int, tall: int, gap: int, height: int) -> list[_Frame]:
-    y = max(0, (height - _needed(layer, tall, gap)) // 2)
-    frames = []
-    for slot in layer:
-        rows = _tall(slot, tall)
-        frames.append(_Frame(x, y, width, rows))
-        y += rows + gap
-    return frames
-
-
 def _line(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> None:
     start, end = frames[hop.layer][hop.start], frames[hop.layer + 1][hop.end]
     role = _role(hop)
@@ -211,7 +179,7 @@ def _label(grid: Grid, hop: Hop, layout: Layout, frames: list[list[_Frame]]) -> 
     buses = [_bus(other, layout, frames) for other in layout.hops if other.layer == hop.layer]
     left = max(buses) + 2 - end.dense
     room = end.x - 2 - end.dense - left
-    first, second = edge_text(hop.edge)
+    first, second = edge_text(hop.label)
     if end.height > 2 and len(layout.layers[hop.layer + 1][hop.end].edges) == 1:
         _centred(grid, left, y - 1, first_fitting(first, room), room)
         _centred(grid, left, y + 1, first_fitting(second, room), room)
@@ -247,10 +215,3 @@ def _port_row(hop: Hop, end: _Frame) -> int:
 
 def _role(hop: Hop) -> str:
     return hop.edge.health if hop.edge.health in ("bad", "warn") else "wire"
-
-
-def _foot(view: TopologyView, layout: Layout) -> tuple[Row, ...]:
-    """The edges that cannot be drawn as a line, in words."""
-    words = [f"↩ {e.source} → {e.target}" for e in layout.backward]
-    words += [f"✖ {lost} reached no replica" for lost in view.lost]
-    return ((("  " + "   ".join(words), "warn" if view.lost else "dim"),),) if words else ()

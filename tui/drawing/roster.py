@@ -1,13 +1,21 @@
 """All nodes side by side in columns, for a mesh whose graph is too large for its place."""
 
-from collections import Counter
 from collections.abc import Sequence
 
-from marskit import text
 from marskit.tui.drawing.drawing import Drawing, Hit
 from marskit.tui.drawing.node import node_marks
-from marskit.tui.drawing.rows import Row, clip, length, spread, squeeze, unique_names
-from marskit.views.tone import SYMBOLS, Tone
+from marskit.tui.drawing.rows import Row, clip, length, spans, spread, squeeze, unique_names
+from marskit.views.labels import (
+    CALLED,
+    CALLS,
+    UNKNOWN,
+    NodeLabel,
+    count_by_health,
+    lost_words,
+    node_label,
+    relation_words,
+)
+from marskit.views.tone import Part, Tone
 from marskit.views.topology import NodeView, TopologyView
 
 GAP = 2
@@ -52,7 +60,7 @@ def draw_roster(view: TopologyView, width: int, height: int, selected: str | Non
     for start in range(0, len(shown), columns):
         row: Row = ()
         for node in shown[start : start + columns]:
-            relation = "◂" if node.name in callers else "▸" if node.name in callees else " "
+            relation = CALLS if node.name in callers else CALLED if node.name in callees else " "
             gap: Row = ((" " * GAP, "plain"),) if row else ()
             chosen = node.name == selected
             row = (*row, *gap, *_cell(node, names[node.name], relation, wide, numbers, chosen=chosen))
@@ -105,32 +113,28 @@ def _names(nodes: Sequence[NodeView], room: int) -> dict[str, str]:
 
 
 def _cell(node: NodeView, name: str, relation: str, width: int, numbers: int, *, chosen: bool) -> Row:
+    label = node_label(node)
     title: Row = (
-        (f"{relation}", "accent"),
-        (f"{SYMBOLS[node.health]} ", node.health),
+        (relation, "accent"),
+        (f"{label.health.text} ", label.health.tone),
         (name, "selected" if chosen else node.health if node.health in (Tone.BAD, Tone.WARN) else "plain"),
-        *node_marks(node),
+        *node_marks(label),
     )
-    row = spread(title, _numbers(node, numbers), width)
+    row = spread(title, _numbers(node, label, numbers), width)
     return (*row, (" " * max(0, width - length(row)), "plain"))
 
 
-def _numbers(node: NodeView, cells: int) -> Row:
+def _numbers(node: NodeView, label: NodeLabel, cells: int) -> Row:
     if cells == 0:
         return ()
     if node.is_gateway:
-        rate = f"{text.number(node.requests_per_s)}/s" if node.requests_per_s is not None else ""
-        return ((rate, "dim"),) if cells >= _NUMBERS[0] else ()
-    ready, desired = node.replicas_ready, node.replicas_desired
-    count = "" if desired is None else f"{'–' if ready is None else ready}/{desired}"
-    words: list[tuple[str, str]] = [
-        (count, "warn" if ready is not None and ready < (desired or 0) else "dim")
-    ]
+        return spans(label.short_rate) if cells >= _NUMBERS[0] else ()
+    count = label.replicas or Part("", Tone.DIM)
+    words: list[tuple[str, str]] = [(count.text, "warn" if count.tone is Tone.WARN else "dim")]
     if cells >= _NUMBERS[1]:
-        words.append((f"{text.share(node.utilisation):>6}", "dim"))
+        words.append(((label.utilisation or UNKNOWN).text.rjust(6), "dim"))
     if cells >= _NUMBERS[0]:
-        rate = f"{text.number(node.requests_per_s)}/s" if node.requests_per_s is not None else text.NOTHING
-        words.append((f"{rate:>7}", "dim"))
+        words.append(((label.short_rate or UNKNOWN).text.rjust(7), "dim"))
     return tuple(words)
 
 
@@ -145,22 +149,10 @@ def _foot(
     hidden: Row = ()
     for nodes, where in ((above, "above ↑"), (below, "below ↓")):
         if nodes:
-            hidden = (*hidden, *_count(nodes), (f" {where}  ", "key"))
-    marks: Row = ((f" ◂ calls {selected}  ▸ is called by it", "dim"),) if selected else ()
+            first, *others = count_by_health(nodes)
+            counts = (*spans(first), *(s for part in others for s in ((" · ", "dim"), *spans(part))))
+            hidden = (*hidden, *counts, (f" {where}  ", "key"))
+    marks: Row = ((f" {'  '.join(relation_words(selected))}", "dim"),) if selected else ()
     if view.lost:
-        lost = "  ".join(f"✖ {lost} reached no replica" for lost in view.lost)
-        marks = ((f" {lost}", "warn"),)
+        marks = ((f" {'  '.join(lost_words(view))}", "warn"),)
     return spread(marks, hidden, width)
-
-
-def _count(nodes: Sequence[NodeView]) -> Row:
-    by = Counter(node.health for node in nodes)
-    spans: list[tuple[str, str]] = []
-    for tone, words in ((Tone.OK, "well"), (Tone.UNKNOWN, "unknown")):
-        if by[tone]:
-            spans.append((f"{by[tone]} {words}", "dim"))
-    spans += [(f"{by[tone]} {SYMBOLS[tone]}", tone) for tone in (Tone.WARN, Tone.BAD) if by[tone]]
-    row: Row = ()
-    for span in spans:
-        row = (*row, *(((" · ", "dim"),) if row else ()), span)
-    return row

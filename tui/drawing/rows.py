@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from marskit.views.tone import Part
+
 Span = tuple[str, str]
 """Text and its role; the palette gives each role a colour."""
 Row = tuple[Span, ...]
@@ -9,6 +11,11 @@ Row = tuple[Span, ...]
 
 _LEAST = 5
 """Fewest cells in which a part of a name says anything."""
+
+
+def spans(*parts: Part | None, lead: str = "") -> Row:
+    """The pieces of a view as text, each after `lead`; those that say nothing are left out."""
+    return tuple((f"{lead}{part.text}", part.tone) for part in parts if part is not None)
 
 
 def length(row: Iterable[Span]) -> int:

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from marskit.replay.branched import Branched
 from marskit.tui.screens.training import Hints
 from marskit.tui.widgets.branch import Beside
-from marskit.views.branch import branch_view
+from marskit.views.branch import branch_view, kept_words
 
 
 class BranchScreen(ModalScreen[None]):
@@ -21,8 +21,7 @@ class BranchScreen(ModalScreen[None]):
     def __init__(self, branched: Branched) -> None:
         super().__init__()
         self.beside = Beside(branch_view(branched), id="beside")
-        kept = f"recorded as runs {branched.branch.run} and {branched.control.run}"
-        self.hints = Hints((("esc", f"back   {kept}", "dismiss(None)"),), id="hints")
+        self.hints = Hints((("esc", f"back   {kept_words(branched)}", "dismiss(None)"),), id="hints")
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
-from marskit import text
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
@@ -23,16 +22,17 @@ from marskit.tui.widgets.keybar import KeyBar, KeyBarView
 from marskit.tui.widgets.load import Load
 from marskit.tui.widgets.log import Log
 from marskit.tui.widgets.rail import Rail
-from marskit.tui.widgets.series import SPAN_S, Series
+from marskit.tui.widgets.series import Series
 from marskit.tui.widgets.topology import Topology
 from marskit.views.actions import log_rows
 from marskit.views.alert import AlertView, alert_view
 from marskit.views.document import Document
-from marskit.views.load import LoadView, is_over, load_view
+from marskit.views.labels import mesh_title, violation_words
+from marskit.views.load import LoadView, is_over, load_reading, load_view
 from marskit.views.loop import LoopView, loop_view
 from marskit.views.phases import phase_document, progress_document
 from marskit.views.review import is_waiting, review_document, review_title
-from marskit.views.series import SeriesView, series_view
+from marskit.views.series import SeriesView, series_title, series_view
 from marskit.views.summary import SummaryView, summary_view
 from marskit.views.topology import TopologyView, topology_view
 
@@ -222,7 +222,7 @@ class LiveScreen(Screen[None]):
     def _show_series(self) -> None:
         node = self.topology.view.node(self.topology.selected or "")
         service = node.service if node is not None and not node.is_gateway else None
-        self.series.show(series_view(self.state, service, span_s=SPAN_S))
+        self.series.show(series_view(self.state, service))
 
     def _titles(self) -> None:
         cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
@@ -230,9 +230,9 @@ class LiveScreen(Screen[None]):
         shown = review_title(self.state) if self.reviews else f"{self.rail.selected}{cycle}"
         hint = "esc closes" if self.reviews else ""
         self.detail.entitle("stopping" if self._stopping else coming_up or shown, hint)
-        self.series.entitle(self.series.view.service or "curves")
-        self.load.entitle(f"load {self.load.view.scenario}".strip())
-        mesh = "mesh, only what is unhealthy" if self.topology.only_unhealthy else "mesh"
+        self.series.entitle(series_title(self.series.view))
+        self.load.entitle(load_reading(self.load.view).title)
+        mesh = mesh_title(only_unhealthy=self.topology.only_unhealthy)
         room = self.app.size.width - len(mesh) - 12
         self.topology.entitle(mesh, self.header.view.gateway_url or "", _violations(self.topology.view, room))
         self.log_panel.entitle("log")
@@ -240,11 +240,7 @@ class LiveScreen(Screen[None]):
 
 def _violations(view: TopologyView, room: int) -> str:
     """The services whose SLO is violated: how, or which, or at least how many."""
-    count, names = len(view.violated), ", ".join(each.service for each in view.violated)
-    variants = (
-        " · ".join(f"✖ {each.service} {each.text}" for each in view.violated),
-        f"✖ {text.plural(count, 'SLO')} violated: {names}",
-    )
-    if not count:
+    variants = violation_words(view)
+    if not variants:
         return ""
-    return next((words for words in variants if len(words) <= room), f"{variants[1][: room - 1]}…")
+    return next((words for words in variants if len(words) <= room), f"{variants[-1][: room - 1]}…")

@@ -9,9 +9,10 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from marskit.tui.drawing.drawing import Drawing
-from marskit.tui.drawing.graph import draw_topology, neighbour
+from marskit.tui.drawing.graph import draw_topology
 from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
+from marskit.views.layout import neighbour
 from marskit.views.topology import TopologyView, unhealthy
 
 

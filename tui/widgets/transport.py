@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from marskit.text import factor
+from marskit.tui.drawing.cells import nearest
 from marskit.tui.drawing.rows import Row, Span, first_fitting, length, spread
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.replay import TransportView
@@ -86,15 +87,15 @@ class Transport(Canvas[TransportView], can_focus=True):
         """Passed time is heavy; violations are blocks and actions are arrows, visible without colour."""
         view = self.view
         last = max(1, width - 1)
-        head = round(view.at * last)
+        head = nearest(view.at * last)
         cells: list[Span] = [
             ("━", "accent") if x < head else ("─", "track") for x in range(width if view.where else 0)
         ]
         for since, until in view.marks.violated:
-            for x in range(round(since * last), round(until * last) + 1):
+            for x in range(nearest(since * last), nearest(until * last) + 1):
                 cells[x : x + 1] = [("▄", "bad")]
         for at in view.marks.actions:
-            x = round(at * last)
+            x = nearest(at * last)
             cells[x : x + 1] = [("▲", "warn" if cells[x : x + 1] == [("▄", "bad")] else "person")]
         cells[head : head + 1] = [("●", "strong")] if cells else []
         return tuple(cells)

@@ -16,7 +16,12 @@ class Detail(Canvas[Document]):
         rows = document_rows(self.view, width)
         if len(rows) <= height:
             return rows
-        last, count = rows[height - 1], f"{len(rows) - height + 1} more"
-        # A row that is cut ends with an ellipsis already.
-        mark = f" {count}" if length(last) + len(f" … {count}") > width else f" … {count}"
-        return [*rows[: height - 1], spread(last, ((mark, "key"),), width)]
+        last, missing = rows[height - 1], len(rows) - height
+        # A row is shown whole or not at all: half a number is another number.
+        if length(last) + len(_more(missing)) + 1 > width:
+            last, missing = (), missing + 1
+        return [*rows[: height - 1], spread(last, ((_more(missing), "key"),), width)]
+
+
+def _more(missing: int) -> str:
+    return f" … {missing} more"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from marskit.agents.hpa import Hpa
 from marskit.agents.hpa_behaviour import Behaviour
 from marskit.agents.resilience import Resilience
-from marskit.agents.sources import Source, plugin_source, plugins, source_of
+from marskit.agents.sources import MAIN, Source, plugin_source, plugins, source_of
 from marskit.agents.static import Static
 from marskit.agents.threshold import Threshold
 from marskit.domain.goals import Goals
@@ -166,6 +166,11 @@ def _check_foreign(name: str, also: Sequence[str]) -> None:
         if source.file is not None and not source.file.is_file():
             raise UnknownPlanner(f"The file {source.file} for the planner {source.name} does not exist.")
         return
+    if name.startswith(f"{MAIN}:"):
+        raise UnknownPlanner(
+            f"The planner {name!r} was defined in a notebook or a script that has ended; save the class in a "
+            "file and write FILE.py:CLASS."
+        )
     if name.endswith(".py"):
         raise UnknownPlanner(f"The planner {name!r} names no class; write {name}:CLASS.")
     if plugin_source(name) is None:

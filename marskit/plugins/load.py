@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,8 @@ def load_class(source: Source) -> type[Planner]:
     Raises:
         CannotLoad: The class does not exist, is not a planner, or its module cannot be imported.
     """
+    if source.file is not None and source.by_value:
+        return _by_value(source.file)
     module = _from_file(source.file) if source.file is not None else _module(str(source.module))
     found = getattr(module, source.name, None)
     if found is None:
@@ -85,8 +88,11 @@ def defined(method: object) -> str:
 
 
 def own_folder(source: Source) -> str:
-    """The folder of the user's own code; for a module, the folder that it is imported from."""
-    if source.file is not None:
+    """The folder of the user's own code; for a module, the folder that it is imported from.
+
+    For a class that travels by value, it is the folder of the notebook or script.
+    """
+    if source.file is not None and not source.by_value:
         return str(source.file.resolve().parent)
     top = sys.modules.get(str(source.module).partition(".")[0])
     path = getattr(top, "__file__", None)
@@ -95,6 +101,21 @@ def own_folder(source: Source) -> str:
 
 def _is_planner(found: object) -> bool:
     return isinstance(found, type) and issubclass(found, Planner) and found is not Planner
+
+
+def _by_value(file: Path) -> type[Planner]:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        # From a private folder of the program that starts this process.
+        found = pickle.loads(file.read_bytes())
+    except BaseException as error:
+        raise CannotLoad(f"it cannot be rebuilt in its process: it {raised(error, here)}") from error
+    if not _is_planner(found):
+        raise CannotLoad(f"{found!r:.60} is not a subclass of marskit.Planner")
+    cls: type[Planner] = found
+    return cls
 
 
 def _from_file(file: Path) -> ModuleType:

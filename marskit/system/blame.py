@@ -9,6 +9,8 @@ from pathlib import Path
 
 _HERE = str(Path(__file__).resolve().parents[1])
 _LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_KERNEL = "ipykernel_"
+"""Beginning of the folder's name under which a kernel compiles a notebook's cells."""
 _FRAME = re.compile(r'^\s*File "([^"]*)", line (\d+)', re.MULTILINE)
 
 
@@ -59,5 +61,7 @@ def _within(path: str, folder: str) -> bool:
 def place(name: str, line: int) -> str:
     """`FILE, line N`, with the file relative to the current folder if it is inside."""
     path, here = Path(name), Path.cwd()
+    if path.parent.name.startswith(_KERNEL):
+        return f"the cell, line {line}"
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"{shown}, line {line}"

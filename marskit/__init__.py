@@ -1,6 +1,7 @@
 """marskit: step through a self-adaptive service mesh.
 
-What a planner of one's own needs is exported here, and only imported when it is used.
+What people use in notebooks and scripts is exported here, and only imported when it is used: the lab, and
+what a planner of one's own needs.
 """
 
 import importlib
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from marskit.domain.diagnosis import Diagnosis as Diagnosis
     from marskit.domain.plan import Candidate as Candidate
     from marskit.domain.plan import Plan as Plan
+    from marskit.lab.lab import Lab as Lab
     from marskit.planning import PlanningView as PlanningView
     from marskit.plugins.base import Planner as Planner
 
 __version__ = "0.1.0"
 
 _FROM = {
+    "Lab": "marskit.lab.lab",
     "Planner": "marskit.plugins.base",
     "PlanningView": "marskit.planning",
     "Diagnosis": "marskit.domain.diagnosis",

@@ -10,6 +10,10 @@ class UserError(Exception):
     The message is one sentence: what was found, where, and what is allowed.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in place of a traceback, which says nothing about such an error."""
+        return [str(self)]
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:

@@ -159,4 +159,5 @@ def test_the_architecture_has_every_room_on_its_floor() -> None:
     for number, rooms in table:
         floor = int(number or floor)
         found.setdefault(floor, []).extend(re.findall(r"`([a-z]+)`", rooms))
-    assert [sorted(found[n]) for n in sorted(found, reverse=True)] == [sorted(rooms) for rooms in floors]
+    there = [sorted(rooms) for rooms in floors if rooms]
+    assert [sorted(found[n]) for n in sorted(found, reverse=True)] == there

@@ -60,6 +60,11 @@ class Runtime:
         """Whether the run could not be built because of a fault of the program rather than of its input."""
         return self._has_fault
 
+    @property
+    def is_current_thread(self) -> bool:
+        """Whether the caller is on the runtime's own thread, which must not wait for the runtime."""
+        return threading.current_thread() is self._thread
+
     def subscribe(self, sink: Sink) -> None:
         """Send later events to `sink`."""
         with self._lock:

@@ -1,0 +1,32 @@
+"""The rail of the loop as HTML: five boxes, one for each phase."""
+
+from html import escape
+
+from marskit.pictures.tones import FONT, colour, span
+from marskit.views.loop import LoopView, PhaseStatus, PhaseView
+from marskit.views.tone import Tone
+
+_TONES = {PhaseStatus.ACTIVE: Tone.ACCENT, PhaseStatus.WAITING: Tone.WARN, PhaseStatus.DONE: Tone.PLAIN}
+
+
+def rail_html(view: LoopView) -> str:
+    """The rail, without a script."""
+    boxes = "".join(_box(phase) for phase in view.phases)
+    return (
+        f'<div role="list" style="{FONT}; display: flex; flex-wrap: wrap; gap: 6px; color: inherit">'
+        f"{boxes}</div>"
+    )
+
+
+def _box(phase: PhaseView) -> str:
+    edge = colour(_TONES.get(phase.status, Tone.DIM))
+    faint = " opacity: 0.55;" if phase.status is PhaseStatus.IDLE or phase.is_stale else ""
+    lines = [
+        f"<div>{span(str(phase.phase).capitalize(), Tone.STRONG)} {span(phase.age, Tone.DIM)}</div>",
+        f"<div>{span(phase.headline, phase.tone)}</div>",
+        *(f'<div style="font-size: 0.9em">{span(fact, Tone.DIM)}</div>' for fact in phase.facts),
+    ]
+    return (
+        f'<div role="listitem" title="{escape(phase.status)}" style="flex: 1 1 130px; min-width: 130px; '
+        f'padding: 4px 8px; border: 1px solid {edge}; border-radius: 4px;{faint}">{"".join(lines)}</div>'
+    )

@@ -30,8 +30,14 @@ class _Box:
     height: float
 
 
-def topology_svg(view: TopologyView) -> str:
-    """The mesh, from the gateway on the left to the last services on the right."""
+def topology_svg(view: TopologyView, *, selected: str | None = None, is_live: bool = False) -> str:
+    """The mesh, from the gateway on the left to the last services on the right.
+
+    Args:
+        view: The mesh.
+        selected: The node with a thicker frame.
+        is_live: Whether a person can select nodes; a saved picture offers nothing.
+    """
     if not view.nodes:
         return svg(420, 40, NO_MESH, [svg_text(_MARGIN, 24, NO_MESH, Tone.DIM)])
     layout = place(lay_out(view), _TALL, _GAP)
@@ -49,7 +55,7 @@ def topology_svg(view: TopologyView) -> str:
     most = max((edge.requests_per_s or 0.0 for edge in view.edges), default=0.0) or 1.0
     parts = [_line(hop, boxes, layout, most) for hop in layout.hops]
     parts += [
-        _node(slot, boxes[depth, index])
+        _node(slot, boxes[depth, index], selected=selected, is_live=is_live)
         for depth, layer in enumerate(layout.layers)
         for index, slot in enumerate(layer)
     ]
@@ -108,14 +114,15 @@ def _tspan(part: Part) -> str:
     return f"<tspan{attributes}>{inner[inner.index('>') + 1 : inner.rindex('<')]}</tspan>"
 
 
-def _node(slot: Slot, box: _Box) -> str:
+def _node(slot: Slot, box: _Box, *, selected: str | None, is_live: bool) -> str:
     node, label = slot.node, slot.label
     if node is None or label is None:
         return ""
     middle = box.top + box.height / 2 - 1.5 * _ROW
     rect = (
         f'<rect x="{box.left:.1f}" y="{box.top:.1f}" width="{_NODE:g}" height="{box.height:.1f}" rx="6" '
-        f'fill="{colour(node.health)}" fill-opacity="0.08" stroke="{colour(node.health)}"/>'
+        f'fill="{colour(node.health)}" fill-opacity="0.08" stroke="{colour(node.health)}" '
+        f'stroke-width="{2.5 if node.name == selected else 1:g}"/>'
     )
     right = label.replicas.text if label.replicas else ""
     fits = int((_NODE - 34) / _LETTER) - len(right) - 1
@@ -128,7 +135,9 @@ def _node(slot: Slot, box: _Box) -> str:
     if label.replicas:
         parts.append(svg_text(box.left + _NODE - 8, middle + 12, right, label.replicas.tone, anchor="end"))
     parts += _figures(label, box.left, middle)
-    return f"<g><title>{_title(label)}</title>{''.join(parts)}</g>"
+    name = escape(node.name)
+    act = f' data-node="{name}" tabindex="0" role="button" aria-label="{name}"' if is_live else ""
+    return f"<g{act}><title>{_title(label)}</title>{''.join(parts)}</g>"
 
 
 def _figures(label: NodeLabel, left: float, top: float) -> list[str]:

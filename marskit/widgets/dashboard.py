@@ -1,0 +1,138 @@
+"""A dashboard: the panels of one run, laid out, with the bridge that draws them."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ipywidgets import Box, Layout
+
+from marskit.domain.commands import Pause
+from marskit.domain.records import Phase
+from marskit.domain.state import State
+from marskit.errors import UserError
+from marskit.widgets import panels
+from marskit.widgets.attendance import Attendance, Patience
+from marskit.widgets.bridge import Bridge
+from marskit.widgets.choice import Choice
+
+# CONTROLS
+from marskit.widgets.hand import Hand
+from marskit.widgets.panel import Panel
+from marskit.widgets.source import Shown
+
+PANELS: Mapping[str, type[Panel]] = {
+    "header": panels.Header,
+    # "controls"
+    "topology": panels.Topology,
+    "rail": panels.Rail,
+    "detail": panels.Detail,
+    "series": panels.Series,
+    "load": panels.Load,
+    "log": panels.Log,
+}
+"""The panels by name, in the order in which they are laid out."""
+_HALVES = ("detail", "series", "load", "log")
+"""Panels that stand beside each other where there is room."""
+
+
+class Dashboard(Box):
+    """Panels of a lab or a replay; all of them, or those that are named."""
+
+    _ended: ClassVar[list["Dashboard"]] = []
+    """Dashboards whose run is over: they are shown until the next one is made, and freed then."""
+
+    def __init__(self, shown: Shown, *names: str, patience: Patience = Patience()) -> None:  # noqa: B008 # frozen
+        """Show `shown`; without names, every panel.
+
+        Raises:
+            UserError: There is no panel of that name.
+        """
+        unknown = [name for name in names if name not in PANELS]
+        if unknown:
+            raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(PANELS)}.')
+        while Dashboard._ended:
+            Dashboard._ended.pop().close()
+        self._shown = shown
+        self._source = shown.runtime
+        self._choice = Choice()
+        self.hand = Hand(self._source, self._choice, self._poke)
+        wanted = names or tuple(PANELS)
+        self.panels = {name: PANELS[name](self, self._choice) for name in wanted}
+        self._attendance = Attendance(patience, self._leave_paused, self._leave)
+        super().__init__(
+            [self._placed(name, panel) for name, panel in self.panels.items()],
+            layout=Layout(display="flex", flex_flow="row wrap", width="100%"),
+        )
+        self._bridge: Bridge | None = Bridge(self._source, tuple(self.panels.values()), self._attendance.look)
+        shown.at_close(self.end)
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        return self._source.state
+
+    def heard(self, panel: Panel, message: Mapping[str, Any]) -> None:
+        """Take one message of the page, on the thread that it came in on."""
+        self._attendance.heard()
+        if self._bridge is not None:
+            self._bridge.follow()
+        if node := message.get("node"):
+            self._choice.node = node
+        elif phase := message.get("phase"):
+            self._choice.phase = Phase(phase)
+            self._choice.put_away = self._choice.plan_of(self.state)
+        elif "option" in message and message["option"] is not None:
+            self.hand.answer(int(message["option"]))
+        elif wish := message.get("do"):
+            self.hand.do(wish, panel.drawn)
+        else:
+            return
+        self._poke()
+
+    def end(self) -> None:
+        """Draw the last state, and draw no more. Idempotent."""
+        bridge, self._bridge = self._bridge, None
+        if bridge is not None:
+            bridge.close()
+            Dashboard._ended.append(self)
+
+    def close(self) -> None:
+        """End, and free what the notebook keeps of the panels."""
+        self.end()
+        if self in Dashboard._ended:
+            Dashboard._ended.remove(self)
+        for panel in self.panels.values():
+            panel.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live dashboard, and the present pictures for pages without a kernel."""
+        live = super()._repr_mimebundle_(**kwargs)
+        pictures = "".join(
+            f'<div style="margin: 6px 0">{panel.picture(self.state)}</div>'
+            for name, panel in self.panels.items()
+            if name != "controls"
+        )
+        if isinstance(live, tuple):
+            return {**live[0], "text/html": pictures}, live[1]
+        return {**live, "text/html": pictures}
+
+    def _placed(self, name: str, panel: Panel) -> Panel:
+        half = name in _HALVES
+        panel.layout = Layout(flex="1 1 420px" if half else "1 1 100%", min_width="0", margin="3px")
+        return panel
+
+    def _poke(self) -> None:
+        if self._bridge is not None:
+            self._bridge.poke()
+
+    def _leave_paused(self) -> None:
+        if self.state.running and self.state.ended is None:
+            self.hand.notice = "The run was paused, because no page has shown it for a while."
+            self._source.submit(Pause())
+
+    def _leave(self) -> None:
+        """Not on the bridge's thread, which ends with the run."""
+        close = getattr(self._shown, "close", None)
+        if close is not None:
+            threading.Thread(target=close, name="marskit-leave", daemon=True).start()

@@ -1,0 +1,81 @@
+"""The base of all panels: one picture, made of the views, and the messages of those who look at it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import anywidget
+import traitlets
+
+from marskit.domain.state import State
+from marskit.widgets.assets import MODULE, STYLES
+from marskit.widgets.choice import Choice
+
+WORDS = {
+    "waits": "Waits for the cell that is running.",
+    "stale": "Nothing has come from the kernel for some seconds: what is shown may be old.",
+}
+"""What the page says by itself, because the kernel cannot."""
+
+
+class Listener(Protocol):
+    """Who takes what a person does in a panel."""
+
+    def heard(self, panel: "Panel", message: Mapping[str, Any]) -> None:
+        """Take one message of the page."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        ...
+
+
+class Panel(anywidget.AnyWidget):
+    """One panel. Only the bridge writes its picture."""
+
+    _esm = MODULE
+    _css = STYLES
+    kind = traitlets.Unicode().tag(sync=True)
+    view = traitlets.Dict().tag(sync=True)
+    """`{"html": ..., "number": ...}`."""
+    words = traitlets.Dict(WORDS).tag(sync=True)
+
+    def __init__(self, listener: Listener, choice: Choice) -> None:
+        super().__init__(kind=type(self).__name__.lower())
+        self.listener = listener
+        self.choice = choice
+        self.drawn = State()
+        """The state of the newest picture: what a person decides on."""
+        self.sent = 0
+        self.acknowledged = 0
+        self.on_msg(self._take)
+
+    def picture(self, state: State) -> str:
+        """The picture of a state, as HTML; everything in it comes from the views."""
+        raise NotImplementedError
+
+    def put(self, picture: str, state: State) -> None:
+        """Send the picture of that state to the page."""
+        self.drawn = state
+        self.sent += 1
+        self.view = {"html": picture, "number": self.sent}
+
+    def beat(self) -> None:
+        """Send a sign of life to the page."""
+        self.send({"beat": True})
+
+    def _take(self, _: object, message: Mapping[str, Any], buffers: object) -> None:
+        if isinstance(number := message.get("seen"), int):
+            # Several windows may show the panel: the quickest counts.
+            self.acknowledged = min(self.sent, max(self.acknowledged, number))
+        if "did" in message:
+            self.send({"got": message["did"]})
+        self.listener.heard(self, message)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The live panel, and its present picture for pages without a kernel."""
+        live = super()._repr_mimebundle_(**kwargs)
+        if live is None:
+            return None
+        data, metadata = live
+        return {**data, "text/html": self.picture(self.listener.state)}, metadata

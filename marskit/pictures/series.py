@@ -10,7 +10,7 @@ from marskit.views.tone import Tone
 
 _WIDTH, _HEIGHT = 640.0, 84.0
 _LEFT, _RIGHT, _TOP, _BETWEEN = 74.0, 8.0, 18.0, 34.0
-_LETTER = 6.2
+_LETTER = 6.7
 """Width of a letter of the legend, to place its entries."""
 
 Axis = Callable[[float], float]

@@ -17,6 +17,8 @@ _COLOURS = {
 """The other tones have the colour of the page's text."""
 _FAINT = (Tone.DIM, Tone.UNKNOWN)
 FONT = "font-family: var(--jp-ui-font-family, system-ui, sans-serif)"
+HALO = "paint-order: stroke; stroke: var(--jp-layout-color1, Canvas); stroke-width: 3px"
+"""Keeps text legible where it crosses a line."""
 MONO = "font-family: var(--jp-code-font-family, ui-monospace, monospace)"
 
 

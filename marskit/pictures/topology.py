@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from math import sqrt
 
-from marskit.pictures.tones import colour, svg, svg_text
+from marskit.pictures.tones import HALO, colour, svg, svg_text
 from marskit.views.labels import NO_MESH, EdgeLabel, NodeLabel, violation_words
 from marskit.views.layout import Hop, Layout, Slot, lay_out, place
 from marskit.views.tone import Part, Tone
@@ -12,12 +12,12 @@ from marskit.views.topology import TopologyView
 
 _ROW = 16.0
 """Height of a row of text."""
-_NODE, _STEP = 176.0, 330.0
+_NODE, _STEP = 216.0, 392.0
 """Width of a node, and distance between the left sides of two layers."""
 _TALL, _GAP = 4, 2
 """Rows of a node, and between nodes."""
 _MARGIN = 14.0
-_LETTER = 7.8
+_LETTER = 7.6
 """Width of a letter, to shorten names that would not fit."""
 _WIDEST = 9.0
 """Width of the line of the busiest edge."""
@@ -104,7 +104,7 @@ def _words(x: float, y: float, parts: list[Part]) -> str:
     if not parts:
         return ""
     pieces = " ".join(_tspan(part) for part in parts)
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="end" font-size="11">{pieces}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="end" font-size="11" style="{HALO}">{pieces}</text>'
 
 
 def _tspan(part: Part) -> str:

@@ -1,4 +1,4 @@
-"""Whether anybody still has the dashboard open: a page that is closed leaves the kernel and the mesh running."""
+"""Whether a page still shows the dashboard: closing one leaves the kernel and the mesh running."""
 
 import time
 from collections.abc import Callable

@@ -5,6 +5,8 @@ what a planner of one's own needs.
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from marskit.domain.diagnosis import Diagnosis as Diagnosis
     from marskit.domain.plan import Candidate as Candidate
     from marskit.domain.plan import Plan as Plan
+    from marskit.lab.comparing import compare as compare
     from marskit.lab.lab import Lab as Lab
+    from marskit.lab.replaying import replay as replay
+    from marskit.lab.training import train as train
     from marskit.planning import PlanningView as PlanningView
     from marskit.plugins.base import Planner as Planner
 
@@ -27,6 +32,9 @@ __version__ = "0.1.0"
 
 _FROM = {
     "Lab": "marskit.lab.lab",
+    "compare": "marskit.lab.comparing",
+    "replay": "marskit.lab.replaying",
+    "train": "marskit.lab.training",
     "Planner": "marskit.plugins.base",
     "PlanningView": "marskit.planning",
     "Diagnosis": "marskit.domain.diagnosis",
@@ -40,13 +48,39 @@ _FROM = {
     "SetOutlierDetection": "marskit.domain.actions",
     "Retries": "marskit.domain.config",
     "OutlierDetection": "marskit.domain.config",
+    "check": "marskit.course",
+    "grade": "marskit.grading",
 }
+
+
+class _Package(ModuleType):
+    """The package, whose functions `compare` and `replay` have the names of rooms.
+
+    An import of a room sets an attribute of the package, which must not hide the function.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _FROM and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A planner's class that travels by value takes the package's name with it."""
+        return importlib.import_module, (self.__name__,)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
     if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_FROM[name]), name)
+    try:
+        room = importlib.import_module(_FROM[name])
+    except ModuleNotFoundError as error:
+        if error.name != _FROM[name]:
+            raise
+        raise AttributeError(f"marskit.{name} is not part of this installation") from error
+    return getattr(room, name)
 
 
 def __dir__() -> list[str]:

@@ -33,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write results here (default: %(default)s)",
     )
+    parser.add_argument("--json", action="store_true", help="print each run as a line of JSON when it ends")
     add_mesh(parser)
 
 
@@ -70,6 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
         usual,
         parsed.out,
         leave_out=parsed.planners is None,
+        as_json=parsed.json,
     )
 
 

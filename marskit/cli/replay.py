@@ -3,8 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marskit.assembly.settings import ENGINES, Settings
@@ -22,8 +20,6 @@ from marskit.cli.terminal import add_screen, check_terminal
 if TYPE_CHECKING:
     from marskit.replay.branched import Branched
     from marskit.replay.timeline import Timeline
-
-Tell = Callable[[str, int, int], None]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +65,9 @@ def run(parsed: argparse.Namespace) -> int:
     run = find_run(parsed.runs, parsed.name)
     if not parsed.headless:
         return _screen(parsed, run)
-    timeline = _read(parsed.runs, run, parsed.at, lambda doing, done, of: None)
+    from marskit.branching.read import read_timeline
+
+    timeline = read_timeline(parsed.runs, run, parsed.at)
     for sentence in timeline.notes:
         print(f"marskit: {sentence}", file=sys.stderr)
     if parsed.branch is not None:
@@ -78,39 +76,10 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _read(root: Path | str, run: str, cycle: int | None, tell: Tell) -> "Timeline":
-    """Load a recording as a timeline.
-
-    Raises:
-        ReplayError: The run cannot be replayed, or does not have the cycle.
-    """
-    from marskit.knowledge.port import KnowledgeError
-    from marskit.knowledge.read.recording import load_recording
-    from marskit.replay.branched import ReplayError
-    from marskit.replay.timeline import Timeline
-
-    tell("reading the recording", 0, 0)
-    try:
-        recording = load_recording(root, run)
-    except KnowledgeError as error:
-        raise ReplayError(str(error)) from error
-    notes = recording.unreadable
-    if not recording.events:
-        notes = notes or ("it has no events.",)
-    elif not (recording.complete or notes):
-        notes = (f"Some events of run {run} are missing: a part of its log is gone.",)
-    timeline = Timeline(recording.events, lambda done, of: tell("folding its events", done, of), notes)
-    if timeline.started is None:
-        raise ReplayError(f"Run {run} cannot be replayed: {notes[0]}")
-    if cycle is not None and timeline.begin_of(cycle) is None:
-        there = f"it has {timeline.cycles[0]} to {timeline.cycles[-1]}" if timeline.cycles else "it has none"
-        raise ReplayError(f"There is no cycle {cycle} in run {run}; {there}.")
-    return timeline
-
-
 def _screen(parsed: argparse.Namespace, run: str) -> int:
     check_terminal("run --headless")
     from marskit.branching.child import BranchChild
+    from marskit.branching.read import read_timeline
     from marskit.system.signals import first_signal
     from marskit.tui.looks import Looks
     from marskit.tui.replay_app import run_replay
@@ -118,7 +87,7 @@ def _screen(parsed: argparse.Namespace, run: str) -> int:
     signals: list[int] = []
     with first_signal(signals.append):
         return run_replay(
-            lambda tell: _read(parsed.runs, run, parsed.at, tell),
+            lambda tell: read_timeline(parsed.runs, run, parsed.at, tell),
             BranchChild(run, _twin_arguments(parsed)),
             cycle=parsed.at,
             signals=signals,

@@ -16,16 +16,17 @@ import marskit
 from marskit.agents.registry import parse_name
 from marskit.assembly.bootstrap import build, card_remarks
 from marskit.assembly.settings import Settings, SettingsError
+from marskit.compare.child import Ended, Remark, line_of
 from marskit.compare.files import write_parquet
 from marskit.compare.jobs import Failed, Job, Measured, grid
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import Summary, summarise
+from marskit.compare.table import NOTE, summary_table, table_title
 from marskit.compare.tuning import TUNED, Search, choose, tuning_jobs
 from marskit.errors import UserError
 from marskit.load.scenario import find_scenario
 from marskit.mesh.manifests.load import load_mesh
-from marskit.statistics import Estimate
 
 OVERHEAD_S = 5.0
 """Seconds that a real mesh takes to start and stop."""
@@ -39,6 +40,7 @@ def compare(
     out: Path,
     *,
     leave_out: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Run, print, write; returns 1 if any run failed.
 
@@ -49,6 +51,7 @@ def compare(
         usual: The settings that all runs share.
         out: The folder for results.
         leave_out: Leave out, and name, the planners that cannot plan for this mesh, instead of stopping.
+        as_json: Print each run as a line of JSON when it ends; everything else goes to standard error.
 
     Raises:
         SettingsError: A name is given twice, or `out` is a file.
@@ -66,7 +69,7 @@ def compare(
     usual = replace(usual, runs=out / "runs")
     if out.exists() and not out.is_dir():
         raise SettingsError(f"{out}: this is a file; --out needs a folder")
-    console = Console(width=None if Console().is_terminal else 130)
+    console = Console(width=None if Console().is_terminal else 130, stderr=as_json)
     for remark in card_remarks(
         load_mesh(usual.manifests, layers=usual.layers, mapping=usual.mapping), usual.card
     ):
@@ -85,15 +88,16 @@ def compare(
     if not usual.is_simulated:
         minutes = sum(job.duration_s + OVERHEAD_S for job in jobs) / 60
         console.print(f"{len(jobs)} runs on the real mesh, one after another: about {minutes:.0f} minutes.")
-    measured, failed = _run(jobs, console, "comparing")
+    measured, failed = _run(jobs, console, "comparing", as_json=as_json)
     if not measured:
         return 1
     summary = summarise(measured)
     console.print(_table(summary))
-    note = "A violation minute is one in which a service that users call violated its SLO."
-    console.print(f"{note} {summary.caveat}".rstrip(), highlight=False)
+    console.print(f"{NOTE} {summary.caveat}".rstrip(), highlight=False)
     if search is not None:
         console.print(search.sentence, highlight=False)
+        if as_json:
+            print(line_of(Remark(search.sentence)), flush=True)
     by_clock = sorted({run.planner for run in measured if not run.reproducible})
     if by_clock:
         who = ", ".join(by_clock)
@@ -155,14 +159,22 @@ def _tune(jobs: Sequence[Job], console: Console) -> Search | None:
     return choose(measured) if measured else None
 
 
-def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measured], bool]:
+def _run(
+    jobs: Sequence[Job], console: Console, doing: str, *, as_json: bool = False
+) -> tuple[list[Measured], bool]:
     """Run the jobs and report failures; the measures of complete scenarios, and whether any job failed."""
+
+    def tell(job: Job, result: Measured | Failed) -> None:
+        progress.update(task, advance=1, description=f"{doing}: {job.name}")
+        if as_json:
+            measured = result if isinstance(result, Measured) else None
+            reason = result.reason if isinstance(result, Failed) else ""
+            print(line_of(Ended(job.name, len(jobs), measured, reason)), flush=True)
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(doing, total=len(jobs))
-        results = run_all(
-            jobs, lambda job, result: progress.update(task, advance=1, description=f"{doing}: {job.name}")
-        )
+        results = run_all(jobs, tell)
     failed = [result for result in results if isinstance(result, Failed)]
     for each in failed:
         console.print(f"{each.job.name} failed: {each.reason}", style="red", markup=False)
@@ -172,41 +184,19 @@ def _run(jobs: Sequence[Job], console: Console, doing: str) -> tuple[list[Measur
 
 
 def _table(summary: Summary) -> Table:
-    against = f"± {summary.baseline}"
-    bound = "; ◇ bound, not a competitor" if any(p.is_bound for p in summary.planners) else ""
-    table = Table(
-        "planner",
-        "violation min",
-        against,
-        "replica-min",
-        against,
-        "failed",
-        "in the mesh",
-        "actions",
-        "utility/s",
-        title=f"{len(summary.scenarios)} scenarios × {len(summary.seeds)} seeds, identical arrivals "
-        f"(interquartile mean, 95 % interval; * Pareto front{bound})",
-        title_justify="left",
-    )
+    figures = summary_table(summary)
+    table = Table(*figures.columns, title=table_title(summary), title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    for p in summary.planners:
-        table.add_row(
-            f"{p.planner}{' *' if p.is_on_front else ' ◇' if p.is_bound else ''}",
-            _cell(p.violation_minutes, 2),
-            _cell(p.violations_against, 2),
-            _cell(p.replica_minutes, 1),
-            _cell(p.replicas_against, 1),
-            _cell(p.failed_requests, 0),
-            _cell(p.mesh_failures, 0),
-            _cell(p.actions, 1),
-            _cell(p.utility_per_s, 2),
-        )
+    for name, *cells in figures.rows:
+        table.add_row(name.text, *(_dimmed(cell.text) for cell in cells))
     return table
 
 
-def _cell(value: Estimate, digits: int) -> str:
-    return f"{value.value:.{digits}f}\n[dim]{value.low:.{digits}f}…{value.high:.{digits}f}[/]"
+def _dimmed(words: str) -> str:
+    """The estimate, and its interval below in grey."""
+    value, _, interval = words.partition("\n")
+    return f"{value}\n[dim]{interval}[/]"
 
 
 def _stamp(usual: Settings, summary: Summary) -> dict[str, str]:

@@ -1,128 +1,102 @@
-"""Curves of one service as SVG: latency with its objective, rates, replicas, and marks of what was done."""
+"""Plots as SVG, one below another, and with them the curves of one service."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
 
-from marskit import text
 from marskit.pictures.tones import colour, svg, svg_text
-from marskit.views.series import Mark, MarkKind, Point, SeriesView
+from marskit.views.plots import Curve, PlotView, Upright
+from marskit.views.series import NO_POINTS, SeriesView, series_plots
 from marskit.views.tone import Tone
 
 _WIDTH, _HEIGHT = 640.0, 84.0
-_LEFT, _TOP, _BETWEEN = 74.0, 18.0, 22.0
-_MARKS = {MarkKind.ACTION: Tone.ACCENT, MarkKind.PERSON: Tone.PERSON, MarkKind.FAULT: Tone.BAD}
-_NOTHING_YET = "Curves appear here when the mesh has been observed."
+_LEFT, _RIGHT, _TOP, _BETWEEN = 74.0, 8.0, 18.0, 34.0
+_LETTER = 6.2
+"""Width of a letter of the legend, to place its entries."""
 
-Samples = Sequence[tuple[float, float | None]]
-"""`(at_s, value)`; None interrupts the curve."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Curve:
-    name: str
-    tone: Tone
-    of: Callable[[Point], float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plot:
-    curves: tuple[_Curve, ...]
-    words: Callable[[float | None], str]
-
-
-_PLOTS = (
-    _Plot((_Curve("p95", Tone.ACCENT, lambda point: point.p95_ms),), text.ms),
-    _Plot(
-        (
-            _Curve("req/s", Tone.OK, lambda point: point.requests_per_s),
-            _Curve("failed/s", Tone.BAD, lambda point: point.failures_per_s),
-        ),
-        text.number,
-    ),
-    _Plot(
-        (
-            _Curve("ready", Tone.OK, lambda point: point.replicas_ready),
-            _Curve("desired", Tone.WARN, lambda point: point.replicas_desired),
-        ),
-        text.number,
-    ),
-)
+Axis = Callable[[float], float]
+"""From a value to pixels."""
 
 
 def series_svg(view: SeriesView) -> str:
-    """The three plots of a service, one below another, on one time axis."""
+    """The plots of a service: latency with its SLO, traffic and replicas, with marks of what was done."""
     if not view.points or view.span_s <= 0:
-        return svg(420, 40, _NOTHING_YET, [svg_text(8, 24, _NOTHING_YET, Tone.DIM)])
-    since_s = view.now_s - view.span_s
+        return svg(420, 40, NO_POINTS, [svg_text(8, 24, NO_POINTS, Tone.DIM)])
+    return plots_svg(series_plots(view), view.service)
 
-    def x(at_s: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - 8) * (at_s - since_s) / view.span_s
 
+def plots_svg(plots: Sequence[PlotView], title: str) -> str:
+    """Plots one below another.
+
+    Args:
+        plots: The plots; they need not have the same axes.
+        title: The title of the picture, for those who do not see it.
+    """
     parts: list[str] = []
-    for row, plot in enumerate(_PLOTS):
-        limit = view.slo_ms if row == 0 else None
-        parts += _plot(view, plot, _TOP + row * (_HEIGHT + _BETWEEN), limit, x)
-    bottom = _TOP + len(_PLOTS) * (_HEIGHT + _BETWEEN) - _BETWEEN
-    parts += [_mark(mark, x(mark.at_s), bottom) for mark in view.marks]
-    parts.append(svg_text(_LEFT, bottom + 16, text.clock(max(0.0, since_s)), Tone.DIM, size=11))
-    parts.append(svg_text(_WIDTH - 8, bottom + 16, text.clock(view.now_s), Tone.DIM, anchor="end", size=11))
-    return svg(_WIDTH, bottom + 24, view.service, parts)
+    for row, plot in enumerate(plots):
+        parts += _plot(plot, _TOP + row * (_HEIGHT + _BETWEEN))
+    return svg(_WIDTH, _TOP + len(plots) * (_HEIGHT + _BETWEEN), title, parts)
 
 
-def curve_path(samples: Samples, x: Callable[[float], float], y: Callable[[float], float]) -> str:
-    """The `d` of a curve, interrupted where a value is not known."""
-    steps: list[str] = []
-    drawing = False
-    for at_s, value in samples:
-        if value is not None:
-            steps.append(f"{'L' if drawing else 'M'}{x(at_s):.1f} {y(value):.1f}")
-        drawing = value is not None
-    return "".join(steps)
+def _plot(plot: PlotView, top: float) -> list[str]:
+    wide, bottom = _WIDTH - _LEFT - _RIGHT, top + _HEIGHT
+    span = (plot.x_max - plot.x_min) or 1.0
 
-
-def _plot(
-    view: SeriesView, plot: _Plot, top: float, limit: float | None, x: Callable[[float], float]
-) -> list[str]:
-    values = [
-        value for curve in plot.curves for point in view.points if (value := curve.of(point)) is not None
-    ]
-    most = max([*values, *([limit] if limit is not None else [])], default=0.0) or 1.0
+    def x(value: float) -> float:
+        return _LEFT + wide * (value - plot.x_min) / span
 
     def y(value: float) -> float:
-        return top + _HEIGHT * (1.0 - value / most)
+        return bottom - _HEIGHT * min(1.0, value / (plot.y_max or 1.0))
 
-    parts = [
-        f'<rect x="{_LEFT:g}" y="{top:g}" width="{_WIDTH - _LEFT - 8:g}" height="{_HEIGHT:g}" fill="none" '
+    return [
+        f'<rect x="{_LEFT:g}" y="{top:g}" width="{wide:g}" height="{_HEIGHT:g}" fill="none" '
         'stroke="currentColor" stroke-opacity="0.2"/>',
-        svg_text(_LEFT - 6, top + 10, plot.words(most), Tone.DIM, anchor="end", size=11),
-        svg_text(_LEFT - 6, top + _HEIGHT, plot.words(0.0), Tone.DIM, anchor="end", size=11),
+        svg_text(_LEFT, top - 5, plot.title, Tone.STRONG, size=11),
+        svg_text(_LEFT - 6, top + 10, plot.top, Tone.DIM, anchor="end", size=11),
+        svg_text(_LEFT - 6, bottom, plot.bottom, Tone.DIM, anchor="end", size=11),
+        svg_text(_LEFT, bottom + 14, plot.since, Tone.DIM, size=11),
+        svg_text(_WIDTH - _RIGHT, bottom + 14, plot.until, Tone.DIM, anchor="end", size=11),
+        *_legend(plot, top - 5),
+        *([] if plot.level is None else [_across(y(plot.level))]),
+        *(_curve(curve, x, y) for curve in plot.curves),
+        *(_upright(each, x(each.at), top, bottom) for each in plot.uprights),
     ]
-    title = view.service if limit is not None or plot is _PLOTS[0] else ""
-    parts.append(svg_text(_LEFT, top - 5, title, Tone.STRONG, size=11))
-    for place, curve in enumerate(reversed(plot.curves)):
-        at = _WIDTH - 8 - place * 70
-        parts.append(svg_text(at, top - 5, curve.name, curve.tone, anchor="end", size=11))
-    if limit is not None:
-        parts.append(
-            f'<path d="M{_LEFT:g} {y(limit):.1f}H{_WIDTH - 8:g}" stroke="{colour(Tone.WARN)}" '
-            'stroke-dasharray="5 4" fill="none"/>'
-        )
-        parts.append(svg_text(_LEFT + 4, y(limit) - 3, f"SLO {plot.words(limit)}", Tone.WARN, size=10))
-    for curve in plot.curves:
-        path = curve_path([(point.at_s, curve.of(point)) for point in view.points], x, y)
-        parts.append(f'<path d="{path}" fill="none" stroke="{colour(curve.tone)}" stroke-width="1.6"/>')
+
+
+def _legend(plot: PlotView, y: float) -> list[str]:
+    """The entries of the legend, from the right."""
+    right, parts = _WIDTH - _RIGHT, []
+    for fact in reversed(plot.legend):
+        for piece in (fact.value, fact.name):
+            parts.append(svg_text(right, y, piece.text, piece.tone, anchor="end", size=11))
+            right -= _LETTER * len(piece.text) + 5
+        right -= 9
     return parts
 
 
-def _mark(mark: Mark, x: float, bottom: float) -> str:
-    tone = _MARKS[mark.kind]
+def _across(y: float) -> str:
     return (
-        f'<g><path d="M{x:.1f} {_TOP:g}V{bottom:.1f}" stroke="{colour(tone)}" stroke-opacity="0.5" '
-        f'stroke-dasharray="2 3"/>{svg_text(x, bottom + 14, mark.symbol, tone, anchor="middle", size=11)}'
-        f"{_tooltip(mark)}</g>"
+        f'<path d="M{_LEFT:g} {y:.1f}H{_WIDTH - _RIGHT:g}" stroke="{colour(Tone.SLO)}" '
+        'stroke-dasharray="5 4" fill="none"/>'
     )
 
 
-def _tooltip(mark: Mark) -> str:
-    return f"<title>{escape(mark.text)}</title>"
+def _curve(curve: Curve, x: Axis, y: Axis) -> str:
+    steps: list[str] = []
+    drawing = False
+    for at, value in curve.points:
+        if value is not None:
+            steps.append(f"{'L' if drawing else 'M'}{x(at):.1f} {y(value):.1f}")
+        drawing = value is not None
+    dots = ' stroke-dasharray="1.5 3"' if curve.is_dotted else ""
+    return (
+        f'<path d="{"".join(steps)}" fill="none" stroke="{colour(curve.tone)}" stroke-width="1.6"{dots}>'
+        f"<title>{escape(curve.name)}</title></path>"
+    )
+
+
+def _upright(mark: Upright, x: float, top: float, bottom: float) -> str:
+    symbol = svg_text(x, bottom + 14, mark.symbol, mark.tone, anchor="middle", size=11)
+    return (
+        f'<g><path d="M{x:.1f} {top:g}V{bottom:.1f}" stroke="{colour(mark.tone)}" stroke-opacity="0.5" '
+        f'stroke-dasharray="2 3"/>{symbol}<title>{escape(mark.text)}</title></g>'
+    )

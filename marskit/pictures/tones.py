@@ -10,6 +10,9 @@ _COLOURS = {
     Tone.BAD: "var(--marskit-bad, #d64545)",
     Tone.ACCENT: "var(--marskit-accent, #3d8bd9)",
     Tone.PERSON: "var(--marskit-person, #a65fd0)",
+    Tone.P50: "var(--marskit-p50, #2aa5a0)",
+    Tone.P95: "var(--marskit-p95, #3d8bd9)",
+    Tone.SLO: "var(--marskit-slo, #c98a00)",
 }
 """The other tones have the colour of the page's text."""
 _FAINT = (Tone.DIM, Tone.UNKNOWN)

@@ -63,6 +63,10 @@ class _Package(ModuleType):
         if not (name in _FROM and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A planner's class that travels by value takes the package's name with it."""
+        return importlib.import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 
@@ -70,7 +74,13 @@ sys.modules[__name__].__class__ = _Package
 def __getattr__(name: str) -> Any:
     if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_FROM[name]), name)
+    try:
+        room = importlib.import_module(_FROM[name])
+    except ModuleNotFoundError as error:
+        if error.name != _FROM[name]:
+            raise
+        raise AttributeError(f"marskit.{name} is not part of this installation") from error
+    return getattr(room, name)
 
 
 def __dir__() -> list[str]:

@@ -154,6 +154,11 @@ def signed(value: float) -> str:
     return f"{'+' if value > 0 else '−'}{text}"
 
 
+def more(count: int) -> str:
+    """What does not fit: `… 6 more`."""
+    return f"… {count} more"
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun: `1 replica`, `3 replicas`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

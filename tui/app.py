@@ -3,11 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import work
 from textual.app import App
@@ -16,32 +16,43 @@ from textual.timer import Timer
 
 from marskit.controller.port import RuntimePort
 from marskit.domain import commands
-from marskit.domain.commands import Command, CommandError
+from marskit.domain.commands import Command
 from marskit.domain.events import Event
-from marskit.domain.records import Phase
 from marskit.domain.state import State
-from marskit.domain.training import Stage
 from marskit.system import exit_codes
 from marskit.system.signals import ending_signals
 from marskit.training.trainer import Trainer
+from marskit.tui.key_names import with_hints
 from marskit.tui.keys import KEYS, Key, bindings
 from marskit.tui.looks import CALM_FRAME_S, Looks, keep_theme, theme_of
-from marskit.tui.messages import CommandDone, CommandFailed, StateChanged, Stopped, TrainingChanged
+from marskit.tui.messages import StateChanged, Stopped, Told, TrainingChanged
 from marskit.tui.palette import THEMES
 from marskit.tui.screens.confirm import Confirm
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.terminal import TerminalDriver
+from marskit.views.controls import Intent
+from marskit.views.finding import Place, Situation
 from marskit.views.forms import Form, forms
-from marskit.views.intents import Intent, Meaning, Prompt, Refusal, resolve_intent, undo_words
+from marskit.views.intents import resolve_intent
+from marskit.views.load import factor_now
+from marskit.views.meaning import Meaning, Prompt, Refusal
+from marskit.views.notices import (
+    Notice,
+    failure,
+    leave_question,
+    training_ended,
+    undoing,
+    undone,
+    undone_by,
+)
+from marskit.views.review import REPLACED, is_unread
+from marskit.views.tone import Tone
 
 FRAME_S = 0.22
 """Shortest time between two draws, in seconds: remote terminals can show no more."""
 STOP_TIMEOUT_S = 6.0
-UNREAD_S = 0.5
-"""Time for which a plan that replaced another cannot be decided on, in seconds: the key was for the other."""
+_SEVERITIES: dict[Tone, Literal["warning", "error"]] = {Tone.WARN: "warning", Tone.BAD: "error"}
 _VERDICTS = (Intent.APPROVE, Intent.REJECT)
-FACTOR_LAG_S = 3.0
-"""Time for which a requested load factor counts before the generator reports it, in seconds."""
 
 
 class MarskitApp(App[int]):
@@ -161,42 +172,35 @@ class MarskitApp(App[int]):
             return
         if isinstance(command, commands.SetLoadFactor):
             self._factor = (command.factor, self._state.now_s)
-        done = self._undone(command)
+        done = undone_by(command, self._state)
         if done:
-            self.notify(f"Undoing: {done}…", markup=False)
+            self.tell(undoing(done))
         self._runtime.submit(command).add_done_callback(partial(self._ended, done=done))
-
-    def _undone(self, command: Command) -> str:
-        """What an undo changes, in words; it may take seconds, and must not be silent meanwhile."""
-        if not isinstance(command, commands.Undo):
-            return ""
-        executions = (e for e in self._state.executions if e.id == command.execution)
-        return next((undo_words(e, self._state) for e in executions if e.inverse is not None), "")
 
     def _ended(self, result: Future[None], done: str) -> None:
         """Runs on the runtime's thread."""
         if not result.cancelled() and result.exception() is None and done:
-            self.post_message(CommandDone(f"Undone: {done}."))
+            self.post_message(Told(undone(done)))
         if not result.cancelled() and (error := result.exception()) is not None:
-            self.post_message(
-                CommandFailed(str(error) or type(error).__name__, expected=isinstance(error, CommandError))
-            )
+            self.post_message(Told(failure(error)))
 
-    def on_command_done(self, message: CommandDone) -> None:
-        """Say so."""
-        self.notify(message.sentence, markup=False)
+    def on_told(self, message: Told) -> None:
+        """Show what became of a command."""
+        self.tell(message.notice)
 
-    def on_command_failed(self, message: CommandFailed) -> None:
-        """Show the error."""
-        self.notify(message.sentence, severity="warning" if message.expected else "error", markup=False)
+    def tell(self, notice: Notice) -> None:
+        """Show a notice for a while."""
+        hints = (notice.hint,) if notice.hint is not None else ()
+        self.notify(
+            with_hints(notice.text, hints),
+            severity=_SEVERITIES.get(notice.tone, "information"),
+            markup=False,
+        )
 
     @property
     def factor(self) -> float:
         """The load factor requested last, or the one that the generator reports."""
-        if self._factor is not None and self._state.now_s - self._factor[1] < FACTOR_LAG_S:
-            return self._factor[0]
-        observation = self._state.observation
-        return observation.load.factor if observation and observation.load else 1.0
+        return factor_now(self._state, self._factor)
 
     def meaning(self, intent: Intent) -> Meaning:
         """What an intent means in the present state."""
@@ -207,14 +211,15 @@ class MarskitApp(App[int]):
         intent = Intent(name)
         # A verdict is about the plan that is drawn, which may be older than the newest state.
         state = self.live.state if intent in _VERDICTS else self._state
-        if intent in _VERDICTS and self._is_new(state):
-            self.notify("Another plan has just replaced that one: look at it first.", severity="warning")
+        if intent in _VERDICTS and is_unread(state, time.monotonic() - self.live.shown_at_s):
+            self.tell(Notice(REPLACED, Tone.WARN))
             return
         meant = resolve_intent(intent, state, workload=self.live.workload, factor=self.factor)
         if isinstance(meant, Prompt):
             self.ask(meant)
         elif isinstance(meant, Refusal):
-            self.notify(meant.sentence, severity="warning", markup=False)
+            where = ": tab, then the arrow keys." if meant.needs_workload else "."
+            self.tell(Notice(f"{meant.sentence.removesuffix('.')}{where}", Tone.WARN))
         else:
             self.submit(meant)
 
@@ -235,26 +240,29 @@ class MarskitApp(App[int]):
 
         self.push_screen(Finder("Go to, or do", entries(self)), act)
 
-    def go_to(self, node: str) -> None:
-        """Select a node of the mesh and open it."""
-        self.live.topology.selected = node
-        self.live.topology.focus()
+    def go_to(self, place: Place) -> None:
+        """Go to a place and open it."""
+        if place.is_log:
+            self.live.log_panel.focus()
+        elif place.phase is not None:
+            self.live.rail.choose(place.phase)
+            self.live.rail.focus()
+        else:
+            self.live.topology.selected = place.node
+            self.live.topology.focus()
         self.action_open()
 
-    def named_places(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Places besides the nodes of the mesh: the phases and the log."""
-        for phase in Phase:
-            yield str(phase), partial(self._go_to_phase, phase)
-        yield "log", self._go_to_log
-
-    def _go_to_phase(self, phase: Phase) -> None:
-        self.live.rail.choose(phase)
-        self.live.rail.focus()
-        self.action_open()
-
-    def _go_to_log(self) -> None:
-        self.live.log_panel.focus()
-        self.action_open()
+    def situation(self) -> Situation:
+        """What decides, besides the state, which entries can be found."""
+        return Situation(
+            [key.control for key in self.keys],
+            self.meaning,
+            self.forms(),
+            workload=self.live.workload,
+            factor=self.factor,
+            small=self.live.has_class("-short"),
+            summaries=self.summaries,
+        )
 
     def choose_theme(self, name: str) -> None:
         """Use another theme, and keep it for the next start."""
@@ -273,16 +281,6 @@ class MarskitApp(App[int]):
             self.notify(f"The screenshot cannot be saved as {path}: {error.strerror}.", severity="error")
         else:
             self.notify(f"The screenshot is saved as {path}.", markup=False)
-
-    def _is_new(self, state: State) -> bool:
-        """Whether a plan that replaced another appeared too recently for a person to have read it."""
-        cycle = state.cycle
-        return (
-            cycle is not None
-            and cycle.awaiting_approval
-            and cycle.revision > 1
-            and time.monotonic() - self.live.shown_at_s < UNREAD_S
-        )
 
     def forms(self) -> tuple[Form, ...]:
         """Every form that can be filled in now."""
@@ -314,16 +312,10 @@ class MarskitApp(App[int]):
 
     def on_training_changed(self) -> None:
         """Update the open pane, or report the end of the training if it is closed."""
-        state = self.trainer.state
         if callable(renew := getattr(self.screen, "renew", None)):
             renew()
-        elif state.stage is Stage.DONE and state.saved is not None:
-            self.notify(
-                f"Training is complete; the policy is saved as {state.saved.saved}. Press t to see it.",
-                markup=False,
-            )
-        elif state.stage is Stage.FAILED:
-            self.notify(state.reason, severity="warning", markup=False)
+        elif (notice := training_ended(self.trainer.state)) is not None:
+            self.tell(notice)
 
     def action_only_unhealthy(self) -> None:
         """Show only what ails in the mesh, or everything again."""
@@ -345,8 +337,7 @@ class MarskitApp(App[int]):
         elif isinstance(self.screen, Confirm):
             self.screen.dismiss(result=True)
         elif self._state.gateway_url is not None and self._state.ended is None:
-            training = ", and the training" if self.trainer.state.is_busy else ""
-            question = f"Stop the load and the mesh{training}, and leave? Recorded cycles are kept."
+            question = leave_question(training=self.trainer.state.is_busy)
             self.push_screen(Confirm(question, key="q", yes="leave"), self._leave)
         else:
             self._leave(agreed=True)
@@ -356,7 +347,7 @@ class MarskitApp(App[int]):
             return
         self._leaving = True
         self.trainer.stop()
-        self.live.say_stopping("◌ Stopping the load and the mesh…   q to leave at once")
+        self.live.say_stopping()
         threading.Thread(target=self._stop, name="marskit-stop", daemon=True).start()
 
     def _stop(self) -> None:

@@ -3,6 +3,7 @@
 from textual.message import Message
 
 from marskit.domain.state import State
+from marskit.views.notices import Notice
 
 
 class StateChanged(Message, bubble=False):
@@ -25,22 +26,12 @@ class TrainingChanged(Message, bubble=False):
         return isinstance(message, TrainingChanged)
 
 
-class CommandDone(Message, bubble=False):
-    """A command whose end a person waits for took effect."""
+class Told(Message, bubble=False):
+    """What became of a command; never dropped, because the state does not contain it."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, notice: Notice) -> None:
         super().__init__()
-        self.sentence = sentence
-
-
-class CommandFailed(Message, bubble=False):
-    """A command failed; never dropped, because the state does not contain it."""
-
-    def __init__(self, sentence: str, *, expected: bool) -> None:
-        super().__init__()
-        self.sentence = sentence
-        self.expected = expected
-        """False for an internal fault."""
+        self.notice = notice
 
 
 class Stopped(Message, bubble=False):

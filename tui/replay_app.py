@@ -3,15 +3,14 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from marskit import text
 from marskit.domain import commands
 from marskit.domain.commands import Command
 from marskit.domain.state import State
@@ -27,9 +26,23 @@ from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
 from marskit.tui.widgets.transport import Transport
+from marskit.views.branching import (
+    BRANCH_COMES,
+    NO_BRANCH,
+    NO_CYCLE,
+    STILL_BRANCHING,
+    branch_begun,
+    branch_question,
+    branch_words,
+    cycle_to_branch,
+)
+from marskit.views.controls import Intent
+from marskit.views.finding import Place, Situation
 from marskit.views.forms import Form
-from marskit.views.intents import Intent, Meaning, Option, Prompt, Refusal
-from marskit.views.replay import Marks, TransportView, marks_of, transport_view
+from marskit.views.meaning import Meaning, Refusal
+from marskit.views.notices import Notice
+from marskit.views.replay import Marks, TransportView, marks_of, no_stop, reading_words, transport_view
+from marskit.views.tone import Tone
 
 TICK_S = 0.1
 """Interval between moves of a playing replay, in seconds."""
@@ -133,7 +146,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         def tell(doing: str, done: int, of: int) -> None:
-            self.post_message(self.Reading(f"{doing}… {text.percent(100.0 * done / of) if of else ''}"))
+            self.post_message(self.Reading(reading_words(doing, done, of)))
 
         try:
             self.post_message(self.Loaded(self._read(tell)))
@@ -197,7 +210,7 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     def action_jump(self, stop: str, back: bool = False) -> None:  # noqa: FBT001 # as keys give it
         """Go to the next stop of a kind, or to the one before."""
         if not self.player.next(Stop(stop), back=back):
-            self.notify(f"No {stop} {'before' if back else 'after'} this one.", markup=False)
+            self.tell(no_stop(stop, back=back))
             return
         self._draw_now()
         self.replay_screen.turn_to_phase()
@@ -208,49 +221,50 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
 
     def action_refuse(self) -> None:
         """Explain that a recorded mesh cannot be changed."""
-        self.notify(UNCHANGEABLE, severity="warning", markup=False)
+        self.tell(Notice(UNCHANGEABLE, Tone.WARN))
 
     def action_branch(self) -> None:
         """Ask for a planner, and branch in the twin."""
-        timeline, cycle = self.player.timeline, self._branch_cycle()
+        timeline, cycle = self.player.timeline, cycle_to_branch(self.player)
         started = timeline.started
         if self._branches is None or started is None or cycle is None:
-            self.notify("No cycle to branch from here.", severity="warning", markup=False)
+            self.tell(NO_CYCLE)
             return
         if self._branching is not None:
-            self.notify("Another branch is still running.", severity="warning", markup=False)
+            self.tell(STILL_BRANCHING)
             return
         try:
             check_branchable(timeline, cycle)
         except ReplayError as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self.tell(Notice(str(error), Tone.WARN))
             return
         from marskit.tui.screens.picker import Picker
 
-        planner = self.player.state.planner
-        options = tuple(
-            Option(name, "recorded" if name == planner else "", commands.SetPlanner(name))
-            for name in started.planners
-        )
-        question = f"Which planner decides from cycle {cycle} on, in the twin?"
-        self.push_screen(Picker(Prompt(question, options)), lambda chosen: self._begin_branch(cycle, chosen))
+        question = branch_question(started.planners, self.player.state.planner, cycle)
+        self.push_screen(Picker(question), lambda chosen: self._begin_branch(cycle, chosen))
 
     def action_beside(self) -> None:
         """Show the newest branch again."""
         if self.newest is None:
-            running = "The branch is still being computed; it opens by itself."
-            self.notify(running if self._branching else "No branch yet; press b to create one.", markup=False)
+            self.tell(BRANCH_COMES if self._branching else NO_BRANCH)
             return
         from marskit.tui.screens.branch import BranchScreen
 
         self.push_screen(BranchScreen(self.newest))
 
-    def named_places(self) -> Iterator[tuple[str, Callable[[], object]]]:
+    def go_to(self, place: Place) -> None:
+        """Go to the beginning of a cycle too."""
+        if place.step is None:
+            super().go_to(place)
+        else:
+            self.jump(place.step)
+
+    def situation(self) -> Situation:
         """The cycles too."""
-        yield from super().named_places()
-        for cycle in self.player.timeline.cycles:
-            if (step := self.player.timeline.begin_of(cycle)) is not None:
-                yield f"cycle {cycle}", partial(self.jump, step)
+        timeline = self.player.timeline
+        begins = ((cycle, timeline.begin_of(cycle)) for cycle in timeline.cycles)
+        cycles = tuple((cycle, step) for cycle, step in begins if step is not None)
+        return replace(super().situation(), cycles=cycles)
 
     def meaning(self, intent: Intent) -> Meaning:
         """Nothing: a recording cannot be changed."""
@@ -268,25 +282,16 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
         self._state = self.player.state
         self._draw()
 
-    def _branch_cycle(self) -> int | None:
-        """The cycle under way, or the next if this one has acted already."""
-        timeline, cycle = self.player.timeline, self.player.state.cycle
-        if cycle is None:
-            return timeline.cycles[0] if timeline.cycles else None
-        following = cycle.id + 1 in timeline.cycles and cycle.phase_done and cycle.phase == "knowledge"
-        return cycle.id + 1 if following else cycle.id
-
     def _begin_branch(self, cycle: int, chosen: Command | None) -> None:
         if isinstance(chosen, commands.SetPlanner):
             self._branching = asyncio.create_task(self._branch(cycle, chosen.planner))
 
     async def _branch(self, cycle: int, planner: str) -> None:
         assert self._branches is not None
-        self._tell(f"branch: {planner} from cycle {cycle}…")
+        self._note_down(branch_begun(planner, cycle))
 
         def tell(doing: str, done: int, of: int) -> None:
-            share = f" ({text.percent(100.0 * done / of)})" if of else ""
-            self._tell(f"branch: {doing} {done} of {of}{share}")
+            self._note_down(branch_words(doing, done, of))
 
         try:
             self.newest = await self._branches.branch(cycle, planner, tell)
@@ -296,9 +301,9 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
             self.action_beside()
         finally:
             self._branching = None
-            self._tell("")
+            self._note_down("")
 
-    def _tell(self, note: str) -> None:
+    def _note_down(self, note: str) -> None:
         self._note = note
         self._draw_now()
 

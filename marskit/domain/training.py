@@ -112,3 +112,29 @@ def advance(state: TrainingState, update: Update) -> TrainingState:
             return replace(state, stage=Stage.DONE, saved=update)
         case _:
             assert_never(update)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """A person's choice of training."""
+
+    algorithm: str = "ppo"
+    seed: int = 0
+    seconds: int = 60
+    goes_on: bool = False
+    """Whether training starts from the weights in the file that it will overwrite."""
+
+    @property
+    def out(self) -> str:
+        """The policy file, in the working folder."""
+        return f"{self.algorithm}-{self.seed}.npz"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Arguments for `marskit.training`."""
+        resume = ("--resume", self.out) if self.goes_on else ()
+        chosen = {"--algorithm": self.algorithm, "--seed": self.seed, "--seconds": self.seconds}
+        return (
+            *(part for name, value in chosen.items() for part in (name, str(value))),
+            *("--out", self.out, *resume),
+        )

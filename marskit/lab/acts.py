@@ -41,7 +41,7 @@ from marskit.domain.loop_events import ApprovalAwaited, CycleCompleted, ExecuteE
 from marskit.domain.records import Execution, Mode
 from marskit.domain.state import CycleInProgress
 from marskit.lab.driven import Driven
-from marskit.lab.inputs import LabError
+from marskit.lab.inputs import LabError, as_mode
 from marskit.lab.records import WhatIf, what_if
 from marskit.plugins.base import Planner
 from marskit.plugins.by_value import planner_name
@@ -58,6 +58,16 @@ class Acts(Driven):
     def act(self, action: Action) -> Execution:
         """Execute an action as a person; the shield applies.
 
+        >>> import marskit as mk
+        >>> with mk.Lab("twin", planner="static") as lab:
+        ...     cycle = lab.step()
+        ...     done = lab.scale("payments", 3)
+        ...     undone = lab.undo()
+        >>> print(done.command)
+        kubectl scale deployment/payments -n marskit-demo --replicas=3 --current-replicas=2
+        >>> undone.undoes == done.id
+        True
+
         Raises:
             CommandError: It cannot be executed; one sentence says why.
         """
@@ -66,6 +76,13 @@ class Acts(Driven):
 
     def what_if(self, action: Action) -> WhatIf:
         """What an action would do now: the diff, the command, its inverse, the shield's changes.
+
+        >>> import marskit as mk
+        >>> with mk.Lab("twin") as lab:
+        ...     cycle = lab.step()
+        ...     what = lab.what_if(mk.Scale("orders", 3))
+        >>> [line for line in what.dry_run.diff.splitlines() if line.startswith("+ ")]
+        ['+  replicas: 3']
 
         Raises:
             CommandError: It would be refused; the sentence is that of `act`.
@@ -190,7 +207,18 @@ class Acts(Driven):
         self._inject(HangReplica(workload))
 
     def slow(self, workload: str, factor: float = 3.0) -> None:
-        """Multiply the service time of every replica of a workload."""
+        """Multiply the service time of every replica of a workload.
+
+        >>> import marskit as mk
+        >>> with mk.Lab("twin") as lab:
+        ...     lab.slow("payments", 2)
+        ...     faults = lab.state.faults
+        ...     lab.clear()
+        ...     lab.state.faults
+        ()
+        >>> faults
+        (SlowDown(workload='payments', factor=2),)
+        """
         self._inject(SlowDown(workload, factor))
 
     def errors(self, workload: str, percent: float) -> None:
@@ -260,15 +288,3 @@ class Acts(Driven):
                 f"{route!r} has no single such route; give index, of {', '.join(r.label for r in named)}."
             )
         return found[0]
-
-
-def as_mode(mode: Mode | str) -> Mode:
-    """The mode of that name.
-
-    Raises:
-        LabError: There is no such mode.
-    """
-    try:
-        return Mode(mode)
-    except ValueError:
-        raise LabError(f"Unknown mode {mode!r}; choose one of {', '.join(Mode)}.") from None

@@ -74,6 +74,12 @@ def compare(
 
     All of them meet the same arrivals. An interrupt (Ctrl-C) ends all runs.
 
+    >>> import marskit as mk
+    >>> comparison = mk.compare(["static", "demand"], ["spike"], [1], engine="fast", tell=False)
+    >>> static, demand = comparison.measured
+    >>> demand.violation_minutes < static.violation_minutes
+    True
+
     Args:
         planners: Names, `FILE.py:CLASS` or classes; `hpa-tuned` is tuned first, on other loads.
         scenarios: Names of shipped scenarios, or files.

@@ -1,10 +1,15 @@
-"""What a person gives to a lab, as the settings of a run."""
+"""What a person gives to a lab, checked, and what a lab needs that may not be installed."""
 
 import sysconfig
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from marskit.domain.records import Mode
 from marskit.errors import UserError
+from marskit.plugins.base import Planner
+from marskit.plugins.by_value import planner_name
 
 CLUSTER = "cluster"
 
@@ -57,3 +62,43 @@ def runs_folder(given: str | Path | None) -> str | Path:
         if folder.is_relative_to(sysconfig.get_path(name)):
             raise LabError(f"Runs would be stored in {folder}, among installed packages; give runs=FOLDER.")
     return folder
+
+
+def as_mode(mode: Mode | str) -> Mode:
+    """The mode of that name.
+
+    Raises:
+        LabError: There is no such mode.
+    """
+    try:
+        return Mode(mode)
+    except ValueError:
+        raise LabError(f"Unknown mode {mode!r}; choose one of {', '.join(Mode)}.") from None
+
+
+def checked_planner(planner: str | type[Planner]) -> str:
+    """The planner's name; none of its code is imported.
+
+    Raises:
+        UserError: There is no such planner.
+    """
+    from marskit.agents.registry import parse_name
+
+    name = planner_name(planner)
+    parse_name(name)
+    return name
+
+
+def dashboard(shown: object, *panels: str) -> Any:
+    """The widgets for a lab or a replay.
+
+    Raises:
+        LabError: The extra `notebook` is not installed.
+    """
+    try:
+        widgets = import_module("marskit.widgets")
+        return widgets.Dashboard(shown, *panels)
+    except ModuleNotFoundError as error:
+        raise LabError(
+            f"The panels need the extra notebook ({error.name} is missing): pip install 'marskit[notebook]'."
+        ) from error

@@ -3,55 +3,42 @@
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from marskit.assembly.settings import Settings
 from marskit.controller.controller import Controller
 from marskit.controller.runtime import Runtime
 from marskit.demo import DEMO_MANIFESTS
-from marskit.domain.commands import Run, SetPace, StepCycle, StepPhase
-from marskit.domain.diagnosis import Diagnosis
-from marskit.domain.loop_events import (
-    Analysed,
-    ApprovalAwaited,
-    CycleCompleted,
-    ExecuteEnded,
-    Monitored,
-    Planned,
+from marskit.domain.records import Mode
+from marskit.lab.inputs import (
+    LabError,
+    Paths,
+    as_mode,
+    checked_planner,
+    dashboard,
+    mesh_name,
+    paths,
+    runs_folder,
 )
-from marskit.domain.observation import Observation
-from marskit.domain.plan import Plan
-from marskit.domain.records import Cycle, Execution, Mode, Phase
-from marskit.domain.state import State
-from marskit.lab.acts import Acts, as_mode
-from marskit.lab.inputs import LabError, Paths, mesh_name, paths, runs_folder
 from marskit.lab.named import forget, replace_named
-from marskit.lab.records import Cycles
+from marskit.lab.turns import Turns
 from marskit.load.scenario import find_scenario
 from marskit.plugins.base import Planner
-from marskit.plugins.by_value import planner_name
-from marskit.views.current import executions_of
+from marskit.views.summary import summary_view
 
 if TYPE_CHECKING:
     import polars as pl
 
     from marskit.lab.report import Report
+    from marskit.pictures.bundle import Bundle
 
-LIVE_PACE = 10.0
-"""Pace of the twin while it runs by itself, in its seconds per real second, unless the lab has one."""
 STOP_S = 20.0
 """Longest wait for the end of a run, in seconds."""
-_PHASE_ENDS = (Monitored, Analysed, Planned, ExecuteEnded, CycleCompleted, ApprovalAwaited)
-_CYCLE_ENDS = (CycleCompleted, ApprovalAwaited)
-
-Done = Observation | Diagnosis | Plan | tuple[Execution, ...] | Cycle
-"""What one phase produces."""
 
 
-class Lab(Acts):
+class Lab(Turns):
     """One run on a mesh, with methods that return when what they do took effect.
 
     The mesh starts at once in a thread of its own, and the loop is paused at first. On the twin, time stands
@@ -148,64 +135,14 @@ class Lab(Acts):
         """The settings of the run."""
         return self._settings
 
-    @property
-    def cycles(self) -> Cycles:
-        """All completed cycles, oldest first."""
-        return Cycles(self._watch.cycles)
-
-    def step(self, what: Literal["cycle", "phase"] = "cycle") -> Done:
-        """Finish the cycle under way or run a whole one, or only the next phase, then pause.
-
-        In mode `approve`, it also returns when a plan awaits approval.
-
-        Returns:
-            The cycle, or what the phase produced: an `Observation`, a `Diagnosis`, a `Plan`, the executions,
-            or the recorded `Cycle`.
-        """
-        if what not in ("cycle", "phase"):
-            raise LabError(f'A step is a "cycle" or a "phase", not {what!r}.')
-        self.ready()
-        self._require_pace()
-        self._by_phases = what == "phase"
-        ends = _PHASE_ENDS if self._by_phases else _CYCLE_ENDS
-        before = self._watch.count(*ends)
-        self._tell(StepPhase() if self._by_phases else StepCycle(), "The step")
-        self._wait(lambda state: self._watch.count(*ends) > before and self._rests(state), "The step")
-        return _produced(self.state)
-
-    def run(self, cycles: int = 1, until: Callable[[State], bool] | None = None) -> Cycles:
-        """Run some cycles, then pause; an interrupt (Ctrl-C) pauses the loop, and the lab lives.
-
-        In mode `approve`, it also returns when a plan awaits approval; the rest follows after `approve`.
-
-        Args:
-            cycles: Number of cycles, at most.
-            until: Stop after the first cycle for which this function of the state is true.
-
-        Returns:
-            The completed cycles.
-        """
-        begun = len(self._watch.cycles)
-        if until is None:
-            self._run(cycles)
-        else:
-            # One by one: in virtual time, the loop would be far ahead by the time of the answer.
-            for _ in range(cycles):
-                self._run(1)
-                if until(self.state) or self._is_waiting(self.state):
-                    break
-        return Cycles(self._watch.cycles[begun:])
-
-    def start(self) -> None:
-        """Let the loop run by itself, one cycle every period, until `pause`; returns at once."""
-        self.ready()
-        self._by_phases = False
-        if self._settings.is_simulated and self._pace is None:
-            self._tell(SetPace(LIVE_PACE), "The start of the loop")
-        self._tell(Run(), "The start of the loop")
-
     def frame(self, table: str = "cycles") -> "pl.DataFrame":
         """A table of this run as a Polars frame; every completed cycle is in it.
+
+        >>> import marskit as mk
+        >>> with mk.Lab("twin") as lab:
+        ...     cycles = lab.run(3)
+        >>> lab.frame("workloads").filter(workload="payments")["cycle"].to_list()
+        [1, 2, 3]
 
         Args:
             table: `cycles`, `services`, `workloads`, `edges`, `symptoms`, `candidates`, `executions`,
@@ -245,6 +182,16 @@ class Lab(Acts):
         if not self._runtime.stop(STOP_S):
             raise LabError(f"The run did not end within {STOP_S:g} s.")
 
+    def __repr__(self) -> str:
+        view = summary_view(self.state)
+        mesh, planner = view.mesh or self._settings.mesh, view.planner or self._settings.planner
+        return f"Lab on {mesh}, {planner}: {view.activity}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> "Bundle":
+        from marskit.lab.formats import state_bundle
+
+        return state_bundle(self.state)
+
     def __enter__(self) -> "Lab":
         return self
 
@@ -260,28 +207,6 @@ class Lab(Acts):
         self._runtime.start(partial(_build, self._settings), loop_factory=self._settings.loop_factory())
         return self
 
-    def _run(self, cycles: int) -> None:
-        self.ready()
-        self._require_pace()
-        self._by_phases = False
-        before = self._watch.count(ApprovalAwaited)
-        self._tell(Run(cycles), "The run")
-        self._wait(
-            lambda state: (
-                self._watch.count(ApprovalAwaited) > before or (not state.running and self._rests(state))
-            ),
-            "A cycle of the run",
-        )
-
-    def _require_pace(self) -> None:
-        """Undo the pace of `start`; while a plan awaits a person, the twin's time must not race."""
-        wanted = LIVE_PACE if self._pace is None and self.state.mode is Mode.APPROVE else self._pace
-        if self._settings.is_simulated and self.state.pace != wanted:
-            self._tell(SetPace(wanted), "The change of the pace")
-
-    def _is_waiting(self, state: State) -> bool:
-        return state.cycle is not None and state.cycle.awaiting_approval
-
     def _run_id(self) -> str:
         self._watch.require_other_thread()
         if self.state.started is None:
@@ -290,55 +215,7 @@ class Lab(Acts):
         return self.state.started.run
 
 
-def checked_planner(planner: str | type[Planner]) -> str:
-    """The planner's name; none of its code is imported.
-
-    Raises:
-        UserError: There is no such planner.
-    """
-    from marskit.agents.registry import parse_name
-
-    name = planner_name(planner)
-    parse_name(name)
-    return name
-
-
-def dashboard(shown: object, *panels: str) -> Any:
-    """The widgets for a lab or a replay.
-
-    Raises:
-        LabError: The extra `notebook` is not installed.
-    """
-    try:
-        widgets = import_module("marskit.widgets")
-        return widgets.Dashboard(shown, *panels)
-    except ModuleNotFoundError as error:
-        raise LabError(
-            f"The panels need the extra notebook ({error.name} is missing): pip install 'marskit[notebook]'."
-        ) from error
-
-
 async def _build(settings: Settings) -> Controller:
     from marskit.assembly.bootstrap import build
 
     return await build(settings)
-
-
-def _produced(state: State) -> Done:
-    """What the phase that has just ended produced."""
-    cycle = state.cycle
-    assert cycle is not None
-    produced: Done | None = None
-    match cycle.phase:
-        case Phase.MONITOR:
-            produced = cycle.observation
-        case Phase.ANALYSE:
-            produced = cycle.diagnosis
-        case Phase.PLAN:
-            produced = cycle.plan
-        case Phase.EXECUTE:
-            produced = cycle.plan if cycle.awaiting_approval else executions_of(state)
-        case Phase.KNOWLEDGE:
-            produced = state.cycles[-1]
-    assert produced is not None
-    return produced

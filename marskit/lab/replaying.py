@@ -7,9 +7,8 @@ from marskit.branching.child import BranchChild
 from marskit.branching.read import read_timeline
 from marskit.domain.state import State
 from marskit.knowledge.read.runs import find_run
-from marskit.lab.formats import state_bundle
-from marskit.lab.inputs import LabError, runs_folder
-from marskit.lab.lab import checked_planner, dashboard
+from marskit.lab.formats import register, state_bundle
+from marskit.lab.inputs import LabError, checked_planner, dashboard, runs_folder
 from marskit.lab.records import Cycles
 from marskit.lab.worker import completed
 from marskit.pictures.bundle import Bundle
@@ -44,6 +43,7 @@ class Replay:
         Raises:
             UserError: It cannot be found, read or replayed.
         """
+        register()
         self.run = find_run(runs, run)
         self._timeline = read_timeline(runs, self.run)
         self._player = Player(self._timeline, len(self._timeline))

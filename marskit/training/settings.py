@@ -109,3 +109,9 @@ def _check(path: Path, name: str, key: str, value: object, known: dict[str, Any]
     kinds = (int, float) if isinstance(usual, float) else (type(usual),)
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise TrainingError(f"{path}: [{name}] {key} is {value!r}; it must be like {usual!r}.")
+
+
+def usual_seconds(algorithm: str) -> int:
+    """The default length of a training, in seconds."""
+    settings = load_settings()
+    return round(settings.ppo.seconds if algorithm == "ppo" else settings.sac.seconds)

@@ -3,39 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from marskit.domain.training import Stage, TrainingState, advance
+from marskit.domain.training import Stage, TrainingRequest, TrainingState, advance
 from marskit.training.child import TrainingChild, TrainingFailed, missing
 
 CLOSE_GRACE_S = 2.0
 """Time that leaving waits for the best policy to be saved, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRequest:
-    """A person's choice of training."""
-
-    algorithm: str = "ppo"
-    seed: int = 0
-    seconds: int = 60
-    goes_on: bool = False
-    """Whether training starts from the weights in the file that it will overwrite."""
-
-    @property
-    def out(self) -> str:
-        """The policy file, in the working folder."""
-        return f"{self.algorithm}-{self.seed}.npz"
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """Arguments for `marskit.training`."""
-        resume = ("--resume", self.out) if self.goes_on else ()
-        chosen = {"--algorithm": self.algorithm, "--seed": self.seed, "--seconds": self.seconds}
-        return (
-            *(part for name, value in chosen.items() for part in (name, str(value))),
-            *("--out", self.out, *resume),
-        )
 
 
 class Trainer:

@@ -11,6 +11,7 @@ from marskit.domain.goals import Goals
 from marskit.domain.loop_events import ModeChanged, PaceChanged, PlanDecided, PlannerChanged, Replanned
 from marskit.domain.records import Effect, Execution, Origin, Outcome
 from marskit.domain.state import State
+from marskit.views.controls import Hint, Intent
 from marskit.views.document import Document, Sentence
 from marskit.views.tone import Tone, of_severity
 
@@ -22,8 +23,11 @@ _OUTCOMES = {
 }
 _ORIGINS = {Origin.PLANNER: "loop", Origin.PERSON: "you", Origin.UNDO: "undo", Origin.GUARD: "rollback"}
 YOU = _ORIGINS[Origin.PERSON]
-WHO = 8
-"""Width of the log's origin column, in characters."""
+LOG = "log"
+NO_ACTION = "No action yet"
+KILLS = Hint(Intent.KILL, "kills a replica")
+_LONGEST_WHO = 8
+"""Longest word for who did something, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def log_document(state: State) -> Document:
         Sentence(f"{row.time}  {row.who}  {row.text}", Tone.PLAIN, row.symbol, row.tone)
         for row in log_rows(state)
     )
-    return rows or (Sentence("No action yet.", Tone.DIM),)
+    return rows or (Sentence(f"{NO_ACTION}.", Tone.DIM),)
 
 
 def effect_tone(effect: Effect, goals: Goals) -> Tone:
@@ -130,5 +134,5 @@ def _deed(event: Deed) -> LogRow:
 
 def _notice(notice: Noticed) -> LogRow:
     """A subject too long for the column, such as a replica's name, is in the sentence anyway."""
-    who = notice.subject if len(notice.subject) <= WHO else "notice"
+    who = notice.subject if len(notice.subject) <= _LONGEST_WHO else "notice"
     return _row(notice.at_s, "!", who, notice.sentence, of_severity(notice.severity))

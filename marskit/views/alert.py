@@ -1,10 +1,11 @@
 """The one sentence that a person must see now, if there is one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from marskit.domain.actions import describe
 from marskit.domain.load import LoadStatus
-from marskit.domain.state import State
+from marskit.domain.state import CycleInProgress, State
+from marskit.views.controls import Hint, Intent, Move
 from marskit.views.load import is_over, load_view
 from marskit.views.tone import SYMBOLS, Tone
 
@@ -15,6 +16,20 @@ class AlertView:
 
     text: str = ""
     tone: Tone = Tone.PLAIN
+    hints: tuple[Hint, ...] = ()
+    """What a person can do about it."""
+
+
+STOPPING = AlertView(
+    "◌ Stopping the load and the mesh…", Tone.ACCENT, (Hint(Move.LEAVE, "to leave at once"),)
+)
+STOPPING_TITLE = "stopping"
+_DECISIONS = (
+    Hint(Intent.APPROVE, "approve"),
+    Hint(Intent.REJECT, "reject"),
+    Hint(Intent.REPLAN, "replan"),
+)
+_RUNS_AGAIN = (Hint(Intent.AGAIN, "runs it again"), Hint(Intent.SCENARIO, "chooses another"))
 
 
 def alert_view(state: State) -> AlertView:
@@ -25,10 +40,7 @@ def alert_view(state: State) -> AlertView:
         return AlertView("■ The run has ended; every process it started has stopped.", Tone.ACCENT)
     cycle = state.cycle
     if cycle is not None and cycle.awaiting_approval:
-        plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
-        return AlertView(
-            f"{SYMBOLS[Tone.WARN]} Approval needed: {plan}   a approve · r reject · R replan", Tone.WARN
-        )
+        return AlertView(f"{SYMBOLS[Tone.WARN]} Approval needed: {_words(cycle)}", Tone.WARN, _DECISIONS)
     seen = state.observation
     if seen is not None and seen.generation.rejected_reason:
         reason = seen.generation.rejected_reason
@@ -38,8 +50,17 @@ def alert_view(state: State) -> AlertView:
             f"{SYMBOLS[Tone.BAD]} The load failed: {seen.load.reason or 'no reason given'}", Tone.BAD
         )
     if seen is not None and seen.load is not None and is_over(state):
-        return AlertView(
-            f"■ The scenario {load_view(state).scenario} is over: L runs it again, l chooses another.",
-            Tone.ACCENT,
-        )
+        return AlertView(f"■ The scenario {load_view(state).scenario} is over.", Tone.ACCENT, _RUNS_AGAIN)
     return AlertView()
+
+
+def recorded_alert(state: State) -> AlertView:
+    """The same of a recording, in which nothing can be done any more."""
+    cycle = state.cycle
+    if state.ended is None and cycle is not None and cycle.awaiting_approval:
+        return AlertView(f"{SYMBOLS[Tone.WARN]} A plan was awaiting approval: {_words(cycle)}", Tone.WARN)
+    return replace(alert_view(state), hints=())
+
+
+def _words(cycle: CycleInProgress) -> str:
+    return "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""

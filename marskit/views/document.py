@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from marskit.views.controls import Hint
 from marskit.views.tone import Tone
 
 
@@ -23,6 +24,8 @@ class Sentence:
     """Precedes the first line; the other lines are indented by its width."""
     symbol_tone: Tone | None = None
     """The tone of the symbol if it differs from the text's."""
+    hints: tuple[Hint, ...] = ()
+    """What a person can do about it."""
 
 
 @dataclass(frozen=True, slots=True)

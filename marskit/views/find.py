@@ -7,11 +7,14 @@ from typing import Generic, TypeVar
 
 from marskit import text
 from marskit.domain.state import State
-from marskit.views.intents import Intent, Refusal, resolve_intent
+from marskit.views.controls import Intent
+from marskit.views.intents import resolve_intent
+from marskit.views.meaning import Refusal
 from marskit.views.tone import SYMBOLS
 from marskit.views.topology import topology_view
 
 V = TypeVar("V")
+NO_MATCH = "Nothing matches."
 
 
 class Rank(IntEnum):
@@ -40,7 +43,7 @@ class Entry(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Named:
     """A node of the mesh, with its state in a few words."""
 
     name: str
@@ -83,10 +86,15 @@ def _in_order(letters: str, label: str) -> bool:
     return all(letter in rest for letter in letters)
 
 
-def places(state: State) -> tuple[Place, ...]:
+def count_words(matches: Sequence[Entry[V]], entries: Sequence[Entry[V]]) -> str:
+    """How many match: `3 of 40`."""
+    return f"{len(matches)} of {len(entries)}"
+
+
+def places(state: State) -> tuple[Named, ...]:
     """Every node of the mesh: the gateway, then the workloads by call depth."""
     return tuple(
-        Place(
+        Named(
             node.name,
             "  ".join(
                 part

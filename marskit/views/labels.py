@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from marskit import text
+from marskit.views.controls import Hint, Move
 from marskit.views.tone import SYMBOLS, Part, Tone
 from marskit.views.topology import EdgeView, NodeView, TopologyView
 
 NO_MESH = "The mesh appears here when the run begins."
 NOTHING_UNHEALTHY = "Nothing is unhealthy."
+SHOWS_ALL = Hint(Move.ONLY_UNHEALTHY, "shows all")
 CALLS, CALLED = "◂", "▸"
 """Marks of the nodes that call the selected one, and of those that it calls."""
 UNKNOWN = Part(text.NOTHING, Tone.DIM)

@@ -8,6 +8,8 @@ from marskit.domain.state import State
 from marskit.views.plots import Curve, PlotView, Upright, nice_max
 from marskit.views.tone import Fact, Part, Tone
 
+FACTOR_LAG_S = 3.0
+"""Time for which a requested load factor counts before the generator reports it, in seconds."""
 NO_CURVE = "The scenario's curve will appear here."
 NOT_STARTED = "The load starts once the mesh answers."
 
@@ -131,6 +133,21 @@ def load_plot(view: LoadView) -> PlotView | None:
         until=text.clock(view.duration_s),
         uprights=here,
     )
+
+
+def factor_now(state: State, wanted: tuple[float, float] | None) -> float:
+    """The load factor that a person means.
+
+    Args:
+        state: The state of the run.
+        wanted: The factor asked for last, and the time of the run then.
+
+    Returns:
+        That factor as long as the generator may not have reported it yet, else the reported one.
+    """
+    if wanted is not None and state.now_s - wanted[1] < FACTOR_LAG_S:
+        return wanted[0]
+    return state.observation.load.factor if state.observation and state.observation.load else 1.0
 
 
 def is_over(state: State) -> bool:

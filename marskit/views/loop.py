@@ -10,15 +10,19 @@ from marskit.domain.plan import Plan
 from marskit.domain.records import Outcome, Phase
 from marskit.domain.state import CycleInProgress, State
 from marskit.views.brief import brief
+from marskit.views.controls import Hint, Intent
 from marskit.views.current import entry_service, executions_of
-from marskit.views.tone import SYMBOLS, Tone, of_verdict
+from marskit.views.tone import SYMBOLS, Part, Tone, of_verdict
 from marskit.views.verdict import age_of
 
 PHASES = tuple(Phase)
-STEPS, APPROVES, REJECTS, REPLANS = "s steps", "a approve", "r reject", "R plan again"
-UNDOES = "u to undo"
-OFFERS = (STEPS, APPROVES, REJECTS, REPLANS, UNDOES)
-"""The lines that offer a key, which only a live run has."""
+STEPS = Hint(Intent.STEP_PHASE, "steps")
+DECISIONS = (
+    Hint(Intent.APPROVE, "approve"),
+    Hint(Intent.REJECT, "reject"),
+    Hint(Intent.REPLAN, "plan again"),
+)
+UNDOES = Hint(Intent.UNDO, "to undo")
 
 
 class PhaseStatus(StrEnum):
@@ -30,12 +34,23 @@ class PhaseStatus(StrEnum):
     WAITING = "waiting for approval"
 
 
+_MARKS = {
+    PhaseStatus.IDLE: Part("○", Tone.DIM),
+    PhaseStatus.ACTIVE: Part("◉", Tone.ACCENT),
+    PhaseStatus.DONE: Part("✔", Tone.OK),
+    PhaseStatus.WAITING: Part("▲", Tone.WARN),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseView:
     """One box of the rail."""
 
     phase: Phase
+    title: str
     status: PhaseStatus
+    mark: Part
+    """The symbol of its status."""
     headline: str
     """The result in a few words."""
     facts: tuple[str, ...] = ()
@@ -45,6 +60,8 @@ class PhaseView:
     """How old the result is, such as `32 s ago`; empty while it is fresh."""
     is_stale: bool = False
     """Whether it says nothing about the present any more."""
+    hints: tuple[Hint, ...] = ()
+    """What a person can do about it; a recording offers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +79,10 @@ def loop_view(state: State) -> LoopView:
     """The rail of the cycle under way."""
     cycle = state.cycle
     if cycle is None:
-        idle = "starting" if state.gateway_url is None else STEPS
-        return LoopView(
-            tuple(
-                PhaseView(phase, PhaseStatus.IDLE, idle if phase is Phase.MONITOR else "", tone=Tone.DIM)
-                for phase in PHASES
-            )
-        )
+        first, *others = (_view(phase, PhaseStatus.IDLE, "", tone=Tone.DIM) for phase in PHASES)
+        if state.gateway_url is None:
+            return LoopView((replace(first, headline="starting"), *others))
+        return LoopView((replace(first, hints=(STEPS,)), *others))
     boxes = (
         _monitor(state, cycle),
         _analyse(cycle),
@@ -82,6 +96,24 @@ def loop_view(state: State) -> LoopView:
         current=cycle.phase,
         awaiting_approval=cycle.awaiting_approval,
     )
+
+
+def phase_to_show(before: State, after: State, *, chosen: bool) -> Phase | None:
+    """The phase to select when the state changes; None leaves the selection alone.
+
+    Args:
+        before: The state that was shown.
+        after: The newer state.
+        chosen: Whether a person selected a phase.
+    """
+    old, new = before.cycle, after.cycle
+    if new is None:
+        return None
+    if new.awaiting_approval and not (old is not None and old.awaiting_approval):
+        return Phase.PLAN
+    if not after.running and (old is None or (old.id, old.phase) != (new.id, new.phase)):
+        return new.phase
+    return Phase.ANALYSE if after.running and not chosen else None
 
 
 def phase_status(cycle: CycleInProgress, phase: Phase) -> PhaseStatus:
@@ -102,10 +134,28 @@ def _aged(state: State, cycle: CycleInProgress, box: PhaseView) -> PhaseView:
     return replace(box, age=age.words, is_stale=age.is_stale, tone=Tone.DIM if age.is_stale else box.tone)
 
 
-def _box(
-    cycle: CycleInProgress, phase: Phase, headline: str, *facts: str, tone: Tone = Tone.PLAIN
+def _view(
+    phase: Phase,
+    status: PhaseStatus,
+    headline: str,
+    facts: tuple[str, ...] = (),
+    *,
+    hints: tuple[Hint, ...] = (),
+    tone: Tone,
 ) -> PhaseView:
-    return PhaseView(phase, phase_status(cycle, phase), headline, tuple(f for f in facts if f), tone)
+    return PhaseView(phase, phase.capitalize(), status, _MARKS[status], headline, facts, tone, hints=hints)
+
+
+def _box(
+    cycle: CycleInProgress,
+    phase: Phase,
+    headline: str,
+    *facts: str,
+    hints: tuple[Hint, ...] = (),
+    tone: Tone = Tone.PLAIN,
+) -> PhaseView:
+    kept = tuple(fact for fact in facts if fact)
+    return _view(phase, phase_status(cycle, phase), headline, kept, hints=hints, tone=tone)
 
 
 def _monitor(state: State, cycle: CycleInProgress) -> PhaseView:
@@ -183,7 +233,7 @@ def _shield(plan: Plan) -> str:
 
 def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
     if cycle.awaiting_approval:
-        return _box(cycle, Phase.EXECUTE, APPROVES, REJECTS, REPLANS, tone=Tone.WARN)
+        return _box(cycle, Phase.EXECUTE, "", hints=DECISIONS, tone=Tone.WARN)
     executions = executions_of(state)
     if executions:
         applied = [e for e in executions if e.outcome is Outcome.APPLIED]
@@ -198,7 +248,7 @@ def _execute(state: State, cycle: CycleInProgress) -> PhaseView:
             f"{len(applied)} applied" if applied else str(executions[-1].outcome),
             f"after {text.ms(slowest)}" if slowest is not None else "",
             f"{others} not applied" if applied and others else "",
-            UNDOES if applied else "",
+            hints=(UNDOES,) if applied else (),
             tone=Tone.BAD if failed else Tone.OK if applied else Tone.DIM,
         )
     if phase_status(cycle, Phase.EXECUTE) is PhaseStatus.DONE:

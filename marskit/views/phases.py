@@ -11,6 +11,7 @@ from marskit.views.current import effect_of, executions_of
 from marskit.views.cycles import knowledge_document
 from marskit.views.document import Block, Cell, Document, Sentence, Table
 from marskit.views.executions import execution_document
+from marskit.views.loop import DECISIONS
 from marskit.views.observation import observation_document
 from marskit.views.plan import plan_blocks
 from marskit.views.summary import progress_view
@@ -135,7 +136,7 @@ def _execute(state: State) -> list[Block]:
         return []
     blocks: list[Block] = []
     if cycle.awaiting_approval and cycle.plan is not None:
-        blocks.append(Sentence("The plan needs your approval: a approves it, r rejects it.", Tone.WARN, "▲"))
+        blocks.append(Sentence("The plan needs your approval.", Tone.WARN, "▲", hints=DECISIONS))
         blocks += [Sentence(describe(action), Tone.STRONG, "►", Tone.ACCENT) for action in cycle.plan.actions]
     for execution in executions_of(state):
         blocks += execution_document(execution, effect_of(state, execution.id))

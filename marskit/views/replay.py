@@ -6,7 +6,11 @@ from marskit import text
 from marskit.replay.fingerprint import SHORT
 from marskit.replay.player import Player
 from marskit.replay.timeline import Position, Stop, Timeline
-from marskit.views.loop import OFFERS, LoopView, PhaseStatus
+from marskit.views.loop import LoopView, PhaseStatus, PhaseView
+from marskit.views.notices import Notice
+from marskit.views.tone import Part, Tone
+
+REPLAY = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,15 @@ class TransportView:
     clock: str = ""
     """`12:03 of 20:00`."""
     step: str = ""
-    """`523/1411`, counted in events."""
+    """`event 523/1411`."""
     at: float = 0.0
     """The share of the run's time that has passed, 0 to 1."""
     fingerprint: str = ""
     marks: Marks = Marks()
+    does: Part = Part("‖", Tone.ACCENT)  # noqa: RUF009 # frozen
+    """Whether it plays, in one character."""
+    pace: str = text.factor(1.0)  # a string
+    """`×2`."""
     note: str = ""
     """Background work, such as a branch being run."""
 
@@ -46,10 +54,12 @@ def transport_view(player: Player, marks: Marks, note: str = "") -> TransportVie
         speed=player.speed,
         where=_where(position),
         clock=f"{text.clock(position.at_s)} of {text.clock(position.end_s)}",
-        step=f"{position.step}/{position.steps}",
+        step=f"event {position.step}/{position.steps}",
         at=_share(position.at_s, position.end_s),
-        fingerprint=player.fingerprint[:SHORT],
+        fingerprint=f"#{player.fingerprint[:SHORT]}",
         marks=marks,
+        does=Part("►", Tone.OK) if player.playing else Part("‖", Tone.ACCENT),
+        pace=text.factor(player.speed),
         note=note,
     )
 
@@ -64,14 +74,23 @@ def marks_of(timeline: Timeline) -> Marks:
 
 
 def recorded_loop(view: LoopView) -> LoopView:
-    """The rail of a recording, without the offers of keys that change nothing there."""
-    phases = []
-    for phase in view.phases:
-        kept = [line for line in (phase.headline, *phase.facts) if line not in OFFERS]
-        if phase.status is PhaseStatus.WAITING:
-            kept.insert(0, "awaited approval")
-        phases.append(replace(phase, headline=kept[0] if kept else "", facts=tuple(kept[1:])))
-    return replace(view, phases=tuple(phases))
+    """The rail of a recording, without offers of what changes nothing there."""
+    return replace(view, phases=tuple(_recorded(phase) for phase in view.phases))
+
+
+def reading_words(doing: str, done: int, of: int) -> str:
+    """The progress of reading a recording."""
+    return f"{doing}… {text.percent(100.0 * done / of) if of else ''}"
+
+
+def no_stop(stop: str, *, back: bool) -> Notice:
+    """There is no further stop of that kind in that direction."""
+    return Notice(f"No {stop} {'before' if back else 'after'} this one.")
+
+
+def _recorded(phase: PhaseView) -> PhaseView:
+    headline = "awaited approval" if phase.status is PhaseStatus.WAITING else phase.headline
+    return replace(phase, headline=headline, hints=())
 
 
 def _where(position: Position) -> str:

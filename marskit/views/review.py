@@ -6,9 +6,16 @@ from marskit import text
 from marskit.domain.state import CycleInProgress, State
 from marskit.mapek.monitor.measures import entry_rate
 from marskit.mapek.plan.outdated import load_moved
+from marskit.views.controls import Hint, Move
 from marskit.views.document import Block, Document, Sentence
 from marskit.views.plan import plan_blocks
 from marskit.views.tone import SYMBOLS, Tone, of_verdict
+
+REVIEW = "review"
+CLOSES = Hint(Move.CLOSE, "closes")
+UNREAD_S = 0.5
+"""Seconds for which a plan that replaced another cannot be decided on: the wish was for the other."""
+REPLACED = "Another plan has just replaced that one: look at it first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,19 @@ def is_waiting(state: State) -> bool:
     return made_for(state) is not None
 
 
+def is_unread(state: State, shown_for_s: float) -> bool:
+    """Whether the plan replaced another too recently for a person to have read it."""
+    cycle = state.cycle
+    waits = cycle is not None and cycle.awaiting_approval and cycle.revision > 1
+    return waits and shown_for_s < UNREAD_S
+
+
 def review_title(state: State) -> str:
     """The heading of the review: which plan it is."""
     cycle = state.cycle
     if cycle is None:
-        return "review"
-    return f"review · cycle {cycle.id}" + (f" · plan {cycle.revision}" if cycle.revision > 1 else "")
+        return REVIEW
+    return f"{REVIEW} · cycle {cycle.id}" + (f" · plan {cycle.revision}" if cycle.revision > 1 else "")
 
 
 def review_document(state: State) -> Document:

@@ -1,12 +1,23 @@
 """The run in one line, and the progress of its start."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from marskit import text
-from marskit.domain.records import Mode
+from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State
 from marskit.views.tone import Tone
 from marskit.views.verdict import VerdictView, verdict_view
+
+RUN = "run"
+"""Names the run in the header."""
+_SYMBOLS = {
+    "running": "►",
+    "starting": "◌",
+    "failed": "✖",
+    "stopped": "■",
+    "awaiting approval": "▲",
+    "recorded": "●",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +33,15 @@ class SummaryView:
     activity: str = "starting"
     """starting, running, paused, awaiting approval, stopped or failed."""
     activity_tone: Tone = Tone.ACCENT
+    symbol: str = "◌"
+    """The activity in one character."""
     situation: str = ""
     """The activity in full: that the loop is paused says nothing about the mesh."""
     cycle: int | None = None
+    cycle_words: str = ""
+    """`cycle 9`; empty before the first."""
     now_s: float = 0.0
+    clock: str = text.clock(0.0)  # a string
     verdict: VerdictView = field(default_factory=VerdictView)
     """The verdict on all SLOs, with its age and the live one."""
     gateway_url: str | None = None
@@ -46,7 +62,9 @@ def summary_view(state: State) -> SummaryView:
     """The header of the run."""
     activity, tone = _activity(state)
     if state.started is None:
-        return SummaryView(activity=activity, activity_tone=tone, situation=activity)
+        return SummaryView(
+            activity=activity, activity_tone=tone, symbol=_symbol(activity), situation=activity
+        )
     mesh = state.started.mesh
     if state.started.capabilities.can_hold_time:
         mesh += f" {text.pace(state.pace)}"
@@ -58,13 +76,51 @@ def summary_view(state: State) -> SummaryView:
         mode=state.mode,
         activity=activity,
         activity_tone=tone,
+        symbol=_symbol(activity),
         situation=_situation(state, activity),
         cycle=state.cycle.id if state.cycle else None,
+        cycle_words=cycle_words(state),
         now_s=state.now_s,
+        clock=clock_words(state),
         verdict=verdict_view(state),
         gateway_url=state.gateway_url,
         rejected_reason=state.observation.generation.rejected_reason if state.observation else None,
     )
+
+
+def recorded_summary(state: State) -> SummaryView:
+    """The header of a recorded run, which neither runs nor pauses: the transport says what plays."""
+    view = summary_view(state)
+    if view.activity in ("failed", "stopped", "starting"):
+        return view
+    return replace(
+        view,
+        activity="recorded",
+        situation="recorded",
+        activity_tone=Tone.ACCENT,
+        symbol=_symbol("recorded"),
+    )
+
+
+def clock_words(state: State) -> str:
+    """The time of the run: `01:08`."""
+    return text.clock(state.now_s)
+
+
+def cycle_words(state: State) -> str:
+    """The cycle under way: `cycle 9`; empty before the first."""
+    return f"cycle {state.cycle.id}" if state.cycle else ""
+
+
+def detail_title(state: State, phase: Phase) -> str:
+    """The title of the panel that shows what one phase reports."""
+    if state.gateway_url is None:
+        return "starting"
+    return " · ".join(part for part in (str(phase), cycle_words(state)) if part)
+
+
+def _symbol(activity: str) -> str:
+    return _SYMBOLS.get(activity, "‖")
 
 
 def progress_view(state: State) -> tuple[StepView, ...]:

@@ -12,6 +12,11 @@ from marskit.views.tone import Fact, Part, Tone
 
 COLUMNS = ("", "time", "steps", "violated", "HPA*", "demand*", "replicas", "utility/s", "reward")
 """Column heads for `row`; the first column names the row."""
+FORM_TITLE, CURVE_TITLE, PROGRESS_TITLE = "train a policy in the twin", "learning curve", "progress"
+DECIDES = "it decides now"
+USES = "uses it now"
+"""What a person can do with a policy that does not decide yet."""
+TOO_SHORT = "Choose at least 1 second of training."
 EXPLANATION = (
     "Share of periods that violate the SLO, on loads kept out of training; * marks the tuned rules, "
     "held to as many replicas as the policy."

@@ -130,7 +130,7 @@ def test_trainings_are_refused_in_one_sentence() -> None:
         ({"seed": -1}, "The seed is -1"),
     ):
         with pytest.raises(LabError, match=said):
-            mk.train(**given)  # type: ignore[arg-type] # on purpose
+            mk.train(**given)
 
 
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:

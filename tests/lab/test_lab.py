@@ -23,7 +23,8 @@ from marskit.domain.plan import Plan
 from marskit.domain.records import Cycle, Mode, Origin, Outcome
 from marskit.errors import UserError
 from marskit.lab.inputs import LabError
-from marskit.lab.lab import LIVE_PACE, Lab
+from marskit.lab.lab import Lab
+from marskit.lab.turns import LIVE_PACE
 from tests.lab.conftest import MakeLab
 from tests.paths import ROOT
 

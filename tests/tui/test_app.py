@@ -20,12 +20,13 @@ from marskit.domain.loop_events import ApprovalAwaited, Replanned
 from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State, fold
 from marskit.system.user_settings import keep_setting
-from marskit.tui import app as tui_app
 from marskit.tui.app import FRAME_S, MarskitApp
 from marskit.tui.looks import Looks
-from marskit.tui.messages import CommandFailed, StateChanged
+from marskit.tui.messages import StateChanged, Told
 from marskit.tui.run import run
 from marskit.tui.screens.confirm import Confirm
+from marskit.views import review
+from marskit.views.notices import Notice
 from tests.paths import ROOT
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
@@ -43,8 +44,8 @@ async def until(pilot: Pilot[int], holds: Callable[[], bool], within_s: float = 
 def test_a_newer_state_replaces_an_older_one_and_nothing_else() -> None:
     newer, older = StateChanged(State()), StateChanged(State())
     assert newer.can_replace(older)
-    assert not newer.can_replace(CommandFailed("no", expected=True))
-    assert not CommandFailed("no", expected=True).can_replace(older)
+    assert not newer.can_replace(Told(Notice("no")))
+    assert not Told(Notice("no")).can_replace(older)
 
 
 async def test_a_flood_of_events_is_drawn_a_few_times_and_ends_up_to_date(
@@ -397,7 +398,7 @@ async def test_the_review_opens_by_itself_and_esc_puts_it_away_until_there_is_an
 async def test_a_plan_that_has_just_replaced_another_is_not_approved_by_the_key_for_that_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tui_app, "UNREAD_S", 600.0)
+    monkeypatch.setattr(review, "UNREAD_S", 600.0)
     story = scripts.awaiting()
     runtime = FakeRuntime(story)
     app = MarskitApp(runtime)
@@ -412,7 +413,7 @@ async def test_a_plan_that_has_just_replaced_another_is_not_approved_by_the_key_
         await pilot.press("a", "r")
         assert runtime.commands == [commands.Approve(9, 1)]
         assert any("look at it first" in n.message for n in app._notifications)
-        monkeypatch.setattr(tui_app, "UNREAD_S", 0.0)
+        monkeypatch.setattr(review, "UNREAD_S", 0.0)
         await pilot.press("a")
         assert runtime.commands[1:] == [commands.Approve(9, 2)]
 

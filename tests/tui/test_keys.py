@@ -19,8 +19,10 @@ from marskit.tui.finding import entries
 from marskit.tui.keys import KEYS
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
+from marskit.views.controls import Intent
 from marskit.views.find import Entry, Rank, applies, found
-from marskit.views.intents import PACES, Intent, Meaning, Prompt, Refusal, resolve_intent
+from marskit.views.intents import PACES, resolve_intent
+from marskit.views.meaning import SELECT_FIRST, Meaning, Prompt, Refusal
 from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.tui.scripts import Story
@@ -130,9 +132,7 @@ async def test_a_mesh_of_one_workload_needs_no_picker() -> None:
 
 def test_bounds_and_missing_selections_are_refused_with_a_sentence() -> None:
     state = scripts.healthy().state
-    assert resolve_intent(Intent.SCALE_UP, state, workload=None, factor=1.0) == Refusal(
-        "Select a workload in the mesh first: tab, then the arrow keys."
-    )
+    assert resolve_intent(Intent.SCALE_UP, state, workload=None, factor=1.0) == SELECT_FIRST
     story = scripts.healthy().write(Scale("orders", 6))
     assert resolve_intent(Intent.SCALE_UP, story.state, workload="orders", factor=1.0) == Refusal(
         "orders may have 1 to 6 replicas."
@@ -213,9 +213,7 @@ def test_a_shift_that_cannot_be_is_refused_with_a_sentence() -> None:
     assert shift(Intent.TRAFFIC_DOWN, split(("a", 0), ("b", 100))) == Refusal(
         "shop-a already gets none of the traffic of shop[2] (split)."
     )
-    assert shift(Intent.TRAFFIC_DOWN, split(("a", 50), ("b", 50)), workload=None) == Refusal(
-        "Select a workload in the mesh first: tab, then the arrow keys."
-    )
+    assert shift(Intent.TRAFFIC_DOWN, split(("a", 50), ("b", 50)), workload=None) == SELECT_FIRST
 
 
 def test_a_workload_on_several_splits_is_asked_about() -> None:

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from marskit.replay.branched import Branched, Headline, Moment, ReplayError, Side
 from marskit.replay.timeline import Stop, Timeline
 from marskit.tui.drawing.rows import length
+from marskit.tui.key_names import hint_words
 from marskit.tui.keys import KEYS
 from marskit.tui.replay_app import Read, ReplayApp, Tell, run_replay
 from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
@@ -18,7 +19,8 @@ from marskit.tui.screens.branch import BranchScreen
 from marskit.tui.screens.document import DocumentScreen
 from marskit.tui.screens.picker import Picker
 from marskit.tui.widgets.branch import Beside
-from marskit.views.loop import OFFERS
+from marskit.views.branching import cycle_to_branch
+from marskit.views.loop import DECISIONS, STEPS, UNDOES
 from tests.tui import scripts
 from tests.tui.test_app import until
 from tests.tui.test_scenes import text_of
@@ -111,7 +113,7 @@ async def test_it_opens_on_the_first_cycle_and_offers_no_key_that_does_nothing()
             shown = text_of(app)
             assert "► running" not in shown
             assert "‖ paused" not in shown
-            assert not any(offer in shown for offer in OFFERS)
+            assert not any(hint_words(offer) in shown for offer in (*DECISIONS, STEPS, UNDOES))
             await pilot.press("s")
         await pilot.press("colon", *"cycle 4", "enter")
         await until(pilot, lambda: "cycle 4/" in text_of(app))
@@ -272,7 +274,7 @@ async def test_b_asks_who_decides_and_shows_both_sides_once_it_is_done() -> None
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await until(pilot, lambda: "#" in text_of(app))
         await pilot.press("w")
-        assert said(app) == ["No branch yet; press b to create one."]
+        assert said(app) == ["No branch yet.   b to create one"]
         await pilot.press("b")
         assert isinstance(app.screen, Picker)
         assert app.screen.question.title == "Which planner decides from cycle 5 on, in the twin?"
@@ -312,11 +314,11 @@ async def test_a_cycle_that_has_acted_is_left_for_the_next_one() -> None:
         asked = []
         for stops in ("c", "s", "s", "s"):
             await pilot.press(stops)
-            asked.append((app.player.position.cycle, app._branch_cycle()))
+            asked.append((app.player.position.cycle, cycle_to_branch(app.player)))
         last = max(TIMELINE.cycles)
         assert asked == [(1, 2), (2, 2), (2, 2), (2, 2)]
         await pilot.press("end")
-        assert app._branch_cycle() == last
+        assert cycle_to_branch(app.player) == last
 
 
 async def test_the_last_cycle_cannot_be_branched_from_and_b_says_so_at_once() -> None:

@@ -113,7 +113,7 @@ async def test_a_training_goes_on_behind_the_closed_pane_and_says_when_it_is_ove
         assert isinstance(app.screen, LiveScreen)
         await ended(pilot, app)
         assert [n.message for n in app._notifications] == [
-            "Training is complete; the policy is saved as ppo-0.npz. Press t to see it."
+            "Training is complete; the policy is saved as ppo-0.npz.   t to see it"
         ]
 
 

@@ -5,6 +5,7 @@ from marskit.domain.config import OutlierDetection, Retries
 from marskit.domain.diagnosis import Ailment, Evidence, Suspect
 from marskit.domain.records import Phase
 from marskit.views.brief import brief
+from marskit.views.controls import Intent
 from marskit.views.current import effect_of
 from marskit.views.document import Code, Document, Language, Sentence, Table
 from marskit.views.executions import execution_document
@@ -39,7 +40,8 @@ def test_a_plan_that_waits_is_told_as_such() -> None:
     view = loop_view(scripts.awaiting().state)
     assert view.awaiting_approval
     assert view.phases[3].status is PhaseStatus.WAITING
-    assert view.phases[3].headline == "a approve"
+    assert view.phases[3].headline == ""
+    assert [hint.does for hint in view.phases[3].hints] == [Intent.APPROVE, Intent.REJECT, Intent.REPLAN]
 
 
 def test_each_box_says_what_came_of_its_phase() -> None:

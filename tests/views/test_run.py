@@ -8,7 +8,7 @@ from marskit.domain.events import Progressed, RunEnded
 from marskit.domain.load import LoadStatus
 from marskit.domain.state import State, apply
 from marskit.views.actions import log_rows
-from marskit.views.alert import alert_view
+from marskit.views.alert import alert_view, recorded_alert
 from marskit.views.load import load_view
 from marskit.views.nodes import node_document
 from marskit.views.series import MarkKind, series_view
@@ -57,8 +57,10 @@ def test_a_step_that_goes_on_keeps_its_line() -> None:
 def test_what_must_not_be_overlooked() -> None:
     healthy = scripts.healthy().state
     assert alert_view(healthy).text == ""
-    awaiting = alert_view(scripts.awaiting().state).text
-    assert awaiting.endswith("scale payments to 4   a approve · r reject · R replan")
+    awaiting = alert_view(scripts.awaiting().state)
+    assert awaiting.text.endswith("scale payments to 4")
+    assert [hint.words for hint in awaiting.hints] == ["approve", "reject", "replan"]
+    assert recorded_alert(scripts.awaiting().state).hints == ()
     failed = alert_view(scripts.failed().state)
     assert (failed.tone, "Port 10000 is in use" in failed.text) == (Tone.BAD, True)
     assert "has ended" in alert_view(apply(healthy, RunEnded(60.0, None))).text

@@ -11,6 +11,7 @@ from marskit.domain.records import Mode, Phase
 from marskit.domain.state import State, apply
 from marskit.views.actions import log_rows
 from marskit.views.alert import alert_view
+from marskit.views.controls import Intent
 from marskit.views.document import Code, Sentence, Table
 from marskit.views.load import load_view
 from marskit.views.loop import loop_view
@@ -158,7 +159,9 @@ def test_the_end_of_a_scenario_is_told_and_its_curve_stays() -> None:
     assert load is not None
     over = replace(load, scenario_s=story.state.started.scenario.duration_s)
     state = replace(story.state, observation=replace(story.state.observation, load=over))
-    assert alert_view(state).text == "■ The scenario spike is over: L runs it again, l chooses another."
+    alert = alert_view(state)
+    assert alert.text == "■ The scenario spike is over."
+    assert [hint.does for hint in alert.hints] == [Intent.AGAIN, Intent.SCENARIO]
     assert load_view(state).is_over
     later = apply(state, Noticed(state.now_s + 900.0, Severity.INFO, "test", "much later"))
     assert load_view(later).sent == before

@@ -4,6 +4,7 @@ import textwrap
 from typing import assert_never
 
 from marskit.tui.drawing.rows import Row, clip
+from marskit.tui.key_names import with_hints
 from marskit.views.document import Block, Code, Document, Heading, Language, Sentence, Table
 
 
@@ -25,9 +26,9 @@ def _block(block: Block, width: int) -> list[Row]:
     match block:
         case Heading(text):
             return [((text, "heading"),)]
-        case Sentence(text, tone, symbol, symbol_tone):
+        case Sentence(text, tone, symbol, symbol_tone, hints):
             lead = f"{symbol} " if symbol else ""
-            lines = textwrap.wrap(text, max(4, width - len(lead))) or [""]
+            lines = textwrap.wrap(with_hints(text, hints), max(4, width - len(lead))) or [""]
             first: Row = ((lead, symbol_tone or tone), (lines[0], tone))
             return [first, *(((" " * len(lead), "plain"), (line, tone)) for line in lines[1:])]
         case Table():

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from marskit.views.find import Entry, found
+from marskit.views.find import NO_MATCH, Entry, count_words, found
 
 V = TypeVar("V")
 NUMBERED = 9
@@ -112,18 +112,19 @@ class Finder(ModalScreen[V | None], Generic[V]):
 
     def _fill(self, highlighted: int) -> None:
         """Show what matches."""
-        count = f"{len(self.matches)} of {len(self.entries)}"
-        line = f"{self.typed}▏  {count}" if self.typed else "▏type to search"
+        line = (
+            f"{self.typed}▏  {count_words(self.matches, self.entries)}" if self.typed else "▏type to search"
+        )
         self._line.update(Content.assemble(line))
         self._list.clear_options()
         self._list.add_options([Option(self._words(n, entry)) for n, entry in enumerate(self.matches, 1)])
         if not self.matches:
-            self._list.add_option(Option("Nothing matches.", disabled=True))
+            self._list.add_option(Option(NO_MATCH, disabled=True))
         self._list.highlighted = min(highlighted, len(self.matches) - 1) if self.matches else None
 
     def _words(self, number: int, entry: Entry[V]) -> Content:
         wide = max((len(each.label) for each in self.matches), default=0)
-        lead = f"{entry.key:<{self._keys}}  " if self._keys else ""
+        lead = f"{entry.key.ljust(self._keys)}  " if self._keys else ""
         if self._numbered and not self.typed:
             lead = f"{number} "
         muted = self.app.theme_variables.get("muted", "")

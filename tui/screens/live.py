@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -10,30 +11,31 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
-from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.domain.topology import GATEWAY
 from marskit.tui.drawing.graph import wanted_rows
+from marskit.tui.key_names import hint_words
 from marskit.tui.keys import KEYS, Key
 from marskit.tui.widgets.banner import Banner
 from marskit.tui.widgets.detail import Detail
 from marskit.tui.widgets.header import Header
-from marskit.tui.widgets.keybar import KeyBar, KeyBarView
+from marskit.tui.widgets.keybar import KeyBar
 from marskit.tui.widgets.load import Load
 from marskit.tui.widgets.log import Log
 from marskit.tui.widgets.rail import Rail
 from marskit.tui.widgets.series import Series
 from marskit.tui.widgets.topology import Topology
-from marskit.views.actions import log_rows
-from marskit.views.alert import AlertView, alert_view
+from marskit.views.actions import LOG, log_rows
+from marskit.views.alert import STOPPING, STOPPING_TITLE, AlertView, alert_view
+from marskit.views.controls import Standing, standing
 from marskit.views.document import Document
 from marskit.views.labels import mesh_title, violation_words
-from marskit.views.load import LoadView, is_over, load_reading, load_view
-from marskit.views.loop import LoopView, loop_view
+from marskit.views.load import LoadView, load_reading, load_view
+from marskit.views.loop import LoopView, loop_view, phase_to_show
 from marskit.views.phases import phase_document, progress_document
-from marskit.views.review import is_waiting, review_document, review_title
+from marskit.views.review import CLOSES, is_waiting, review_document, review_title
 from marskit.views.series import SeriesView, series_title, series_view
-from marskit.views.summary import SummaryView, summary_view
+from marskit.views.summary import SummaryView, detail_title, summary_view
 from marskit.views.topology import TopologyView, topology_view
 
 _SWITCHED = ("series", "load", "log")
@@ -62,8 +64,8 @@ class LiveScreen(Screen[None]):
         self.log_panel = Log((), id="log")
         self.series = Series(SeriesView(), id="series")
         self.load = Load(LoadView(), id="load")
-        self.key_bar = KeyBar(KeyBarView(), keys, id="keys")
-        self._stopping = ""
+        self.key_bar = KeyBar(Standing(), keys, id="keys")
+        self._stopping = False
         self._shown: tuple[int, int] | None = None
         """Cycle and revision of the plan under review, as drawn."""
         self.shown_at_s = 0.0
@@ -101,7 +103,7 @@ class LiveScreen(Screen[None]):
         self._note_review()
         self.header.show(self.summary(state))
         alert = self.alert(state)
-        self.banner.show(AlertView(self._stopping, alert.tone) if self._stopping else alert)
+        self.banner.show(replace(STOPPING, tone=alert.tone) if self._stopping else alert)
         self.topology.show(topology_view(state))
         self._fit_mesh()
         if self.topology.selected is None and self.topology.view.layers[1:]:
@@ -126,15 +128,13 @@ class LiveScreen(Screen[None]):
         """The banner's content."""
         return alert_view(state)
 
-    def key_view(self, state: State) -> KeyBarView:
+    def key_view(self, state: State) -> Standing:
         """The state that the footer depends on."""
-        waits = state.cycle is not None and state.cycle.awaiting_approval
-        has_pace = state.started is not None and state.started.capabilities.can_hold_time
-        return KeyBarView(state.running, waits, self.has_class("-short"), has_pace, is_over(state))
+        return standing(state, small=self.has_class("-short"))
 
-    def say_stopping(self, sentence: str) -> None:
+    def say_stopping(self) -> None:
         """Show that the mesh is being stopped."""
-        self._stopping = sentence
+        self._stopping = True
         self.show(self.state)
 
     @property
@@ -206,15 +206,9 @@ class LiveScreen(Screen[None]):
 
     def _follow(self, before: State, after: State) -> None:
         """Select the phase that a step reached; while the loop runs, keep the person's selection."""
-        old, new = before.cycle, after.cycle
-        if new is None:
-            return
-        if new.awaiting_approval and not (old is not None and old.awaiting_approval):
-            self.rail.selected = Phase.PLAN
-        elif not after.running and (old is None or (old.id, old.phase) != (new.id, new.phase)):
-            self.rail.selected = new.phase
-        elif after.running and not self.rail.chosen:
-            self.rail.selected = Phase.ANALYSE
+        reached = phase_to_show(before, after, chosen=self.rail.chosen)
+        if reached is not None:
+            self.rail.selected = reached
 
     def _show_detail(self) -> None:
         self.detail.show(self.document(self.state))
@@ -225,17 +219,16 @@ class LiveScreen(Screen[None]):
         self.series.show(series_view(self.state, service))
 
     def _titles(self) -> None:
-        cycle = f" · cycle {self.state.cycle.id}" if self.state.cycle else ""
-        coming_up = "starting" if self.state.gateway_url is None else ""
-        shown = review_title(self.state) if self.reviews else f"{self.rail.selected}{cycle}"
-        hint = "esc closes" if self.reviews else ""
-        self.detail.entitle("stopping" if self._stopping else coming_up or shown, hint)
+        reviews = self.reviews and self.state.gateway_url is not None
+        title = review_title(self.state) if reviews else detail_title(self.state, self.rail.selected)
+        hint = hint_words(CLOSES) if self.reviews else ""
+        self.detail.entitle(STOPPING_TITLE if self._stopping else title, hint)
         self.series.entitle(series_title(self.series.view))
         self.load.entitle(load_reading(self.load.view).title)
         mesh = mesh_title(only_unhealthy=self.topology.only_unhealthy)
         room = self.app.size.width - len(mesh) - 12
         self.topology.entitle(mesh, self.header.view.gateway_url or "", _violations(self.topology.view, room))
-        self.log_panel.entitle("log")
+        self.log_panel.entitle(LOG)
 
 
 def _violations(view: TopologyView, room: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from marskit.domain.commands import Command
 from marskit.tui.screens.finder import Finder
 from marskit.views.find import Entry
-from marskit.views.intents import Prompt
+from marskit.views.meaning import Prompt
 
 
 class Picker(Finder[Command]):

@@ -1,21 +1,18 @@
 """The live screen on a recording: the same panels, with the transport between them and the keys."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from textual.app import ComposeResult
 
-from marskit.domain.actions import describe
 from marskit.domain.state import State
 from marskit.tui.keys import Key
 from marskit.tui.screens.live import LiveScreen
-from marskit.tui.widgets.keybar import KeyBarView
 from marskit.tui.widgets.transport import Transport
-from marskit.views.alert import AlertView, alert_view
+from marskit.views.alert import AlertView, recorded_alert
+from marskit.views.controls import Standing
 from marskit.views.loop import LoopView, loop_view
 from marskit.views.replay import TransportView, recorded_loop
-from marskit.views.summary import SummaryView, summary_view
-from marskit.views.tone import SYMBOLS, Tone
+from marskit.views.summary import SummaryView, recorded_summary
 
 
 class ReplayScreen(LiveScreen):
@@ -23,7 +20,7 @@ class ReplayScreen(LiveScreen):
 
     def __init__(self, state: State, keys: Sequence[Key]) -> None:
         super().__init__(state, keys)
-        self.log_panel.hint = ((".", "dim"),)
+        self.log_panel.hint = None
         self.transport = Transport(TransportView(), id="transport")
 
     def compose(self) -> ComposeResult:
@@ -35,27 +32,19 @@ class ReplayScreen(LiveScreen):
 
     def summary(self, state: State) -> SummaryView:
         """The header, in which the recorded run neither runs nor pauses: the transport says what plays."""
-        view = summary_view(state)
-        stands = view.activity in ("failed", "stopped", "starting")
-        if stands:
-            return view
-        return replace(view, activity="recorded", situation="recorded", activity_tone=Tone.ACCENT)
+        return recorded_summary(state)
 
     def loop(self, state: State) -> LoopView:
         """The rail without keys that would be refused."""
         return recorded_loop(loop_view(state))
 
     def alert(self, state: State) -> AlertView:
-        """The banner, with an approval shown as past: it can no longer be given."""
-        cycle = state.cycle
-        if state.ended is None and cycle is not None and cycle.awaiting_approval:
-            plan = "; ".join(describe(action) for action in cycle.plan.actions) if cycle.plan else ""
-            return AlertView(f"{SYMBOLS[Tone.WARN]} A plan was awaiting approval: {plan}", Tone.WARN)
-        return alert_view(state)
+        """The banner, with an approval shown as past."""
+        return recorded_alert(state)
 
-    def key_view(self, state: State) -> KeyBarView:
+    def key_view(self, state: State) -> Standing:
         """The player, not the run, decides which keys are shown."""
-        return KeyBarView(self.transport.view.playing, small=self.has_class("-short"))
+        return Standing(self.transport.view.playing, small=self.has_class("-short"))
 
     def show_transport(self, view: TransportView) -> None:
         """Draw the transport, and the label of the space key."""

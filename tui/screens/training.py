@@ -1,7 +1,6 @@
 """The training pane: choose, start, watch the learning curve, stop, and use the policy at once."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -20,9 +19,19 @@ from marskit.tui.screens.confirm import Confirm
 from marskit.tui.widgets.canvas import Canvas
 from marskit.tui.widgets.header import Header
 from marskit.tui.widgets.training import LearningCurve, TrainingProgress
-from marskit.tui.widgets.training_form import FormView, TrainingForm
+from marskit.tui.widgets.training_form import TrainingForm
 from marskit.views.summary import summary_view
-from marskit.views.training import TrainingView, training_view
+from marskit.views.training import (
+    CURVE_TITLE,
+    DECIDES,
+    FORM_TITLE,
+    PROGRESS_TITLE,
+    TOO_SHORT,
+    USES,
+    TrainingView,
+    training_view,
+)
+from marskit.views.training_form import FormView, replace_question, saved_words
 
 Hint = tuple[str, str, str]
 """The key as shown, its label, and the screen's action."""
@@ -81,7 +90,7 @@ class TrainingScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Show the current state."""
         self.form.focus()
-        self.curve.entitle("learning curve")
+        self.curve.entitle(CURVE_TITLE)
         self.renew()
 
     def show(self, state: State) -> None:
@@ -98,7 +107,7 @@ class TrainingScreen(ModalScreen[None]):
         self._entitle_form()
         self.curve.show(view)
         self.progress.show(view)
-        self.progress.entitle("progress", self._note(view))
+        self.progress.entitle(PROGRESS_TITLE, self._note(view))
         self.hints.show(self._hints(view, busy=busy))
 
     def on_training_form_changed(self) -> None:
@@ -109,11 +118,9 @@ class TrainingScreen(ModalScreen[None]):
     def action_begin(self) -> None:
         """Start the chosen training."""
         if self.form.view.choice.seconds < 1:
-            self.app.notify("Choose at least 1 second of training.", severity="warning")
+            self.app.notify(TOO_SHORT, severity="warning")
             return
-        choice = self.form.view.choice
-        if Path(choice.out).is_file() and not choice.goes_on:
-            question = f"Replace the policy {_shown(choice.out)}? It would be lost."
+        if question := replace_question(self.form.view.choice):
             self.app.push_screen(Confirm(question, key="enter", yes="replace it"), self._begin)
         else:
             self._begin(agreed=True)
@@ -132,14 +139,12 @@ class TrainingScreen(ModalScreen[None]):
             self._submit(commands.SetPlanner(saved))
 
     def _entitle_form(self) -> None:
-        out = self.form.view.choice.out
-        there = " (replaces the one there)" if Path(out).is_file() else ""
-        self.form.entitle("train a policy in the twin", f"saved as {_shown(out)}{there}")
+        self.form.entitle(FORM_TITLE, saved_words(self.form.view.choice))
 
     def _note(self, view: TrainingView) -> str:
         if not view.saved:
             return ""
-        return "it decides now" if self._state.planner == view.saved else "p uses it now"
+        return DECIDES if self._state.planner == view.saved else f"p {USES}"
 
     def _hints(self, view: TrainingView, *, busy: bool) -> tuple[Hint, ...]:
         change: tuple[Hint, ...] = (("↵", "start", "begin"), ("←→", "select", ""), ("↑↓", "change", ""))
@@ -147,9 +152,3 @@ class TrainingScreen(ModalScreen[None]):
         if view.saved and view.stage is Stage.DONE:
             keys = (*keys, ("p", "use this policy", "use"))
         return (*keys, ("esc", "back, training continues" if busy else "back", "dismiss(None)"))
-
-
-def _shown(path: str) -> str:
-    """The whole path, with the home folder as `~`."""
-    whole = Path(path).absolute()
-    return f"~/{whole.relative_to(Path.home())}" if whole.is_relative_to(Path.home()) else str(whole)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from marskit.tui.drawing.rows import Row
+from marskit.tui.key_names import with_hints
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.alert import AlertView
 from marskit.views.tone import Tone
@@ -33,4 +34,4 @@ class Banner(Canvas[AlertView]):
         return [((f" {line}".ljust(width), role),) for line in self._lines(width)]
 
     def _lines(self, width: int) -> list[str]:
-        return textwrap.wrap(self.view.text, max(8, width - 2))[:3]
+        return textwrap.wrap(with_hints(self.view.text, self.view.hints), max(8, width - 2))[:3]

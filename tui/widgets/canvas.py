@@ -32,7 +32,8 @@ class Canvas(Widget, Generic[View]):
         self.view = view
         self._rows: Sequence[Row] | None = None
         self._drawn_for: Size | None = None
-        self._titles = ("", "", "")
+        self.titles = ("", "", "")
+        """Title, subtitle and alert of its border."""
         self.draws = 0
         """Number of draws so far."""
 
@@ -60,8 +61,8 @@ class Canvas(Widget, Generic[View]):
 
     def entitle(self, title: str, subtitle: str = "", alert: str = "") -> None:
         """Set the border titles if they differ: Textual repaints the whole widget when they change."""
-        if (title, subtitle, alert) != self._titles:
-            self._titles = title, subtitle, alert
+        if (title, subtitle, alert) != self.titles:
+            self.titles = title, subtitle, alert
             self.border_title = escape(title) + (f"  [bold $error]{escape(alert)}[/]" if alert else "")
             self.border_subtitle = escape(subtitle)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from marskit.text import more
 from marskit.tui.drawing.document import document_rows
 from marskit.tui.drawing.rows import Row, length, spread
 from marskit.tui.widgets.canvas import Canvas
@@ -18,10 +19,6 @@ class Detail(Canvas[Document]):
             return rows
         last, missing = rows[height - 1], len(rows) - height
         # A row is shown whole or not at all: half a number is another number.
-        if length(last) + len(_more(missing)) + 1 > width:
+        if length(last) + len(more(missing)) + 2 > width:
             last, missing = (), missing + 1
-        return [*rows[: height - 1], spread(last, ((_more(missing), "key"),), width)]
-
-
-def _more(missing: int) -> str:
-    return f" … {missing} more"
+        return [*rows[: height - 1], spread(last, ((f" {more(missing)}", "key"),), width)]

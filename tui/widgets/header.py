@@ -2,19 +2,9 @@
 
 from collections.abc import Sequence
 
-from marskit import text
 from marskit.tui.drawing.rows import Row, first_fitting, length, spread
 from marskit.tui.widgets.canvas import Canvas
-from marskit.views.summary import SummaryView
-
-_ACTIVITY = {
-    "running": "►",
-    "starting": "◌",
-    "failed": "✖",
-    "stopped": "■",
-    "awaiting approval": "▲",
-    "recorded": "●",
-}
+from marskit.views.summary import RUN, SummaryView
 
 
 class Header(Canvas[SummaryView]):
@@ -24,7 +14,7 @@ class Header(Canvas[SummaryView]):
         """The run on the left, its state and clock on the right."""
         view = self.view
         name: Row = ((" marskit ", "chip"),)
-        mode: Row = (("  ", "dim"), (str(view.mode), "accent")) if view.mesh else ()
+        mode: Row = (("  ", "dim"), (view.mode.value, "accent")) if view.mesh else ()
         rights = self._right()
         right = first_fitting(rights, width - length((*name, *mode)) - 2)
         if not view.mesh:
@@ -37,9 +27,9 @@ class Header(Canvas[SummaryView]):
             (" › ", "dim"),
             (view.planner, "accent"),
             (" › ", "dim"),
-            (str(view.mode), "accent"),
+            (view.mode.value, "accent"),
         )
-        run: Row = (("  run ", "dim"), (view.run, "dim"))
+        run: Row = ((f"  {RUN} ", "dim"), (view.run, "dim"))
         lefts = [
             (*name, *choices, *run),
             (*name, *choices),
@@ -58,13 +48,12 @@ class Header(Canvas[SummaryView]):
     def _right(self) -> list[Row]:
         """Activity, verdict and clock, from the fullest to the shortest."""
         view, verdict = self.view, self.view.verdict
-        symbol = _ACTIVITY.get(view.activity, "‖")
-        doing: Row = ((f"{symbol} {view.situation}", view.activity_tone),)
-        short: Row = ((f"{symbol} {view.activity}", view.activity_tone),)
-        cycle: Row = ((f"  cycle {view.cycle}" if view.cycle else "", "dim"),)
+        doing: Row = ((f"{view.symbol} {view.situation}", view.activity_tone),)
+        short: Row = ((f"{view.symbol} {view.activity}", view.activity_tone),)
+        cycle: Row = ((f"  {view.cycle_words}" if view.cycle_words else "", "dim"),)
         said: Row = ((f"  {verdict.symbol} {verdict.verdict}" if verdict.verdict else "", verdict.tone),)
         live: Row = ((f" · {verdict.live}" if verdict.live else "", verdict.live_tone),)
-        clock: Row = ((f"  {text.clock(view.now_s)} ", "strong"),)
+        clock: Row = ((f"  {view.clock} ", "strong"),)
         return [
             (*doing, *cycle, *said, *live, *clock),
             (*short, *cycle, *said, *live, *clock),

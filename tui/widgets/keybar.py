@@ -1,36 +1,23 @@
 """The footer: the keys in groups, on two rows if one is too short; a click works like the key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.geometry import Size
 
 from marskit.tui.drawing.rows import Row
-from marskit.tui.keys import Group, Key
+from marskit.tui.keys import Key
 from marskit.tui.widgets.canvas import Canvas
+from marskit.views.controls import Control, Group, Move, Standing, offered
 
-_STEPS = ("step_phase", "step_cycle")
-_VERDICTS = ("approve", "reject", "replan")
-_PACES = ("slower", "faster")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyBarView:
-    """The state that decides which keys are worth showing."""
-
-    running: bool = False
-    awaiting_approval: bool = False
-    small: bool = False
-    has_pace: bool = False
-    over: bool = False
-    """Whether the load scenario has reached its end."""
+_PLAIN = (Move.BEGINNING, Move.END)
+"""Their keys say what they do."""
 
 
-class KeyBar(Canvas[KeyBarView]):
+class KeyBar(Canvas[Standing]):
     """Groups of keys, each kept on one row."""
 
-    def __init__(self, view: KeyBarView, keys: Sequence[Key], *, id: str | None = None) -> None:
+    def __init__(self, view: Standing, keys: Sequence[Key], *, id: str | None = None) -> None:
         super().__init__(view, id=id)
         self._keys = keys
         self._spots: list[tuple[int, int, int, Key]] = []
@@ -39,7 +26,7 @@ class KeyBar(Canvas[KeyBarView]):
         """One or two rows."""
         return len(self._lay(width)[0])
 
-    def show(self, view: KeyBarView) -> None:
+    def show(self, view: Standing) -> None:
         """Show the keys; their number of rows may change."""
         if view != self.view:
             super().show(view)
@@ -54,11 +41,14 @@ class KeyBar(Canvas[KeyBarView]):
         rows: list[list[tuple[str, str]]] = [[]]
         spots: list[tuple[int, int, int, Key]] = []
         x = 0
+        key_of = {key.control.does: key for key in self._keys}
+        shown = offered([key.control for key in self._keys], self.view)
         for group in Group:
-            keys = [key for key in self._keys if key.group is group and self._worth(key)]
+            controls = [control for control in shown if control.group is group]
+            keys = [key_of[control.does] for control in controls]
             if not keys:
                 continue
-            labels = [f" {label}" if (label := self._label(key)) else "" for key in keys]
+            labels = _labels(controls)
             wide = sum(len(key.shown) + len(label) + 1 for key, label in zip(keys, labels, strict=True)) - 1
             if rows[-1] and x + 3 + wide > width:
                 rows.append([])
@@ -67,11 +57,10 @@ class KeyBar(Canvas[KeyBarView]):
             rows[-1].append((lead, "axis"))
             x += len(lead)
             for index, (key, label) in enumerate(zip(keys, labels, strict=True)):
-                urgent = self.view.awaiting_approval and key.label in _VERDICTS
                 rows[-1] += [
                     (" " if index else "", "plain"),
                     (key.shown, "key"),
-                    (label, "warn" if urgent else "dim"),
+                    (label, "warn" if controls[index].is_urgent else "dim"),
                 ]
                 x += bool(index)
                 end = x + len(key.shown) + len(label)
@@ -79,26 +68,18 @@ class KeyBar(Canvas[KeyBarView]):
                 x = end
         return [tuple(row) for row in rows], spots
 
-    def _worth(self, key: Key) -> bool:
-        """Keys that would be refused now are left out; a plan that awaits approval is decided on first."""
-        if key.label in _VERDICTS:
-            return self.view.awaiting_approval
-        if any(step in key.action for step in _STEPS):
-            return not self.view.awaiting_approval
-        if any(pace in key.action for pace in _PACES):
-            return self.view.has_pace
-        if key.label == "train" and self.view.small:
-            # Its row would be too long with the verdicts.
-            return not self.view.awaiting_approval
-        if key.label == "again":
-            return self.view.over
-        return key.label != "view" or self.view.small
-
-    def _label(self, key: Key) -> str:
-        return "pause" if key.label in ("run", "play") and self.view.running else key.label
-
     async def on_click(self, event: events.Click) -> None:
         """Run the action of the key under the mouse."""
         for row, start, end, key in self._spots:
             if row == event.y and start <= event.x < end:
                 await self.app.run_action(key.action)
+
+
+def _labels(controls: Sequence[Control]) -> list[str]:
+    """One word for each, and one for both of a pair, behind its second key."""
+    words = []
+    for n, control in enumerate(controls):
+        first = bool(control.pair) and n + 1 < len(controls) and controls[n + 1].pair == control.pair
+        word = "" if first or control.does in _PLAIN else control.pair or control.label
+        words.append(f" {word}" if word else "")
+    return words

@@ -10,16 +10,10 @@ from textual.reactive import reactive
 
 from marskit.domain.records import Phase
 from marskit.tui.drawing.grid import Grid
-from marskit.tui.drawing.rows import Row, clip
+from marskit.tui.drawing.rows import Row, clip, spans
+from marskit.tui.key_names import hint_words
 from marskit.tui.widgets.canvas import Canvas
 from marskit.views.loop import PHASES, LoopView, PhaseStatus, PhaseView
-
-_MARKS = {
-    PhaseStatus.IDLE: ("○", "dim"),
-    PhaseStatus.ACTIVE: ("◉", "accent"),
-    PhaseStatus.DONE: ("✔", "ok"),
-    PhaseStatus.WAITING: ("▲", "warn"),
-}
 
 
 class Rail(Canvas[LoopView], can_focus=True):
@@ -58,22 +52,25 @@ class Rail(Canvas[LoopView], can_focus=True):
 
     def _box(self, grid: Grid, view: PhaseView, x: int, width: int, height: int) -> None:
         lit = view.status in (PhaseStatus.ACTIVE, PhaseStatus.WAITING)
-        mark, mark_role = _MARKS[view.status]
         chosen = view.phase is self.selected
         # As the other panels do, the rail shows by its frames that the arrow keys are its own.
-        role = "accent" if chosen and self.has_focus else mark_role if lit else "wire"
+        role = "accent" if chosen and self.has_focus else view.mark.tone if lit else "wire"
         grid.box(x, 0, width, height, role, heavy=lit or (chosen and self.has_focus))
         name_role = "selected" if chosen and self.has_focus else "strong" if lit or chosen else "plain"
         age = f"· {view.age} " if view.age and width >= 26 else ""
-        name = f"{'▸' if chosen else ' '}{view.phase.capitalize()} {age}"
+        name = f"{'▸' if chosen else ' '}{view.title} {age}"
         grid.write_row(x + 1, 0, clip(((name, name_role),), width - 4))
-        grid.write_row(x + width - 4, 0, ((" ", "plain"), (mark, mark_role), (" ", "plain")))
+        grid.write_row(x + width - 4, 0, ((" ", "plain"), *spans(view.mark), (" ", "plain")))
         inner = width - 4
         idle = view.status is PhaseStatus.IDLE
-        lines: list[Row] = [((view.headline, "dim" if idle else view.tone),)]
+        offers = [hint_words(hint) for hint in view.hints]
+        # Where there is no result yet, what a person can do takes its place.
+        first, *others = [view.headline] if view.headline or not offers else offers
+        offers = others or (offers if view.headline else [])
+        lines: list[Row] = [((first, "dim" if idle else view.tone),)]
         if view.age and width < 26:
             lines.append(((view.age, "dim"),))
-        lines += [((fact, "dim"),) for fact in view.facts]
+        lines += [((fact, "dim"),) for fact in (*view.facts, *offers)]
         for offset, line in enumerate(lines[: height - 2]):
             grid.write_row(x + 2, 1 + offset, clip(line, inner))
 

@@ -11,7 +11,9 @@ from textual.reactive import reactive
 from marskit.tui.drawing.drawing import Drawing
 from marskit.tui.drawing.graph import draw_topology
 from marskit.tui.drawing.rows import Row
+from marskit.tui.key_names import shown
 from marskit.tui.widgets.canvas import Canvas
+from marskit.views.labels import NOTHING_UNHEALTHY, SHOWS_ALL
 from marskit.views.layout import neighbour
 from marskit.views.topology import TopologyView, unhealthy
 
@@ -46,7 +48,8 @@ class Topology(Canvas[TopologyView], can_focus=True):
     def draw(self, width: int, height: int) -> Sequence[Row]:
         """The graph; also records where its nodes are."""
         if self.only_unhealthy and not self.shown.layers:
-            return [(("Nothing is unhealthy. ", "ok"), ("!", "key"), (" shows all.", "dim"))]
+            offer = ((shown(SHOWS_ALL.does), "key"), (f" {SHOWS_ALL.words}.", "dim"))
+            return [((f"{NOTHING_UNHEALTHY} ", "ok"), *offer)]
         self.drawing = draw_topology(self.shown, width, height, self.selected)
         return self.drawing.rows
 

@@ -1,7 +1,7 @@
 """The form of the training pane: four values side by side, set with the arrow keys or typed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,26 +9,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from marskit.training.settings import load_settings
-from marskit.training.trainer import TrainingRequest
+from marskit.domain.training import TrainingRequest
+from marskit.training.settings import usual_seconds
 from marskit.tui.drawing.rows import Row
 from marskit.tui.widgets.canvas import Canvas
-
-ALGORITHMS = ("ppo", "sac")
-FIELDS = ("algorithm", "seed", "seconds", "start from")
-SECONDS = (10, 30, 60, 120, 180, 240, 300, 600, 900, 1800, 3600)
-MOST = {"seed": 99_999, "seconds": 86_400}
-"""The largest number that may be typed."""
-
-
-@dataclass(frozen=True, slots=True)
-class FormView:
-    """The values, and the selected one."""
-
-    choice: TrainingRequest = field(default_factory=TrainingRequest)
-    selected: str = FIELDS[0]
-    is_open: bool = True
-    """Whether values can be changed now."""
+from marskit.views.training_form import FIELDS, MOST, FormView, changed, field_words
 
 
 class TrainingForm(Canvas[FormView], can_focus=True):
@@ -52,7 +37,7 @@ class TrainingForm(Canvas[FormView], can_focus=True):
         values: list[tuple[str, str]] = []
         for name in FIELDS:
             chosen = name == self.view.selected and self.view.is_open
-            value = f" {self._shown(name)} "
+            value = f" {field_words(self.view.choice, name)} "
             values.append((value, "selected" if chosen else "strong" if self.view.is_open else "dim"))
             arrows = "↕" if chosen else ""
             values.append((arrows.ljust(max(0, wide - len(value))), "accent"))
@@ -70,19 +55,7 @@ class TrainingForm(Canvas[FormView], can_focus=True):
 
     def action_change(self, step: int) -> None:
         """Change the selected value."""
-        choice = self.view.choice
-        match self.view.selected:
-            case "algorithm":
-                algorithm = ALGORITHMS[(ALGORITHMS.index(choice.algorithm) + step) % len(ALGORITHMS)]
-                self._choose(replace(choice, algorithm=algorithm, seconds=usual_seconds(algorithm)))
-            case "seed":
-                self._choose(replace(choice, seed=min(MOST["seed"], max(0, choice.seed + step))))
-            case "seconds":
-                others = [s for s in SECONDS if (s > choice.seconds if step > 0 else s < choice.seconds)]
-                nearest = (others[0] if step > 0 else others[-1]) if others else choice.seconds
-                self._choose(replace(choice, seconds=nearest))
-            case _:
-                self._choose(replace(choice, goes_on=not choice.goes_on))
+        self._choose(changed(self.view.choice, self.view.selected, step, usual_seconds))
 
     def action_erase(self) -> None:
         """Delete the last digit."""
@@ -118,18 +91,3 @@ class TrainingForm(Canvas[FormView], can_focus=True):
             choice = replace(choice, goes_on=False)
         self.show(replace(self.view, choice=choice))
         self.post_message(self.Changed())
-
-    def _shown(self, name: str) -> str:
-        choice = self.view.choice
-        return {
-            "algorithm": choice.algorithm,
-            "seed": str(choice.seed),
-            "seconds": str(choice.seconds),
-            "start from": choice.out if choice.goes_on else "fresh weights",
-        }[name]
-
-
-def usual_seconds(algorithm: str) -> int:
-    """The default length of a training, in seconds."""
-    settings = load_settings()
-    return round(settings.ppo.seconds if algorithm == "ppo" else settings.sac.seconds)

@@ -7,14 +7,15 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from marskit.text import factor
 from marskit.tui.drawing.cells import nearest
 from marskit.tui.drawing.rows import Row, Span, first_fitting, length, spread
 from marskit.tui.widgets.canvas import Canvas
-from marskit.views.replay import TransportView
+from marskit.views.replay import REPLAY, TransportView
 
 HOP = 0.01
 """Share of the run that an arrow key moves by."""
+_PACE = 5
+"""Cells for the speed."""
 
 
 class Transport(Canvas[TransportView], can_focus=True):
@@ -67,16 +68,16 @@ class Transport(Canvas[TransportView], can_focus=True):
 
     def _line(self, width: int) -> Row:
         view = self.view
-        chip: Row = ((" replay ", "chip"),)
+        chip: Row = ((f" {REPLAY} ", "chip"),)
         if not view.where:
             return (*chip, (f"  {view.note}", "accent"))
         does: Row = (
-            ("  ► " if view.playing else "  ‖ ", "ok" if view.playing else "accent"),
-            (f"{factor(view.speed):<5}", "accent"),
+            (f"  {view.does.text} ", view.does.tone),
+            (view.pace.ljust(_PACE), "accent"),
         )
         place: Row = ((f" {view.where}", "strong"), (f" · {view.clock}", "plain"))
-        fingerprint: Row = ((f"#{view.fingerprint} ", "code"),)
-        step: Row = ((f"event {view.step}  ", "dim"),)
+        fingerprint: Row = ((f"{view.fingerprint} ", "code"),)
+        step: Row = ((f"{view.step}  ", "dim"),)
         note: Row = ((f"{view.note}  ", "person"),) if view.note else ()
         left = (*chip, *does, *place)
         room = width - length(left) - 2

@@ -1,9 +1,9 @@
-"""The help document: the meaning of each phase, every key, and the marks on the screen."""
+"""The help document: the meaning of each phase, every control, and the marks on the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from marskit.domain.records import Phase
-from marskit.tui.keys import KEYS, Group, Key
+from marskit.views.controls import Control, Does, Group, Intent, Move
 from marskit.views.document import Block, Document, Heading, Sentence
 from marskit.views.phases import MEANINGS
 from marskit.views.tone import SYMBOLS, Tone
@@ -20,12 +20,12 @@ _GROUPS = {
 }
 _LIVE = (
     "A service mesh under load. The loop monitors it, analyses it, plans and acts: step through a cycle "
-    "with s, or let the loop run with the space bar. Inject a fault and watch the loop recover."
+    "with {step}, or let the loop run with {run}. Inject a fault and watch the loop recover."
 )
 _RECORDED = (
-    "A recorded run, event by event, with the screen exactly as it was. Play it with the space bar, step "
-    "in either direction, or click on the bar. Branch with b: from the current cycle on, another planner "
-    "decides in the twin."
+    "A recorded run, event by event, with the screen exactly as it was. Play it with {play}, step "
+    "in either direction, or click on the bar. Branch with {branch}: from the current cycle on, another "
+    "planner decides in the twin."
 )
 _MARKS = (
     (SYMBOLS[Tone.OK], Tone.OK, "healthy: replicas ready, its own errors and times as promised"),
@@ -63,21 +63,36 @@ _MARKS = (
 )
 
 
-def help_document(keys: Sequence[Key]) -> Document:
-    """Everything a newcomer needs, the phases first."""
+def help_document(
+    controls: Sequence[Control], *, key: Callable[[Does], str], spoken: Callable[[Does], str], moving: str
+) -> Document:
+    """Everything a newcomer needs, the phases first.
+
+    Args:
+        controls: What a person can do.
+        key: The key or button of a control, as shown before its sentence.
+        spoken: The same within a sentence.
+        moving: How a person moves between the panels.
+    """
+    recorded = any(control.does is Move.PLAY for control in controls)
+    about = (
+        _RECORDED.format(play=spoken(Move.PLAY), branch=spoken(Move.BRANCH))
+        if recorded
+        else _LIVE.format(step=spoken(Intent.STEP_PHASE), run=spoken(Intent.RUN))
+    )
     blocks: list[Block] = [
-        Sentence(_LIVE if keys is KEYS else _RECORDED),
+        Sentence(about),
         Heading("the five phases"),
         *(Sentence(MEANINGS[phase], Tone.PLAIN, "▎", Tone.ACCENT) for phase in Phase),
     ]
     for group, title in _GROUPS.items():
         lines = [
-            Sentence(f"{key.help}.", Tone.PLAIN, f"{key.shown:>5}", Tone.ACCENT)
-            for key in keys
-            if key.group is group
+            Sentence(f"{control.help}.", Tone.PLAIN, key(control.does), Tone.ACCENT)
+            for control in controls
+            if control.group is group
         ]
         blocks += [Heading(title), *lines] if lines else []
-    blocks.append(Sentence("Tab moves between mesh, rail and log; select with the arrow keys or the mouse."))
+    blocks.append(Sentence(moving))
     blocks.append(Heading("the marks"))
     blocks += [Sentence(words, Tone.PLAIN, mark, tone) for mark, tone, words in _MARKS]
     return tuple(blocks)

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from marskit import text
 from marskit.pictures.tones import FONT, colour, span
 from marskit.views.alert import AlertView
+from marskit.views.controls import Intent
 from marskit.views.load import LoadReading
 from marskit.views.summary import SummaryView
 from marskit.views.tone import Tone
@@ -23,23 +23,33 @@ def summary_html(view: SummaryView) -> str:
     choices = (view.mesh, view.scenario, view.planner, str(view.mode)) if view.mesh else ()
     left = span(" › ".join(choices), Tone.STRONG)
     right = [
-        span(view.situation, view.activity_tone),
-        span(f"cycle {view.cycle}" if view.cycle else "", Tone.DIM),
+        span(f"{view.symbol} {view.situation}", view.activity_tone),
+        span(view.cycle_words, Tone.DIM),
         span(f"{verdict.symbol} {verdict.verdict}" if verdict.verdict else "", verdict.tone),
         span(verdict.live, verdict.live_tone),
-        span(text.clock(view.now_s), Tone.STRONG),
+        span(view.clock, Tone.STRONG),
     ]
     said = "".join(f"<span>{each}</span>" for each in right if each)
     return f'<div style="{_LINE}"><span style="flex: 1 1 240px">{left}</span>{said}</div>'
 
 
-def alert_html(view: AlertView) -> str:
-    """The sentence that a person must see now; empty if there is none."""
+def alert_html(view: AlertView, *, is_live: bool = False) -> str:
+    """The sentence that a person must see now; empty if there is none.
+
+    Args:
+        view: The sentence and what can be done about it.
+        is_live: Whether that is offered as buttons; a saved picture offers nothing.
+    """
     if not view.text:
         return ""
+    buttons = "".join(
+        f'<button data-do="{escape(hint.does)}" class="marskit-urgent">{escape(hint.words)}</button>'
+        for hint in view.hints
+        if is_live and isinstance(hint.does, Intent)
+    )
     return (
         f'<div role="alert" style="{FONT}; padding: 3px 8px; margin-top: 4px; border-left: 4px solid '
-        f'{colour(view.tone)}; font-weight: 600">{escape(view.text)}</div>'
+        f'{colour(view.tone)}; font-weight: 600">{escape(view.text)} {buttons}</div>'
     )
 
 

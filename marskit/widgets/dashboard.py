@@ -14,15 +14,14 @@ from marskit.widgets import panels
 from marskit.widgets.attendance import Attendance, Patience
 from marskit.widgets.bridge import Bridge
 from marskit.widgets.choice import Choice
-
-# CONTROLS
+from marskit.widgets.controls import Controls
 from marskit.widgets.hand import Hand
 from marskit.widgets.panel import Panel
 from marskit.widgets.source import Shown
 
 PANELS: Mapping[str, type[Panel]] = {
     "header": panels.Header,
-    # "controls"
+    "controls": Controls,
     "topology": panels.Topology,
     "rail": panels.Rail,
     "detail": panels.Detail,
@@ -35,7 +34,7 @@ _HALVES = ("detail", "series", "load", "log")
 """Panels that stand beside each other where there is room."""
 
 
-class Dashboard(Box):
+class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     """Panels of a lab or a replay; all of them, or those that are named."""
 
     _ended: ClassVar[list["Dashboard"]] = []

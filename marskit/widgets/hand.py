@@ -6,7 +6,9 @@ from functools import partial
 
 from marskit.domain.commands import Command
 from marskit.domain.state import State
-from marskit.views.intents import Intent, Option, Prompt, Refusal, resolve_intent
+from marskit.views.controls import Intent
+from marskit.views.intents import resolve_intent
+from marskit.views.meaning import Option, Prompt, Refusal
 from marskit.widgets.choice import Choice
 from marskit.widgets.source import Source
 

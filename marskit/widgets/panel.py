@@ -9,6 +9,7 @@ import traitlets
 from marskit.domain.state import State
 from marskit.widgets.assets import MODULE, STYLES
 from marskit.widgets.choice import Choice
+from marskit.widgets.hand import Hand
 
 WORDS = {
     "waits": "Waits for the cell that is running.",
@@ -27,6 +28,11 @@ class Listener(Protocol):
     @property
     def state(self) -> State:
         """The newest state."""
+        ...
+
+    @property
+    def hand(self) -> Hand:
+        """Carries out what a person wishes."""
         ...
 
 

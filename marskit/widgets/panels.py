@@ -28,7 +28,7 @@ class Header(Panel):
 
     def picture(self, state: State) -> str:
         """One line."""
-        return summary_html(summary_view(state)) + alert_html(alert_view(state))
+        return summary_html(summary_view(state)) + alert_html(alert_view(state), is_live=True)
 
 
 class Topology(Panel):

@@ -4,7 +4,7 @@ from html import escape
 
 from marskit.pictures.tones import FONT, colour, span
 from marskit.views.alert import AlertView
-from marskit.views.controls import Intent
+from marskit.views.controls import CONTROLS, Intent
 from marskit.views.load import LoadReading
 from marskit.views.summary import SummaryView
 from marskit.views.tone import Tone
@@ -43,9 +43,11 @@ def alert_html(view: AlertView, *, is_live: bool = False) -> str:
     if not view.text:
         return ""
     buttons = "".join(
-        f'<button data-do="{escape(hint.does)}" class="marskit-urgent">{escape(hint.words)}</button>'
+        f'<button data-do="{escape(control.does)}" title="{escape(control.help)}" class="marskit-urgent">'
+        f"{escape(control.label)}</button>"
         for hint in view.hints
-        if is_live and isinstance(hint.does, Intent)
+        for control in CONTROLS
+        if is_live and control.does is hint.does and isinstance(hint.does, Intent)
     )
     return (
         f'<div role="alert" style="{FONT}; padding: 3px 8px; margin-top: 4px; border-left: 4px solid '

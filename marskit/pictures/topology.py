@@ -17,7 +17,7 @@ _NODE, _STEP = 216.0, 392.0
 _TALL, _GAP = 4, 2
 """Rows of a node, and between nodes."""
 _MARGIN = 14.0
-_LETTER = 7.6
+_LETTER = 6.9
 """Width of a letter, to shorten names that would not fit."""
 _WIDEST = 9.0
 """Width of the line of the busiest edge."""

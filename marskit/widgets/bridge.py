@@ -64,6 +64,7 @@ class Bridge:
         self._sent_at_s = dict.fromkeys(range(len(self._panels)), float("-inf"))
         self.held = 0
         """Pictures that were left out because the page was behind."""
+        self._news.set()
         source.subscribe(self._sink)
         self._thread = threading.Thread(target=self._run, name="marskit-panels", daemon=True)
         self._thread.start()

@@ -46,8 +46,12 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         Raises:
             UserError: There is no panel of that name.
         """
+        self._bridge: Bridge | None = None
+        self.panels: dict[str, Panel] = {}
+        super().__init__(layout=Layout(display="flex", flex_flow="row wrap", width="100%"))
         unknown = [name for name in names if name not in PANELS]
         if unknown:
+            self.close()
             raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(PANELS)}.')
         while Dashboard._ended:
             Dashboard._ended.pop().close()
@@ -58,11 +62,8 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         wanted = names or tuple(PANELS)
         self.panels = {name: PANELS[name](self, self._choice) for name in wanted}
         self._attendance = Attendance(patience, self._leave_paused, self._leave)
-        super().__init__(
-            [self._placed(name, panel) for name, panel in self.panels.items()],
-            layout=Layout(display="flex", flex_flow="row wrap", width="100%"),
-        )
-        self._bridge: Bridge | None = Bridge(self._source, tuple(self.panels.values()), self._attendance.look)
+        self.children = [self._placed(name, panel) for name, panel in self.panels.items()]
+        self._bridge = Bridge(self._source, tuple(self.panels.values()), self._attendance.look)
         shown.at_close(self.end)
 
     @property

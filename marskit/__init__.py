@@ -48,8 +48,6 @@ _FROM = {
     "SetOutlierDetection": "marskit.domain.actions",
     "Retries": "marskit.domain.config",
     "OutlierDetection": "marskit.domain.config",
-    "check": "marskit.course",
-    "grade": "marskit.grading",
 }
 
 
@@ -74,13 +72,7 @@ sys.modules[__name__].__class__ = _Package
 def __getattr__(name: str) -> Any:
     if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        room = importlib.import_module(_FROM[name])
-    except ModuleNotFoundError as error:
-        if error.name != _FROM[name]:
-            raise
-        raise AttributeError(f"marskit.{name} is not part of this installation") from error
-    return getattr(room, name)
+    return getattr(importlib.import_module(_FROM[name]), name)
 
 
 def __dir__() -> list[str]:

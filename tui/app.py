@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from textual import work
@@ -24,7 +23,7 @@ from marskit.system.signals import ending_signals
 from marskit.training.trainer import Trainer
 from marskit.tui.key_names import with_hints
 from marskit.tui.keys import KEYS, Key, bindings
-from marskit.tui.looks import CALM_FRAME_S, Looks, keep_theme, theme_of
+from marskit.tui.looks import CALM_FRAME_S, Looks, keep_picture, keep_theme, theme_of
 from marskit.tui.messages import StateChanged, Stopped, Told, TrainingChanged
 from marskit.tui.palette import THEMES
 from marskit.tui.screens.confirm import Confirm
@@ -46,6 +45,7 @@ from marskit.views.notices import (
     undone_by,
 )
 from marskit.views.review import REPLACED, is_unread
+from marskit.views.summary import never_began
 from marskit.views.tone import Tone
 
 FRAME_S = 0.22
@@ -267,20 +267,12 @@ class MarskitApp(App[int]):
     def choose_theme(self, name: str) -> None:
         """Use another theme, and keep it for the next start."""
         self.theme = name
-        try:
-            keep_theme(name)
-        except OSError as error:
-            self.notify(f"The theme cannot be kept for the next start: {error.strerror}.", markup=False)
+        if (notice := keep_theme(name)) is not None:
+            self.tell(notice)
 
     def keep_screenshot(self) -> None:
         """Save the screen as an SVG in the current folder, and say where."""
-        path = Path.cwd() / time.strftime("marskit-%Y%m%d-%H%M%S.svg")
-        try:
-            path.write_text(self.export_screenshot(title="marskit"), encoding="utf-8")
-        except OSError as error:
-            self.notify(f"The screenshot cannot be saved as {path}: {error.strerror}.", severity="error")
-        else:
-            self.notify(f"The screenshot is saved as {path}.", markup=False)
+        self.tell(keep_picture(self.export_screenshot(title="marskit")))
 
     def forms(self) -> tuple[Form, ...]:
         """Every form that can be filled in now."""
@@ -358,8 +350,3 @@ class MarskitApp(App[int]):
         """Leave."""
         ended = self._runtime.state.ended
         self.exit(0 if message.clean and (ended is None or ended.reason is None) else 1)
-
-
-def never_began(state: State) -> bool:
-    """Whether the run never began because its input was wrong, so that there is nothing to show."""
-    return state.started is None and state.ended is not None and state.ended.reason is not None

@@ -1,9 +1,13 @@
 """How the screen looks and how often it is drawn: a person's choice, of which the theme is kept."""
 
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from marskit.system.user_settings import keep_setting, read_setting
 from marskit.tui.palette import NIGHT, THEMES
+from marskit.views.notices import Notice
+from marskit.views.tone import Tone
 
 SETTING = "theme"
 _PREFIX = "marskit-"
@@ -28,10 +32,20 @@ def theme_of(looks: Looks) -> str:
     return f"{_PREFIX}{name}" if name in NAMES else NIGHT.name
 
 
-def keep_theme(theme: str) -> None:
-    """Keep a theme for later starts.
+def keep_theme(theme: str) -> Notice | None:
+    """Keep a theme for later starts; the notice says why it cannot be."""
+    try:
+        keep_setting(SETTING, theme.removeprefix(_PREFIX))
+    except OSError as error:
+        return Notice(f"The theme cannot be kept for the next start: {error.strerror}.")
+    return None
 
-    Raises:
-        OSError: It cannot be written.
-    """
-    keep_setting(SETTING, theme.removeprefix(_PREFIX))
+
+def keep_picture(svg: str) -> Notice:
+    """Save a picture of the screen in the current folder; the notice says where, or why not."""
+    path = Path.cwd() / time.strftime("marskit-%Y%m%d-%H%M%S.svg")
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        return Notice(f"The screenshot cannot be saved as {path}: {error.strerror}.", Tone.BAD)
+    return Notice(f"The screenshot is saved as {path}.")

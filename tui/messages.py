@@ -3,6 +3,7 @@
 from textual.message import Message
 
 from marskit.domain.state import State
+from marskit.replay.timeline import Timeline
 from marskit.views.notices import Notice
 
 
@@ -41,3 +42,27 @@ class Stopped(Message, bubble=False):
         super().__init__()
         self.clean = clean
         """False if the run did not stop in time."""
+
+
+class Reading(Message, bubble=False):
+    """The recording is being read."""
+
+    def __init__(self, note: str) -> None:
+        super().__init__()
+        self.note = note
+
+
+class Loaded(Message, bubble=False):
+    """The recording was read."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__()
+        self.timeline = timeline
+
+
+class Unreadable(Message, bubble=False):
+    """The recording cannot be replayed."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self.sentence = sentence

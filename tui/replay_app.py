@@ -9,7 +9,6 @@ from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
 from marskit.domain import commands
 from marskit.domain.commands import Command
@@ -22,6 +21,7 @@ from marskit.system import exit_codes
 from marskit.tui.app import MarskitApp
 from marskit.tui.keys import Key, bindings
 from marskit.tui.looks import Looks
+from marskit.tui.messages import Loaded, Reading, Unreadable
 from marskit.tui.replay_keys import REFUSED, REPLAY_KEYS
 from marskit.tui.screens.live import LiveScreen
 from marskit.tui.screens.replay import ReplayScreen
@@ -76,27 +76,6 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     keys: ClassVar[tuple[Key, ...]] = REPLAY_KEYS
     frame_s = 0.02
 
-    class Reading(Message, bubble=False):
-        """The recording is being read."""
-
-        def __init__(self, note: str) -> None:
-            super().__init__()
-            self.note = note
-
-    class Loaded(Message, bubble=False):
-        """The recording was read."""
-
-        def __init__(self, timeline: Timeline) -> None:
-            super().__init__()
-            self.timeline = timeline
-
-    class Unreadable(Message, bubble=False):
-        """The recording cannot be replayed."""
-
-        def __init__(self, sentence: str) -> None:
-            super().__init__()
-            self.sentence = sentence
-
     def __init__(
         self,
         read: Read,
@@ -146,23 +125,23 @@ class ReplayApp(MarskitApp, inherit_bindings=False):
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
         def tell(doing: str, done: int, of: int) -> None:
-            self.post_message(self.Reading(reading_words(doing, done, of)))
+            self.post_message(Reading(reading_words(doing, done, of)))
 
         try:
-            self.post_message(self.Loaded(self._read(tell)))
+            self.post_message(Loaded(self._read(tell)))
         except ReplayError as error:
-            self.post_message(self.Unreadable(str(error)))
+            self.post_message(Unreadable(str(error)))
 
-    def on_replay_app_reading(self, message: Reading) -> None:
+    def on_reading(self, message: Reading) -> None:
         """Show the progress of reading."""
         self.replay_screen.show_transport(TransportView(note=message.note))
 
-    def on_replay_app_unreadable(self, message: Unreadable) -> None:
+    def on_unreadable(self, message: Unreadable) -> None:
         """Leave with an error."""
         self.complaint = message.sentence
         self.exit(exit_codes.INPUT)
 
-    def on_replay_app_loaded(self, message: Loaded) -> None:
+    def on_loaded(self, message: Loaded) -> None:
         """Show the recording."""
         first = next(iter(message.timeline.cycles), None)
         cycle = first if self._cycle is None else self._cycle

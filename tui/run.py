@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from marskit.controller.port import RuntimePort
 from marskit.system import exit_codes
-from marskit.tui.app import MarskitApp, never_began
+from marskit.tui.app import MarskitApp
 from marskit.tui.looks import Looks
+from marskit.views.summary import never_began
 
 
 def run(

@@ -6,6 +6,7 @@ them has a `_repr_mimebundle_` of its own.
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from marskit.domain.commands import DryRun
@@ -132,10 +133,17 @@ def register() -> None:
     if "IPython" not in sys.modules:
         return
     shell = cast(Any, sys.modules["IPython"]).get_ipython()
-    formatter = getattr(getattr(shell, "display_formatter", None), "mimebundle_formatter", None)
-    if formatter is not None:
-        for kind, shown in _SHOWN.items():
-            formatter.for_type(kind, shown)
+    display = getattr(shell, "display_formatter", None)
+    if display is None:
+        return
+    for kind, shown in _SHOWN.items():
+        display.mimebundle_formatter.for_type(kind, shown)
+        # IPython prefers its own text for what is a tuple.
+        display.formatters["text/plain"].for_type(kind, partial(_print, shown))
+
+
+def _print(shown: Callable[[Any], Bundle], record: object, printer: Any, cycle: object) -> None:
+    printer.text(shown(record)["text/plain"])
 
 
 def _phase(phase: Phase, *, diagnosis: Diagnosis | None = None, plan: Plan | None = None) -> Document:

@@ -1,5 +1,6 @@
 """A recorded run in a notebook or a script: every moment, and what another planner would have done."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +47,7 @@ class Replay:
         register()
         self.run = find_run(runs, run)
         self._timeline = read_timeline(runs, self.run)
+        self._closing: list[Callable[[], object]] = []
         self._player = Player(self._timeline, len(self._timeline))
         self._child = BranchChild(self.run, ("--runs", str(runs), *arguments))
 
@@ -109,6 +111,16 @@ class Replay:
         name = checked_planner(planner)
         at = cycle if cycle is not None else self._player.position.cycle or 1
         return completed(lambda: self._child.branch(at, name, lambda who, done, of: None), "marskit-branch")
+
+    def at_close(self, callback: Callable[[], object]) -> None:
+        """Call that function when the replay is closed; panels end themselves so."""
+        self._closing.append(callback)
+
+    def close(self) -> None:
+        """End the panels that show it. Idempotent."""
+        callbacks, self._closing = self._closing, []
+        for callback in callbacks:
+            callback()
 
     def show(self, *panels: str) -> Any:
         """A dashboard of the recording, or only the panels that are named; needs the extra `notebook`."""

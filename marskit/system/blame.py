@@ -9,8 +9,8 @@ from pathlib import Path
 
 _HERE = str(Path(__file__).resolve().parents[1])
 _LIBRARY = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_KERNEL = "ipykernel_"
-"""Beginning of the folder's name under which a kernel compiles a notebook's cells."""
+_BY_VALUE = "<dynamic-code>"
+"""The file of code that cloudpickle took to another process: a notebook's cell or a script."""
 _FRAME = re.compile(r'^\s*File "([^"]*)", line (\d+)', re.MULTILINE)
 
 
@@ -37,7 +37,7 @@ def blamed_in_dump(dump: str, own: str | None = None) -> str:
 
 def _choose(frames: Iterable[tuple[str, int]], own: str | None) -> str:
     """The innermost frame in the user's code; without `own`, the innermost of all if there is none."""
-    found = [frame for frame in frames if not frame[0].startswith("<")]
+    found = [frame for frame in frames if not frame[0].startswith("<") or frame[0] == _BY_VALUE]
     if own is not None:
         # The user's folder may contain a virtual environment, or be a plug-in's folder inside one.
         libraries = [folder for folder in (_HERE, *_LIBRARY) if not _within(f"{own}{os.sep}", folder)]
@@ -61,7 +61,7 @@ def _within(path: str, folder: str) -> bool:
 def place(name: str, line: int) -> str:
     """`FILE, line N`, with the file relative to the current folder if it is inside."""
     path, here = Path(name), Path.cwd()
-    if path.parent.name.startswith(_KERNEL):
-        return f"the cell, line {line}"
+    if name == _BY_VALUE:
+        return f"line {line} of the cell or script"
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"{shown}, line {line}"

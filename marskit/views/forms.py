@@ -19,8 +19,10 @@ from marskit.domain.config import (
 )
 from marskit.domain.state import State
 from marskit.views.document import Block, Code, Document, Language, Sentence
-from marskit.views.tone import Tone
+from marskit.views.tone import SYMBOLS, Tone
 
+UNCHANGED: Document = (Sentence("This is what is set now.", Tone.DIM),)
+"""Shown where what was typed is what is set."""
 _LONGEST_MS = 86_400_000
 """Longest duration that can be set: one day, in milliseconds."""
 _MOST_ATTEMPTS = 100
@@ -113,6 +115,16 @@ def read_form(form: Form, values: Mapping[str, str]) -> Action | Invalid:
                 raise AssertionError(f"no form sets {form.present}")
     except _Refused as refused:
         return Invalid(str(refused))
+
+
+def now_words(form: Form) -> str:
+    """The current setting as a sentence."""
+    return f"Now: {form.now}."
+
+
+def invalid_document(sentence: str) -> Document:
+    """Why what was typed cannot be set."""
+    return (Sentence(sentence, Tone.BAD, SYMBOLS[Tone.BAD]),)
 
 
 def dry_run_document(dry_run: DryRun) -> Document:

@@ -123,6 +123,11 @@ def _symbol(activity: str) -> str:
     return _SYMBOLS.get(activity, "‖")
 
 
+def never_began(state: State) -> bool:
+    """Whether the run never began because its input was wrong, so that there is nothing to show."""
+    return state.started is None and state.ended is not None and state.ended.reason is not None
+
+
 def progress_view(state: State) -> tuple[StepView, ...]:
     """The steps so far with their newest details; all but the newest are done, all once the mesh answers."""
     up = state.gateway_url is not None or state.ended is not None

@@ -16,6 +16,8 @@ FORM_TITLE, CURVE_TITLE, PROGRESS_TITLE = "train a policy in the twin", "learnin
 DECIDES = "it decides now"
 USES = "uses it now"
 """What a person can do with a policy that does not decide yet."""
+START, STOP, USE = "start", "stop and keep the best", "use this policy"
+"""What a person can do with a training."""
 TOO_SHORT = "Choose at least 1 second of training."
 EXPLANATION = (
     "Share of periods that violate the SLO, on loads kept out of training; * marks the tuned rules, "

@@ -101,6 +101,11 @@ def test_a_replay_goes_to_any_moment_and_shows_the_same_states(replay: Replay) -
     assert not replay.notes
     replay.go(6)
     assert not replay.step()
+    told: list[str] = []
+    replay.at_close(lambda: told.append("closed"))
+    replay.close()
+    replay.close()
+    assert told == ["closed"]
     with pytest.raises(LabError, match=r"There is no cycle 9 in run .*; it has 1 to 6\."):
         replay.go(9)
     with pytest.raises(LabError, match="goes to one of cycle, phase"):

@@ -19,9 +19,18 @@ from marskit.domain.commands import Command, DryRun
 from marskit.domain.state import State
 from marskit.tui.screens.document import Page
 from marskit.tui.screens.live import LiveScreen
-from marskit.views.document import Document, Sentence
-from marskit.views.forms import Form, Invalid, dry_run_document, forms, read_form
-from marskit.views.tone import Tone
+from marskit.views.document import Document
+from marskit.views.forms import (
+    UNCHANGED,
+    Form,
+    Invalid,
+    dry_run_document,
+    forms,
+    invalid_document,
+    now_words,
+    read_form,
+)
+from marskit.views.notices import failure
 
 Preview = Callable[[Action], Future[DryRun]]
 
@@ -55,7 +64,7 @@ class FormScreen(ModalScreen[Command | None]):
         self._preview = preview
         self._asked: Action | None = None
         """The action of the newest preview."""
-        self._now = Static(self._now_words(), classes="now", markup=False)
+        self._now = Static(now_words(form), classes="now", markup=False)
         self._inputs = {
             field.name: Input(
                 field.value,
@@ -96,7 +105,7 @@ class FormScreen(ModalScreen[Command | None]):
         for form in forms(state):
             if (form.setting, form.target) == (self.form.setting, self.form.target) and form != self.form:
                 self.form = form
-                self._now.update(self._now_words())
+                self._now.update(now_words(form))
                 self._check()
 
     def on_descendant_focus(self) -> None:
@@ -123,9 +132,9 @@ class FormScreen(ModalScreen[Command | None]):
         read = read_form(self.form, {name: field.value for name, field in self._inputs.items()})
         self._asked = None
         if isinstance(read, Invalid):
-            self._page.show((Sentence(read.sentence, Tone.BAD, "✖"),))
+            self._page.show(invalid_document(read.sentence))
         elif read == self.form.present:
-            self._page.show((Sentence("This is what is set now.", Tone.DIM),))
+            self._page.show(UNCHANGED)
         else:
             self._asked = read
             self._preview(read).add_done_callback(lambda future: self._answered(read, future, apply=apply))
@@ -136,11 +145,7 @@ class FormScreen(ModalScreen[Command | None]):
             return
         error = future.exception()
         refused = error is not None
-        answer = (
-            dry_run_document(future.result())
-            if error is None
-            else (Sentence(str(error) or type(error).__name__, Tone.BAD, "✖"),)
-        )
+        answer = dry_run_document(future.result()) if error is None else invalid_document(failure(error).text)
         self.post_message(self.Previewed(action, answer, refused=refused, apply=apply))
 
     @on(Previewed)
@@ -150,6 +155,3 @@ class FormScreen(ModalScreen[Command | None]):
         self._page.show(message.answer)
         if message.apply and not message.refused:
             self.dismiss(commands.Act(message.action))
-
-    def _now_words(self) -> str:
-        return f"Now: {self.form.now}."

@@ -26,7 +26,10 @@ from marskit.views.training import (
     DECIDES,
     FORM_TITLE,
     PROGRESS_TITLE,
+    START,
+    STOP,
     TOO_SHORT,
+    USE,
     USES,
     TrainingView,
     training_view,
@@ -61,9 +64,9 @@ class TrainingScreen(ModalScreen[None]):
     """Covers the live screen while it is open; the training continues when it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "begin", "start"),
-        Binding("s", "stop", "stop"),
-        Binding("p", "use", "use this policy"),
+        Binding("enter", "begin", START),
+        Binding("s", "stop", STOP),
+        Binding("p", "use", USE),
         Binding("escape,q,t", "dismiss(None)", "back"),
     ]
 
@@ -147,8 +150,8 @@ class TrainingScreen(ModalScreen[None]):
         return DECIDES if self._state.planner == view.saved else f"p {USES}"
 
     def _hints(self, view: TrainingView, *, busy: bool) -> tuple[Hint, ...]:
-        change: tuple[Hint, ...] = (("↵", "start", "begin"), ("←→", "select", ""), ("↑↓", "change", ""))
-        keys: tuple[Hint, ...] = (("s", "stop and keep the best", "stop"),) if busy else change
+        change: tuple[Hint, ...] = (("↵", START, "begin"), ("←→", "select", ""), ("↑↓", "change", ""))
+        keys: tuple[Hint, ...] = (("s", STOP, "stop"),) if busy else change
         if view.saved and view.stage is Stage.DONE:
-            keys = (*keys, ("p", "use this policy", "use"))
+            keys = (*keys, ("p", USE, "use"))
         return (*keys, ("esc", "back, training continues" if busy else "back", "dismiss(None)"))

@@ -25,7 +25,7 @@ def _box(phase: PhaseView, *, is_selected: bool, is_live: bool) -> str:
     edge = colour(_TONES.get(phase.status, Tone.DIM))
     faint = " opacity: 0.55;" if phase.status is PhaseStatus.IDLE or phase.is_stale else ""
     lines = [
-        f"<div>{span(str(phase.phase).capitalize(), Tone.STRONG)} {span(phase.age, Tone.DIM)}</div>",
+        f"<div>{span(phase.title, Tone.STRONG)} {span(phase.age, Tone.DIM)}</div>",
         f"<div>{span(phase.headline, phase.tone)}</div>",
         *(f'<div style="font-size: 0.9em">{span(fact, Tone.DIM)}</div>' for fact in phase.facts),
     ]

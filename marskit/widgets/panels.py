@@ -58,7 +58,7 @@ class Detail(Panel):
         if self.choice.reviews(state):
             return title_html(review_title(state)) + document_html(review_document(state))
         phase = self.choice.phase_in(state)
-        return title_html(str(phase).capitalize()) + document_html(phase_document(state, phase))
+        return title_html(phase.capitalize()) + document_html(phase_document(state, phase))
 
 
 class Series(Panel):

@@ -1,13 +1,17 @@
 """Runs a coroutine to its end from any thread, as a notebook's own has an event loop running already."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
+from math import inf
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+_LOOK_S = 0.25
+"""Longest single wait, in seconds: an interrupt is noticed within it."""
 
 
 class Worker(Generic[T]):
@@ -34,7 +38,13 @@ class Worker(Generic[T]):
         Raises:
             TimeoutError: It takes longer.
         """
-        return self._result.result(timeout_s)
+        until_s = inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self._result.done():
+            if (left_s := until_s - time.monotonic()) <= 0:
+                raise TimeoutError
+            # A wait without end is not interrupted everywhere.
+            wait([self._result], min(left_s, _LOOK_S))
+        return self._result.result()
 
     def call(self, function: Callable[[], object]) -> None:
         """Call the function on the worker's thread, unless it has ended."""

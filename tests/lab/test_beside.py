@@ -1,9 +1,13 @@
 """Comparisons, replays and trainings beside a lab."""
 
+import _thread
 import asyncio
 import importlib
+import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import marskit as mk
@@ -77,6 +81,19 @@ def test_a_comparison_that_cannot_begin_says_why(tmp_path: Path) -> None:
             mk.compare(*given, seeds=[1], out=tmp_path / "out")
     with pytest.raises(LabError, match="not there yet"):
         mk.compare(["static"], mesh="cluster", out=tmp_path / "out")
+
+
+def test_an_interrupt_ends_a_comparison_with_all_its_processes(tmp_path: Path) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    threading.Timer(3.0, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        mk.compare(["static", "hpa"], ["diurnal", "ramp"], range(40), out=tmp_path / "out", tell=False)
+    until_s = time.monotonic() + 10.0
+    while (left := {c.pid for c in psutil.Process().children(recursive=True)} - before) and (
+        time.monotonic() < until_s
+    ):
+        time.sleep(0.1)
+    assert not left
 
 
 @pytest.fixture

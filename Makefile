@@ -6,7 +6,7 @@ RUNS := .venv/.runs
 READY := .venv/.ready
 endif
 
-.PHONY: run test learning e2e package check advisories bench train format clean help
+.PHONY: run test learning e2e notebook-tests package check advisories bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -23,6 +23,9 @@ learning: $(READY) ## policies are trained, stopped, resumed and fine-tuned, on 
 
 e2e: $(READY)    ## the whole program, started as a user would and killed in every way
 	$(PY) -m pytest -m e2e
+
+notebook-tests: $(READY) ## labs, live panels and JupyterLab in the system's Chromium
+	$(PY) -m pytest -m notebook
 
 package: $(READY) ## the wheel, built, installed into an environment of its own and run from an empty folder
 	$(PY) -m pytest -m package

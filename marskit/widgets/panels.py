@@ -15,7 +15,7 @@ from marskit.views.loop import loop_view
 from marskit.views.phases import phase_document, progress_document
 from marskit.views.review import review_document, review_title
 from marskit.views.series import series_title, series_view
-from marskit.views.summary import summary_view
+from marskit.views.summary import detail_title, summary_view
 from marskit.views.topology import topology_view
 from marskit.widgets.panel import Panel
 
@@ -58,7 +58,7 @@ class Detail(Panel):
         if self.choice.reviews(state):
             return title_html(review_title(state)) + document_html(review_document(state))
         phase = self.choice.phase_in(state)
-        return title_html(phase.capitalize()) + document_html(phase_document(state, phase))
+        return title_html(detail_title(state, phase)) + document_html(phase_document(state, phase))
 
 
 class Series(Panel):

@@ -17,6 +17,7 @@ from tests.tui import scripts
 from tests.tui.fake import FakeRuntime
 from tests.views.said import Vocabulary, strings, views_of
 
+pytestmark = pytest.mark.notebook
 SIZE = (200, 60)
 MOST = 60
 """Most states of a run that are drawn."""

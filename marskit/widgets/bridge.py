@@ -46,6 +46,10 @@ class Canvas(Protocol):
         """Send a sign of life to the page."""
         ...
 
+    def unbind(self) -> None:
+        """Let messages of the page come in wherever the page sends them, not where the panel sent from."""
+        ...
+
 
 class Bridge:
     """A thread that draws the panels whenever there is news."""
@@ -60,6 +64,8 @@ class Bridge:
         self._news, self._urgent = threading.Event(), threading.Event()
         self._over = False
         self._context = contextvars.copy_context()
+        self._is_answering = False
+        """Whether the page has been heard: until then, what is sent answers a cell, which may take long."""
         self._last: dict[int, str] = {}
         self._sent_at_s = dict.fromkeys(range(len(self._panels)), float("-inf"))
         self.held = 0
@@ -71,7 +77,7 @@ class Bridge:
 
     def follow(self) -> None:
         """Send from now on as an answer to the message that is being handled on this thread."""
-        self._context = contextvars.copy_context()
+        self._context, self._is_answering = contextvars.copy_context(), True
 
     def poke(self) -> None:
         """Draw at once: a selection or an acknowledgement has changed what is to be shown."""
@@ -122,7 +128,7 @@ class Bridge:
                 continue
             self._last[number] = picture
             self._sent_at_s[number] = time.monotonic()
-            self._send(panel.put, picture, state)
+            self._send(panel, panel.put, picture, state)
 
     def _beat(self) -> None:
         now_s = time.monotonic()
@@ -131,7 +137,9 @@ class Bridge:
                 # What was held back is sent once it may be.
                 self._news.set()
             elif now_s - self._sent_at_s[number] >= BEAT_S:
-                self._send(panel.beat)
+                self._send(panel, panel.beat)
 
-    def _send(self, what: Callable[..., None], *arguments: str | State) -> None:
+    def _send(self, panel: Canvas, what: Callable[..., None], *arguments: str | State) -> None:
         self._context.copy().run(what, *arguments)
+        if not self._is_answering:
+            panel.unbind()

@@ -18,6 +18,9 @@ WORDS = {
 """What the page says by itself, because the kernel cannot."""
 
 
+_DELIVERED_TO = "_reply_subshell_id"
+
+
 class Listener(Protocol):
     """Who takes what a person does in a panel."""
 
@@ -55,6 +58,7 @@ class Panel(anywidget.AnyWidget):
         self.sent = 0
         self.acknowledged = 0
         self.on_msg(self._take)
+        self.unbind()
 
     def picture(self, state: State) -> str:
         """The picture of a state, as HTML; everything in it comes from the views."""
@@ -69,6 +73,15 @@ class Panel(anywidget.AnyWidget):
     def beat(self) -> None:
         """Send a sign of life to the page."""
         self.send({"beat": True})
+
+    def unbind(self) -> None:
+        """Let the page's messages come in on the page's own subshell.
+
+        ipykernel 7 delivers them to the shell that the comm last sent from, which for a new panel is that of
+        the cell. The attribute is missing where a kernel knows no subshells.
+        """
+        if hasattr(self.comm, _DELIVERED_TO):
+            delattr(self.comm, _DELIVERED_TO)
 
     def _take(self, _: object, message: Mapping[str, Any], buffers: object) -> None:
         if isinstance(number := message.get("seen"), int):

@@ -96,8 +96,13 @@ def opened(page: Page) -> None:
 
 
 def command(page: Page, name: str) -> None:
-    """Run one of JupyterLab's commands."""
-    page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+    """Begin one of JupyterLab's commands."""
+    page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+
+def save(page: Page) -> None:
+    """Save the notebook, and wait until it is."""
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save').then(() => true)")
 
 
 def until(holds: Callable[[], bool], within_s: float, otherwise: str) -> None:

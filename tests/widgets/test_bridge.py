@@ -54,6 +54,7 @@ class Sheet:
     pictures: list[str] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
     beats: int = 0
+    unbound: int = 0
     threads: set[str] = field(default_factory=set)
     who: str = ""
 
@@ -68,6 +69,9 @@ class Sheet:
         self.who = WHO.get()
         if self.sees:
             self.acknowledged = self.sent
+
+    def unbind(self) -> None:
+        self.unbound += 1
 
     def beat(self) -> None:
         self.beats += 1
@@ -183,6 +187,7 @@ def test_pictures_are_sent_as_an_answer_to_the_newest_message(
     source.tell(1, observed())
     until(lambda: bool(sheet.pictures))
     assert sheet.who == "the page"
+    assert sheet.unbound == 1  # for the first picture, before the page was heard
     assert WHO.get() == "nobody"
 
 

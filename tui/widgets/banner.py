@@ -34,4 +34,7 @@ class Banner(Canvas[AlertView]):
         return [((f" {line}".ljust(width), role),) for line in self._lines(width)]
 
     def _lines(self, width: int) -> list[str]:
-        return textwrap.wrap(with_hints(self.view.text, self.view.hints), max(8, width - 2))[:3]
+        room = max(8, width - 2)
+        whole = with_hints(self.view.text, self.view.hints)
+        # A second row covers the panel below, and the footer has the keys as well.
+        return textwrap.wrap(whole if len(whole) <= room else self.view.text, room)[:3]

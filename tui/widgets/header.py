@@ -59,5 +59,5 @@ class Header(Canvas[SummaryView]):
             (*short, *cycle, *said, *live, *clock),
             (*short, *said, *live, *clock),
             (*short, *said, *live),
-            (*short, ("  ", "dim"), *(live[:1] if verdict.live else said)),
+            (*short, ("  ", "dim"), *(((verdict.live, verdict.live_tone),) if verdict.live else said)),
         ]

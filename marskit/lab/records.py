@@ -9,9 +9,15 @@ from marskit.domain.state import State
 
 
 class Cycles(tuple[Cycle, ...]):
-    """Whole cycles, oldest first; a notebook shows them as a table."""
+    """Whole cycles, oldest first; printed and in a notebook, they are a table."""
 
     __slots__ = ()
+
+    def __str__(self) -> str:
+        """The table as text."""
+        from marskit.lab.formats import cycles_bundle
+
+        return cycles_bundle(self)["text/plain"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,12 @@ def recorded(cycles: tuple[Cycle, ...]) -> list[Cycle]:
     return [replace(cycle, cpu_ms=0.0) for cycle in cycles]
 
 
+def test_cycles_are_printed_as_a_table(lab_of: MakeLab) -> None:
+    printed = str(lab_of("twin").run(2)).splitlines()
+    assert printed[-3].split()[:3] == ["cycle", "at", "objectives"]
+    assert [line.split()[0] for line in printed[-2:]] == ["2", "1"]
+
+
 def test_twenty_steps_are_a_run_of_twenty_and_runs_of_three_seven_and_ten(lab_of: MakeLab) -> None:
     ways: list[Callable[[Lab], object]] = [
         lambda lab: [lab.step() for _ in range(20)],

@@ -21,13 +21,18 @@ class Controls(Panel):
             return f"<div>{span(hand.question.title, Tone.STRONG)}</div>{_options(hand.options)}"
         wishes = [control for control in CONTROLS if isinstance(control.does, Intent)]
         usable = offered(wishes, standing(state))
-        groups = ("".join(_button(each) for each in usable if each.group is group) for group in Group)
+        groups = ("".join(button_html(each) for each in usable if each.group is group) for group in Group)
         buttons = " ".join(f'<span style="margin-right: 12px">{group}</span>' for group in groups if group)
         notice = f'<div role="alert">{span(hand.notice, Tone.WARN)}</div>' if hand.notice else ""
         return f"<div>{buttons}</div>{notice}"
 
+    def still(self, state: State) -> str:
+        """Nothing can be done without a kernel."""
+        return ""
 
-def _button(control: Control) -> str:
+
+def button_html(control: Control) -> str:
+    """A button that sends what the control does."""
     urgent = ' class="marskit-urgent"' if control.is_urgent else ""
     name = f"{control.pair} {control.label}" if control.pair else control.label
     act = f'data-do="{escape(control.does)}" title="{escape(control.help)}"'

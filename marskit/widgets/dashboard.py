@@ -10,18 +10,23 @@ from marskit.domain.commands import Pause
 from marskit.domain.records import Phase
 from marskit.domain.state import State
 from marskit.errors import UserError
+from marskit.replay.player import Player
+from marskit.views.controls import Move
 from marskit.widgets import panels
 from marskit.widgets.attendance import Attendance, Patience
 from marskit.widgets.bridge import Bridge
 from marskit.widgets.choice import Choice
 from marskit.widgets.controls import Controls
+from marskit.widgets.deck import MOVES, Deck
 from marskit.widgets.hand import Hand
 from marskit.widgets.panel import Panel
 from marskit.widgets.source import Shown
+from marskit.widgets.transport import Transport
 
 PANELS: Mapping[str, type[Panel]] = {
     "header": panels.Header,
     "controls": Controls,
+    "transport": Transport,
     "topology": panels.Topology,
     "rail": panels.Rail,
     "detail": panels.Detail,
@@ -32,6 +37,7 @@ PANELS: Mapping[str, type[Panel]] = {
 """The panels by name, in the order in which they are laid out."""
 _HALVES = ("detail", "series", "load", "log")
 """Panels that stand beside each other where there is room."""
+_LIVE_ONLY, _RECORDED_ONLY = "controls", "transport"
 
 
 class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
@@ -44,22 +50,27 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         """Show `shown`; without names, every panel.
 
         Raises:
-            UserError: There is no panel of that name.
+            UserError: There is no panel of that name, or not for a recording, or for nothing else.
         """
         self._bridge: Bridge | None = None
+        self.deck: Deck | None = None
         self.panels: dict[str, Panel] = {}
         super().__init__(layout=Layout(display="flex", flex_flow="row wrap", width="100%"))
-        unknown = [name for name in names if name not in PANELS]
+        recorded = isinstance(shown.runtime, Player)
+        usable = [name for name in PANELS if name != (_LIVE_ONLY if recorded else _RECORDED_ONLY)]
+        unknown = [name for name in names if name not in usable]
         if unknown:
             self.close()
-            raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(PANELS)}.')
+            raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(usable)}.')
         while Dashboard._ended:
             Dashboard._ended.pop().close()
         self._shown = shown
         self._source = shown.runtime
         self._choice = Choice()
         self.hand = Hand(self._source, self._choice, self._poke)
-        wanted = names or tuple(PANELS)
+        if isinstance(self._source, Player):
+            self.deck = Deck(self._source, self._poke)
+        wanted = names or usable
         self.panels = {name: PANELS[name](self, self._choice) for name in wanted}
         self._attendance = Attendance(patience, self._leave_paused, self._leave)
         self.children = [self._placed(name, panel) for name, panel in self.panels.items()]
@@ -83,8 +94,10 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
             self._choice.put_away = self._choice.plan_of(self.state)
         elif "option" in message and message["option"] is not None:
             self.hand.answer(int(message["option"]))
+        elif "at" in message and self.deck is not None:
+            self.deck.go_to(float(message["at"]))
         elif wish := message.get("do"):
-            self.hand.do(wish, panel.drawn)
+            self._do(wish, panel.drawn)
         else:
             return
         self._poke()
@@ -92,6 +105,8 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     def end(self) -> None:
         """Draw the last state, and draw no more. Idempotent."""
         bridge, self._bridge = self._bridge, None
+        if self.deck is not None:
+            self.deck.close()
         if bridge is not None:
             bridge.close()
             Dashboard._ended.append(self)
@@ -109,9 +124,9 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         """The live dashboard, and the present pictures for pages without a kernel."""
         live = super()._repr_mimebundle_(**kwargs)
         pictures = "".join(
-            f'<div style="margin: 6px 0">{panel.picture(self.state)}</div>'
-            for name, panel in self.panels.items()
-            if name != "controls"
+            f'<div style="margin: 6px 0">{picture}</div>'
+            for panel in self.panels.values()
+            if (picture := panel.still(self.state))
         )
         if isinstance(live, tuple):
             return {**live[0], "text/html": pictures}, live[1]
@@ -126,8 +141,20 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         if self._bridge is not None:
             self._bridge.poke()
 
+    def _do(self, wish: str, drawn: State) -> None:
+        """A recording is moved, and the phase that was reached is shown; a run is told."""
+        if self.deck is None or wish not in MOVES:
+            self.hand.do(wish, drawn)
+            return
+        move = Move(wish)
+        self.deck.do(move)
+        if move not in (Move.PLAY, Move.PLAY_SLOWER, Move.PLAY_FASTER) and self.state.cycle is not None:
+            self._choice.phase = self.state.cycle.phase
+
     def _leave_paused(self) -> None:
-        if self.state.running and self.state.ended is None:
+        if self.deck is not None:
+            self.deck.pause()
+        elif self.state.running and self.state.ended is None:
             self.hand.notice = "The run was paused, because no page has shown it for a while."
             self._source.submit(Pause())
 

@@ -9,6 +9,7 @@ import traitlets
 from marskit.domain.state import State
 from marskit.widgets.assets import MODULE, STYLES
 from marskit.widgets.choice import Choice
+from marskit.widgets.deck import Deck
 from marskit.widgets.hand import Hand
 
 WORDS = {
@@ -38,6 +39,9 @@ class Listener(Protocol):
         """Carries out what a person wishes."""
         ...
 
+    deck: Deck | None
+    """Moves what is shown, if that is a recording."""
+
 
 class Panel(anywidget.AnyWidget):
     """One panel. Only the bridge writes its picture."""
@@ -63,6 +67,10 @@ class Panel(anywidget.AnyWidget):
     def picture(self, state: State) -> str:
         """The picture of a state, as HTML; everything in it comes from the views."""
         raise NotImplementedError
+
+    def still(self, state: State) -> str:
+        """The same for pages without a kernel; empty if there is nothing to be seen then."""
+        return self.picture(state)
 
     def put(self, picture: str, state: State) -> None:
         """Send the picture of that state to the page."""
@@ -97,4 +105,4 @@ class Panel(anywidget.AnyWidget):
         if live is None:
             return None
         data, metadata = live
-        return {**data, "text/html": self.picture(self.listener.state)}, metadata
+        return {**data, "text/html": self.still(self.listener.state)}, metadata

@@ -8,14 +8,15 @@ from marskit.pictures.series import plots_svg, series_svg
 from marskit.pictures.summary import alert_html, load_html, summary_html, title_html
 from marskit.pictures.topology import topology_svg
 from marskit.views.actions import log_rows
-from marskit.views.alert import alert_view
+from marskit.views.alert import alert_view, recorded_alert
 from marskit.views.labels import mesh_title
 from marskit.views.load import load_plot, load_reading, load_view
 from marskit.views.loop import loop_view
 from marskit.views.phases import phase_document, progress_document
+from marskit.views.replay import recorded_loop
 from marskit.views.review import review_document, review_title
 from marskit.views.series import series_title, series_view
-from marskit.views.summary import detail_title, summary_view
+from marskit.views.summary import detail_title, recorded_summary, summary_view
 from marskit.views.topology import topology_view
 from marskit.widgets.panel import Panel
 
@@ -28,6 +29,8 @@ class Header(Panel):
 
     def picture(self, state: State) -> str:
         """One line."""
+        if self.listener.deck is not None:
+            return summary_html(recorded_summary(state)) + alert_html(recorded_alert(state))
         return summary_html(summary_view(state)) + alert_html(alert_view(state), is_live=True)
 
 
@@ -45,7 +48,8 @@ class Rail(Panel):
 
     def picture(self, state: State) -> str:
         """The rail."""
-        return rail_html(loop_view(state), selected=self.choice.phase_in(state), is_live=True)
+        view = loop_view(state) if self.listener.deck is None else recorded_loop(loop_view(state))
+        return rail_html(view, selected=self.choice.phase_in(state), is_live=True)
 
 
 class Detail(Panel):
@@ -55,7 +59,7 @@ class Detail(Panel):
         """The report."""
         if state.gateway_url is None or (state.ended is not None and state.ended.reason):
             return document_html(progress_document(state))
-        if self.choice.reviews(state):
+        if self.listener.deck is None and self.choice.reviews(state):
             return title_html(review_title(state)) + document_html(review_document(state))
         phase = self.choice.phase_in(state)
         return title_html(detail_title(state, phase)) + document_html(phase_document(state, phase))

@@ -1,6 +1,7 @@
 // Draws pictures that come as HTML, keeps the page's nodes where it can, and tells what a person does.
 const ACKNOWLEDGE_EVERY = 5, ACKNOWLEDGE_MS = 1000, HERE_MS = 15000, STALE_MS = 3000, ANSWER_MS = 500;
-const ACTS = "[data-do], [data-node], [data-phase], [data-option], [data-close]";
+const ACTS = "[data-do], [data-node], [data-phase], [data-option], [data-close], [data-bar]";
+const HOP = 0.01;
 
 function morph(from, to) {
   if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) { from.replaceWith(to); return; }
@@ -49,17 +50,27 @@ function render({ model, el }) {
     news();
     if (message.got !== undefined && message.got === asked) { asked = null; say(""); }
   };
-  const act = (target) => {
+  const act = (target, at) => {
     const { do: wish, node, phase, option, close } = target.dataset;
     asked = ++did;
     const mine = asked;
-    model.send({ did, do: wish, node, phase, option, close });
+    model.send({ did, do: wish, node, phase, option, close, at });
     setTimeout(() => { if (asked === mine) say(model.get("words").waits); }, ANSWER_MS);
   };
-  const click = (event) => { const target = event.target.closest(ACTS); if (target) act(target); };
+  const along = (bar, x) => { const { left, width } = bar.firstElementChild.getBoundingClientRect(); return (x - left) / width; };
+  const click = (event) => {
+    const target = event.target.closest(ACTS);
+    if (target) act(target, "bar" in target.dataset ? along(target, event.clientX) : undefined);
+  };
   const key = (event) => {
     const target = event.target.closest(ACTS);
-    if (!target || target.tagName === "BUTTON" || (event.key !== "Enter" && event.key !== " ")) return;
+    const hop = { ArrowLeft: -HOP, ArrowRight: HOP }[event.key];
+    if (target && "bar" in target.dataset && hop) {
+      event.preventDefault();
+      act(target, Number(target.getAttribute("aria-valuenow")) + hop);
+      return;
+    }
+    if (!target || "bar" in target.dataset || target.tagName === "BUTTON" || (event.key !== "Enter" && event.key !== " ")) return;
     event.preventDefault();
     act(target);
   };

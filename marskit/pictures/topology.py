@@ -12,7 +12,7 @@ from marskit.views.topology import TopologyView
 
 _ROW = 16.0
 """Height of a row of text."""
-_NODE, _STEP = 216.0, 392.0
+_NODE, _STEP = 236.0, 412.0
 """Width of a node, and distance between the left sides of two layers."""
 _TALL, _GAP = 4, 2
 """Rows of a node, and between nodes."""

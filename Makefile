@@ -25,7 +25,7 @@ e2e: $(READY)    ## the whole program, started as a user would and killed in eve
 	$(PY) -m pytest -m e2e
 
 notebook-tests: $(READY) ## labs, live panels and JupyterLab in the system's Chromium
-	$(PY) -m pytest -m notebook
+	$(PY) -m pytest -m "notebook and not learning"
 
 package: $(READY) ## the wheel, built, installed into an environment of its own and run from an empty folder
 	$(PY) -m pytest -m package

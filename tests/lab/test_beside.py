@@ -23,6 +23,8 @@ from tests.compare.test_compare import SHORT
 from tests.lab.conftest import MakeLab
 from tests.lab.test_formats import checked
 
+pytestmark = pytest.mark.notebook
+
 
 def still(name: str) -> type[mk.Planner]:
     class Still(mk.Planner):

@@ -10,6 +10,8 @@ import pytest
 import marskit.lab as room
 from marskit.lab.named import close_all
 
+pytestmark = pytest.mark.notebook
+
 MODULES = [name for _, name, _ in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")]
 
 

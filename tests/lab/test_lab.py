@@ -259,7 +259,7 @@ def test_runs_stay_where_they_were_when_the_folder_changes(
     assert (tmp_path / "runs").is_dir()
 
 
-def test_the_import_and_a_lab_on_the_twin_load_neither_widgets_nor_polars(tmp_path: Path) -> None:
+def test_the_import_loads_nothing_heavy_and_a_lab_no_widgets(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", LIGHT, str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -272,7 +272,9 @@ def test_the_import_and_a_lab_on_the_twin_load_neither_widgets_nor_polars(tmp_pa
     assert {each for each in light if each.startswith("marskit")} == {"marskit"}
     assert "marskit.lab.lab" in made
     heavy = {"ipywidgets", "anywidget", "IPython", "polars", "torch", "textual", "locust", "gevent", "pandas"}
-    assert not (light | made) & heavy
+    assert not light & heavy
+    # The run itself reads earlier runs with Polars, on a thread of its own and not at once.
+    assert not made & (heavy - {"polars"})
 
 
 def test_a_script_that_forgets_to_close_ends_its_run_well(tmp_path: Path) -> None:

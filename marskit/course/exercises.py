@@ -121,7 +121,7 @@ EXERCISES = {
     ),
     "04.3": Exercise(
         Function(_misjudged),
-        "Compare each edge with the calm window: errors, then growth of the median; more load is no fault.",
+        "Compare each edge with the calm window: errors, then the median, and whether the request rate grew.",
         "Write the analysis yourself",
         "You told seven incidents apart that your function had never seen.",
     ),

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from marskit.course.checking import check as check
     from marskit.domain.actions import Action as Action
     from marskit.domain.actions import Scale as Scale
     from marskit.domain.actions import SetOutlierDetection as SetOutlierDetection
@@ -35,6 +36,7 @@ _FROM = {
     "compare": "marskit.lab.comparing",
     "replay": "marskit.lab.replaying",
     "train": "marskit.lab.training",
+    "check": "marskit.course.checking",
     "Planner": "marskit.plugins.base",
     "PlanningView": "marskit.planning",
     "Diagnosis": "marskit.domain.diagnosis",

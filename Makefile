@@ -6,13 +6,16 @@ RUNS := .venv/.runs
 READY := .venv/.ready
 endif
 
-.PHONY: run test learning e2e notebook-tests package check advisories bench train format clean help
+.PHONY: run notebooks test learning e2e notebook-tests package check advisories bench train format clean help
 
 help:            ## list the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 run: $(RUNS)     ## open the terminal UI on a live mesh
 	$(PY) main.py
+
+notebooks: $(READY) ## open the course in JupyterLab, on this machine only
+	JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/.jupyter $(PY) -m jupyterlab --ip 127.0.0.1 --notebook-dir=notebooks $(LAB)
 
 test: $(READY)   ## the test suite, the real mesh and the services included
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning and not notebook and not package"

@@ -43,6 +43,8 @@ _LIVE_ONLY, _RECORDED_ONLY = "controls", "transport"
 class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     """Panels of a lab or a replay; all of them, or those that are named."""
 
+    _open: ClassVar[list["Dashboard"]] = []
+    """Dashboards that are drawn. A run that one of them shows is not left alone for the sake of another."""
     _ended: ClassVar[list["Dashboard"]] = []
     """Dashboards whose run is over: they are shown until the next one is made, and freed then."""
 
@@ -75,6 +77,7 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         self._attendance = Attendance(patience, self._leave_paused, self._leave)
         self.children = [self._placed(name, panel) for name, panel in self.panels.items()]
         self._bridge = Bridge(self._source, tuple(self.panels.values()), self._attendance.look)
+        Dashboard._open.append(self)
         shown.at_close(self.end)
 
     @property
@@ -84,7 +87,9 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
 
     def heard(self, panel: Panel, message: Mapping[str, Any]) -> None:
         """Take one message of the page, on the thread that it came in on."""
-        self._attendance.heard()
+        for each in tuple(Dashboard._open):
+            if each._shown is self._shown:
+                each._attendance.heard()
         if self._bridge is not None:
             self._bridge.follow()
         if node := message.get("node"):
@@ -105,6 +110,8 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     def end(self) -> None:
         """Draw the last state, and draw no more. Idempotent."""
         bridge, self._bridge = self._bridge, None
+        if self in Dashboard._open:
+            Dashboard._open.remove(self)
         if self.deck is not None:
             self.deck.close()
         if bridge is not None:

@@ -15,6 +15,7 @@ from marskit.views.controls import Move
 from marskit.widgets import panels
 from marskit.widgets.attendance import Attendance, Patience
 from marskit.widgets.bridge import Bridge
+from marskit.widgets.cell import running_cell
 from marskit.widgets.choice import Choice
 from marskit.widgets.controls import Controls
 from marskit.widgets.deck import MOVES, Deck
@@ -64,8 +65,13 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         if unknown:
             self.close()
             raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(usable)}.')
+        self._cell = running_cell()
         while Dashboard._ended:
             Dashboard._ended.pop().close()
+        if self._cell is not None:
+            # No page shows them any more, but ipywidgets would keep them, and the bridge would draw them.
+            for each in [each for each in Dashboard._open if self._cell.replaces(each._cell)]:
+                each.close()
         self._shown = shown
         self._source = shown.runtime
         self._choice = Choice()

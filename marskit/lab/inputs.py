@@ -89,15 +89,23 @@ def checked_planner(planner: str | type[Planner]) -> str:
     return name
 
 
-def dashboard(shown: object, *panels: str) -> Any:
+def dashboard(shown: object, *panels: str, pause_after_s: float | None, close_after_s: float | None) -> Any:
     """The widgets for a lab or a replay.
+
+    Args:
+        shown: The lab or the replay.
+        panels: The names of the panels; none for all.
+        pause_after_s: Time after which it is paused when no page shows it any more; None for the usual one.
+        close_after_s: Time after which it is closed then; None for the usual one.
 
     Raises:
         LabError: The extra `notebook` is not installed.
     """
     try:
         widgets = import_module("marskit.widgets")
-        return widgets.Dashboard(shown, *panels)
+        waits = {"pause_after_s": pause_after_s, "close_after_s": close_after_s}
+        patience = widgets.Patience(**{name: wait for name, wait in waits.items() if wait is not None})
+        return widgets.Dashboard(shown, *panels, patience=patience)
     except ModuleNotFoundError as error:
         raise LabError(
             f"The panels need the extra notebook ({error.name} is missing): pip install 'marskit[notebook]'."

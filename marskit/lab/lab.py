@@ -158,9 +158,15 @@ class Lab(Turns):
 
         return Report(self._settings.runs, self._run_id())
 
-    def show(self, *panels: str) -> Any:
-        """A live dashboard of this lab, or only the panels that are named; needs the extra `notebook`."""
-        return dashboard(self, *panels)
+    def show(
+        self, *panels: str, pause_after_s: float | None = None, close_after_s: float | None = None
+    ) -> Any:
+        """A live dashboard of this lab, or only the panels that are named; needs the extra `notebook`.
+
+        When no page shows it any more, the run is paused after `pause_after_s` seconds (60 if not given), and
+        the lab is closed after `close_after_s` (600); `float("inf")` is never.
+        """
+        return dashboard(self, *panels, pause_after_s=pause_after_s, close_after_s=close_after_s)
 
     def at_close(self, callback: Callable[[], object]) -> None:
         """Call that function when the lab is closed; panels end themselves so."""

@@ -122,9 +122,15 @@ class Replay:
         for callback in callbacks:
             callback()
 
-    def show(self, *panels: str) -> Any:
-        """A dashboard of the recording, or only the panels that are named; needs the extra `notebook`."""
-        return dashboard(self, *panels)
+    def show(
+        self, *panels: str, pause_after_s: float | None = None, close_after_s: float | None = None
+    ) -> Any:
+        """A dashboard of the recording, or only the panels that are named; needs the extra `notebook`.
+
+        When no page shows it any more, the recording stops playing after `pause_after_s` seconds (60 if not
+        given), and its panels end after `close_after_s` (600); `float("inf")` is never.
+        """
+        return dashboard(self, *panels, pause_after_s=pause_after_s, close_after_s=close_after_s)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Bundle:
         return state_bundle(self.state)

@@ -5,6 +5,7 @@ message from the page, and clicks are answered while a cell of the notebook runs
 """
 
 import contextvars
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from typing import Protocol
 from marskit.domain.events import Event, Observed
 from marskit.domain.state import State
 from marskit.widgets.source import Source
+
+log = logging.getLogger(__name__)
 
 TELEMETRY_S = 0.2
 """Shortest time between two pictures of telemetry, in seconds."""
@@ -36,6 +39,10 @@ class Canvas(Protocol):
 
     def picture(self, state: State) -> str:
         """Its picture of a state, as HTML."""
+        ...
+
+    def failed(self, error: Exception) -> str:
+        """What it shows when its picture cannot be made, as HTML."""
         ...
 
     def put(self, picture: str, state: State) -> None:
@@ -123,9 +130,15 @@ class Bridge:
             ):
                 self.held += 1
                 continue
-            picture = panel.picture(state)
+            error: Exception | None = None
+            try:
+                picture = panel.picture(state)
+            except Exception as raised:  # one panel must not stop the others
+                error, picture = raised, panel.failed(raised)
             if picture == self._last.get(number):
                 continue
+            if error is not None:
+                log.error("%s cannot be drawn", type(panel).__name__, exc_info=error)
             self._last[number] = picture
             self._sent_at_s[number] = time.monotonic()
             self._send(panel, panel.put, picture, state)

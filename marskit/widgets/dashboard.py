@@ -15,6 +15,7 @@ from marskit.views.controls import Move
 from marskit.widgets import panels
 from marskit.widgets.attendance import Attendance, Patience
 from marskit.widgets.bridge import Bridge
+from marskit.widgets.cell import running_cell
 from marskit.widgets.choice import Choice
 from marskit.widgets.controls import Controls
 from marskit.widgets.deck import MOVES, Deck
@@ -43,6 +44,8 @@ _LIVE_ONLY, _RECORDED_ONLY = "controls", "transport"
 class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     """Panels of a lab or a replay; all of them, or those that are named."""
 
+    _open: ClassVar[list["Dashboard"]] = []
+    """Dashboards that are drawn. A run that one of them shows is not left alone for the sake of another."""
     _ended: ClassVar[list["Dashboard"]] = []
     """Dashboards whose run is over: they are shown until the next one is made, and freed then."""
 
@@ -62,8 +65,13 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         if unknown:
             self.close()
             raise UserError(f'There is no panel "{unknown[0]}"; there are {", ".join(usable)}.')
+        self._cell = running_cell()
         while Dashboard._ended:
             Dashboard._ended.pop().close()
+        if self._cell is not None:
+            # No page shows them any more, but ipywidgets would keep them, and the bridge would draw them.
+            for each in [each for each in Dashboard._open if self._cell.replaces(each._cell)]:
+                each.close()
         self._shown = shown
         self._source = shown.runtime
         self._choice = Choice()
@@ -75,6 +83,7 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
         self._attendance = Attendance(patience, self._leave_paused, self._leave)
         self.children = [self._placed(name, panel) for name, panel in self.panels.items()]
         self._bridge = Bridge(self._source, tuple(self.panels.values()), self._attendance.look)
+        Dashboard._open.append(self)
         shown.at_close(self.end)
 
     @property
@@ -84,7 +93,9 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
 
     def heard(self, panel: Panel, message: Mapping[str, Any]) -> None:
         """Take one message of the page, on the thread that it came in on."""
-        self._attendance.heard()
+        for each in tuple(Dashboard._open):
+            if each._shown is self._shown:
+                each._attendance.heard()
         if self._bridge is not None:
             self._bridge.follow()
         if node := message.get("node"):
@@ -105,6 +116,8 @@ class Dashboard(Box):  # type: ignore[misc] # ipywidgets has no types
     def end(self) -> None:
         """Draw the last state, and draw no more. Idempotent."""
         bridge, self._bridge = self._bridge, None
+        if self in Dashboard._open:
+            Dashboard._open.remove(self)
         if self.deck is not None:
             self.deck.close()
         if bridge is not None:

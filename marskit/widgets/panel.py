@@ -7,6 +7,8 @@ import anywidget
 import traitlets
 
 from marskit.domain.state import State
+from marskit.pictures.tones import span
+from marskit.views.tone import Tone
 from marskit.widgets.assets import MODULE, STYLES
 from marskit.widgets.choice import Choice
 from marskit.widgets.deck import Deck
@@ -71,6 +73,11 @@ class Panel(anywidget.AnyWidget):
     def still(self, state: State) -> str:
         """The same for pages without a kernel; empty if there is nothing to be seen then."""
         return self.picture(state)
+
+    def failed(self, error: Exception) -> str:
+        """What it shows when its picture cannot be made, rather than an old picture."""
+        what = f"{self.kind} cannot be drawn: {type(error).__name__}: {error}"
+        return f'<div role="alert">{span(what, Tone.BAD)}</div>'
 
     def put(self, picture: str, state: State) -> None:
         """Send the picture of that state to the page."""

@@ -57,9 +57,15 @@ class Sheet:
     unbound: int = 0
     threads: set[str] = field(default_factory=set)
     who: str = ""
+    fails_at_s: tuple[float, ...] = ()
 
     def picture(self, state: State) -> str:
+        if state.now_s in self.fails_at_s:
+            raise ValueError("no such service")
         return f"at {state.now_s:g}"
+
+    def failed(self, error: Exception) -> str:
+        return f"failed: {error}"
 
     def put(self, picture: str, state: State) -> None:
         self.sent += 1
@@ -205,3 +211,15 @@ def test_what_is_asked_every_second_is_called(source: Numbers, sheet: Sheet) -> 
     bridge = Bridge(source, (sheet,), lambda: calls.append(None))
     until(lambda: len(calls) >= 2)
     bridge.close()
+
+
+def test_a_panel_that_cannot_be_drawn_says_so_and_the_others_go_on(source: Numbers) -> None:
+    broken, sound = Sheet(fails_at_s=(1.0,)), Sheet()
+    bridge = Bridge(source, (broken, sound))
+    until(lambda: sound.pictures == ["at 0"])
+    source.tell(1, RunningChanged(1.0, True))
+    until(lambda: sound.pictures == ["at 0", "at 1"])
+    source.tell(2, RunningChanged(2.0, True))
+    until(lambda: sound.pictures == ["at 0", "at 1", "at 2"])
+    bridge.close()
+    assert broken.pictures == ["at 0", "failed: no such service", "at 2"]

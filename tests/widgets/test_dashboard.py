@@ -234,3 +234,22 @@ def test_the_end_of_the_lab_ends_the_panels_and_the_next_dashboard_frees_them(sh
     other = Dashboard(Shown(), "header")
     assert header.comm is None
     other.close()
+
+
+def test_a_dashboard_that_nobody_sees_leaves_a_run_alone_that_another_one_shows(shown: Shown) -> None:
+    patience = Patience(pause_after_s=1.0, close_after_s=2.0)
+    unseen, seen = (Dashboard(shown, "header", patience=patience) for _ in range(2))
+    end_s = time.monotonic() + 3.5
+    while time.monotonic() < end_s:
+        say(seen, "header", here=True)
+        time.sleep(0.1)
+    assert shown.runtime.commands == []
+    assert not shown.closed.is_set()
+    until(lambda: commands.Pause() in shown.runtime.commands)
+    unseen.close()
+    seen.close()
+
+
+def test_a_panel_without_a_picture_says_why_as_text(dashboard: Dashboard) -> None:
+    said = dashboard.panels["header"].failed(ValueError("<b>orders</b>"))
+    assert "header cannot be drawn: ValueError: <b>orders</b>" in Words(said).text

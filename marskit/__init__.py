@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from marskit.domain.diagnosis import Diagnosis as Diagnosis
     from marskit.domain.plan import Candidate as Candidate
     from marskit.domain.plan import Plan as Plan
+    from marskit.grading.grade import grade as grade
     from marskit.lab.comparing import compare as compare
     from marskit.lab.lab import Lab as Lab
     from marskit.lab.replaying import replay as replay
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 _FROM = {
     "Lab": "marskit.lab.lab",
     "compare": "marskit.lab.comparing",
+    "grade": "marskit.grading.grade",
     "replay": "marskit.lab.replaying",
     "train": "marskit.lab.training",
     "check": "marskit.course.checking",

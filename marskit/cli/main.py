@@ -28,6 +28,7 @@ COMMANDS = {
     "import": ("marskit.cli.import_run", "import a run that was exported"),
     "calibrate": ("marskit.cli.calibrate", "fit the twin to recorded runs"),
     "compare": ("marskit.cli.compare", "run several planners on identical load and compare them"),
+    "grade": ("marskit.cli.grade", "grade planners against fixed rivals, with a card for each"),
     "train": ("marskit.cli.train", "train a policy in the twin (needs the extra rl)"),
     "demo": ("marskit.cli.demo", "write the demo to a folder to edit it"),
     "completion": ("marskit.cli.completion", "print a shell's completion script"),

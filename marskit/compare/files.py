@@ -19,6 +19,7 @@ def write_parquet(folder: Path, measured: Sequence[Measured], search: Search | N
     for run in measured:
         row = asdict(run)
         points = row.pop("points")
+        del row["conduct"]
         outcomes.append(row)
         key = {"planner": run.planner, "scenario": run.scenario, "seed": run.seed}
         series += [{**key, **point} for point in points]

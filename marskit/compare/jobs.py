@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
 
 from marskit.assembly.settings import KUBERNETES_PERIOD_S, Settings
 from marskit.controller.batch import run_headless
+from marskit.controller.controller import Controller
 from marskit.domain.actions import Scale, ShiftTraffic
 from marskit.domain.diagnosis import Severity
 from marskit.domain.events import Event, Noticed, RunStarted
@@ -15,7 +15,8 @@ from marskit.domain.shortfall import ShortfallKind
 from marskit.knowledge.record import Record, RunRecords, figures
 from marskit.load.scenario import load_scenario
 from marskit.mapek.analyse.utility import entry_services
-from marskit.planning import NOT_REPRODUCIBLE
+from marskit.planning import NOT_REPRODUCIBLE, Planner
+from marskit.plugins.foreign import ForeignPlanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,21 @@ class CyclePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Conducted:
+    """How a planner that runs in a process of its own met its questions in one run."""
+
+    without_plan: int = 0
+    """Cycles without a usable plan, for any reason."""
+    raised: int = 0
+    late: int = 0
+    killed: int = 0
+    not_asked: int = 0
+    plans_ms: tuple[float, ...] = ()
+    complaint: str = ""
+    """Why there was no usable plan for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """The figures of one run, in scenario minutes."""
 
@@ -87,6 +103,7 @@ class Measured:
     points: tuple[CyclePoint, ...]
     reproducible: bool = True
     """False where the clock on the wall stopped a planner, so the result depends on the machine."""
+    conduct: Conducted = Conducted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +151,13 @@ def run(job: Job) -> Measured | Failed:
     from marskit.assembly.bootstrap import build
 
     collector = _Collector()
-    factory, loop = partial(build, job.settings), job.settings.loop_factory()
+    built: list[Controller] = []
+
+    async def factory() -> Controller:
+        built.append(await build(job.settings))
+        return built[0]
+
+    loop = job.settings.loop_factory()
     ending = run_headless(factory, collector, cycles=job.cycles, loop_factory=loop)
     ended = collector.ended
     # A planner under which no request succeeds for a while is a result; a run without load is none.
@@ -144,7 +167,24 @@ def run(job: Job) -> Measured | Failed:
     if not is_result or collector.started is None or len(collector.records) < job.cycles:
         return Failed(job, ending.complaint or "; ".join(collector.trouble) or "the run ended early")
     measured = measure(job, collector.started, collector.cycles, collector.records)
-    return replace(measured, reproducible=collector.reproducible)
+    conduct = _conducted(built[0].planner, collector.cycles)
+    return replace(measured, reproducible=collector.reproducible, conduct=conduct)
+
+
+def _conducted(planner: Planner, cycles: Sequence[Cycle]) -> Conducted:
+    failures = [c.plan.failure for c in cycles if c.plan.failure is not None]
+    told = Conducted(without_plan=len(failures), complaint=failures[0] if failures else "")
+    if not isinstance(planner, ForeignPlanner):
+        return told
+    seen = planner.conduct
+    return replace(
+        told,
+        raised=seen.raised,
+        late=seen.late,
+        killed=seen.killed,
+        not_asked=seen.not_asked,
+        plans_ms=tuple(seen.plans_ms),
+    )
 
 
 def measure(job: Job, started: RunStarted, cycles: Sequence[Cycle], records: Sequence[Record]) -> Measured:

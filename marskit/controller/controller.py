@@ -191,6 +191,11 @@ class Controller:
         """Let the end of the run say that it ended before all was done."""
         self._cut = how
 
+    @property
+    def planner(self) -> Planner:
+        """The planner in force."""
+        return self._loop.planner
+
     async def discard(self) -> None:
         """End what is held by a controller that will not be run."""
         await self._asking.close(self._loop.planner)

@@ -1,7 +1,8 @@
 """Runs a planner in a process of its own; whatever goes wrong there, the loop only sees `PlannerFailed`."""
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from weakref import finalize
 
 from marskit.agents.sources import Source
@@ -50,6 +51,22 @@ def limits_for(deadline_s: float, *, simulated: bool) -> Limits:
     return Limits(Limit(wall_s=deadline_s))
 
 
+@dataclass(slots=True)
+class Conduct:
+    """How a planner met its questions in one run."""
+
+    raised: int = 0
+    """Exceptions, and answers of the wrong kind."""
+    late: int = 0
+    """Times that it was ended at a limit of time."""
+    killed: int = 0
+    """Times that its process ended for any other reason."""
+    not_asked: int = 0
+    """Questions that were not put to it after it was lost."""
+    plans_ms: list[float] = field(default_factory=list)
+    """Time from each question to its plan on the wall clock, the way to its process included."""
+
+
 class ForeignPlanner(GuestPlanner):
     """Implements `marskit.planning.GuestPlanner` for a class in a file or a module.
 
@@ -83,6 +100,7 @@ class ForeignPlanner(GuestPlanner):
         self._fresh = True
         self._closed = False
         self._news: list[News] = []
+        self.conduct = Conduct()
         # The process must end even if `close` is never called, as when a command is cancelled during loading.
         finalize(self, self._process.close)
         try:
@@ -166,11 +184,13 @@ class ForeignPlanner(GuestPlanner):
     def _answer(self, diagnosis: Diagnosis, view: PlanningView, what: str) -> Reply:
         limit = self._limits.answer
         if not self._ready(limit.wall_s if limit.cpu_s is None else None):
+            self.conduct.not_asked += 1
             if self._given_up:
                 raise self._failed(_GIVEN_UP)
             raise self._failed("is still being restarted")
         if self._restart_failed is not None:
             sentence, self._restart_failed = self._restart_failed, None
+            self.conduct.killed += 1
             self._note_broken(what)
             raise self._failed(sentence)
         ask = Ask(what == "analyse", diagnosis, self._seen.changes(view))
@@ -178,9 +198,14 @@ class ForeignPlanner(GuestPlanner):
 
     def _asked(self, request: Request, limit: Limit, what: str) -> Reply:
         self._fresh = False
+        begun_s = time.perf_counter()
         try:
             reply = self._process.ask(request, limit)
         except Broken as broken:
+            if broken.late:
+                self.conduct.late += 1
+            else:
+                self.conduct.killed += 1
             if broken.by_wall and limit.cpu_s is not None:
                 self._news.append(
                     News(
@@ -193,7 +218,10 @@ class ForeignPlanner(GuestPlanner):
             raise self._failed(str(broken)) from broken
         self._broken[what] = 0
         if isinstance(reply, Failed):
+            self.conduct.raised += 1
             raise self._failed(reply.sentence)
+        if isinstance(reply, Planned):
+            self.conduct.plans_ms.append((time.perf_counter() - begun_s) * 1000.0)
         return reply
 
     def _note_broken(self, what: str) -> None:

@@ -58,8 +58,10 @@ class Limit:
 class Broken(Exception):
     """The process is gone; the message says what the planner did and continues after the planner's name."""
 
-    def __init__(self, sentence: str, *, by_wall: bool = False) -> None:
+    def __init__(self, sentence: str, *, by_wall: bool = False, late: bool = False) -> None:
         super().__init__(sentence)
+        self.late = late or by_wall
+        """Whether a limit of time ended it."""
         self.by_wall = by_wall
         """Whether the wall-clock limit ended it."""
 
@@ -159,7 +161,7 @@ class PlannerProcess:
                 text = self._receive(min(left_s, _LOOK_S) if limit.cpu_s is not None else left_s)
                 # Checked for answers too: the interval between checks must not decide which ones are late.
                 if limit.cpu_s is not None and self._cpu_s() - cpu_s > limit.cpu_s:
-                    raise self._stopped(f"used more than {limit.cpu_s:g} s of processor time")
+                    raise self._stopped(f"used more than {limit.cpu_s:g} s of processor time", late=True)
                 if text is not None:
                     reply: Reply = loads(text, Reply)
                     if isinstance(reply, Loaded):
@@ -211,7 +213,7 @@ class PlannerProcess:
         except psutil.Error:
             return 0.0
 
-    def _stopped(self, sentence: str, *, by_wall: bool = False) -> Broken:
+    def _stopped(self, sentence: str, *, by_wall: bool = False, late: bool = False) -> Broken:
         """End the planner's process; the error says what it did and where it was."""
         assert self._control is not None
         with contextlib.suppress(OSError):
@@ -223,7 +225,7 @@ class PlannerProcess:
             # It ended by itself before it could be stopped.
             return self._gone(gone)
         self._drop_channel()
-        return Broken(self._placed(sentence, gone), by_wall=by_wall)
+        return Broken(self._placed(sentence, gone), by_wall=by_wall, late=late)
 
     def _gone(self, gone: Gone | None) -> Broken:
         if gone is None:

@@ -11,7 +11,7 @@ from marskit.agents.hpa_behaviour import TARGETS_PERCENT, WINDOWS_S
 from marskit.assembly.settings import Settings
 from marskit.cli.main import main
 from marskit.compare import tuning
-from marskit.compare.jobs import Failed, Job, Measured, grid, run
+from marskit.compare.jobs import Conducted, Failed, Job, Measured, grid, run
 from marskit.compare.page import page
 from marskit.compare.runner import run_all
 from marskit.compare.summary import summarise
@@ -135,6 +135,7 @@ def measured(
         breaches=0,
         points=(),
         reproducible=True,
+        conduct=Conducted(),
         **zeros,
     )
 

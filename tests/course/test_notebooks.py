@@ -35,7 +35,7 @@ def play(cells: Iterator[str], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     try:
         results = []
         for cell in cells:
-            ran = shell.run_cell(cell, store_history=False)
+            ran: Any = shell.run_cell(cell, store_history=False)  # type: ignore[no-untyped-call] # IPython's
             ran.raise_error()
             results.append(ran.result)
         return results

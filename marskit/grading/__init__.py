@@ -1,0 +1,1 @@
+"""Score cards: planners against fixed rivals on identical arrivals."""

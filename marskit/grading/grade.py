@@ -78,7 +78,9 @@ def grade_all(
     Raises:
         UserError: Something other than a planner cannot be used, or a rival could not be measured.
     """
-    secret = tuple(seed for seed in secret_seeds if seed not in seeds)
+    secret = tuple(secret_seeds)
+    if set(secret) & set(seeds):
+        raise GradeError("A secret seed is among the seeds that the card names; use others.")
     every = (*seeds, *secret)
     named = (("planner", planners), ("scenario", scenarios), ("seed", [str(seed) for seed in seeds]))
     for kind, names in named:

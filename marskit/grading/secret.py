@@ -40,9 +40,10 @@ def read_seeds(file: Path) -> tuple[int, ...]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        if not re.fullmatch(r"[0-9]{1,9}", line.strip()):
+        if not re.fullmatch(r"[1-9][0-9]{5,8}", line.strip()):
             raise SecretSeedsError(
-                f"Line {number} of {file} is no seed; each line must be a whole number below 1000000000."
+                f"Line {number} of {file} is no secret seed; each line must be a whole number from 100000 to "
+                "999999999, since a smaller one is soon guessed."
             )
         seeds.append(int(line))
     if not 1 <= len(seeds) <= MOST_SEEDS or len(set(seeds)) < len(seeds):
@@ -54,14 +55,21 @@ def read_seeds(file: Path) -> tuple[int, ...]:
 
 
 def seal(seeds: tuple[int, ...]) -> Sealed:
-    """The number of seeds, and a hash with a new salt, from which nobody can look them up."""
+    """The number of seeds, and a hash with a new salt.
+
+    It proves later which seeds were used. Several large random seeds cannot be found from it; a single one
+    can, by trying all.
+    """
     salt = secrets.token_hex(32)
     text = f"{salt}\n" + "\n".join(map(str, seeds))
     return Sealed(len(seeds), salt, hashlib.sha256(text.encode()).hexdigest())
 
 
 def without(text: str, seeds: tuple[int, ...]) -> str:
-    """The text with every secret seed in it replaced: a planner's message may repeat its seed."""
+    """The text with every secret seed in it replaced: a planner's message may repeat its seed.
+
+    Only its decimal digits are found: a planner that wants to tell its seed can do so in other ways.
+    """
     for seed in seeds:
         text = re.sub(rf"(?<![0-9])0*{seed}(?![0-9])", "(secret)", text)
     return text

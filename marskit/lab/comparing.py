@@ -124,7 +124,15 @@ def compare(
 
     completed(partial(comparison, arguments, note), "marskit-compare")
     failed = tuple(f"{each.name} failed: {each.reason}" for each in ended if each.measured is None)
-    found = [each.measured for each in ended if each.measured is not None]
+    named = [planner_name(each) for each in planners]
+    found = sorted(
+        (each.measured for each in ended if each.measured is not None),
+        key=lambda run: (
+            run.scenario,
+            named.index(run.planner) if run.planner in named else len(named),
+            run.seed,
+        ),
+    )
     complete = _complete(found, len(planners) * len(seeds))
     if not complete:
         raise LabError(failed[0] if failed else "No run could be measured.")
@@ -132,6 +140,6 @@ def compare(
 
 
 def _complete(measured: Sequence[Measured], each: int) -> tuple[Measured, ...]:
-    """The runs of the scenarios that every planner finished, in the order of the grid."""
+    """The runs of the scenarios that every planner finished, in their order."""
     count = {run.scenario: sum(other.scenario == run.scenario for other in measured) for run in measured}
     return tuple(run for run in measured if count[run.scenario] == each)

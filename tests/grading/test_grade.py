@@ -12,6 +12,7 @@ from marskit.grading.grade import GradeError, grade_all
 from marskit.grading.secret import SecretSeedsError, read_seeds, seal, without
 from marskit.grading.submissions import planner_in
 
+pytestmark = [pytest.mark.notebook, pytest.mark.timeout(400)]
 SECRET = 424242
 HOSTILE = Path(__file__).parents[1] / "plugins" / "hostile.py"
 TELLS = '''
@@ -102,8 +103,8 @@ def test_a_damaged_file_of_seeds_is_refused_without_its_content(tmp_path: Path, 
 
 def test_seeds_are_one_a_line(tmp_path: Path) -> None:
     file = tmp_path / "seeds"
-    file.write_text("11\n\n 12 \n", encoding="utf-8")
-    assert read_seeds(file) == (11, 12)
+    file.write_text("100011\n\n 100012 \n", encoding="utf-8")
+    assert read_seeds(file) == (100011, 100012)
 
 
 def test_a_file_alone_means_its_one_planner(tmp_path: Path) -> None:
@@ -121,5 +122,12 @@ def test_mistakes_are_told_before_anything_runs(tmp_path: Path, capsys: pytest.C
     with pytest.raises(GradeError, match="slow"):
         grade_all(("static",), engine="slow")
     assert main(["grade", "static", "--seeds", "one"]) == 2
+    few = tmp_path / "few"
+    few.write_text("123456\n7\n")
+    assert main(["grade", "static", "--secret-seeds", str(few)]) == 2
+    assert f"Line 2 of {few} is no secret seed" in capsys.readouterr().err
+    few.write_text("123456\n")
+    assert main(["grade", "static", "--seeds", "123456", "--secret-seeds", str(few)]) == 2
+    assert "A secret seed is among the seeds" in capsys.readouterr().err
     assert main(["grade", "static", "--secret-seeds", str(tmp_path / "none")]) == 2
     assert "secret seeds" in capsys.readouterr().err

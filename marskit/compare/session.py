@@ -172,7 +172,8 @@ def _run(
             print(line_of(Ended(job.name, len(jobs), measured, reason)), flush=True)
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Where colours are forced, as in every notebook, Rich would take the lines of JSON for its own console.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=not as_json) as progress:
         task = progress.add_task(doing, total=len(jobs))
         results = run_all(jobs, tell)
     failed = [result for result in results if isinstance(result, Failed)]

@@ -47,11 +47,12 @@ def test_the_functions_are_not_hidden_by_the_rooms_of_their_names() -> None:
 
 
 def test_a_comparison_runs_names_and_classes_on_the_same_load(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = tmp_path / "short.toml"
     scenario.write_text(SHORT)
-    # As in a notebook, whose thread has an event loop running.
+    # As in a notebook, whose kernel forces colours and whose thread has an event loop running.
+    monkeypatch.setenv("FORCE_COLOR", "1")
     found = asyncio.run(_compared(["static", still("one"), "demand"], str(scenario), tmp_path / "out"))
     outcomes = {run.planner: run for run in found.measured}
     assert list(outcomes) == ["static", "__main__:Still", "demand"]

@@ -15,7 +15,7 @@ run: $(RUNS)     ## open the terminal UI on a live mesh
 	$(PY) main.py
 
 notebooks: $(READY) ## open the course in JupyterLab, on this machine only
-	JUPYTER_CONFIG_PATH=$(CURDIR)/notebooks/.jupyter $(PY) -m jupyterlab --ip 127.0.0.1 --notebook-dir=notebooks $(LAB)
+	$(PY) main.py notebooks $(LAB)
 
 test: $(READY)   ## the test suite, the real mesh and the services included
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not e2e and not learning and not notebook and not package"

@@ -16,6 +16,8 @@ SCENARIOS = (_FILES / "locust").resolve() / "scenarios"
 """The shipped load scenarios, one TOML file each."""
 DEMO_SERVICES = (_FILES / "src").resolve()
 """The npm workspace of the shop's services; read-only where marskit is installed."""
+EXAMPLES = (_FILES / "examples").resolve()
+"""Meshes beside the shop."""
 
 _NOT_EXPORTED = frozenset({"node_modules", "__pycache__"})
 

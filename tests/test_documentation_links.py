@@ -21,6 +21,7 @@ PAGES = (
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("README.md")),
+    *sorted((ROOT / "notebooks").rglob("*.md")),
     ROOT / "locust" / "README.md",
 )
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": ("marskit.cli.compare", "run several planners on identical load and compare them"),
     "grade": ("marskit.cli.grade", "grade planners against fixed rivals, with a card for each"),
     "train": ("marskit.cli.train", "train a policy in the twin (needs the extra rl)"),
+    "notebooks": ("marskit.cli.notebooks", "open the course in JupyterLab (needs the extra notebook)"),
     "demo": ("marskit.cli.demo", "write the demo to a folder to edit it"),
     "completion": ("marskit.cli.completion", "print a shell's completion script"),
 }

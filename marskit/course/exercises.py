@@ -1,10 +1,14 @@
 """The exercises of the course: what is asked, the truth, a hint, and the section to read."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from marskit.course.comparing import COMPARING
+from marskit.course.exercise import Exercise
+from marskit.course.figures import failure, replica_cycles, violations
 from marskit.course.incidents import HIDDEN, INCIDENTS
-from marskit.course.judging import Decider, Function, Judge, Name, Number, Several
+from marskit.course.judging import Decider, Function, Name, Number, Several
+from marskit.course.learning import LEARNING
+from marskit.course.own_mesh import OWN_MESH
 from marskit.course.runs import CALM_CYCLES, SEED, decided, played, recorded
 from marskit.domain.records import Cycle
 from marskit.plugins.base import Planner
@@ -13,28 +17,6 @@ CYCLES = 20
 """Cycles of the runs that judge planners."""
 PEAK = range(6, 13)
 """The cycles that exercise 03 looks at: the peak of the spike."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exercise:
-    """One exercise."""
-
-    judge: Judge
-    hint: str
-    section: str
-    """The heading of the section in its notebook that explains it."""
-    lesson: str
-    """One sentence to take home, said with the right answer."""
-
-
-def violations(cycles: Sequence[Cycle]) -> int:
-    """The number of cycles with an SLO violation."""
-    return sum(cycle.diagnosis.slo_met is False for cycle in cycles)
-
-
-def replica_cycles(cycles: Sequence[Cycle]) -> int:
-    """The replicas of all workloads, added up over the cycles."""
-    return sum(each.replicas_desired for cycle in cycles for each in cycle.observation.workloads)
 
 
 def _peak() -> tuple[Cycle, ...]:
@@ -69,8 +51,8 @@ def _misjudged(judge: Callable[..., object]) -> str | None:
 def _helps(planner: str | type[Planner]) -> str | None:
     static = violations(recorded("static", "spike", SEED, CYCLES))
     mine = decided(planner, "spike", SEED, CYCLES)
-    if (failure := _failure(mine)) is not None:
-        return failure
+    if (sentence := failure(mine)) is not None:
+        return sentence
     if 2 * violations(mine) < static:
         return None
     return f"SLOs were violated in {violations(mine)} cycles; with static in {static}."
@@ -79,8 +61,8 @@ def _helps(planner: str | type[Planner]) -> str | None:
 def _saves(planner: str | type[Planner]) -> str | None:
     hpa = recorded("hpa", "spike", SEED + 1, CYCLES)
     mine = decided(planner, "spike", SEED + 1, CYCLES)
-    if (failure := _failure(mine)) is not None:
-        return failure
+    if (sentence := failure(mine)) is not None:
+        return sentence
     late, cheap = violations(mine) - violations(hpa), replica_cycles(mine) < 0.9 * replica_cycles(hpa)
     if late <= 2 and cheap:
         return None
@@ -88,10 +70,6 @@ def _saves(planner: str | type[Planner]) -> str | None:
         f"With seed {SEED + 1}, SLOs were violated in {violations(mine)} cycles and it used "
         f"{replica_cycles(mine)} replica-cycles; hpa: {violations(hpa)} and {replica_cycles(hpa)}."
     )
-
-
-def _failure(cycles: Sequence[Cycle]) -> str | None:
-    return next((cycle.plan.failure for cycle in cycles if cycle.plan.failure is not None), None)
 
 
 EXERCISES = {
@@ -147,5 +125,8 @@ EXERCISES = {
         "The price of replicas",
         "Violations and replicas are two goals: a good planner looks at both.",
     ),
+    **LEARNING,
+    **COMPARING,
+    **OWN_MESH,
 }
 """All exercises by number."""

@@ -15,7 +15,7 @@ from marskit.course.exercises import EXERCISES
 from marskit.errors import UserError
 from tests.paths import ROOT
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.md"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.md"))
 CHECK = re.compile(r'mk\.check\("([^"]+)"')
 
@@ -53,6 +53,13 @@ def test_every_exercise_is_asked_once_and_solved_once() -> None:
     for files in (NOTEBOOKS, SOLUTIONS):
         asked = [number for file in files for cell in code(file) for number in CHECK.findall(cell)]
         assert sorted(asked) == sorted(EXERCISES)
+
+
+@pytest.mark.parametrize("file", [*NOTEBOOKS, *SOLUTIONS], ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_no_notebook_names_a_place_of_one_machine(file: Path) -> None:
+    assert not re.findall(
+        r"(?<![\w.])/(?:home|tmp|root|work|usr|opt)/|localhost|\b\d+\.\d+\.\d+\.\d+\b", file.read_text()
+    )
 
 
 def test_every_section_to_read_is_in_its_notebook() -> None:

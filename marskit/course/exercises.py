@@ -1,10 +1,12 @@
 """The exercises of the course: what is asked, the truth, a hint, and the section to read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from marskit.course.exercise import Exercise
 from marskit.course.incidents import HIDDEN, INCIDENTS
-from marskit.course.judging import Decider, Function, Judge, Name, Number, Several
+from marskit.course.judging import Decider, Function, Name, Number, Several
+from marskit.course.memory import MEMORY
+from marskit.course.mesh import MESH
 from marskit.course.runs import CALM_CYCLES, SEED, decided, played, recorded
 from marskit.domain.records import Cycle
 from marskit.plugins.base import Planner
@@ -13,18 +15,6 @@ CYCLES = 20
 """Cycles of the runs that judge planners."""
 PEAK = range(6, 13)
 """The cycles that exercise 03 looks at: the peak of the spike."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exercise:
-    """One exercise."""
-
-    judge: Judge
-    hint: str
-    section: str
-    """The heading of the section in its notebook that explains it."""
-    lesson: str
-    """One sentence to take home, said with the right answer."""
 
 
 def violations(cycles: Sequence[Cycle]) -> int:
@@ -147,5 +137,7 @@ EXERCISES = {
         "The price of replicas",
         "Violations and replicas are two goals: a good planner looks at both.",
     ),
+    **MESH,
+    **MEMORY,
 }
 """All exercises by number."""

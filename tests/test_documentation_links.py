@@ -23,6 +23,7 @@ PAGES = (
     *sorted((ROOT / "examples").rglob("README.md")),
     *sorted((ROOT / "notebooks").rglob("*.md")),
     ROOT / "locust" / "README.md",
+    *sorted((ROOT / "notebooks").rglob("*.md")),
 )
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^()\s]+)\)")

@@ -46,7 +46,7 @@ def check(exercise: str, answer: object) -> Checked:
     """
     found = EXERCISES.get(str(exercise))
     if found is None:
-        raise CheckError(f"There is no exercise {exercise!r}; choose one of {', '.join(EXERCISES)}.")
+        raise CheckError(f"There is no exercise {exercise!r}; choose one of {', '.join(sorted(EXERCISES))}.")
     remark = found.judge(answer)
     if remark is None:
         _wrong.pop(exercise, None)

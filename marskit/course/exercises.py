@@ -8,6 +8,8 @@ from marskit.course.figures import failure, replica_cycles, violations
 from marskit.course.incidents import HIDDEN, INCIDENTS
 from marskit.course.judging import Decider, Function, Name, Number, Several
 from marskit.course.learning import LEARNING
+from marskit.course.memory import MEMORY
+from marskit.course.mesh import MESH
 from marskit.course.own_mesh import OWN_MESH
 from marskit.course.runs import CALM_CYCLES, SEED, decided, played, recorded
 from marskit.domain.records import Cycle
@@ -125,6 +127,8 @@ EXERCISES = {
         "The price of replicas",
         "Violations and replicas are two goals: a good planner looks at both.",
     ),
+    **MESH,
+    **MEMORY,
     **LEARNING,
     **COMPARING,
     **OWN_MESH,

@@ -77,16 +77,17 @@ def recorded(planner: str, scenario: str, seed: int, cycles: int) -> Cycles:
 
 def decided(planner: str | type[Planner], scenario: str, seed: int, cycles: int) -> Cycles:
     """The same with a planner that may have changed since it was last run."""
-    with _lab(planner, scenario, seed) as lab:
+    with course_lab(planner, scenario, seed) as lab:
         return lab.run(cycles)
 
 
 @cache
 def played(incident: Incident) -> Cycles:
     """The cycles of an incident."""
-    with _lab("static", "steady", incident.seed) as lab:
+    with course_lab("static", "steady", incident.seed) as lab:
         return incident.play(lab)
 
 
-def _lab(planner: str | type[Planner], scenario: str, seed: int) -> Lab:
+def course_lab(planner: str | type[Planner], scenario: str, seed: int) -> Lab:
+    """A lab on the twin that closes the one before it, and leaves those of the notebook alone."""
     return Lab("twin", scenario=scenario, seed=seed, planner=planner, name=_CLASS_LAB, runs=runs_folder())

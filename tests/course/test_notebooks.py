@@ -69,7 +69,7 @@ def test_every_section_to_read_is_in_its_notebook() -> None:
 
 
 def test_an_unknown_exercise_and_a_wrong_kind_of_answer_are_refused_in_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"There is no exercise '9\.9'; choose one of 03\.1"):
+    with pytest.raises(UserError, match=r"There is no exercise '9\.9'; choose one of 01\.1"):
         check("9.9", 1)
     with pytest.raises(UserError):
         check("03.1", "many")

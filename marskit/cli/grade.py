@@ -29,6 +29,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=ENGINES, default=ENGINES[0], help="the twin's engine (default: %(default)s)"
     )
     parser.add_argument(
+        "--no-cache", action="store_true", help="run the rivals again, and keep nothing in the user's cache"
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("grades"),
@@ -65,6 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
         seeds=seeds,
         secret_seeds=read_seeds(parsed.secret_seeds) if parsed.secret_seeds else (),
         engine=parsed.engine,
+        cached=not parsed.no_cache,
     )
     shown = document(cards[0]) if len(cards) == 1 else (ranking(cards),)
     print(document_text(shown))

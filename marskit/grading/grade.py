@@ -14,11 +14,11 @@ import marskit
 from marskit.agents.sources import source_of
 from marskit.assembly.settings import ENGINES, Settings
 from marskit.compare.jobs import Failed, Job, Measured, grid
-from marskit.compare.runner import run_all
 from marskit.compare.summary import BOUND, Summary, summarise
 from marskit.compare.tuning import TUNED, choose, tuning_jobs
 from marskit.errors import UserError
 from marskit.grading.card import CardConduct, Row, Score, ScoreCard
+from marskit.grading.run_cache import RunCache, run_or_recall
 from marskit.grading.secret import seal, without
 from marskit.load.scenario import find_scenario
 from marskit.plugins.base import Planner
@@ -45,6 +45,7 @@ def grade(
     seeds: Sequence[int] = SEEDS,
     secret_seeds: Sequence[int] = (),
     engine: str = ENGINES[0],
+    cached: bool = True,
 ) -> ScoreCard:
     """Grade one planner against static, threshold, demand, the tuned HPA and the oracle.
 
@@ -54,12 +55,18 @@ def grade(
         seeds: One run of every planner on every scenario for each.
         secret_seeds: More seeds, which the card does not name.
         engine: The twin's engine, `requests` or `fast`.
+        cached: Whether runs of rivals are taken from the user's cache, and kept there.
 
     Raises:
         UserError: Something other than the planner cannot be used.
     """
     (card,) = grade_all(
-        (planner_name(planner),), scenarios=scenarios, seeds=seeds, secret_seeds=secret_seeds, engine=engine
+        (planner_name(planner),),
+        scenarios=scenarios,
+        seeds=seeds,
+        secret_seeds=secret_seeds,
+        engine=engine,
+        cached=cached,
     )
     return card
 
@@ -71,6 +78,7 @@ def grade_all(
     seeds: Sequence[int] = SEEDS,
     secret_seeds: Sequence[int] = (),
     engine: str = ENGINES[0],
+    cached: bool = True,
     tell: Tell = lambda planner, of: None,
 ) -> tuple[ScoreCard, ...]:
     """A card for each planner, whatever it does; the rivals run once.
@@ -91,6 +99,7 @@ def grade_all(
     for scenario in scenarios:
         find_scenario(scenario)
     hashes = {name: _hash(name) for name in planners}
+    cache = RunCache.of_user() if cached else None
     with TemporaryDirectory(prefix="marskit-grade-") as folder:
         # As in a comparison: without rollback, and without predictions, which nobody reads.
         usual = Settings(
@@ -104,9 +113,9 @@ def grade_all(
         def told(job: Job, result: Measured | Failed) -> None:
             tell(job.planner, of)
 
-        search = choose(_all_measured(run_all(tuning, told), secret))
+        search = choose(_all_measured(run_or_recall(tuning, told, cache), secret))
         tuned = tuple(grid((TUNED,), scenarios, every, usual, {TUNED: search.chosen.planner}))
-        results = run_all((*jobs, *tuned), told)
+        results = run_or_recall((*jobs, *tuned), told, cache)
     rivals = _all_measured([r for r in results if _planner(r) not in others], secret)
     make = partial(
         _card,

@@ -38,7 +38,9 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScoreCard]:
     file = tmp_path_factory.mktemp("class") / "tells.py"
     file.write_text(TELLS, encoding="utf-8")
     names = ("static", "oracle", f"{file}:Tells", f"{HOSTILE}:ExitsAtOnce", f"{HOSTILE}:Missing")
-    made = grade_all(names, scenarios=("spike",), seeds=(1,), secret_seeds=(SECRET,), engine="fast")
+    made = grade_all(
+        names, scenarios=("spike",), seeds=(1,), secret_seeds=(SECRET,), engine="fast", cached=False
+    )
     return {card.planner.rpartition(":")[2]: card for card in made}
 
 

@@ -1,10 +1,13 @@
 """`marskit grade`: a score card for each planner, against fixed rivals on identical load."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from marskit.assembly.settings import ENGINES
 from marskit.cli.options import OptionError
+
+OUT = Path("grades")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +37,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("grades"),
         metavar="FOLDER",
-        help="write the cards here (default: %(default)s)",
+        help=f"write the cards here (default: {OUT}; with --json, nowhere)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print each run that ended, and each card, as a line of JSON"
     )
 
 
@@ -53,14 +58,20 @@ def run(parsed: argparse.Namespace) -> int:
         raise OptionError(
             f"--seeds is {parsed.seeds!r}; it must be whole numbers separated by commas"
         ) from None
-    if parsed.out.exists() and not parsed.out.is_dir():
-        raise OptionError(f"{parsed.out}: this is a file; --out needs a folder")
+    out = parsed.out if parsed.out is not None or parsed.json else OUT
+    if out is not None and out.exists() and not out.is_dir():
+        raise OptionError(f"{out}: this is a file; --out needs a folder")
+    from marskit.grading.child import Ran, line_of
     from marskit.grading.files import write_cards
     from marskit.grading.grade import grade_all
     from marskit.grading.secret import read_seeds
     from marskit.grading.submissions import planner_in
     from marskit.grading.words import document, ranking
     from marskit.pictures.documents import document_text
+
+    def tell(planner: str, of: int) -> None:
+        if parsed.json:
+            print(line_of(Ran(planner, of)), flush=True)
 
     cards = grade_all(
         tuple(planner_in(each) for each in parsed.planners),
@@ -69,9 +80,12 @@ def run(parsed: argparse.Namespace) -> int:
         secret_seeds=read_seeds(parsed.secret_seeds) if parsed.secret_seeds else (),
         engine=parsed.engine,
         cached=not parsed.no_cache,
+        tell=tell,
     )
     shown = document(cards[0]) if len(cards) == 1 else (ranking(cards),)
-    print(document_text(shown))
-    pages = write_cards(parsed.out, cards)
-    print(f"Written: {pages[-1]}; JSON beside it.")
+    for line in map(line_of, cards) if parsed.json else (document_text(shown),):
+        print(line, flush=True)
+    if out is not None:
+        written = f"Written: {write_cards(out, cards)[-1]}; JSON beside it."
+        print(written, file=sys.stderr if parsed.json else sys.stdout)
     return 1 if any(card.failure for card in cards) else 0

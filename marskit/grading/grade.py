@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,26 +17,25 @@ from marskit.assembly.settings import ENGINES, Settings
 from marskit.compare.jobs import Failed, Job, Measured, grid
 from marskit.compare.summary import BOUND, Summary, summarise
 from marskit.compare.tuning import TUNED, choose, tuning_jobs
-from marskit.errors import UserError
 from marskit.grading.card import CardConduct, Row, Score, ScoreCard
+from marskit.grading.child import GradeError, Ran, Told, grading
 from marskit.grading.run_cache import RunCache, run_or_recall
 from marskit.grading.secret import seal, without
 from marskit.load.scenario import find_scenario
 from marskit.plugins.base import Planner
 from marskit.plugins.by_value import planner_name
 from marskit.statistics import Values, mean_difference
+from marskit.system.worker import completed
 
 STATIC = "static"
 RIVALS = (STATIC, "threshold", "demand", BOUND)
 SCENARIOS = ("spike", "ramp", "flash-crowd")
 SEEDS = (0, 1, 2)
+_OFTEN = 10
+"""Every so many runs, a line tells how far it is."""
 
 Tell = Callable[[str, int], None]
 """Takes the name of a planner, one run of which has ended, and the number of all runs."""
-
-
-class GradeError(UserError):
-    """A grading that cannot be done; one sentence says why."""
 
 
 def grade(
@@ -43,32 +43,52 @@ def grade(
     *,
     scenarios: Sequence[str] = SCENARIOS,
     seeds: Sequence[int] = SEEDS,
-    secret_seeds: Sequence[int] = (),
+    secret_seeds: str | Path | None = None,
     engine: str = ENGINES[0],
     cached: bool = True,
+    tell: bool = True,
 ) -> ScoreCard:
     """Grade one planner against static, threshold, demand, the tuned HPA and the oracle.
 
+    It runs in processes of its own. An interrupt (Ctrl-C) ends all runs.
+
     Args:
-        planner: A name, `FILE.py:CLASS` or a class.
+        planner: A name, `FILE.py:CLASS`, `FILE.py` with one planner in it, or a class.
         scenarios: Names of shipped scenarios, or files.
         seeds: One run of every planner on every scenario for each.
-        secret_seeds: More seeds, which the card does not name.
+        secret_seeds: File with more seeds, one a line, which the card does not name.
         engine: The twin's engine, `requests` or `fast`.
         cached: Whether runs of rivals are taken from the user's cache, and kept there.
+        tell: Whether progress is told on standard error.
 
     Raises:
         UserError: Something other than the planner cannot be used.
     """
-    (card,) = grade_all(
-        (planner_name(planner),),
-        scenarios=scenarios,
-        seeds=seeds,
-        secret_seeds=secret_seeds,
-        engine=engine,
-        cached=cached,
-    )
-    return card
+    arguments = [
+        planner_name(planner),
+        f"--scenarios={','.join(scenarios)}",
+        f"--seeds={','.join(str(seed) for seed in seeds)}",
+        f"--engine={engine}",
+        *([f"--secret-seeds={secret_seeds}"] if secret_seeds is not None else []),
+        *([] if cached else ["--no-cache"]),
+    ]
+    cards: list[ScoreCard] = []
+    ended = 0
+
+    def note(told: Told) -> None:
+        nonlocal ended
+        match told:
+            case ScoreCard():
+                cards.append(told)
+            case Ran(_, of):
+                ended += 1
+                if tell and (ended % _OFTEN == 0 or ended == of):
+                    print(f"{ended} of {of} runs", file=sys.stderr, flush=True)
+
+    completed(partial(grading, arguments, note), "marskit-grade")
+    if not cards:
+        raise GradeError("The grading ended without a card.")
+    return cards[0]
 
 
 def grade_all(

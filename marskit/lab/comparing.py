@@ -12,10 +12,10 @@ from marskit.compare.jobs import Measured
 from marskit.compare.summary import Summary, summarise
 from marskit.compare.table import NOTE, summary_table, table_title
 from marskit.lab.inputs import LabError, mesh_name
-from marskit.lab.worker import completed
 from marskit.pictures.bundle import Bundle, of_document
 from marskit.plugins.base import Planner
 from marskit.plugins.by_value import planner_name
+from marskit.system.worker import completed
 from marskit.views.document import Document, Heading, Sentence
 from marskit.views.tone import SYMBOLS, Tone
 

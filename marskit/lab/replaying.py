@@ -11,12 +11,12 @@ from marskit.knowledge.read.runs import find_run
 from marskit.lab.formats import register, state_bundle
 from marskit.lab.inputs import LabError, checked_planner, dashboard, runs_folder
 from marskit.lab.records import Cycles
-from marskit.lab.worker import completed
 from marskit.pictures.bundle import Bundle
 from marskit.plugins.base import Planner
 from marskit.replay.branched import Branched
 from marskit.replay.player import Player
 from marskit.replay.timeline import Stop
+from marskit.system.worker import completed
 
 _STOPS = {"cycle": Stop.CYCLE, "phase": Stop.PHASE, "event": Stop.EVENT, "action": Stop.ACTION}
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from marskit.domain.training import Stage, TrainingState, Update, advance
 from marskit.lab.inputs import LabError
-from marskit.lab.worker import Worker
 from marskit.pictures.bundle import Bundle, of_document
 from marskit.pictures.series import plots_svg
+from marskit.system.worker import Worker
 from marskit.training.child import TrainingChild, TrainingFailed, missing
 from marskit.views.document import Sentence, Table
 from marskit.views.training import COLUMNS, EXPLANATION, learning_plot, training_view

@@ -7,8 +7,9 @@ import pytest
 
 from marskit.cli.main import main
 from marskit.grading.card import ScoreCard
+from marskit.grading.child import GradeError
 from marskit.grading.files import write_cards
-from marskit.grading.grade import GradeError, grade_all
+from marskit.grading.grade import grade_all
 from marskit.grading.secret import SecretSeedsError, read_seeds, seal, without
 from marskit.grading.submissions import planner_in
 

@@ -18,7 +18,7 @@ from marskit.lab.comparing import Comparison
 from marskit.lab.inputs import LabError
 from marskit.lab.replaying import Replay
 from marskit.lab.training import Training
-from marskit.lab.worker import Worker, completed
+from marskit.system.worker import Worker, completed
 from tests.compare.test_compare import SHORT
 from tests.lab.conftest import MakeLab
 from tests.lab.test_formats import checked

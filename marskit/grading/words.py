@@ -48,13 +48,17 @@ def document(card: ScoreCard) -> Document:
 
 
 def ranking(cards: Sequence[ScoreCard]) -> Table:
-    """All cards, best mean utility first; planners that were not measured come last."""
+    """All cards, best mean utility first; equal ones share a place, and those not measured come last."""
 
     def key(card: ScoreCard) -> float:
         return -card.rows[0].utility_per_s.value if card.score is not None else float("inf")
 
     rows = []
-    for place, card in enumerate(sorted(cards, key=key), 1):
+    ordered = sorted(cards, key=key)
+    values = [key(card) for card in ordered]
+    for card, value in zip(ordered, values, strict=True):
+        # Planners that are equally good, such as all that never act, share a place.
+        place = values.index(value) + 1
         if card.score is None:
             rows.append((Cell("—"), Cell(card.planner), Cell(card.failure), *[Cell("")] * 3))
             continue

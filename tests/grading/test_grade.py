@@ -12,6 +12,7 @@ from marskit.grading.files import write_cards
 from marskit.grading.grade import grade_all
 from marskit.grading.secret import SecretSeedsError, read_seeds, seal, without
 from marskit.grading.submissions import planner_in
+from marskit.grading.words import ranking
 
 pytestmark = [pytest.mark.notebook, pytest.mark.timeout(400)]
 SECRET = 424242
@@ -79,6 +80,11 @@ def test_a_planner_that_cannot_be_loaded_has_a_card_with_the_rivals(cards: dict[
     assert "cannot be loaded" in card.failure
     assert card.score is None
     assert [row.planner for row in card.rows] == ["static", "threshold", "demand", "oracle", "hpa-tuned"]
+
+
+def test_planners_with_equal_figures_share_a_place(cards: dict[str, ScoreCard]) -> None:
+    shown = {row[1].text.rpartition(":")[2]: row[0].text for row in ranking(tuple(cards.values())).rows}
+    assert shown == {"oracle": "1", "static": "2", "Tells": "2", "ExitsAtOnce": "2", "Missing": "—"}
 
 
 def test_no_file_names_a_secret_seed(cards: dict[str, ScoreCard], tmp_path: Path) -> None:

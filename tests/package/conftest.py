@@ -42,8 +42,9 @@ class Installed:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Nothing of this process's environment but where home and temporary files are; an empty cache."""
-        kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+        """Home, temporary files and certificates of this process's environment; an empty cache."""
+        names = ("HOME", "LANG", "TMPDIR", "NODE_EXTRA_CA_CERTS")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         path = os.pathsep.join((str(self.environment / "bin"), "/usr/bin", "/bin", "/usr/sbin", "/sbin"))
         return {**kept, "PATH": path, "XDG_CACHE_HOME": str(self.environment.parent / "cache")}
 

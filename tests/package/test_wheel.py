@@ -34,9 +34,13 @@ def network_cut() -> tuple[tuple[str, ...], Mapping[str, str]]:
 
 def expected_files() -> set[str]:
     """What of the repository belongs into the package, by its place in there."""
-    listed = subprocess.check_output(["git", "ls-files", "marskit", "tui", *DEMO], cwd=ROOT, text=True)
+    moved = {
+        "tui": Path("marskit"),
+        "notebooks": Path("marskit", "course"),
+        **dict.fromkeys(DEMO, Path("marskit", "demo_files")),
+    }
+    listed = subprocess.check_output(["git", "ls-files", "marskit", *moved], cwd=ROOT, text=True)
     files = [Path(name) for name in listed.splitlines()]
-    moved = {"tui": Path("marskit"), **dict.fromkeys(DEMO, Path("marskit", "demo_files"))}
     return {str(moved.get(file.parts[0], Path()) / file) for file in files if not (ROOT / file).is_symlink()}
 
 

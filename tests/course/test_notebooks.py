@@ -104,26 +104,3 @@ def test_the_third_wrong_answer_names_the_section_to_read(monkeypatch: pytest.Mo
     section = f"Read the section “{EXERCISES['03.1'].section}” again."
     assert [section in text for text in said] == [False, False, True]
     assert check("03.1", 50.0).text.endswith(section)
-
-
-@pytest.mark.notebook
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-def test_a_notebook_runs_twice_with_the_same_results(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cells = [
-        cell.source
-        for cell in jupytext.read(file).cells
-        if cell.cell_type == "code" and "live" not in cell.metadata.get("tags", ())
-    ]
-    first, second = (
-        [
-            result
-            for result in play(iter(cells), tmp_path, monkeypatch)
-            if isinstance(result, str | list | float)
-        ]
-        for _ in range(2)
-    )
-    assert first
-    assert first == second

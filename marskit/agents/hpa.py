@@ -5,11 +5,9 @@ sections "Algorithm details" and "Default behavior", with the controller's defau
 scenario seconds. It knows each workload's utilisation and nothing else: no SLO, no call graph.
 """
 
-from dataclasses import dataclass
-from math import ceil, floor
-
 from marskit import text
 from marskit.agents.hpa_behaviour import Behaviour, ScalingHistory
+from marskit.agents.hpa_replicas import Metered, propose
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.observation import WorkloadObservation
@@ -21,48 +19,6 @@ JITTER = 0.1
 """Share of the sync period by which a cycle may be early or late and still count as on time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """The replicas that the metric calls for, and the arithmetic in words."""
-
-    replicas: int
-    sentence: str
-
-
-def propose(
-    current: int, observed: WorkloadObservation, target_percent: int, tolerance: float
-) -> Proposal | None:
-    """The replicas that bring utilisation to its target: `ceil(ready * utilisation / target)`.
-
-    Utilisation is rounded down to whole percents, as in the controller. Replicas that are not ready yet have
-    no metric of their own: they count as idle when scaling up, and do not count when scaling down.
-
-    Returns:
-        None without any metric, which makes the controller leave the workload alone.
-    """
-    ready = observed.replicas_ready
-    if observed.utilisation is None or not ready:
-        return None
-    busy = observed.utilisation * ready
-    counted, usage_percent = ready, _whole_percent(busy, ready)
-    starting = max(0, current - ready)
-    if starting and usage_percent > target_percent:
-        counted, usage_percent = ready + starting, _whole_percent(busy, ready + starting)
-        if usage_percent < target_percent:
-            return Proposal(current, f"{starting} more replicas are starting, which will be enough")
-    ratio = usage_percent / target_percent
-    # In floats, as the controller up to Kubernetes 1.32 compares: 77 % on a target of 70 % is beyond 0.1.
-    if abs(1 - ratio) <= tolerance:
-        return Proposal(current, f"{usage_percent} % is within {text.share(tolerance)} of {target_percent} %")
-    replicas = ceil(ratio * counted)
-    return Proposal(replicas, f"ceil({counted} × {usage_percent} % / {target_percent} %) = {replicas}")
-
-
-def _whole_percent(busy: float, replicas: int) -> int:
-    """The percentage rounded down like the controller's, but not because 0.57 * 100 is a little under 57."""
-    return floor(100 * busy / replicas + 1e-9)
-
-
 class Hpa:
     """Scales every workload on its own to a target utilisation, at most once per sync period."""
 
@@ -72,7 +28,7 @@ class Hpa:
         self.summary = (
             f"Kubernetes' HorizontalPodAutoscaler on utilisation: target {self._behaviour.target_percent} %, "
             f"every {self._behaviour.sync_period_s:g} s, {text.share(self._behaviour.tolerance)} tolerance, "
-            f"scale-down after {self._behaviour.scale_down_stabilisation_s:g} s."
+            f"scale-down after {self._behaviour.scale_down.stabilisation_s:g} s."
         )
         self.reset(0)
 
@@ -126,7 +82,7 @@ class Hpa:
         else:
             observed = next((w for w in view.observation.workloads if w.workload == name), None)
             proposal = observed and propose(
-                current, observed, self._behaviour.target_percent, self._behaviour.tolerance
+                metered(current, observed), self._behaviour.target_percent, self._behaviour.tolerance
             )
             if not proposal:
                 return Candidate((), f"{name} keeps its {current} replicas: no metrics.")
@@ -142,3 +98,11 @@ class Hpa:
         return Candidate(
             (Scale(name, replicas),), f"{name} goes from {current} to {replicas} replicas: {why}."
         )
+
+
+def metered(current: int, observed: WorkloadObservation) -> Metered:
+    """The metrics of a workload with `current` desired replicas, in which all or no replicas have one."""
+    ready = observed.replicas_ready or 0
+    if observed.utilisation is None:
+        return Metered(current, ready, 0, 0.0)
+    return Metered(current, ready, ready, observed.utilisation * ready)

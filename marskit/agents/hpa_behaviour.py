@@ -1,6 +1,8 @@
 """How fast the HorizontalPodAutoscaler may scale: stabilisation windows and scaling policies."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import ceil
 
 from marskit.domain.topology import Workload
@@ -14,6 +16,43 @@ KUBERNETES_TARGET_PERCENT = 80
 """Kubernetes' default; ours is that of `Behaviour`."""
 
 
+class PolicyType(StrEnum):
+    """What a policy's value counts."""
+
+    PODS = "Pods"
+    PERCENT = "Percent"
+
+
+class SelectPolicy(StrEnum):
+    """Which of several policies applies: the largest change, the smallest, or no scaling at all."""
+
+    MAX = "Max"
+    MIN = "Min"
+    DISABLED = "Disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The largest change within any period of that length."""
+
+    type: PolicyType
+    value: int
+    period_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRules:
+    """The rules of one direction, as in `spec.behavior.scaleUp` and `scaleDown`."""
+
+    policies: tuple[Policy, ...]
+    select: SelectPolicy = SelectPolicy.MAX
+    stabilisation_s: float = 0.0
+
+
+SCALE_UP = ScalingRules((Policy(PolicyType.PODS, 4), Policy(PolicyType.PERCENT, 100)))
+SCALE_DOWN = ScalingRules((Policy(PolicyType.PERCENT, 100),), stabilisation_s=300.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """Kubernetes' default behaviour with a target of 70 %, in scenario seconds.
@@ -25,10 +64,13 @@ class Behaviour:
     target_percent: int = 70
     tolerance: float = 0.1
     sync_period_s: float = 15.0
-    scale_up_pods: int = 4
-    scale_up_percent: int = 100
-    scale_up_period_s: float = 15.0
-    scale_down_stabilisation_s: float = 300.0
+    scale_up: ScalingRules = SCALE_UP
+    scale_down: ScalingRules = SCALE_DOWN
+
+    @property
+    def longest_period_s(self) -> float:
+        """The longest period of all policies, in scenario seconds."""
+        return max(policy.period_s for rules in (self.scale_up, self.scale_down) for policy in rules.policies)
 
 
 @dataclass(slots=True)
@@ -62,26 +104,46 @@ class ScalingHistory:
         self, desired: int, current: int, workload: Workload, now_s: float, behaviour: Behaviour
     ) -> int:
         """`desired` after stabilisation, scaling policies and the workload's bounds, in this order."""
-        stable = self._stabilise(desired, current, now_s, behaviour.scale_down_stabilisation_s)
+        self._scalings = _within(self._scalings, now_s, behaviour.longest_period_s)
+        stable = self._stabilise(desired, current, now_s, behaviour)
         if stable > current:
-            return min(stable, workload.max_replicas, self._scale_up_limit(current, now_s, behaviour))
-        return max(stable, workload.min_replicas)
+            limit = self._limit(current, now_s, behaviour.scale_up, 1)
+            return min(stable, workload.max_replicas, max(current, limit))
+        if stable < current:
+            limit = self._limit(current, now_s, behaviour.scale_down, -1)
+            return max(stable, workload.min_replicas, min(current, limit))
+        return current
 
-    def _stabilise(self, desired: int, current: int, now_s: float, window_s: float) -> int:
-        """Limit a scale-down to the highest recommendation of the window; scale-ups are not stabilised."""
-        self._recommendations = [
-            (at_s, replicas)
-            for at_s, replicas in self._recommendations
-            if now_s - at_s < window_s - _EPSILON_S
-        ]
-        highest = max([desired, *(replicas for _, replicas in self._recommendations)])
-        self._recommendations.append((now_s, desired))
-        return min(max(current, desired), highest)
+    def _stabilise(self, desired: int, current: int, now_s: float, behaviour: Behaviour) -> int:
+        """Up to the lowest recommendation of its window, or down to the highest one of its own.
 
-    def _scale_up_limit(self, current: int, now_s: float, behaviour: Behaviour) -> int:
-        """The allowed number of replicas, counted from those at the beginning of the period."""
-        period_s = behaviour.scale_up_period_s
-        self._scalings = [(at_s, n) for at_s, n in self._scalings if now_s - at_s < period_s - _EPSILON_S]
-        start = current - sum(added for _, added in self._scalings)
-        by_percent = ceil(start * (1 + behaviour.scale_up_percent / 100))
-        return max(current, start + behaviour.scale_up_pods, by_percent)
+        A rise that the policies cut short goes on while the recommendation is in the window, even if less
+        than the present size is desired now. So does the controller for an autoscaler without `behavior`.
+        """
+        up_s, down_s = behaviour.scale_up.stabilisation_s, behaviour.scale_down.stabilisation_s
+        self._recommendations = _within(self._recommendations, now_s, max(up_s, down_s))
+        earlier = self._recommendations
+        self._recommendations = [*earlier, (now_s, desired)]
+        if desired < current:
+            return max([desired, *(n for _, n in _within(earlier, now_s, down_s))])
+        return max(current, min([desired, *(n for _, n in _within(earlier, now_s, up_s))]))
+
+    def _limit(self, current: int, now_s: float, rules: ScalingRules, direction: int) -> int:
+        """The number of replicas that the policies of a direction (1 up, -1 down) allow."""
+        if rules.select is SelectPolicy.DISABLED:
+            return current
+        limits = [self._allowed(current, now_s, policy, direction) for policy in rules.policies]
+        return max(limits) if (rules.select is SelectPolicy.MAX) == (direction > 0) else min(limits)
+
+    def _allowed(self, current: int, now_s: float, policy: Policy, direction: int) -> int:
+        """What one policy allows, counted from the replicas at the beginning of its period."""
+        start = current - sum(added for _, added in _within(self._scalings, now_s, policy.period_s))
+        if policy.type is PolicyType.PODS:
+            return start + direction * policy.value
+        exact = start * (1 + direction * policy.value / 100)
+        return ceil(exact) if direction > 0 else int(exact)
+
+
+def _within(dated: Iterable[tuple[float, int]], now_s: float, window_s: float) -> list[tuple[float, int]]:
+    """Those of the last `window_s` seconds."""
+    return [(at_s, n) for at_s, n in dated if now_s - at_s < window_s - _EPSILON_S]

@@ -1,12 +1,12 @@
 """All planners by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marskit.agents.hpa import Hpa
-from marskit.agents.hpa_behaviour import Behaviour
+from marskit.agents.hpa_behaviour import SCALE_DOWN, Behaviour
 from marskit.agents.resilience import Resilience
 from marskit.agents.sources import MAIN, Source, plugin_source, plugins, source_of
 from marskit.agents.static import Static
@@ -122,8 +122,9 @@ def make_planner(name: str, context: PlannerContext) -> Planner:
             raise UnknownPlanner(f"The planner {name!r} can only be made for a run.")
         return context.make_foreign(source, name)
     if kind == "hpa" and numbers:
-        target, window_s = (*numbers, Behaviour().scale_down_stabilisation_s)[:2]
-        return Hpa(Behaviour(target_percent=int(target), scale_down_stabilisation_s=float(window_s)), name)
+        target, window_s = (*numbers, Behaviour().scale_down.stabilisation_s)[:2]
+        down = replace(SCALE_DOWN, stabilisation_s=float(window_s))
+        return Hpa(Behaviour(target_percent=int(target), scale_down=down), name)
     if kind == "demand" and numbers:
         return _demand(context, numbers[0])
     return PLANNERS[kind](context)

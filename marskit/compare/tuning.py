@@ -92,7 +92,7 @@ def is_default(tuning: Tuning) -> bool:
     usual = Behaviour()
     return (tuning.target_percent, tuning.window_s) == (
         usual.target_percent,
-        usual.scale_down_stabilisation_s,
+        usual.scale_down.stabilisation_s,
     )
 
 
@@ -100,7 +100,7 @@ def is_kubernetes_default(tuning: Tuning) -> bool:
     """Whether it has Kubernetes' own default target and window."""
     return (tuning.target_percent, tuning.window_s) == (
         KUBERNETES_TARGET_PERCENT,
-        Behaviour().scale_down_stabilisation_s,
+        Behaviour().scale_down.stabilisation_s,
     )
 
 

@@ -65,14 +65,15 @@ class HpaRule:
         while len(self._recent) > window:
             self._recent.popleft()
         highest = np.max(list(self._recent), axis=0)
-        wanted = np.where(wanted < desired, np.minimum(highest, desired), wanted)
+        # A rise that the shield cut short goes on, as in `marskit.agents.hpa_behaviour`.
+        wanted = np.where(wanted < desired, highest, wanted)
         actions = _unmoved(env)
         # Target utilisations would be bounded by the load at the gateway, which the autoscaler does not know.
         actions[:, : len(wanted)] = (DIRECT + wanted).T
         return actions
 
     def _recommended(self, ready: Floats, busy: Floats, desired: Whole) -> Floats:
-        """As `marskit.agents.hpa.propose`, for all at once; without metrics, nothing changes."""
+        """As `marskit.agents.hpa_replicas.propose`, for all at once; without metrics, nothing changes."""
         target_percent = round(100.0 * self.target, 9)
         total = busy * ready
         usage = _whole_percents(total, ready)

@@ -6,8 +6,9 @@ from math import ceil
 
 import pytest
 
-from marskit.agents.hpa import Hpa, propose
-from marskit.agents.hpa_behaviour import Behaviour
+from marskit.agents.hpa import Hpa, metered
+from marskit.agents.hpa_behaviour import SCALE_UP, Behaviour, Policy, PolicyType
+from marskit.agents.hpa_replicas import Proposal, propose
 from marskit.domain.actions import Scale
 from marskit.domain.diagnosis import Diagnosis
 from marskit.domain.goals import Utility
@@ -18,8 +19,11 @@ from tests.mapek.mesh import World, configuration
 DIAGNOSIS = Diagnosis((), (), None, Utility(0, 0, 0, 0, 0), "")
 
 
-def observed(ready: int, utilisation: float | None) -> WorkloadObservation:
-    return WorkloadObservation("payments", "payments", ready, ready, 10.0, utilisation, 0.0)
+def proposed(
+    current: int, ready: int, utilisation: float | None, *, target_percent: int = 70, tolerance: float = 0.1
+) -> Proposal | None:
+    observed = WorkloadObservation("payments", "payments", ready, ready, 10.0, utilisation, 0.0)
+    return propose(metered(current, observed), target_percent, tolerance)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def observed(ready: int, utilisation: float | None) -> WorkloadObservation:
     ],
 )
 def test_the_formula(current: int, ready: int, utilisation: float, expected: int) -> None:
-    proposal = propose(current, observed(ready, utilisation), target_percent=70, tolerance=0.1)
+    proposal = proposed(current, ready, utilisation)
     assert proposal is not None
     assert proposal.replicas == expected
 
@@ -62,7 +66,7 @@ def test_the_tolerance_is_compared_in_floats(tolerance: float) -> None:
     """At exactly the tolerance, the result depends on rounding, and differs from target to target."""
     scaled = []
     for target, usage in product(range(10, 101), range(1, 201)):
-        proposal = propose(7, observed(7, usage / 100), target_percent=target, tolerance=tolerance)
+        proposal = proposed(7, 7, usage / 100, target_percent=target, tolerance=tolerance)
         assert proposal is not None
         if abs(1.0 - usage / target) > tolerance:
             assert proposal.replicas == ceil(usage / target * 7)
@@ -74,7 +78,7 @@ def test_the_tolerance_is_compared_in_floats(tolerance: float) -> None:
 
 @pytest.mark.parametrize(("ready", "utilisation"), [(3, None), (0, 0.9)])
 def test_without_metrics_there_is_no_proposal(ready: int, utilisation: float | None) -> None:
-    assert propose(3, observed(ready, utilisation), target_percent=70, tolerance=0.1) is None
+    assert proposed(3, ready, utilisation) is None
 
 
 class Cluster:
@@ -136,7 +140,11 @@ def test_scaling_up_is_limited_to_four_pods_or_to_doubling() -> None:
     few = Cluster(1)
     assert few.follow(0.0, 7.0) == 5
     many = Cluster(5)
-    many.hpa = Hpa(Behaviour(scale_up_percent=60))
+    many.hpa = Hpa(
+        Behaviour(
+            scale_up=replace(SCALE_UP, policies=(Policy(PolicyType.PODS, 4), Policy(PolicyType.PERCENT, 60)))
+        )
+    )
     assert many.follow(0.0, 7.0) == 9
     doubled = Cluster(5)
     assert doubled.follow(0.0, 7.0) == 10

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from marskit.agents.hpa import Hpa
-from marskit.agents.hpa_behaviour import TARGETS_PERCENT, Behaviour
+from marskit.agents.hpa_behaviour import (
+    SCALE_DOWN,
+    TARGETS_PERCENT,
+    Behaviour,
+    Policy,
+    PolicyType,
+    ScalingRules,
+)
 from marskit.agents.situation import Observer
 from marskit.agents.trial import JointAction, Trial
 from marskit.domain.actions import Action, Scale, ShiftTraffic
@@ -187,7 +194,9 @@ def test_the_vectorised_autoscaler_recommends_what_the_planner_does(target: int)
     rule = HpaRule(target / 100.0, 0.0)
     recommended = rule(drawn.env, drawn.env.run.observation)[:, : len(drawn.stations)].T - DIRECT
     behaviour = Behaviour(
-        target_percent=target, scale_down_stabilisation_s=0.0, scale_up_pods=100, scale_up_percent=100
+        target_percent=target,
+        scale_up=ScalingRules((Policy(PolicyType.PODS, 100),)),
+        scale_down=replace(SCALE_DOWN, stabilisation_s=0.0),
     )
     changes = 0
     for i in range(N):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from marskit.agents.hpa import propose
+from marskit.agents.hpa import metered
+from marskit.agents.hpa_replicas import propose
 from marskit.domain.observation import WorkloadObservation
 from marskit.env.encoding import BUSY, PER_RAW, RATE, READY, STATIONS
 from marskit.env.mesh_env import demo
@@ -25,7 +26,7 @@ def test_the_autoscaler_asks_for_what_its_formula_says() -> None:
             for i in range(32):
                 ready, busy = int(env.run.raw[row + READY, i]), float(env.run.raw[row + BUSY, i])
                 seen = WorkloadObservation(station.workload, station.service, ready, ready, 0.0, busy, 0.0)
-                proposal = propose(int(env.fluid.desired[w, i]), seen, 60, 0.1)
+                proposal = propose(metered(int(env.fluid.desired[w, i]), seen), 60, 0.1)
                 assert proposal is not None
                 expected.append(np.clip(proposal.replicas, 1, 6))
         before, listening = env.fluid.desired.copy(), env.run.late == 0
